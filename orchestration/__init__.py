@@ -1,0 +1,1 @@
+"""From raw conversation exports to published reports."""

@@ -1,0 +1,6 @@
+"""The platforms whose exports are understood, by name."""
+
+from orchestration.ingest.platforms import activecampaign
+from orchestration.ingest.schema import Platform
+
+PLATFORMS: dict[str, Platform] = {platform.name: platform for platform in (activecampaign.PLATFORM,)}

@@ -1,0 +1,109 @@
+"""The entities of platform `activecampaign`: field names and enums are those of its public API."""
+
+from orchestration.ingest.schema import Entity, Field, Platform
+
+PERSON = ("id", "first_name", "last_name", "email")
+
+CONVERSATIONS = Entity(
+    "conversations",
+    (
+        Field("id", required=True),
+        Field("created_on", "instant", required=True),
+        Field("contact"),
+        Field("status"),
+        Field("source"),
+        Field("assigned", "objects", members=PERSON, named_by=("id", "first_name")),
+        Field("assigned_team"),
+        Field("tags", "objects", members=("id", "name"), named_by=("name",)),
+        Field("channel"),
+        Field("last_updated_on", "instant"),
+        Field("closed_on", "instant"),
+    ),
+)
+
+MESSAGES = Entity(
+    "messages",
+    (
+        Field("id", required=True),
+        Field("timestamp", "instant", required=True),
+        Field("conversation"),
+        Field("contact"),
+        Field("direction", required=True, values=("INBOUND", "OUTBOUND")),
+        Field("source"),
+        Field("msg_type"),
+        Field("status"),
+        Field("queued_on", "instant"),
+        Field("accepted_on", "instant"),
+        Field("sent_on", "instant"),
+        Field("delivered_on", "instant"),
+        Field("read_on", "instant"),
+        Field("failed_on", "instant"),
+        Field("sent_by", "object", members=(*PERSON, "role"), named_by=("id", "first_name")),
+        Field("whatsapp_template"),
+        Field("provider_error_code"),
+        Field("last_updated_on", "instant"),
+    ),
+    # What people wrote and the numbers they wrote from stay in landing.
+    ignored=("body", "from_number", "to_number"),
+)
+
+CONTACTS = Entity(
+    "contacts",
+    (
+        Field("id", required=True),
+        Field("tags", "objects", members=("id", "name"), named_by=("name",)),
+        Field("source"),
+        Field("created_on", "instant"),
+        Field("last_updated_on", "instant"),
+    ),
+    # No report needs who a contact is: names, addresses and numbers stay in landing.
+    ignored=("first_name", "last_name", "email", "phone"),
+)
+
+AGENTS = Entity(
+    "agents",
+    (
+        Field("id", required=True),
+        Field("first_name"),
+        Field("last_name"),
+        Field("email"),
+        Field("teams", "texts"),
+        Field("role"),
+    ),
+)
+
+SURVEYS = Entity(
+    "surveys",
+    (
+        Field("id", required=True),
+        Field("conversation", required=True),
+        Field("contact"),
+        Field("agent"),
+        Field("sent_on", "instant"),
+        Field("responded_on", "instant"),
+        Field("rating", "rating"),
+        Field("last_updated_on", "instant"),
+    ),
+    ignored=("comment",),
+)
+
+CONVERSATION_EVENTS = Entity(
+    "conversation_events",
+    (
+        Field("id", required=True),
+        Field("conversation", required=True),
+        Field(
+            "type",
+            required=True,
+            values=("assigned", "unassigned", "handed_off", "closed", "reopened"),
+        ),
+        Field("occurred_on", "instant", required=True),
+        Field("agent"),
+        Field("reason"),
+    ),
+)
+
+PLATFORM = Platform(
+    "activecampaign",
+    (CONVERSATIONS, MESSAGES, CONTACTS, AGENTS, SURVEYS, CONVERSATION_EVENTS),
+)

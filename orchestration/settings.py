@@ -1,0 +1,161 @@
+"""Every setting, its default and its check, and every path that follows from them.
+
+Belongs here: what can be set from outside, and where things lie. Does not: what is done with it.
+"""
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from croniter import croniter
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+PREFIX = "CONVERSATIONS_"
+
+
+class SettingsError(Exception):
+    """A setting that makes no sense; the message names it, its value and what was expected."""
+
+
+class Settings(BaseSettings):
+    """The settings, read from environment variables that begin with `CONVERSATIONS_`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    home: Path = Field(PROJECT / "data", description="where everything below lies")
+    landing: Path | None = Field(None, description="where the exports are dropped; default `<home>/landing`")
+    seeds: Path = Field(
+        PROJECT / "seeds", description="accounts, working hours, holidays and the other dbt seeds"
+    )
+    dagster: Path | None = Field(None, description="Dagster's own storage; default `<home>/dagster`")
+    hash_key: str | None = Field(
+        None,
+        min_length=16,
+        description="key of the hash that stands for a contact; default: made once, kept in `<home>/hash_key`",
+    )
+    schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
+    time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
+    max_rejected_share: float = Field(
+        0.05, ge=0, le=1, description="more rejected records than this share block a release"
+    )
+    max_volume_drop: float = Field(
+        0.5, gt=0, le=1, description="a table that lost more than this share of its rows blocks a release"
+    )
+    stale_after_hours: float = Field(
+        36, gt=0, description="a published table or its data older than this gets a warning"
+    )
+    stale_error_after_hours: float = Field(
+        72, gt=0, description="a published table older than this counts as stale"
+    )
+    keep_releases: int = Field(5, ge=1, description="how many releases' Parquet folders are kept")
+    memory_limit: str = Field(
+        "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
+    )
+    threads: int = Field(os.cpu_count() or 2, ge=1, description="DuckDB's threads")
+
+    @field_validator("home", "landing", "seeds", "dagster")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path else None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("not a zone of the IANA database; write for example Europe/Rome")
+        return zone
+
+    @field_validator("schedule")
+    @classmethod
+    def _valid_cron(cls, schedule: str) -> str:
+        if not croniter.is_valid(schedule):
+            raise ValueError("not a cron schedule; write for example '0 5 * * *' for every day at 05:00")
+        return schedule
+
+    @model_validator(mode="after")
+    def _windows_in_order(self) -> "Settings":
+        if self.stale_after_hours > self.stale_error_after_hours:
+            raise ValueError(
+                f"{PREFIX}STALE_AFTER_HOURS must not be greater than {PREFIX}STALE_ERROR_AFTER_HOURS"
+            )
+        return self
+
+    @cached_property
+    def landing_path(self) -> Path:
+        """Folder of the raw export files."""
+        return self.landing or self.home / "landing"
+
+    @cached_property
+    def raw_path(self) -> Path:
+        """Folder of the typed Parquet files."""
+        return self.home / "raw"
+
+    @cached_property
+    def rejected_path(self) -> Path:
+        """Folder of what was refused, with the reasons."""
+        return self.home / "rejected"
+
+    @cached_property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file of the candidate."""
+        return self.home / "warehouse.duckdb"
+
+    @cached_property
+    def published_path(self) -> Path:
+        """Folder of what readers read."""
+        return self.home / "published"
+
+    @cached_property
+    def dagster_path(self) -> Path:
+        """Folder of Dagster's run, event and schedule storage, and of dbt's target folder."""
+        return self.dagster or self.home / "dagster"
+
+    @cached_property
+    def hash_key_path(self) -> Path:
+        """File that holds the key of the contact hash, readable by its owner only."""
+        return self.home / "hash_key"
+
+    def ensure_hash_key(self) -> Path:
+        """Write the key file: the set key, or one made at random where there is none yet."""
+        path = self.hash_key_path
+        key = self.hash_key or (path.read_text() if path.exists() else secrets.token_hex(32))
+        if not path.exists() or path.read_text() != key:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(key)
+        return path
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables through which dbt and Dagster's instance see these settings."""
+        return {
+            f"{PREFIX}HOME": str(self.home),
+            f"{PREFIX}SEEDS": str(self.seeds),
+            f"{PREFIX}DAGSTER": str(self.dagster_path),
+            f"{PREFIX}MEMORY_LIMIT": self.memory_limit,
+            f"{PREFIX}THREADS": str(self.threads),
+        }
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises `SettingsError` that names every variable that makes no sense.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_complaint(problem) for problem in error.errors())) from None
+
+
+def _complaint(problem: dict) -> str:
+    expected = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return expected
+    name = problem["loc"][0]
+    if name == "hash_key":
+        return f"{PREFIX}HASH_KEY: {expected} (its value is not shown)"
+    return f"{PREFIX}{str(name).upper()}={problem['input']!r}: {expected}"
