@@ -28,8 +28,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(PROJECT / "data", description="where everything below lies")
     landing: Path | None = Field(None, description="where the exports are dropped; default `<home>/landing`")
-    seeds: Path = Field(
-        PROJECT / "seeds", description="accounts, working hours, holidays and the other dbt seeds"
+    project: Path = Field(
+        PROJECT, description="holds `dbt_project/`, `models/` and `seeds/`; a copy of them to keep other seeds"
     )
     dagster: Path | None = Field(None, description="Dagster's own storage; default `<home>/dagster`")
     hash_key: str | None = Field(
@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     )
     threads: int = Field(os.cpu_count() or 2, ge=1, description="DuckDB's threads")
 
-    @field_validator("home", "landing", "seeds", "dagster")
+    @field_validator("home", "landing", "project", "dagster")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         return self.landing or self.home / "landing"
 
     @cached_property
+    def seeds(self) -> Path:
+        """Folder of the dbt seeds: accounts, working hours, holidays and the vocabularies."""
+        return self.project / "seeds"
+
+    @cached_property
     def raw_path(self) -> Path:
         """Folder of the typed Parquet files."""
         return self.home / "raw"
@@ -105,14 +110,24 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @cached_property
+    def fingerprint_path(self) -> Path:
+        """File that says what the candidate was built from."""
+        return self.home / "warehouse.fingerprint"
+
+    @cached_property
     def published_path(self) -> Path:
         """Folder of what readers read."""
         return self.home / "published"
 
     @cached_property
     def dagster_path(self) -> Path:
-        """Folder of Dagster's run, event and schedule storage, and of dbt's target folder."""
+        """Folder of Dagster's run, event and schedule storage."""
         return self.dagster or self.home / "dagster"
+
+    @cached_property
+    def dbt_target_path(self) -> Path:
+        """Folder of what dbt compiles and logs."""
+        return self.home / "dbt"
 
     @cached_property
     def hash_key_path(self) -> Path:
@@ -133,7 +148,6 @@ class Settings(BaseSettings):
         """Return the environment variables through which dbt and Dagster's instance see these settings."""
         return {
             f"{PREFIX}HOME": str(self.home),
-            f"{PREFIX}SEEDS": str(self.seeds),
             f"{PREFIX}DAGSTER": str(self.dagster_path),
             f"{PREFIX}MEMORY_LIMIT": self.memory_limit,
             f"{PREFIX}THREADS": str(self.threads),

@@ -1,0 +1,67 @@
+# Everything a user does: run, ui, sql, test, lint, clean.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+-include .env
+export
+
+CONVERSATIONS_HOME ?= $(CURDIR)/data
+CONVERSATIONS_DAGSTER ?= $(CONVERSATIONS_HOME)/dagster
+DAGSTER_HOME := $(CURDIR)
+DO_NOT_TRACK := 1
+PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run ui sql dbt test test-slow lint format clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/installed ## everything, from landing to the published release
+	@$(BIN)/python -m orchestration run
+
+ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
+	@mkdir -p "$(CONVERSATIONS_DAGSTER)"
+	@$(BIN)/dagster dev -h 127.0.0.1 -p $${PORT:-3000} -m orchestration.definitions
+
+sql: .venv/installed ## a prompt on the published tables, read-only
+	@$(BIN)/duckdb -readonly "$(CONVERSATIONS_HOME)/published/reports.duckdb"
+
+dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -s fct_conversations"
+	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"
+
+test: .venv/installed-dev ## the tests, but for the slow ones
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/installed-dev ## the slow tests
+	@$(BIN)/python -m pytest -m slow
+
+lint: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
+lint: .venv/installed-dev ## ruff, sqlfluff, dbt parse without a warning
+	@mkdir -p "$(CONVERSATIONS_HOME)"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint models dbt_project/tests
+	@cd dbt_project && ../$(BIN)/dbt --warn-error parse --no-partial-parse --show-all-deprecations --profiles-dir . --target-path "$(CONVERSATIONS_HOME)" --log-path "$(CONVERSATIONS_HOME)"
+
+format: .venv/installed-dev ## put code and SQL in the common form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix models dbt_project/tests
+
+clean: ## all that was made from landing; landing itself is never touched
+	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected published dbt dagster warehouse.duckdb warehouse.duckdb.wal || true
+	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; PYTHON=python3.11 make … names another one") if sys.version_info < (3, 11) else 0'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the pinned requirements into .venv (once) …"
+	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,55 @@
+{# Lists: one row an element, the last element, and lists made of rows. #}
+
+{# One row for each element; a null or empty list gives none. #}
+{% macro explode_list(list) -%}
+    {{ return(adapter.dispatch('explode_list', 'conversation_reports')(list)) }}
+{%- endmacro %}
+
+{% macro default__explode_list(list) -%}
+    explode({{ list }})
+{%- endmacro %}
+
+{% macro duckdb__explode_list(list) -%}
+    unnest({{ list }})
+{%- endmacro %}
+
+
+{# Null where the list is null or empty. #}
+{% macro last_element(list) -%}
+    {{ return(adapter.dispatch('last_element', 'conversation_reports')(list)) }}
+{%- endmacro %}
+
+{% macro default__last_element(list) -%}
+    try_element_at({{ list }}, -1)
+{%- endmacro %}
+
+{% macro duckdb__last_element(list) -%}
+    list_extract({{ list }}, -1)
+{%- endmacro %}
+
+
+{# The distinct values of a group as a sorted list. #}
+{% macro sorted_list(value) -%}
+    {{ return(adapter.dispatch('sorted_list', 'conversation_reports')(value)) }}
+{%- endmacro %}
+
+{% macro default__sorted_list(value) -%}
+    sort_array(collect_set({{ value }}))
+{%- endmacro %}
+
+{% macro duckdb__sorted_list(value) -%}
+    array_agg(distinct {{ value }} order by {{ value }})
+{%- endmacro %}
+
+
+{% macro empty_text_list() -%}
+    {{ return(adapter.dispatch('empty_text_list', 'conversation_reports')()) }}
+{%- endmacro %}
+
+{% macro default__empty_text_list() -%}
+    cast(array() as array<string>)
+{%- endmacro %}
+
+{% macro duckdb__empty_text_list() -%}
+    cast([] as varchar[])
+{%- endmacro %}

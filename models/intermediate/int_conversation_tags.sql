@@ -1,0 +1,40 @@
+with
+
+conversations as (
+
+    select * from {{ ref('int_conversations') }}
+
+),
+
+exploded as (
+
+    select
+        conversation_id,
+        account_id,
+        {{ explode_list('tags') }} as tag
+    from conversations
+
+),
+
+named as (
+
+    select
+        conversation_id,
+        account_id,
+        trim(coalesce(tag.name, tag.id)) as tag
+    from exploded
+
+),
+
+final as (
+
+    select distinct
+        conversation_id,
+        account_id,
+        tag
+    from named
+    where tag <> ''
+
+)
+
+select * from final

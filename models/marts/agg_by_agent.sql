@@ -1,0 +1,107 @@
+with
+
+conversations as (
+
+    select * from {{ ref('fct_conversations') }}
+
+),
+
+messages as (
+
+    select * from {{ ref('fct_messages') }}
+
+),
+
+agents as (
+
+    select * from {{ ref('dim_agents') }}
+
+),
+
+surveys as (
+
+    select
+        surveys.*,
+        conversations.agent_id
+    from {{ ref('int_conversation_surveys') }} as surveys
+    inner join conversations
+        on surveys.conversation_id = conversations.conversation_id
+
+),
+
+-- A first response counts for who gave it, a message for who sent it, all else for the conversation's agent.
+happenings as (
+
+    select
+        account_id,
+        agent_id,
+        {{ happening('conversation') }},
+        started_on as report_date
+    from conversations
+
+    union all
+
+    select
+        account_id,
+        first_response_agent_id as agent_id,
+        {{ happening('first_response') }},
+        started_on as report_date
+    from conversations
+    where first_response_at is not null
+
+    union all
+
+    select
+        account_id,
+        agent_id,
+        {{ happening('messages') }},
+        sent_on as report_date
+    from messages
+    group by account_id, agent_id, sent_on
+
+    union all
+
+    select
+        account_id,
+        agent_id,
+        {{ happening('survey_sent') }},
+        sent_on as report_date
+    from surveys
+
+    union all
+
+    select
+        account_id,
+        agent_id,
+        {{ happening('survey_answered') }},
+        responded_on as report_date
+    from surveys
+    where rating is not null
+
+),
+
+named as (
+
+    select
+        happenings.*,
+        coalesce(agents.agent_name, 'Unassigned') as agent_name
+    from happenings
+    left join agents
+        on happenings.agent_id = agents.agent_id
+
+),
+
+final as (
+
+    select
+        account_id,
+        agent_id,
+        agent_name,
+        {{ daily_measures(daily_counts()) }},
+        report_date
+    from named
+    group by account_id, agent_id, agent_name, report_date
+
+)
+
+select * from final

@@ -1,0 +1,27 @@
+with
+
+versions as (
+
+    select * from {{ source('activecampaign', 'contacts') }}
+
+),
+
+latest as (
+
+    {{ latest_version('contacts', 'versions', 'versions.last_updated_on') }}
+
+),
+
+final as (
+
+    select
+        _account_id || ':' || id as contact_id,
+        _account_id as account_id,
+        lower(source) as source,
+        tags,
+        created_on as created_at
+    from latest
+
+)
+
+select * from final

@@ -1,0 +1,29 @@
+with
+
+versions as (
+
+    select * from {{ source('activecampaign', 'conversation_events') }}
+
+),
+
+latest as (
+
+    {{ latest_version('conversation_events', 'versions', 'cast(null as timestamp)') }}
+
+),
+
+final as (
+
+    select
+        _account_id || ':' || id as event_id,
+        _account_id as account_id,
+        _account_id || ':' || conversation as conversation_id,
+        _account_id || ':' || agent as agent_id,
+        lower(type) as event_type,
+        lower(reason) as reason,
+        occurred_on as occurred_at
+    from latest
+
+)
+
+select * from final

@@ -1,0 +1,62 @@
+with
+
+versions as (
+
+    select
+        *,
+        -- A message that was never updated is as new as the latest thing that happened to it.
+        coalesce(
+            last_updated_on,
+            greatest(timestamp, queued_on, accepted_on, sent_on, delivered_on, read_on, failed_on)
+        ) as updated_at
+    from {{ source('activecampaign', 'messages') }}
+
+),
+
+latest as (
+
+    {{ latest_version('messages', 'versions', 'versions.updated_at') }}
+
+),
+
+classified as (
+
+    select
+        *,
+        upper(direction) = 'INBOUND' as is_inbound,
+        sent_by.id is not null and upper(coalesce(sent_by.role, '')) not in ('BOT', 'SYSTEM') as is_by_person,
+        upper(coalesce(source, 'INBOX')) = 'INBOX' as is_from_inbox,
+        upper(source) in ('FLOW', 'AUTO_RESPONSE', 'API', 'BROADCAST') as is_from_automation
+    from latest
+
+),
+
+final as (
+
+    select
+        _account_id || ':' || id as message_id,
+        _account_id as account_id,
+        id as source_message_id,
+        _account_id || ':' || conversation as conversation_id,
+        _account_id || ':' || contact as contact_id,
+        case
+            when not is_inbound and is_by_person and is_from_inbox then _account_id || ':' || sent_by.id
+        end as agent_id,
+        {{ full_name('sent_by') }} as agent_name,
+        lower(direction) as direction,
+        lower(source) as source,
+        lower(msg_type) as message_type,
+        lower(status) as delivery_status,
+        whatsapp_template as template_name,
+        provider_error_code as error_code,
+        is_inbound,
+        not is_inbound and coalesce(is_from_automation, false) as is_automated,
+        timestamp as sent_at,
+        delivered_on as delivered_at,
+        read_on as read_at,
+        failed_on as failed_at
+    from classified
+
+)
+
+select * from final
