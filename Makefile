@@ -32,7 +32,7 @@ dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -
 	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"
 
 test: .venv/installed-dev ## the tests, but for the slow ones
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/installed-dev ## the slow tests
 	@$(BIN)/python -m pytest -m slow

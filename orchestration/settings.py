@@ -29,13 +29,14 @@ class Settings(BaseSettings):
     home: Path = Field(PROJECT / "data", description="where everything below lies")
     landing: Path | None = Field(None, description="where the exports are dropped; default `<home>/landing`")
     project: Path = Field(
-        PROJECT, description="holds `dbt_project/`, `models/` and `seeds/`; a copy of them to keep other seeds"
+        PROJECT,
+        description="holds `dbt_project/`, `models/` and `seeds/`; a copy of them to keep other seeds",
     )
     dagster: Path | None = Field(None, description="Dagster's own storage; default `<home>/dagster`")
     hash_key: str | None = Field(
         None,
         min_length=16,
-        description="key of the hash that stands for a contact; default: made once, kept in `<home>/hash_key`",
+        description="key of the hash that stands for a contact; default: made once, in `<home>/hash_key`",
     )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")

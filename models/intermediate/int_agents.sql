@@ -63,15 +63,40 @@ seen as (
 
 ),
 
+-- By name first: the rows that remain to be ranked are few.
+named as (
+
+    select
+        agent_id,
+        account_id,
+        agent_name,
+        max(seen_at) as seen_at
+    from seen
+    where agent_id is not null
+    group by agent_id, account_id, agent_name
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by agent_id
+            order by case when agent_name is null then 1 else 0 end, seen_at desc nulls last, agent_name
+        ) as name_rank
+    from named
+
+),
+
 last_names as (
 
     select
         agent_id,
         account_id,
-        max_by(agent_name, case when agent_name is not null then seen_at end) as agent_name
-    from seen
-    where agent_id is not null
-    group by agent_id, account_id
+        agent_name
+    from ranked
+    where name_rank = 1
 
 ),
 

@@ -30,7 +30,7 @@ bounds as (
         accounts.account_id,
         accounts.time_zone,
         {{ dbt.date_trunc('hour', 'min(files.first_at)') }} as first_at,
-        {{ dbt.date_trunc('hour', 'max(files.last_at)') }} as last_at
+        {{ dbt.dateadd('hour', 1, dbt.date_trunc('hour', 'max(files.last_at)')) }} as last_at
     from files
     inner join accounts
         on files.account_id = accounts.account_id
@@ -63,7 +63,7 @@ cuts as (
     select
         account_id,
         time_zone,
-        {{ to_utc(dbt.date_trunc('hour', to_local('hour_at', 'time_zone')), 'time_zone') }} as cut_at
+        {{ dbt.dateadd('minute', '-cast(extract(minute from ' ~ to_local('hour_at', 'time_zone') ~ ') as integer)', 'hour_at') }} as cut_at
     from hours
 
     union distinct

@@ -45,7 +45,9 @@ sequenced as (
         lead(addressed.sent_at) over conversation_order as next_sent_at
     from addressed
     window conversation_order as (
-        partition by coalesce(addressed.addressed_conversation_id, addressed.message_id)
+        partition by
+            addressed.addressed_conversation_id,
+            case when addressed.addressed_conversation_id is null then addressed.message_id end
         order by addressed.sent_at, length(addressed.source_message_id), addressed.source_message_id
     )
 

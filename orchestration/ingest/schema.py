@@ -36,6 +36,7 @@ class Entity:
     name: str
     fields: tuple[Field, ...]
     ignored: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,6 @@
+-- A table, so that the candidate knows the files that it was built from, whatever was ingested since.
+{{ config(materialized='table') }}
+
 with
 
 ledger as (

@@ -19,6 +19,7 @@ CONVERSATIONS = Entity(
         Field("last_updated_on", "instant"),
         Field("closed_on", "instant"),
     ),
+    description="Conversations: when each began and ended, its status, its tags and its agents.",
 )
 
 MESSAGES = Entity(
@@ -45,6 +46,7 @@ MESSAGES = Entity(
     ),
     # What people wrote and the numbers they wrote from stay in landing.
     ignored=("body", "from_number", "to_number"),
+    description="Messages: when and by whom each was sent, in which conversation; not what they say.",
 )
 
 CONTACTS = Entity(
@@ -58,6 +60,7 @@ CONTACTS = Entity(
     ),
     # No report needs who a contact is: names, addresses and numbers stay in landing.
     ignored=("first_name", "last_name", "email", "phone"),
+    description="Contacts: their tags; who they are stays in landing.",
 )
 
 AGENTS = Entity(
@@ -70,6 +73,7 @@ AGENTS = Entity(
         Field("teams", "texts"),
         Field("role"),
     ),
+    description="The people who answer, and their teams.",
 )
 
 SURVEYS = Entity(
@@ -85,6 +89,7 @@ SURVEYS = Entity(
         Field("last_updated_on", "instant"),
     ),
     ignored=("comment",),
+    description="Satisfaction surveys: when each was sent and answered, and the rating.",
 )
 
 CONVERSATION_EVENTS = Entity(
@@ -101,6 +106,7 @@ CONVERSATION_EVENTS = Entity(
         Field("agent"),
         Field("reason"),
     ),
+    description="What happened to conversations: assigned, handed off, closed, reopened.",
 )
 
 PLATFORM = Platform(

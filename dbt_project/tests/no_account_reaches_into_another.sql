@@ -1,0 +1,29 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_messages'}}}) }}
+
+-- Accounts are tenants: whatever a row points to is of the row's own account.
+select
+    account_id,
+    conversation_id as points_to
+from {{ ref('int_messages') }}
+where
+    conversation_id not like account_id || ':%'
+    or contact_id not like account_id || ':%'
+    or agent_id not like account_id || ':%'
+
+union all
+
+select
+    account_id,
+    conversation_id as points_to
+from {{ ref('int_conversation_surveys') }}
+where conversation_id not like account_id || ':%'
+
+union all
+
+select
+    account_id,
+    conversation_id as points_to
+from {{ ref('int_conversation_events') }}
+where
+    conversation_id not like account_id || ':%'
+    or agent_id not like account_id || ':%'

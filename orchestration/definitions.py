@@ -1,0 +1,38 @@
+"""The code location, built out of the rooms; nothing else."""
+
+import dagster as dg
+
+from orchestration.automation import REFRESH, daily_schedule
+from orchestration.ingest.assets import ingest, landing
+from orchestration.publish.assets import build_publish_assets
+from orchestration.quality.checks import quality_gate
+from orchestration.settings import Settings, load_settings
+from orchestration.terminal import progress
+from orchestration.warehouse import build_dbt_assets, built_from, dbt_resource
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Return the code location for these settings."""
+    return dg.Definitions(
+        assets=[
+            landing,
+            ingest,
+            build_dbt_assets(settings),
+            build_publish_assets(settings, [quality_gate], built_from),
+        ],
+        asset_checks=[quality_gate],
+        jobs=[REFRESH],
+        schedules=[daily_schedule(settings)],
+        executor=dg.in_process_executor,
+        loggers={"progress": progress},
+        resources={
+            "settings": settings,
+            "dbt": dbt_resource(settings),
+        },
+    )
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """Return the code location for the settings of the environment."""
+    return build_definitions(load_settings())

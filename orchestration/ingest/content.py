@@ -1,0 +1,285 @@
+"""The bytes of one file: which file it is, whether it is what its name says, and its text as plain lines.
+
+Belongs here: everything that looks at bytes; a file that cannot be read at all is refused (`BadFileError`).
+Does not: what the lines mean (`reading`, `records`).
+
+The engine reads lines fast, but not every line: bytes that are not UTF-8 stop it, and a carriage return of
+its own shifts its line numbers. So a file is handed over as it is (by a link) where it is plain, and else as
+a copy with the same line numbers, in which every line that cannot be read begins with its flaw (see `FLAW`).
+"""
+
+import gzip
+import hashlib
+import re
+import shutil
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from json import JSONDecodeError, JSONDecoder
+from pathlib import Path
+from typing import BinaryIO
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+MAX_RECORD = 16 * 2**20  # bytes
+FLAW = "\x1f"  # before and after what is wrong with a line, which follows
+NEVER = "\x1e"  # in no plain line: the delimiter of columns of which there is only one
+FOLDED_LINE_BREAK = "\x1d"  # stands for a line break within the quotation marks of a CSV
+
+_CONTROLS = (FLAW.encode(), NEVER.encode())
+_BLOCK = 2**20
+_SHOWN = 1000  # bytes of a line that is too long to keep
+_BOM = b"\xef\xbb\xbf"
+_OPENERS: dict[str, Callable[..., BinaryIO]] = {".gz": gzip.open, ".zst": zstd.open, "": open}
+_DAMAGE = (gzip.BadGzipFile, zstd.ZstdError, zlib.error, EOFError)
+_KINDS = {".jsonl": "lines", ".ndjson": "lines", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+_SIGNATURES = {
+    b"\x1f\x8b": ("gzip", "add .gz to its name"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "add .zst to its name"),
+    b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV UTF-8"),
+    b"\xff\xfe": ("UTF-16 text", "save it as UTF-8"),
+    b"\xfe\xff": ("UTF-16 text", "save it as UTF-8"),
+    b"PAR1": ("Parquet", "let its name end in .parquet"),
+}
+
+
+class BadFileError(Exception):
+    """A file that cannot be loaded; its two arguments are the reason and the remedy."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file turned out to be.
+
+    - `kind`: lines, csv, array, objects or parquet
+    - `lines`: how many physical lines it has, where it is read by lines
+    - `header`: the first line of a CSV
+    """
+
+    kind: str
+    lines: int | None = None
+    header: str = ""
+
+
+def file_id(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def prepare(path: Path, target: Path) -> Content:
+    """Put a file's text at `target`: a link to it where its bytes can be read as they are, else a plain copy.
+
+    Raises `BadFileError` where it cannot be read at all, `OSError` where it cannot be opened.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compression = suffixes.pop() if suffixes and suffixes[-1] in (".gz", ".zst") else ""
+    kind = _KINDS.get(suffixes[-1] if suffixes else "")
+    if kind is None or (kind == "parquet" and compression):
+        raise BadFileError(
+            "wrong extension: no export is named so",
+            "name it .jsonl, .ndjson, .json or .csv (each also with .gz or .zst), or .parquet",
+        )
+    try:
+        with _OPENERS[compression](path, "rb") as stream:
+            head = stream.read(_BLOCK)
+        kind = _kind(head, kind)
+        if kind in ("lines", "csv"):
+            return _pass_on_lines(path, target, compression, kind, head)
+        _pass_on(path, target, compression)
+    except _DAMAGE as error:
+        cut = isinstance(error, EOFError)
+        reason = (
+            f"its {compression} archive is cut off"
+            if cut
+            else f"it is no sound {compression} archive ({error})"
+        )
+        raise BadFileError(reason, "export or copy it again") from None
+    return Content(kind)
+
+
+def delimiter_of(header: str) -> str:
+    """Return the delimiter of a CSV, from its header line."""
+    return max(",;", key=header.count)
+
+
+def csv_field(delimiter: str) -> str:
+    """Return the regular expression of a CSV field: quoted, bare (with quotation marks inside), or empty."""
+    bare = f"{delimiter}{FOLDED_LINE_BREAK}"
+    return f'"[^"]*(?:""[^"]*)*"|[^"{bare}][^{bare}]*|'
+
+
+def _kind(head: bytes, kind: str) -> str:
+    """Return what the file holds, from its beginning; `json` is decided to be an array or objects."""
+    if not head.removeprefix(_BOM).strip():
+        raise BadFileError("it is empty", "export it again")
+    for signature, (what, remedy) in _SIGNATURES.items():
+        if head.startswith(signature) and (kind, what) != ("parquet", "Parquet"):
+            raise BadFileError(f"wrong extension: it is {what}", remedy)
+    if kind == "parquet":
+        if not head.startswith(b"PAR1"):
+            raise BadFileError("wrong extension: it is not Parquet", "name it after what it holds")
+        return kind
+    text = head.removeprefix(_BOM).decode(errors="replace").lstrip()
+    if kind == "csv" and text[0] in "[{":
+        raise BadFileError("wrong extension: it is JSON", "let its name end in .jsonl or .json")
+    if kind == "json":
+        if text[0] not in "[{":
+            raise BadFileError("wrong extension: it is not JSON", "name it after what it holds")
+        return "array" if text[0] == "[" else "objects"
+    if kind == "lines" and _spans_lines(text):
+        raise BadFileError("wrong extension: it is not one record a line", "let its name end in .json")
+    return kind
+
+
+def _spans_lines(text: str) -> bool:
+    """Return whether a text begins with a JSON value of several lines, or with the array of a whole file.
+
+    One bad line at the beginning is not that: what follows it must continue it.
+    """
+    decoder = JSONDecoder()
+    first, _, rest = text.partition("\n")
+    try:
+        value, _ = decoder.raw_decode(first)
+        return isinstance(value, list) and not rest.strip()
+    except (JSONDecodeError, RecursionError):
+        pass
+    try:
+        if not text.startswith("["):
+            return "\n" in text[: decoder.raw_decode(text)[1]]
+        start = len(text) - len(text[1:].lstrip())
+        _, end = decoder.raw_decode(text, start)
+        return text[end:].lstrip()[:1] in (",", "]")
+    except (JSONDecodeError, RecursionError):
+        return False
+
+
+def _pass_on(path: Path, target: Path, compression: str) -> None:
+    if not compression:
+        target.symlink_to(path)
+        return
+    with _OPENERS[compression](path, "rb") as stream, target.open("wb") as copy:
+        shutil.copyfileobj(stream, copy, _BLOCK)
+
+
+def _pass_on_lines(path: Path, target: Path, compression: str, kind: str, head: bytes) -> Content:
+    header = ""
+    if kind == "csv":
+        header = head.removeprefix(_BOM).splitlines()[0].decode(errors="replace")
+    if not compression:
+        with path.open("rb") as stream:
+            lines = _count_if_plain(stream, kind)
+        if lines is not None:
+            target.symlink_to(path)
+            return Content(kind, lines, header)
+    with _OPENERS[compression](path, "rb") as stream, target.open("wb") as copy:
+        return Content(kind, _copy_lines(stream, copy, delimiter_of(header) if header else None), header)
+
+
+def _blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+    """Yield blocks of whole lines, every line end made \\n, and whether one was a carriage return of its own.
+
+    Of a line longer than `MAX_RECORD` so much is kept that it still shows to be too long.
+    """
+    rest = b""
+    while block := stream.read(_BLOCK):
+        if block.endswith(b"\r"):
+            block += stream.read(1)
+        lone = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        block = rest + block
+        end = block.rfind(b"\n") + 1
+        rest = block[end:][: MAX_RECORD + 1]
+        if end:
+            yield block[:end], lone
+    if rest:
+        yield rest, False
+
+
+def _split(block: bytes) -> list[bytes]:
+    return block.removesuffix(b"\n").split(b"\n") if block else []
+
+
+def _is_plain(block: bytes) -> bool:
+    if len(block) > MAX_RECORD and max(map(len, _split(block))) > MAX_RECORD:
+        return False
+    if any(control in block for control in _CONTROLS):
+        return False
+    try:
+        return block.isascii() or bool(block.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _count_if_plain(stream: BinaryIO, kind: str) -> int | None:
+    """Return how many lines there are, or None if the engine could not read them as they are."""
+    lines = 0
+    for block, lone_return in _blocks(stream):
+        folds = kind == "csv" and b'"' in block and any(line.count(b'"') % 2 for line in _split(block))
+        if lone_return or folds or not _is_plain(block):
+            return None
+        lines += block.count(b"\n") + (not block.endswith(b"\n"))
+    return lines
+
+
+def _copy_lines(stream: BinaryIO, copy: BinaryIO, delimiter: str | None) -> int:
+    """Write a plain copy and return how many lines it has; with a delimiter, the lines are those of a CSV."""
+    count = 0
+    if delimiter:
+        lines = (line for block, _ in _blocks(stream) for line in _split(block))
+        for count, line in enumerate(_folded(lines, delimiter), start=1):  # noqa: B007
+            copy.write(_marked(line) + b"\n")
+        return count
+    for block, _ in _blocks(stream):
+        count += len(lines := _split(block))
+        copy.writelines([block] if _is_plain(block) else [_marked(line) + b"\n" for line in lines])
+    return count
+
+
+def _marked(line: bytes) -> bytes:
+    """Return a line, beginning with its flaw if it has one."""
+    if _is_plain(line):
+        return line
+    flaw = "it is not UTF-8"
+    if len(line) > MAX_RECORD:
+        line, flaw = line[:_SHOWN], f"it is longer than {MAX_RECORD // 2**20} MB"
+    elif any(control in line for control in _CONTROLS):
+        flaw = "it holds a control character"
+    text = line.translate(None, b"".join(_CONTROLS)).decode(errors="replace")
+    return f"{FLAW}{flaw}{FLAW}{text}".encode()
+
+
+def _folded(lines: Iterable[bytes], delimiter: str) -> Iterator[bytes]:
+    """Yield each record of a CSV as one line, then an empty line for each further one it took.
+
+    A quotation mark that opens but never properly closes takes no line with it: its own line stays as it is,
+    to be refused, and the next begins afresh.
+    """
+    field = f"(?:{csv_field(delimiter)})"
+    record = re.compile(f"{field}(?:{delimiter}{field})*".encode())
+    held: list[bytes] = []
+    for line in lines:
+        odd = line.count(b'"') % 2
+        if not held and not odd:
+            yield line
+            continue
+        held.append(line)
+        if len(held) == 1 or not odd:
+            if sum(map(len, held)) > MAX_RECORD:
+                yield from held
+                held = []
+            continue
+        folded = FOLDED_LINE_BREAK.encode().join(held)
+        if record.fullmatch(folded):
+            yield folded
+            yield from [b""] * (len(held) - 1)
+            held = []
+        else:
+            yield from held[:-1]
+            held = held[-1:]
+    yield from held

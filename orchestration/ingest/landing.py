@@ -1,0 +1,143 @@
+"""What lies in landing: whose file each one is, and which folders nobody can place.
+
+Belongs here: the accounts, the rating scales, and finding files. Does not: opening one (`content`), nor
+knowing which were loaded before (`ledger`).
+"""
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from orchestration.ingest.platforms import PLATFORMS
+from orchestration.ingest.schema import Entity, Platform
+from orchestration.settings import SettingsError
+
+UNFINISHED = (".tmp", ".part", ".crdownload")
+
+
+@dataclass(frozen=True)
+class Account:
+    """A tenant: the platform its exports come from, and the zone of the times written without one."""
+
+    account_id: str
+    platform: Platform
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file in landing; `name` is its path there, `modified_us` microseconds since 1970."""
+
+    path: Path
+    name: str
+    account: Account
+    entity: Entity
+    size: int
+    modified_us: int
+
+
+def read_accounts(seeds: Path) -> dict[str, Account]:
+    """Return the accounts by id. Raises `SettingsError` for a platform or a zone that does not exist."""
+    accounts = {}
+    for row in _rows(seeds / "accounts.csv", "account_id", "platform", "time_zone"):
+        account_id, platform, zone = row["account_id"], row["platform"], row["time_zone"]
+        if platform not in PLATFORMS:
+            raise SettingsError(
+                f"accounts.csv: account {account_id} has platform {platform!r}, which nobody declared;"
+                f" write one of {', '.join(PLATFORMS)}"
+            )
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise SettingsError(
+                f"accounts.csv: account {account_id} has time zone {zone!r}, which does not exist;"
+                " write for example Europe/Rome"
+            ) from None
+        accounts[account_id] = Account(account_id, PLATFORMS[platform], zone)
+    return accounts
+
+
+def read_rating_scales(seeds: Path, platforms: set[str]) -> dict[str, tuple[int, int]]:
+    """Return the lowest and highest rating by platform. Raises `SettingsError` where one has no scale."""
+    scales = {}
+    for row in _rows(seeds / "csat_scales.csv", "platform", "rating_min", "rating_max"):
+        try:
+            scales[row["platform"]] = int(row["rating_min"]), int(row["rating_max"])
+        except ValueError:
+            raise SettingsError(
+                f"csat_scales.csv: the scale of platform {row['platform']!r} is not two whole numbers"
+            ) from None
+    for platform in sorted(platforms - scales.keys()):
+        raise SettingsError(f"csat_scales.csv: platform {platform!r} has no scale; add a row for it")
+    return scales
+
+
+def find_files(landing: Path, accounts: dict[str, Account]) -> tuple[list[LandedFile], list[str]]:
+    """Return the files in the order of their paths, and a message for everything that has no place."""
+    files: list[LandedFile] = []
+    refused: list[str] = []
+    for folder in _entries(landing, refused, "put it into the folder of an account and an entity"):
+        account = accounts.get(folder.name)
+        if account is None:
+            known = ", ".join(accounts) or "none"
+            refused.append(
+                f"{folder.name}/: no account of this name; add it to accounts.csv (known: {known})"
+            )
+            continue
+        entities = {entity.name: entity for entity in account.platform.entities}
+        for subfolder in _entries(folder, refused, "put it into the folder of its entity", f"{folder.name}/"):
+            place = f"{folder.name}/{subfolder.name}/"
+            if subfolder.name not in entities:
+                known = ", ".join(entities)
+                refused.append(f"{place}: no entity of {account.platform.name}; rename it (known: {known})")
+                continue
+            files += _files(subfolder, place, account, entities[subfolder.name], refused)
+    return sorted(files, key=lambda file: file.name), refused
+
+
+def _rows(path: Path, *columns: str) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise SettingsError(f"{path}: the seed is missing")
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if missing := set(columns) - set(reader.fieldnames or ()):
+            raise SettingsError(f"{path}: the seed lacks the columns {', '.join(sorted(missing))}")
+        return list(reader)
+
+
+def _visible(folder: Path) -> list[os.DirEntry]:
+    with os.scandir(folder) as entries:
+        visible = (e for e in entries if not e.name.startswith(".") and not e.name.endswith(UNFINISHED))
+        return sorted(visible, key=lambda entry: entry.name)
+
+
+def _entries(folder: Path, refused: list[str], remedy: str, place: str = "") -> list[os.DirEntry]:
+    """Return the folders in a folder; the files there are refused."""
+    if not folder.is_dir():
+        return []
+    entries = _visible(folder)
+    refused += [f"{place}{_shown(e.name)}: a file out of place; {remedy}" for e in entries if not e.is_dir()]
+    return [entry for entry in entries if entry.is_dir()]
+
+
+def _files(
+    folder: os.DirEntry, place: str, account: Account, entity: Entity, refused: list[str]
+) -> list[LandedFile]:
+    files = []
+    for entry in _visible(folder.path):
+        name = place + entry.name
+        if not entry.is_file():
+            refused.append(f"{_shown(name)}: not a file; move the files of a folder one level up")
+        elif _shown(name) != name:
+            refused.append(f"{_shown(name)}: the name is not UTF-8; rename it")
+        else:
+            stat = entry.stat()
+            modified_us = stat.st_mtime_ns // 1000
+            files.append(LandedFile(Path(entry.path), name, account, entity, stat.st_size, modified_us))
+    return files
+
+
+def _shown(name: str) -> str:
+    return name.encode(errors="replace").decode()

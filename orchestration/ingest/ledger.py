@@ -1,0 +1,223 @@
+"""Which files were taken in, by which batch: the ledger, whose file of a batch is its commit.
+
+Belongs here: the columns of the ledger and of rejected rows, batch ids, and putting a batch's files in place
+so that a crash at any point loses nothing and loads nothing twice. Does not: what is in the files.
+
+A batch's Parquet files are moved into place first and its ledger file last. Whatever lies there of a batch
+without a ledger file was left by a crash and is removed before the next batch.
+"""
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from orchestration.ingest.landing import LandedFile
+from orchestration.ingest.platforms import PLATFORMS
+from orchestration.ingest.records import named, quoted, raw_columns
+from orchestration.settings import Settings
+
+LEDGER = {
+    "file_id": "VARCHAR",
+    "account_id": "VARCHAR",
+    "platform": "VARCHAR",
+    "entity": "VARCHAR",
+    "file": "VARCHAR",
+    "bytes": "BIGINT",
+    "modified_at": "TIMESTAMP",
+    "status": "VARCHAR",
+    "reason": "VARCHAR",
+    "records_read": "BIGINT",
+    "records_accepted": "BIGINT",
+    "records_rejected": "BIGINT",
+    "unknown_fields": "VARCHAR[]",
+    "first_at": "TIMESTAMP",
+    "last_at": "TIMESTAMP",
+    "batch_id": "VARCHAR",
+    "ingested_at": "TIMESTAMP",
+}
+
+REJECTED = {
+    "account_id": "VARCHAR",
+    "platform": "VARCHAR",
+    "entity": "VARCHAR",
+    "file": "VARCHAR",
+    "file_id": "VARCHAR",
+    "line": "BIGINT",
+    "field": "VARCHAR",
+    "reason": "VARCHAR",
+    "remedy": "VARCHAR",
+    "raw": "VARCHAR",
+    "batch_id": "VARCHAR",
+    "rejected_at": "TIMESTAMP",
+}
+
+_BATCH = "%Y%m%dT%H%M%S%fZ"
+_EMPTY = "_empty.parquet"
+
+
+@dataclass
+class FileOutcome:
+    """What became of a file: its row of the ledger, times as microseconds since 1970."""
+
+    file_id: str
+    account_id: str
+    platform: str
+    entity: str
+    file: str
+    bytes: int
+    modified_us: int
+    status: Literal["loaded", "rejected", "duplicate"] = "loaded"
+    reason: str | None = None
+    remedy: str | None = None
+    records_read: int = 0
+    records_accepted: int = 0
+    records_rejected: int = 0
+    unknown_fields: list[str] = field(default_factory=list)
+    first_us: int | None = None
+    last_us: int | None = None
+
+    @classmethod
+    def of(cls, file: LandedFile, file_id: str) -> "FileOutcome":
+        """Begin the outcome of a file with this content."""
+        account = file.account
+        return cls(
+            file_id,
+            account.account_id,
+            account.platform.name,
+            file.entity.name,
+            file.name,
+            file.size,
+            file.modified_us,
+        )
+
+    def reject(self, reason: str, remedy: str) -> None:
+        """Refuse the file as a whole: nothing of it counts."""
+        self.status, self.reason, self.remedy = "rejected", reason, remedy
+        self.records_read = self.records_accepted = self.records_rejected = 0
+        self.first_us = self.last_us = None
+        self.unknown_fields = []
+
+
+_SQL_TYPES = {int: "BIGINT", int | None: "BIGINT", list[str]: "VARCHAR[]"}  # anything else is text
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the ledger knows.
+
+    - `states`: name, bytes and modified_us of every file it saw
+    - `loaded`: account, entity and id of every file that was loaded
+    """
+
+    states: set[tuple[str, int, int]]
+    loaded: set[tuple[str, str, str]]
+
+
+def ledger_folder(settings: Settings) -> Path:
+    """Return the folder with one Parquet file for each batch."""
+    return settings.raw_path / "ingested_files"
+
+
+def raw_folder(settings: Settings, entity: str, platform: str) -> Path:
+    """Return the folder of an entity's raw files."""
+    return settings.raw_path / entity / platform
+
+
+def open_house(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Remove what a crash left, and give every folder an empty file with the columns of today."""
+    batches = _batches(settings)
+    for folder, columns in _folders(settings).items():
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if path.name != _EMPTY and (path.suffix == ".tmp" or path.stem.split("-")[0] not in batches):
+                path.unlink()
+        _write_empty(con, folder / _EMPTY, columns)
+
+
+def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
+    """Return what earlier batches took in."""
+    ledger = f"read_parquet({quoted(str(ledger_folder(settings) / '*.parquet'))})"
+    states = con.execute(f"SELECT file, bytes, epoch_us(modified_at) FROM {ledger}").fetchall()
+    loaded = con.execute(
+        f"SELECT account_id, entity, file_id FROM {ledger} WHERE status = 'loaded'"
+    ).fetchall()
+    return Seen(set(states), set(loaded))
+
+
+def new_batch_id(settings: Settings) -> str:
+    """Return an id that sorts after every earlier one, even if the clock was set back."""
+    now = datetime.now(UTC)
+    if batches := _batches(settings):
+        newest = datetime.strptime(max(batches), _BATCH).replace(tzinfo=UTC)
+        now = max(now, newest + timedelta(microseconds=1))
+    return now.strftime(_BATCH)
+
+
+def tabulate(con: duckdb.DuckDBPyConnection, outcomes: dict[str, FileOutcome], work: Path) -> None:
+    """Make the outcomes the table `files`: the path and what the ledger and `rejected/` say of each file.
+
+    By way of a file in `work`, since the engine takes many values far faster so than as parameters.
+    """
+    rows = work / "outcomes.jsonl"
+    with rows.open("w", encoding="utf-8") as stream:
+        stream.writelines(
+            json.dumps({"path": path, **vars(outcome)}) + "\n" for path, outcome in outcomes.items()
+        )
+    columns = {"path": "VARCHAR", **{f.name: _SQL_TYPES.get(f.type, "VARCHAR") for f in fields(FileOutcome)}}
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE files AS
+        SELECT *, make_timestamp(modified_us) AS modified_at, make_timestamp(first_us) AS first_at,
+            make_timestamp(last_us) AS last_at, NULL AS line, NULL AS field, NULL AS raw
+        FROM read_json({quoted(str(rows))}, format = 'newline_delimited', columns = {columns})""")
+
+
+def commit(settings: Settings, batch_id: str, outputs: list[tuple[Path, Path]], entries: Path) -> None:
+    """Move a batch's files to the folders where they are read, and its ledger file last of all."""
+    placed: Counter[Path] = Counter()
+    for written, folder in outputs:
+        placed[folder] += 1
+        suffix = f"-{placed[folder]}" if placed[folder] > 1 else ""
+        _put(written, folder / f"{batch_id}{suffix}.parquet")
+    _put(entries, ledger_folder(settings) / f"{batch_id}.parquet")
+
+
+def _put(written: Path, place: Path) -> None:
+    with written.open("rb") as stream:
+        os.fsync(stream.fileno())
+    written.replace(place)
+    folder = os.open(place.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def _batches(settings: Settings) -> set[str]:
+    return {path.stem for path in ledger_folder(settings).glob("*.parquet") if path.name != _EMPTY}
+
+
+def _folders(settings: Settings) -> dict[Path, dict[str, str]]:
+    """Return every folder that holds Parquet files of batches, with their columns."""
+    return {
+        raw_folder(settings, entity.name, platform.name): raw_columns(entity)
+        for platform in PLATFORMS.values()
+        for entity in platform.entities
+    } | {settings.rejected_path: REJECTED, ledger_folder(settings): LEDGER}
+
+
+def _write_empty(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> None:
+    empty = ", ".join(f"CAST(NULL AS {kind}) AS {named(name)}" for name, kind in columns.items())
+    parquet = f"SELECT * FROM read_parquet({quoted(str(path))})"
+    if (
+        path.exists()
+        and con.execute(f"DESCRIBE {parquet}").fetchall()
+        == con.execute(f"DESCRIBE SELECT {empty}").fetchall()
+    ):
+        return
+    temporary = path.with_suffix(".tmp")
+    con.execute(f"COPY (SELECT {empty} LIMIT 0) TO {quoted(str(temporary))} (FORMAT parquet)")
+    temporary.replace(path)

@@ -1,0 +1,228 @@
+"""From files to records of texts: the SQL that reads each kind of file.
+
+Belongs here: how lines, CSV, JSON and Parquet files are laid out, and the one shape in which all are read.
+Does not: the bytes of a file (`content`), nor the types of the fields (`records`).
+
+Records have, in the order of the files and of what they hold, the columns `_path`, `_raw` (the record as
+text, null for a blank line), `_fields` (a struct of one text for each declared field, null where the record
+cannot be read) and then, why it cannot, `_trouble` and `_remedy`.
+"""
+
+import csv
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestration.ingest.content import (
+    FLAW,
+    FOLDED_LINE_BREAK,
+    MAX_RECORD,
+    NEVER,
+    BadFileError,
+    csv_field,
+    delimiter_of,
+)
+from orchestration.ingest.records import named, quoted
+from orchestration.ingest.schema import Entity
+
+MAX_PAGE = 4 * MAX_RECORD
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is to be read; files of one layout are read together.
+
+    - `columns`: the header of a CSV, the column names of a Parquet file; `types`: their types there
+    - `object_bytes`: the longest JSON value to expect, a power of two; the engine sets memory aside for it
+    """
+
+    kind: Literal["lines", "csv", "array", "objects", "parquet"]
+    columns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    delimiter: str = ""
+    object_bytes: int = MAX_RECORD
+
+    @property
+    def is_lines(self) -> bool:
+        """Whether the file is read line by line, so that its lines can be counted beforehand."""
+        return self.kind in ("lines", "csv")
+
+    @property
+    def is_json(self) -> bool:
+        """Whether a record is JSON as it stands."""
+        return self.kind in ("lines", "array", "objects")
+
+    @property
+    def header_lines(self) -> int:
+        """How many lines stand before the first record."""
+        return int(self.kind == "csv")
+
+
+def csv_layout(header: str, entity: Entity) -> Layout:
+    """Return the layout of a CSV with this header. Raises `BadFileError` where it does not fit the entity."""
+    delimiter = delimiter_of(header)
+    columns = tuple(name.strip() for name in next(csv.reader([header], delimiter=delimiter), []))
+    layout = Layout("csv", columns, delimiter=delimiter)
+    twice = sorted({name for name in layout.columns if layout.columns.count(name) > 1})
+    if twice:
+        raise BadFileError(
+            f"its header names a column twice: {', '.join(twice)}", "give each column a name of its own"
+        )
+    _check_required(layout, entity)
+    return layout
+
+
+def objects_layout(size: int) -> Layout:
+    """Return the layout of a JSON file of this many bytes; it may hold pages, each of them one JSON value."""
+    return Layout("objects", object_bytes=min(max(MAX_RECORD, 1 << size.bit_length()), MAX_PAGE))
+
+
+def parquet_layout(columns: list[tuple[str, str]], entity: Entity) -> Layout:
+    """Return the layout of a Parquet file with these columns. Raises `BadFileError` where it does not fit."""
+    layout = Layout("parquet", tuple(name for name, _ in columns), tuple(kind for _, kind in columns))
+    _check_required(layout, entity)
+    for field in entity.fields:
+        if field.kind == "text" and _is_composite(layout, field.name):
+            raise BadFileError(
+                f"its column {field.name} is not a text", f"write {field.name} as a text or a number"
+            )
+    return layout
+
+
+def unknown_columns(layout: Layout, entity: Entity) -> list[str]:
+    """Return the columns of a CSV or Parquet file that nobody declared."""
+    return sorted(set(layout.columns) - _declared(entity))
+
+
+def records(paths: list[str], layout: Layout, entity: Entity) -> str:
+    """Return the SELECT of the records of these files, which all have this layout."""
+    files = f"[{', '.join(map(quoted, paths))}]"
+    match layout.kind:
+        case "lines":
+            return _json_records(
+                _lines(files), entity, "write each record as one line of valid JSON in UTF-8"
+            )
+        case "array":
+            source = f"SELECT filename AS path, json AS element FROM {_json(files, 'array', MAX_RECORD)}"
+            return _json_records(_elements(source), entity, "write each element as an object")
+        case "objects":
+            source = f"""SELECT filename AS path, unnest(CASE json_type(json, '$.results')
+                WHEN 'ARRAY' THEN json_extract(json, '$.results[*]') ELSE [json] END) AS element
+                FROM {_json(files, "unstructured", layout.object_bytes)}"""
+            return _json_records(_elements(source), entity, "write each record as an object")
+        case "csv":
+            return _csv_records(_lines(files), layout, entity)
+        case "parquet":
+            return _parquet_records(files, layout, entity)
+
+
+def census(paths: list[str], layout: Layout, entity: Entity) -> str:
+    """Return the SELECT of path, lines, records and unknown_fields: what the files hold before any typing."""
+    keys = "try(json_keys(_raw))" if layout.is_json else "NULL"
+    known = f"[{', '.join(map(quoted, sorted(_declared(entity))))}]"
+    return f"""
+        SELECT path, sum(n) AS lines, sum(n) FILTER (has_record) AS records,
+            list_sort(list_distinct(list_filter(flatten(list(keys)),
+                lambda key: NOT list_contains({known}, key)))) AS unknown_fields
+        FROM (SELECT _path AS path, _raw IS NOT NULL AS has_record, CAST({keys} AS VARCHAR[]) AS keys,
+                count(*) AS n
+            FROM ({records(paths, layout, entity)}) GROUP BY ALL)
+        GROUP BY path"""
+
+
+def _declared(entity: Entity) -> set[str]:
+    return {field.name for field in entity.fields} | set(entity.ignored)
+
+
+def _check_required(layout: Layout, entity: Entity) -> None:
+    missing = [f.name for f in entity.fields if f.required and f.name not in layout.columns]
+    if missing:
+        raise BadFileError(
+            f"its header lacks the required {', '.join(missing)}",
+            f"name the columns as the platform's API does, {', '.join(missing)} among them",
+        )
+
+
+def _is_composite(layout: Layout, column: str) -> bool:
+    if column not in layout.columns:
+        return False
+    kind = layout.types[layout.columns.index(column)]
+    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+
+
+def _lines(files: str) -> str:
+    """Read the physical lines, apart from the flaw that `content` found in one.
+
+    Told that lines end in \\r\\n, the engine takes \\n as well, even mixed in one file. There is one column,
+    since with more it leaves out blank lines, and so their numbers.
+    """
+    flaw = quoted(FLAW)
+    flawed = f"starts_with(text, {flaw})"
+    return f"""
+        SELECT filename AS path, CASE WHEN {flawed} THEN split_part(text, {flaw}, 2) END AS flaw,
+            CASE WHEN {flawed} THEN split_part(text, {flaw}, 3) ELSE text END AS line
+        FROM read_csv({files}, columns = {{'text': 'VARCHAR'}}, header = false, auto_detect = false,
+            delim = {quoted(NEVER)}, quote = '', escape = '', strict_mode = false, new_line = '\\r\\n',
+            max_line_size = {2 * MAX_RECORD})"""
+
+
+def _json(files: str, layout: str, size: int) -> str:
+    return f"read_json_objects({files}, format = '{layout}', maximum_object_size = {size})"
+
+
+def _elements(source: str) -> str:
+    return f"SELECT path, CAST(element AS VARCHAR) AS line, CAST(NULL AS VARCHAR) AS flaw FROM ({source})"
+
+
+def _json_records(source: str, entity: Entity, remedy: str) -> str:
+    structure = quoted(json.dumps({field.name: "VARCHAR" for field in entity.fields}))
+    return f"""
+        SELECT *, CASE WHEN _fields IS NOT NULL THEN NULL WHEN flaw IS NOT NULL THEN flaw
+            WHEN json_valid(_raw) THEN 'it is not a JSON object' ELSE 'it is not valid JSON' END AS _trouble,
+            {quoted(remedy)} AS _remedy
+        FROM (SELECT path AS _path, flaw, CASE WHEN trim(line) <> '' THEN line END AS _raw,
+            CASE WHEN flaw IS NULL AND starts_with(ltrim(line), '{{')
+                THEN try(json_transform(line, {structure})) END AS _fields
+            FROM ({source}))"""
+
+
+def _csv_records(source: str, layout: Layout, entity: Entity) -> str:
+    """Split each line into fields; they are the line's only if, put together again, they give the line."""
+    delimiter, width = quoted(layout.delimiter), len(layout.columns)
+    field = quoted(f"{layout.delimiter}({csv_field(layout.delimiter)})")
+    position = {name: number for number, name in enumerate(layout.columns, start=1)}
+    fields = ", ".join(
+        f"{quoted(f.name)}: {_csv_value(position[f.name]) if f.name in position else 'NULL'}"
+        for f in entity.fields
+    )
+    return f"""
+        SELECT path AS _path, replace(line, {quoted(FOLDED_LINE_BREAK)}, chr(10)) AS _raw,
+            CASE WHEN flaw IS NULL AND whole AND len(parts) = {width} THEN {{{fields}}} END AS _fields,
+            CASE WHEN flaw IS NOT NULL THEN flaw WHEN NOT whole THEN 'a quotation mark is out of place'
+                ELSE 'it has ' || len(parts) || ' columns, the header {width}' END AS _trouble,
+            'write as many columns as the header has; put a value with a delimiter, a line break or a'
+                || ' quotation mark in it between quotation marks, and double those within' AS _remedy
+        FROM (SELECT *, array_to_string(parts, {delimiter}) = line AS whole
+            FROM (SELECT path, flaw, CASE WHEN trim(line) <> '' THEN line END AS line,
+                CASE WHEN contains(line, '"') THEN regexp_extract_all({delimiter} || line, {field}, 1)
+                    ELSE string_split(line, {delimiter}) END AS parts
+                FROM ({source})))"""
+
+
+def _csv_value(position: int) -> str:
+    part = f"parts[{position}]"
+    plain = f"""replace(replace({part}[2:-2], '""', '"'), {quoted(FOLDED_LINE_BREAK)}, chr(10))"""
+    return f"""CASE WHEN starts_with({part}, '"') THEN {plain} ELSE {part} END"""
+
+
+def _parquet_records(files: str, layout: Layout, entity: Entity) -> str:
+    def text(name: str) -> str:
+        if name not in layout.columns:
+            return "NULL"
+        return f"CAST({f'to_json({named(name)})' if _is_composite(layout, name) else named(name)} AS VARCHAR)"
+
+    fields = ", ".join(f"{quoted(f.name)}: {text(f.name)}" for f in entity.fields)
+    return f"""
+        SELECT filename AS _path, CAST(to_json(row) AS VARCHAR) AS _raw, {{{fields}}} AS _fields,
+            CAST(NULL AS VARCHAR) AS _trouble, CAST(NULL AS VARCHAR) AS _remedy
+        FROM read_parquet({files}) AS row"""

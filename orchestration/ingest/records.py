@@ -1,0 +1,172 @@
+"""From texts to typed columns: the SQL that types a record and says what is wrong with it.
+
+Belongs here: the types of the raw columns, the rules of every kind of field, the words of a refusal (with
+`records.sql`, the macros). Does not: where the texts come from (`reading`), nor what becomes of a refusal.
+"""
+
+import json
+from pathlib import Path
+
+from orchestration.ingest.schema import Entity, Field
+
+MACROS = Path(__file__).with_suffix(".sql")
+
+LINEAGE = {
+    "_account_id": "VARCHAR",
+    "_file_id": "VARCHAR",
+    "_file": "VARCHAR",
+    "_line": "BIGINT",
+    "_batch_id": "VARCHAR",
+}
+
+_TYPES = {
+    "text": "VARCHAR",
+    "texts": "VARCHAR[]",
+    "number": "BIGINT",
+    "rating": "BIGINT",
+    "instant": "TIMESTAMP",
+}
+_WRITE_INSTANT = "write ISO 8601 with an offset, as 2026-08-31T07:44:00+02:00, or unix seconds"
+
+
+def quoted(text: str) -> str:
+    """Return the text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def named(text: str) -> str:
+    """Return the text as an SQL name."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def field_type(field: Field) -> str:
+    """Return the SQL type of a field's raw column."""
+    if not field.members:
+        return _TYPES[field.kind]
+    struct = f"STRUCT({', '.join(f'{named(member)} VARCHAR' for member in field.members)})"
+    return struct + "[]" * (field.kind == "objects")
+
+
+def raw_columns(entity: Entity) -> dict[str, str]:
+    """Return the columns of an entity's raw files with their SQL types: its fields, then its lineage."""
+    return {field.name: field_type(field) for field in entity.fields} | LINEAGE
+
+
+def typed(source: str, entity: Entity, zone: str, scale: tuple[int, int], nested: bool) -> str:
+    """Return the SELECT that types what `source` reads.
+
+    - `source`: a SELECT as `reading.records` gives it
+    - `zone`: of the times written without one; `scale`: the lowest and the highest rating
+    - `nested`: _raw is JSON, and a text field may turn out to hold a list or an object
+
+    The columns: _path, _raw, the typed fields, and _problem, a struct of field, reason and remedy: the first
+    thing wrong in the order of the fields, or null.
+    """
+    texts = ", ".join(f"nullif(_fields.{named(f.name)}, '') AS {_text(f)}" for f in entity.fields)
+    values = ", ".join(f"{_value(f, zone)} AS {named(f.name)}" for f in entity.fields)
+    problems = "\n".join(
+        f"WHEN {condition} THEN {_problem(quoted(f.name), reason, remedy)}"
+        for f in entity.fields
+        for condition, reason, remedy in _refusals(f, scale, nested)
+    )
+    return f"""
+        SELECT *, CASE WHEN _fields IS NULL THEN {_problem("NULL", "_trouble", "_remedy")}
+            {problems} END AS _problem
+        FROM (SELECT *, {values}
+            FROM (SELECT _path, _raw, _trouble, _remedy, _fields, {texts} FROM ({source})))"""
+
+
+def _text(field: Field) -> str:
+    return named(f"text of {field.name}")
+
+
+def _problem(field: str, reason: str, remedy: str) -> str:
+    return f"{{'field': CAST({field} AS VARCHAR), 'reason': {reason}, 'remedy': {remedy}}}"
+
+
+def _value(field: Field, zone: str) -> str:
+    text = _text(field)
+    match field.kind:
+        case "number" | "rating":
+            return f"whole_of({text})"
+        case "instant":
+            return f"instant_of(trim({text}), {quoted(zone)})"
+        case "object":
+            return _object(field, text)
+        case "objects":
+            return _unless_empty(
+                f"list_transform(elements_of({text}), lambda element: {_object(field, 'element')})"
+            )
+        case "texts":
+            return _unless_empty(f"elements_of({text})")
+    if field.values:
+        branches = " ".join(f"WHEN {quoted(value.lower())} THEN {quoted(value)}" for value in field.values)
+        return f"CASE lower(trim({text})) {branches} END"
+    return text
+
+
+def _object(field: Field, text: str) -> str:
+    """Return the object written in a text as JSON, or named by it."""
+    structure = quoted(json.dumps(dict.fromkeys(field.members, "VARCHAR")))
+    members = ", ".join(
+        f"{quoted(member)}: {text if member in field.named_by else 'CAST(NULL AS VARCHAR)'}"
+        for member in field.members
+    )
+    by_name = f"WHEN NOT starts_with({text}, '[') THEN {{{members}}}" if field.named_by else ""
+    return f"CASE WHEN starts_with({text}, '{{') THEN try(json_transform({text}, {structure})) {by_name} END"
+
+
+def _unless_empty(elements: str) -> str:
+    """A CSV cannot tell an empty list from none, so no format does."""
+    return f"nullif({elements}, [])"
+
+
+def _refusals(field: Field, scale: tuple[int, int], nested: bool) -> list[tuple[str, str, str]]:
+    """Return what may be wrong with a field, as SQL: when it is, the reason and the remedy."""
+    text, value, name = _text(field), named(field.name), quoted(field.name)
+    shown = f"{name} || ' ' || {quoted(chr(34))} || left({text}, 80) || {quoted(chr(34) + ' ')}"
+    unreadable = f"{text} IS NOT NULL AND {value} IS NULL"
+    refusals = []
+    if field.required:
+        refusals.append((f"{text} IS NULL", f"{name} || ' is missing'", quoted("every record must have it")))
+    match field.kind:
+        case "instant":
+            reason = f"{shown} || instant_trouble(trim({text}))"
+            impossible = f"{text} IS NOT NULL AND NOT is_possible({value})"
+            refusals.append((impossible, reason, quoted(_WRITE_INSTANT)))
+        case "number":
+            refusals.append(
+                (unreadable, f"{shown} || 'is not a whole number'", quoted("write a whole number"))
+            )
+        case "rating":
+            span = f"{scale[0]} to {scale[1]}"
+            reason = f"""{shown} || CASE WHEN {value} IS NULL THEN 'is not a whole number'
+                ELSE {quoted(f"is outside the scale {span}")} END"""
+            outside = f"{text} IS NOT NULL AND coalesce({value} NOT BETWEEN {scale[0]} AND {scale[1]}, true)"
+            remedy = f"write a whole number from {span}, or correct the scale in csat_scales.csv"
+            refusals.append((outside, reason, quoted(remedy)))
+        case "object":
+            refusals.append((unreadable, f"{shown} || 'is not an object'", quoted("write a JSON object")))
+        case "objects":
+            broken = f"{text} <> '[]' AND {value} IS NULL AND elements_of({text}) IS NULL"
+            broken += f" OR len(list_filter({value}, lambda element: element IS NULL)) > 0"
+            reason = f"{shown} || 'is not a list of objects'"
+            refusals.append(
+                (broken, reason, quoted("write a JSON list of objects, or names with ; between them"))
+            )
+        case "texts":
+            broken = f"{text} IS NOT NULL AND elements_of({text}) IS NULL"
+            broken += f" OR len(list_filter({value}, lambda element: element[1] IN ('{{', '['))) > 0"
+            reason = f"{shown} || 'is not a list of texts'"
+            refusals.append(
+                (broken, reason, quoted("write a JSON list of texts, or texts with ; between them"))
+            )
+        case "text" if field.values:
+            allowed = ", ".join(field.values)
+            reason = f"{shown} || {quoted(f'is none of {allowed}')}"
+            refusals.append((unreadable, reason, quoted(f"write one of {allowed}")))
+        case "text" if nested:
+            path = quoted("$." + json.dumps(field.name))
+            composite = f"{text}[1] IN ('{{', '[') AND json_type(_raw, {path}) IN ('OBJECT', 'ARRAY')"
+            refusals.append((composite, f"{shown} || 'is not a text'", quoted("write a text or a number")))
+    return refusals

@@ -1,0 +1,323 @@
+"""One batch from landing to raw: what is new is read, typed, split into accepted and rejected, and committed.
+
+Belongs here: the order of the steps, and the proof that every record read was accepted or rejected. Does not:
+how a step is done (`landing`, `content`, `reading`, `records`, `ledger`).
+"""
+
+import fcntl
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.ingest import content, ledger, reading
+from orchestration.ingest.content import BadFileError
+from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
+from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
+from orchestration.ingest.reading import Layout
+from orchestration.ingest.records import MACROS, named, quoted, raw_columns, typed
+from orchestration.ingest.schema import Entity
+from orchestration.settings import Settings
+
+# What the engine says of the content of a file; every other error (memory, disk) is no fault of a file.
+_UNREADABLE = (
+    duckdb.InvalidInputException,
+    duckdb.InvalidTypeException,
+    duckdb.SerializationException,
+    duckdb.ConversionException,
+)
+
+
+class ConservationError(Exception):
+    """Records read of a file are not the records accepted and rejected: a fault of this program."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the files of a batch."""
+
+    files: int
+    records_read: int
+    records_accepted: int
+    records_rejected: int
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What a run did: its batch (None if nothing was new), the batch's files, what was refused by name."""
+
+    batch_id: str | None
+    files: list[FileOutcome]
+    refused: list[str]
+
+    def totals(self, entity: str | None = None) -> Totals:
+        """Return the sums over the batch's files, of one entity or of all."""
+        files = [file for file in self.files if entity in (None, file.entity)]
+        return Totals(
+            len(files),
+            sum(file.records_read for file in files),
+            sum(file.records_accepted for file in files),
+            sum(file.records_rejected for file in files),
+        )
+
+
+def ingest(settings: Settings, progress: Callable[[str], None] = lambda message: None) -> IngestResult:
+    """Load every file of landing that is new, as one batch.
+
+    A bad record or file is rejected and the rest goes on. Raises `SettingsError` for seeds that cannot be
+    used, and `ConservationError` if a record was lost or doubled on the way; nothing is then committed.
+    """
+    accounts = read_accounts(settings.seeds)
+    scales = read_rating_scales(settings.seeds, {account.platform.name for account in accounts.values()})
+    with _workshop(settings) as work, _engine(settings, work) as con:
+        ledger.open_house(con, settings)
+        found, refused = find_files(settings.landing_path, accounts)
+        if not found:
+            progress(f"{settings.landing_path} holds no files of a known account")
+        seen = ledger.read_seen(con, settings)
+        news = [file for file in found if (file.name, file.size, file.modified_us) not in seen.states]
+        if not news:
+            return IngestResult(None, [], refused)
+        batch = _Batch(con, settings, work, scales)
+        groups, unopened = batch.open_files(news, seen.loaded)
+        refused += unopened
+        if not batch.outcomes:
+            return IngestResult(None, [], refused)
+        for group, paths in groups.items():
+            progress(f"{group.platform} {group.entity.name}: {len(paths)} new files ({group.layout.kind})")
+            batch.load(paths, group)
+        batch.commit()
+        return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
+
+
+@contextmanager
+def _workshop(settings: Settings) -> Iterator[Path]:
+    """Give an empty folder beside raw/, to this process alone: a second ingest waits for the first."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    work = settings.home / "ingest.tmp"
+    with (settings.home / "ingest.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _engine(settings: Settings, work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    config = {
+        "memory_limit": settings.memory_limit,
+        "threads": settings.threads,
+        "temp_directory": str(work / "spill"),
+    }
+    con = duckdb.connect(config=config)
+    try:
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(MACROS.read_text())
+        yield con
+    finally:
+        con.close()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What files must have in common to be read together."""
+
+    platform: str
+    entity: Entity
+    zone: str
+    layout: Layout
+
+
+class _Batch:
+    """The files of one batch, each known by the path in the workshop at which the engine reads it."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        settings: Settings,
+        work: Path,
+        scales: dict[str, tuple[int, int]],
+    ) -> None:
+        self.con = con
+        self.settings = settings
+        self.work = work
+        self.scales = scales
+        self.batch_id = ledger.new_batch_id(settings)
+        self.outcomes: dict[str, FileOutcome] = {}
+        self.lines: dict[str, int] = {}
+        self.outputs: list[tuple[Path, Path]] = []
+        self.written = 0
+        now = f"TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"
+        self.stamps = f"'{self.batch_id}' AS batch_id, {now} AS ingested_at, {now} AS rejected_at"
+
+    def open_files(
+        self, news: list[LandedFile], loaded: set[tuple[str, str, str]]
+    ) -> tuple[dict[_Group, list[str]], list[str]]:
+        """Return the paths to load by what they have in common, and a message for each that will not open."""
+        groups: dict[_Group, list[str]] = defaultdict(list)
+        refused = []
+        for number, file in enumerate(news):
+            path, account = str(self.work / f"{number:09}"), file.account
+            try:
+                identity = (account.account_id, file.entity.name, content.file_id(file.path))
+                self.outcomes[path] = FileOutcome.of(file, identity[-1])
+                if identity in loaded:
+                    self.outcomes[path].status = "duplicate"
+                    continue
+                layout = self._layout(file, Path(path))
+                groups[_Group(account.platform.name, file.entity, account.time_zone, layout)].append(path)
+                loaded.add(identity)
+            except BadFileError as bad:
+                self.outcomes[path].reject(*bad.args)
+            except OSError as error:
+                self.outcomes.pop(path, None)
+                refused.append(f"{file.name}: it cannot be opened ({error.strerror}); let this user read it")
+        ledger.tabulate(self.con, self.outcomes, self.work)
+        return groups, refused
+
+    def load(self, paths: list[str], group: _Group) -> None:
+        """Load these files together; where the engine cannot read one of them, halve until that is alone."""
+        try:
+            self._load_together(paths, group)
+        except _UNREADABLE as error:
+            if len(paths) == 1:
+                self.outcomes[paths[0]].reject(*_unreadable(error).args)
+                return
+            self.load(paths[: len(paths) // 2], group)
+            self.load(paths[len(paths) // 2 :], group)
+
+    def commit(self) -> None:
+        """Write the ledger and what was refused as a whole, and put every file of the batch in its place."""
+        ledger.tabulate(self.con, self.outcomes, self.work)
+        if any(outcome.status == "rejected" for outcome in self.outcomes.values()):
+            whole = self._write(f"SELECT *, {self.stamps} FROM files WHERE status = 'rejected'", REJECTED)
+            self.outputs.append((whole, self.settings.rejected_path))
+        entries = self._write(f"SELECT *, {self.stamps} FROM files", LEDGER)
+        ledger.commit(self.settings, self.batch_id, self.outputs, entries)
+
+    def _layout(self, file: LandedFile, path: Path) -> Layout:
+        found = content.prepare(file.path, path)
+        if found.lines is not None:
+            self.lines[str(path)] = found.lines
+        match found.kind:
+            case "csv":
+                return reading.csv_layout(found.header, file.entity)
+            case "objects":
+                return reading.objects_layout(path.stat().st_size)
+            case "parquet":
+                try:
+                    described = self.con.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
+                except duckdb.Error as error:
+                    raise _unreadable(error) from None
+                return reading.parquet_layout([row[:2] for row in described.fetchall()], file.entity)
+        return Layout(found.kind)
+
+    def _load_together(self, paths: list[str], group: _Group) -> None:
+        self._take_census(paths, group)
+        accepted = self._write(
+            f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL", raw_columns(group.entity)
+        )
+        outputs = [(accepted, ledger.raw_folder(self.settings, group.entity.name, group.platform))]
+        self._count_accepted(accepted, group.entity)
+        doubtful = [p for p in paths if self.outcomes[p].records_accepted != self.outcomes[p].records_read]
+        if doubtful:
+            rejected = self._write(
+                f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
+                    {quoted(group.entity.name)} AS entity, _file_id AS file_id, _line AS line, _raw AS raw,
+                    _problem.field AS field, _problem.reason AS reason, _problem.remedy AS remedy,
+                    {self.stamps}
+                FROM ({self._located(doubtful, group)}) WHERE _problem IS NOT NULL AND _raw IS NOT NULL""",
+                REJECTED,
+            )
+            outputs.append((rejected, self.settings.rejected_path))
+            self._count_rejected(rejected)
+        for path in paths:
+            self._prove(path)
+        self.outputs += outputs
+
+    def _take_census(self, paths: list[str], group: _Group) -> None:
+        """Count what the files hold, before any of it is typed: the number that must come out at the end."""
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE census AS {reading.census(paths, group.layout, group.entity)}"
+        )
+        for path, lines, records, unknown in self.con.execute("FROM census").fetchall():
+            outcome = self.outcomes[path]
+            if lines != self.lines.get(path, lines):
+                raise ConservationError(f"{outcome.file}: {self.lines[path]} lines, but {lines} were read")
+            outcome.records_read = records - group.layout.header_lines
+            outcome.unknown_fields = unknown or reading.unknown_columns(group.layout, group.entity)
+
+    def _located(self, paths: list[str], group: _Group) -> str:
+        """Return the SELECT of the typed records of these files, each with where it came from.
+
+        Lines are numbered across the files in one pass. A filter on `_problem` cannot sink below that
+        numbering, which keeps the engine from typing everything twice.
+        """
+        records = reading.records(paths, group.layout, group.entity)
+        scale = self.scales[group.platform]
+        return f"""
+            SELECT *, _n - _before AS _line, '{self.batch_id}' AS _batch_id
+            FROM (SELECT *, row_number() OVER () AS _n
+                FROM ({typed(records, group.entity, group.zone, scale, group.layout.is_json)}))
+            JOIN (SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
+                    sum(lines) OVER (ORDER BY path) - lines AS _before
+                FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))}))
+                USING (_path)
+            WHERE _n - _before > {group.layout.header_lines}"""
+
+    def _write(self, select: str, columns: dict[str, str]) -> Path:
+        self.written += 1
+        path = self.work / f"{self.written}.parquet"
+        cast = ", ".join(f"CAST({named(name)} AS {kind}) AS {named(name)}" for name, kind in columns.items())
+        self.con.execute(
+            f"COPY (SELECT {cast} FROM ({select})) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+        )
+        return path
+
+    def _count_accepted(self, parquet: Path, entity: Entity) -> None:
+        instants = [named(f.name) for f in entity.fields if f.kind == "instant"] or [
+            "CAST(NULL AS TIMESTAMP)"
+        ]
+        earliest = f"least({', '.join(f'min({instant})' for instant in instants)})"
+        latest = f"greatest({', '.join(f'max({instant})' for instant in instants)})"
+        rows = self.con.execute(f"""
+            SELECT path, n, earliest, latest FROM files JOIN (
+                SELECT _file AS file, count(*) AS n, epoch_us({earliest}) AS earliest,
+                    epoch_us({latest}) AS latest
+                FROM read_parquet({quoted(str(parquet))}) GROUP BY ALL) USING (file)""")
+        for path, records, first_us, last_us in rows.fetchall():
+            outcome = self.outcomes[path]
+            outcome.records_accepted, outcome.first_us, outcome.last_us = records, first_us, last_us
+
+    def _count_rejected(self, parquet: Path) -> None:
+        rows = self.con.execute(f"""
+            SELECT path, n FROM files JOIN (
+                SELECT file, count(*) AS n FROM read_parquet({quoted(str(parquet))})
+                GROUP BY ALL) USING (file)""")
+        for path, records in rows.fetchall():
+            self.outcomes[path].records_rejected = records
+
+    def _prove(self, path: str) -> None:
+        outcome = self.outcomes[path]
+        if outcome.records_read != outcome.records_accepted + outcome.records_rejected:
+            raise ConservationError(
+                f"{outcome.file}: {outcome.records_read} records read, but"
+                f" {outcome.records_accepted} accepted and {outcome.records_rejected} rejected"
+            )
+
+
+def _unreadable(error: duckdb.Error) -> BadFileError:
+    """Return the engine's complaint, without the path in the workshop and a position that misleads."""
+    complaint = re.sub(
+        r"^[\w ]+ Error: | (in|while reading) file \S+| '\S+'|,? at byte .*?(?=:)", "", str(error)
+    )
+    return BadFileError(f"it cannot be read: {complaint.splitlines()[0].strip()}", "export or copy it again")

@@ -1,0 +1,366 @@
+"""Turn the warehouse into a release: build it aside, verify it, swap it in, keep the last few.
+
+Belongs here: what a release holds, how it replaces the one before it, and how it is read. Does not: whether
+the checks passed (see `verify`), how a report is measured (see `reports.sql`), nor anything of Dagster.
+
+`published/` holds `reports.duckdb`, `release.json` and `releases/<release_id>/<table>.parquet`. What is being
+built has a name that begins with `.building-`; where a crash left it behind, the next run sweeps it away.
+The swap of `reports.duckdb` is the publication: its macro `release()` says which release it is. Where
+`release.json` says otherwise, a crash came between the two, and the next run writes both anew.
+"""
+
+import json
+import logging
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from orchestration.settings import PROJECT, Settings
+
+# The tables of a release, each with the order that lets a reader of a period skip the rest of it.
+TABLES = {
+    "fct_conversations": "account_id, started_at",
+    "agg_by_agent": None,
+    "agg_by_tag": None,
+    "csat_summary": None,
+    "agg_overview": None,
+    "agg_by_hour": None,
+    "fct_messages": "account_id, sent_at",
+    "dim_agents": None,
+    "dim_contacts": None,
+    "bridge_conversation_tags": None,
+}
+REPORTS = (
+    "report_overview",
+    "report_overview_by_day",
+    "report_by_hour",
+    "report_by_agent",
+    "report_by_tag",
+    "report_details",
+)
+MACROS = Path(__file__).with_name("reports.sql")
+STORAGE = "v1.5.0"  # the oldest DuckDB that must be able to open a release
+BUILDING = ".building-"
+ID_TIME = "%Y%m%dT%H%M%SZ"
+ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+# Names of columns, and of fields within them, that smell of personal data.
+PERSONAL = re.compile(
+    r"(?<![a-z])(e_?mail|phone|mobile|first_name|last_name|full_name|contact_name|from_number|to_number|address"
+    r"|body|text|comment)(?![a-z])",
+    re.IGNORECASE,
+)
+
+log = logging.getLogger(__name__)
+
+
+class PublishError(Exception):
+    """The release was not published and the one before it stands; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What `release.json` says about a release. Instants are ISO 8601 texts in UTC, of whole seconds.
+
+    `data_through` is the time of the latest message; `accounts` gives it and the `time_zone` of each account.
+    `checks` lists the names of the checks that `passed` and `warned`. `parquet` is relative to `published/`.
+    """
+
+    release_id: str
+    published_at: str
+    data_through: str | None
+    accounts: dict[str, dict[str, str | None]]
+    rows: dict[str, int]
+    checks: dict[str, list[str]]
+    source_files: int
+    code_version: str
+    fingerprint: str
+    parquet: str
+
+
+def publish(
+    settings: Settings,
+    checks: Mapping[str, Sequence[str]],
+    source_files: int,
+    fingerprint: str,
+    progress: Callable[[str], None] = log.info,
+) -> Release:
+    """Build a release of what is in the warehouse, verify it, swap it in, and return it.
+
+    `checks` lists the names of the checks that `passed` and `warned`; `fingerprint` stands for the data and
+    the code the warehouse was built of. Raises `PublishError` and leaves the current release as it was where
+    the warehouse cannot be read, or the new release is not what it should be.
+    """
+    if not settings.warehouse_path.exists():
+        raise PublishError(f"There is no warehouse at {settings.warehouse_path}: build the marts first.")
+    published = settings.published_path
+    (published / "releases").mkdir(parents=True, exist_ok=True)
+    current = _published_id(settings)
+    _sweep(published, current)
+    now = datetime.now(UTC)
+    release_id = _next_id(published, current, now)
+    file = published / f"{BUILDING}{release_id}.duckdb"
+    folder = published / "releases" / f"{BUILDING}{release_id}"
+    try:
+        progress(f"Building release {release_id}")
+        release = _build(settings, file, release_id, now, checks, source_files, fingerprint)
+        progress(f"Verifying {sum(release.rows.values()):,} rows and writing them as Parquet")
+        _verify(settings, file, folder, release)
+        note = _write_note(published, release)
+        folder.rename(published / release.parquet)
+        _sync(published / "releases")
+        file.replace(published / "reports.duckdb")
+        note.replace(published / "release.json")
+        _sync(published)
+    except (duckdb.Error, OSError) as error:
+        raise PublishError(f"Release {release_id} was not published: {error}") from error
+    finally:
+        _sweep(published, None)
+    _prune(published / "releases", settings.keep_releases)
+    progress(f"Published {release_id}, data through {release.data_through}")
+    return release
+
+
+def current_release(settings: Settings) -> Release | None:
+    """Return the release that readers see; None, with a warning that says why, where it cannot be told."""
+    path = settings.published_path / "release.json"
+    try:
+        release = Release(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s cannot be read (%s); the next release writes it anew", path, error)
+        return None
+    published = _published_id(settings)
+    if release.release_id != published:
+        log.warning(
+            "%s names %s, reports.duckdb holds %s; publish again", path, release.release_id, published
+        )
+        return None
+    return release
+
+
+@contextmanager
+def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection that stands in the current `reports.duckdb`, read-only.
+
+    The file is attached, not connected to: within one process DuckDB gives a second connection to a path the
+    file that the first one opened, even after a swap. Raises `duckdb.Error` where there is no readable file.
+    """
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"attach {_quoted(settings.published_path / 'reports.duckdb')} as reports (read_only)"
+        )
+        connection.execute("use reports")
+        yield connection
+
+
+def _published_id(settings: Settings) -> str | None:
+    try:
+        with reader(settings) as connection:
+            return connection.execute("select release_id from release()").fetchone()[0]
+    except duckdb.Error:
+        return None
+
+
+def _next_id(published: Path, current: str | None, now: datetime) -> str:
+    """Return an id that sorts after every other, even where the clock went back."""
+    known = [*(path.name for path in _releases(published / "releases")), *([current] if current else [])]
+    latest = max((datetime.strptime(name[:16], ID_TIME).replace(tzinfo=UTC) for name in known), default=None)
+    moment = max(now, latest + timedelta(seconds=1)) if latest else now
+    return f"{moment:{ID_TIME}}-{secrets.token_hex(4)}"
+
+
+def _build(
+    settings: Settings,
+    file: Path,
+    release_id: str,
+    now: datetime,
+    checks: Mapping[str, Sequence[str]],
+    source_files: int,
+    fingerprint: str,
+) -> Release:
+    with _connect(settings, file) as connection:
+        connection.execute(f"attach {_quoted(settings.warehouse_path)} as warehouse (read_only)")
+        _require_tables(connection)
+        for table, order in TABLES.items():
+            ordered = f"order by {order}" if order else ""
+            connection.execute(f"create table {table} as from warehouse.marts.{table} {ordered}")
+        _copy_comments(connection)
+        accounts = _accounts(connection)
+        data_through = [account["data_through"] for account in accounts.values() if account["data_through"]]
+        release = Release(
+            release_id=release_id,
+            published_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            data_through=max(data_through, default=None),
+            accounts=accounts,
+            rows={table: _count(connection, f"warehouse.marts.{table}") for table in TABLES},
+            checks={outcome: sorted(checks.get(outcome, ())) for outcome in ("passed", "warned")},
+            source_files=source_files,
+            code_version=_code_version(),
+            fingerprint=fingerprint,
+            parquet=f"releases/{release_id}",
+        )
+        connection.execute(_release_macro(release))
+        connection.execute(MACROS.read_text())
+        connection.execute("detach warehouse")
+        connection.execute("checkpoint")
+    return release
+
+
+def _connect(settings: Settings, file: Path, **options: bool) -> duckdb.DuckDBPyConnection:
+    limits = {"memory_limit": settings.memory_limit, "threads": settings.threads}
+    return duckdb.connect(file, config={**limits, "storage_compatibility_version": STORAGE}, **options)
+
+
+def _require_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    found = connection.execute(
+        "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = 'marts'"
+    ).fetchall()
+    missing = TABLES.keys() - {name for (name,) in found}
+    if missing:
+        raise PublishError(
+            f"The warehouse lacks marts.{', marts.'.join(sorted(missing))}: build the marts first."
+        )
+
+
+def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give tables and columns the descriptions they have in the warehouse."""
+    described = connection.execute(
+        "select 'table ' || table_name as what, table_name, comment from duckdb_tables()"
+        " where database_name = 'warehouse' and schema_name = 'marts' and comment is not null"
+        " union all"
+        " select 'column ' || table_name || '.' || column_name, table_name, comment from duckdb_columns()"
+        " where database_name = 'warehouse' and schema_name = 'marts' and comment is not null"
+    ).fetchall()
+    for what, table, comment in described:
+        if table in TABLES:
+            connection.execute(f"comment on {what} is {_quoted(comment)}")
+
+
+def _accounts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
+    """Write the macro `_accounts()` (zones, CSAT scales); return each account's zone and latest message."""
+    rows = connection.execute(
+        """
+        select account_id, time_zone, coalesce(satisfied_from, 4), coalesce(dissatisfied_to, 2),
+            strftime(latest, '%Y-%m-%dT%H:%M:%SZ')
+        from warehouse.seeds.accounts
+        left join warehouse.seeds.csat_scales using (platform)
+        left join (select account_id, max(sent_at) as latest from fct_messages group by account_id)
+            using (account_id)
+        order by account_id
+        """
+    ).fetchall()
+    values = ", ".join(
+        f"({_quoted(account)}, {_quoted(zone)}, {high}, {low})" for account, zone, high, low, _ in rows
+    )
+    connection.execute(
+        f"create macro _accounts() as table"
+        f" from (values {values}) as t(account_id, time_zone, satisfied_from, dissatisfied_to)"
+    )
+    return {account: {"time_zone": zone, "data_through": latest} for account, zone, _, _, latest in rows}
+
+
+def _release_macro(release: Release) -> str:
+    """Return the SQL of `release()`, the table of one row that says which release a file is."""
+    return f"""create macro release() as table select
+        {_quoted(release.release_id)} as release_id,
+        {_quoted(release.published_at)}::timestamp as published_at,
+        {_quoted(release.data_through)}::timestamp as data_through,
+        {release.source_files}::bigint as source_files,
+        {len(release.checks["passed"])} as checks_passed,
+        {len(release.checks["warned"])} as checks_warned,
+        {_quoted(release.code_version)} as code_version,
+        {_quoted(release.fingerprint)} as fingerprint,
+        {_quoted(release.parquet)} as parquet"""
+
+
+def _verify(settings: Settings, file: Path, folder: Path, release: Release) -> None:
+    """Read the new file as a reader will, write its Parquet; raise `PublishError` at what should not be."""
+    folder.mkdir()
+    with _connect(settings, file, read_only=True) as connection:
+        columns = connection.execute(
+            "select table_name || '.' || column_name, column_name || ' ' || data_type from duckdb_columns()"
+            " where not internal"
+        ).fetchall()
+        personal = [column for column, described in columns if PERSONAL.search(described)]
+        if personal:
+            raise PublishError(
+                f"{', '.join(personal)}: by its name it holds personal data, which is never published."
+                " Take it out of the mart, or give it a name that says what it is."
+            )
+        for table, expected in release.rows.items():
+            path = folder / f"{table}.parquet"
+            connection.execute(f"copy {table} to {_quoted(path)} (format parquet, compression zstd)")
+            counts = _count(connection, table), _count(connection, f"read_parquet({_quoted(path)})")
+            if counts != (expected, expected):
+                raise PublishError(
+                    f"{table}: {counts[0]} rows in the release and {counts[1]} in its Parquet,"
+                    f" expected the {expected} of the warehouse."
+                )
+            _sync(path)
+        day = (release.data_through or release.published_at)[:10]
+        for report in REPORTS:
+            connection.execute(f"from {report}('{day}', '{day}')").fetchone()
+    _sync(file)
+    _sync(folder)
+
+
+def _write_note(published: Path, release: Release) -> Path:
+    note = published / f"{BUILDING}{release.release_id}.json"
+    note.write_text(json.dumps(asdict(release), indent=2) + "\n")
+    _sync(note)
+    return note
+
+
+def _releases(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if ID.fullmatch(path.name))
+
+
+def _sweep(published: Path, current: str | None) -> None:
+    """Remove what a crash left: the half-built and, given the current release, folders that it outran."""
+    orphans = [path for path in _releases(published / "releases") if current and path.name > current]
+    for path in [*published.glob(f"{BUILDING}*"), *published.glob(f"releases/{BUILDING}*"), *orphans]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _prune(folder: Path, keep: int) -> None:
+    for path in _releases(folder)[:-keep]:
+        shutil.rmtree(path)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, source: str) -> int:
+    return connection.execute(f"select count(*) from {source}").fetchone()[0]
+
+
+def _code_version() -> str:
+    """Return the commit of the code, `-dirty` where files differ from it; `unknown` outside a checkout."""
+    try:
+        command = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _quoted(value: object) -> str:
+    return "null" if value is None else "'" + str(value).replace("'", "''") + "'"
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold what was written, so that a power cut cannot leave a name without its content."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,311 @@
+-- The reports, as table macros of the published file: pages, analysts and tests get the same answer from this text.
+--
+-- Belongs here: which rows a period and its filters select, and how they are measured. Does not: how the marts come
+-- about, nor how a report is shown. Names that begin with an underscore are the parts the reports are built of.
+--
+-- Every report takes from_date and to_date (local days, both inclusive) and the named filters accounts, agents,
+-- origins, conversation_tags, contact_tags (lists; null = all, an empty list = none) and working_hours (true, false;
+-- null = all). 'Unassigned' among the agents stands for no agent, 'Untagged' among the conversation tags for no tag;
+-- of several tags, one is enough.
+--
+-- The filters select conversations, whenever they started. A selected conversation is counted on the day it started,
+-- its messages on their own days, its survey on the day it was sent and on the day it was answered. Messages
+-- whose conversation is not known count too, unless a filter other than accounts asks about the conversation.
+--
+-- DuckDB looks the names up where the caller stands: open the file, or `attach` it and `use` it.
+-- `_accounts()` (account_id, time_zone, satisfied_from, dissatisfied_to) is made when the release is built.
+
+create macro _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as table
+with labelled as (
+    select *, case when len(c.conversation_tags) > 0 then c.conversation_tags else ['Untagged'] end as tags
+    from fct_conversations as c
+)
+select *
+from labelled as c
+where (accounts is null or list_contains(accounts, c.account_id))
+    and (agents is null or list_contains(agents, coalesce(c.agent_id, 'Unassigned')))
+    and (origins is null or list_contains(origins, c.origin))
+    and (conversation_tags is null or list_has_any(c.tags, conversation_tags))
+    and (contact_tags is null or list_has_any(c.contact_tags, contact_tags))
+    and (working_hours is null or c.is_in_working_hours = working_hours);
+
+-- The local day of a survey's instant. The range in UTC comes first: it spares most rows the calendar.
+create macro _within(instant, from_date, to_date) as
+    instant >= from_date::date - interval 1 day and instant < to_date::date + interval 2 days;
+
+create macro _local_day(instant, time_zone) as timezone(time_zone, timezone('UTC', instant))::date;
+
+-- All that happened in the period, one row each, with the agent to whom it is counted.
+create macro _events(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+) as table
+with selected as not materialized (
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+),
+surveyed as not materialized (
+    select
+        selected.*,
+        satisfied_from,
+        dissatisfied_to,
+        case when _within(survey_sent_at, from_date, to_date) then _local_day(survey_sent_at, time_zone) end as sent_on,
+        case when _within(survey_responded_at, from_date, to_date) then _local_day(survey_responded_at, time_zone) end
+            as responded_on
+    from selected
+    inner join _accounts() using (account_id)
+)
+select
+    'conversation' as event,
+    started_on as day,
+    started_hour as hour,
+    account_id,
+    origin,
+    agent_id,
+    tags,
+    contact_key,
+    is_closed,
+    is_one_touch,
+    is_automation_only,
+    reopens,
+    windows_missed,
+    turns_answered,
+    turns_unanswered,
+    duration_seconds,
+    duration_working_seconds,
+    case when turns_answered > 0 then wait_sum_seconds end as wait_seconds,
+    case when turns_answered > 0 then wait_working_sum_seconds end as wait_working_seconds
+from selected
+where started_on between from_date::date and to_date::date
+union all by name
+select
+    'first response' as event,
+    started_on as day,
+    account_id,
+    origin,
+    first_response_agent_id as agent_id,
+    tags,
+    first_response_seconds,
+    first_response_working_seconds
+from selected
+where started_on between from_date::date and to_date::date and first_response_seconds is not null
+union all by name
+select
+    'message' as event,
+    m.sent_on as day,
+    m.sent_hour as hour,
+    m.account_id,
+    coalesce(selected.origin, 'other') as origin,
+    m.agent_id,
+    selected.tags,
+    m.direction = 'inbound' as is_inbound,
+    m.is_agent_message,
+    m.is_automated
+from fct_messages as m
+left join selected on m.conversation_id = selected.conversation_id
+where m.sent_on between from_date::date and to_date::date
+    and (accounts is null or list_contains(accounts, m.account_id))
+    and (
+        selected.conversation_id is not null
+        or (
+            agents is null and origins is null and conversation_tags is null
+            and contact_tags is null and working_hours is null
+        )
+    )
+union all by name
+select 'survey sent' as event, sent_on as day, account_id, origin, agent_id, tags
+from surveyed
+where sent_on between from_date::date and to_date::date
+union all by name
+select
+    'survey answered' as event,
+    responded_on as day,
+    account_id,
+    origin,
+    agent_id,
+    tags,
+    csat_rating as rating,
+    csat_rating >= satisfied_from as is_satisfied,
+    csat_rating <= dissatisfied_to as is_dissatisfied
+from surveyed
+where responded_on between from_date::date and to_date::date and csat_rating is not null;
+
+-- The measures of a group of events `e`. Times are in seconds. What cannot be known is null, never 0.
+create macro _measures(e) as struct_pack(
+    conversations := count(*) filter (where e.event = 'conversation'),
+    distinct_contacts := count(distinct e.contact_key),
+    messages := count(*) filter (where e.event = 'message'),
+    inbound_messages := count(*) filter (where e.is_inbound),
+    agent_messages := count(*) filter (where e.is_agent_message),
+    automated_messages := count(*) filter (where e.is_automated),
+    closed := count(*) filter (where e.is_closed),
+    reopens := coalesce(sum(e.reopens), 0)::bigint,
+    one_touch := count(*) filter (where e.is_one_touch),
+    automation_only := count(*) filter (where e.is_automation_only),
+    windows_missed := coalesce(sum(e.windows_missed), 0)::bigint,
+    turns_answered := coalesce(sum(e.turns_answered), 0)::bigint,
+    turns_unanswered := coalesce(sum(e.turns_unanswered), 0)::bigint,
+    duration_n := count(e.duration_seconds),
+    duration_sum := sum(e.duration_seconds),
+    duration_avg := avg(e.duration_seconds),
+    duration_median := quantile_cont(e.duration_seconds, 0.5),
+    duration_p90 := quantile_cont(e.duration_seconds, 0.9),
+    duration_working_n := count(e.duration_working_seconds),
+    duration_working_sum := sum(e.duration_working_seconds),
+    duration_working_avg := avg(e.duration_working_seconds),
+    duration_working_median := quantile_cont(e.duration_working_seconds, 0.5),
+    duration_working_p90 := quantile_cont(e.duration_working_seconds, 0.9),
+    first_response_n := count(e.first_response_seconds),
+    first_response_sum := sum(e.first_response_seconds),
+    first_response_avg := avg(e.first_response_seconds),
+    first_response_median := quantile_cont(e.first_response_seconds, 0.5),
+    first_response_p90 := quantile_cont(e.first_response_seconds, 0.9),
+    first_response_working_n := count(e.first_response_working_seconds),
+    first_response_working_sum := sum(e.first_response_working_seconds),
+    first_response_working_avg := avg(e.first_response_working_seconds),
+    first_response_working_median := quantile_cont(e.first_response_working_seconds, 0.5),
+    first_response_working_p90 := quantile_cont(e.first_response_working_seconds, 0.9),
+    wait_n := count(e.wait_seconds),
+    wait_sum := sum(e.wait_seconds),
+    wait_avg := avg(e.wait_seconds),
+    wait_median := quantile_cont(e.wait_seconds, 0.5),
+    wait_p90 := quantile_cont(e.wait_seconds, 0.9),
+    wait_working_n := count(e.wait_working_seconds),
+    wait_working_sum := sum(e.wait_working_seconds),
+    wait_working_avg := avg(e.wait_working_seconds),
+    wait_working_median := quantile_cont(e.wait_working_seconds, 0.5),
+    wait_working_p90 := quantile_cont(e.wait_working_seconds, 0.9),
+    surveys_sent := count(*) filter (where e.event = 'survey sent'),
+    csat_n := count(e.rating),
+    csat_sum := sum(e.rating)::double,
+    csat_avg := avg(e.rating),
+    satisfied := count(*) filter (where e.is_satisfied),
+    dissatisfied := count(*) filter (where e.is_dissatisfied),
+    csat_score := count(*) filter (where e.is_satisfied) / nullif(count(e.rating), 0),
+    response_rate := count(e.rating) / nullif(count(*) filter (where e.event = 'survey sent'), 0),
+    rating_1 := count(*) filter (where e.rating = 1),
+    rating_2 := count(*) filter (where e.rating = 2),
+    rating_3 := count(*) filter (where e.rating = 3),
+    rating_4 := count(*) filter (where e.rating = 4),
+    rating_5 := count(*) filter (where e.rating = 5)
+);
+
+-- One row: the headline figures.
+create macro report_overview(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select unnest(_measures(e))
+from _events(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+) as e;
+
+-- One row per account, local day and origin on which anything happened.
+create macro report_overview_by_day(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select e.account_id, e.day as report_date, e.origin, unnest(_measures(e))
+from _events(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+) as e
+group by e.account_id, e.day, e.origin;
+
+-- One row per account, weekday (1 = Monday) and hour of the local clock.
+create macro report_by_hour(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select
+    e.account_id,
+    isodow(e.day)::integer as iso_weekday,
+    e.hour,
+    count(*) filter (where e.event = 'conversation') as conversations,
+    count(*) filter (where e.is_inbound) as inbound_messages,
+    count(*) filter (where e.is_agent_message) as agent_messages
+from _events(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+) as e
+where e.hour is not null
+group by all;
+
+-- One row per account and agent, 'Unassigned' (agent_id null) included; the rows sum to the overview. Messages count
+-- to the agent who sent them and first responses to the agent who gave them, everything else to the conversation's
+-- agent. So under a filter on agents other agents may have rows too: they wrote in the conversations selected.
+create macro report_by_agent(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with measured as (
+    select e.account_id, e.agent_id, unnest(_measures(e))
+    from _events(
+        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+    ) as e
+    group by e.account_id, e.agent_id
+)
+select
+    measured.account_id,
+    measured.agent_id,
+    coalesce(dim_agents.agent_name, measured.agent_id, 'Unassigned') as agent_name,
+    measured.* exclude (account_id, agent_id)
+from measured
+left join dim_agents on measured.agent_id = dim_agents.agent_id;
+
+-- One row per account and conversation tag, 'Untagged' included. A conversation with two tags counts in both rows, so
+-- the rows do not sum to the overview; messages of unknown conversations are in none.
+create macro report_by_tag(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with tagged as (
+    select *, unnest(tags) as tag
+    from _events(
+        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+    )
+)
+select e.account_id, e.tag, unnest(_measures(e))
+from tagged as e
+group by e.account_id, e.tag;
+
+-- One row per conversation that started in the period, the latest first.
+create macro report_details(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select
+    c.conversation_id,
+    c.account_id,
+    c.contact_key,
+    c.origin,
+    c.status,
+    c.agent_id,
+    coalesce(agent.agent_name, c.agent_id, 'Unassigned') as agent_name,
+    coalesce(responder.agent_name, c.first_response_agent_id) as first_response_agent_name,
+    c.tags as conversation_tags,
+    c.contact_tags,
+    c.is_in_working_hours,
+    c.is_one_touch,
+    c.is_automation_only,
+    c.messages,
+    c.inbound_messages,
+    c.agent_messages,
+    c.automated_messages,
+    c.reopens,
+    c.windows_missed,
+    c.turns_answered,
+    c.turns_unanswered,
+    c.first_response_seconds,
+    c.first_response_working_seconds,
+    c.wait_sum_seconds,
+    c.wait_max_seconds,
+    c.duration_seconds,
+    c.duration_working_seconds,
+    c.csat_rating,
+    c.started_on,
+    c.started_hour,
+    c.started_at,
+    c.closed_at,
+    c.last_message_at
+from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as c
+left join dim_agents as agent on c.agent_id = agent.agent_id
+left join dim_agents as responder on c.first_response_agent_id = responder.agent_id
+where c.started_on between from_date::date and to_date::date
+order by c.started_at desc, c.conversation_id;

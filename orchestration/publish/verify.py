@@ -1,0 +1,59 @@
+"""Whether the checks allow a release: what Dagster's own gate leaves open is asked here, in code.
+
+Belongs here: reading the latest evaluation of each check. Does not: the checks themselves (see `quality`),
+nor the verification of a release that was built (see `release`).
+
+Dagster skips an asset only if a blocking check failed in the same run. A check that was not selected, yielded
+nothing or judged an earlier version of its table lets the asset go on.
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from orchestration.publish.release import PublishError
+
+
+def verify_checks(
+    instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec], tables: Iterable[dg.AssetKey]
+) -> dict[str, list[str]]:
+    """Return the names of the checks that `passed` and `warned`, as `<asset>:<check>`.
+
+    Raises `PublishError` that lists every blocking check which did not pass on the table as it is now, and
+    every one of `tables` that no blocking check guards.
+    """
+    specs = list(specs)
+    guarded = {spec.asset_key for spec in specs if spec.blocking}
+    problems = [f"{key.to_user_string()} has no blocking check" for key in tables if key not in guarded]
+    checks: dict[str, list[str]] = {"passed": [], "warned": []}
+    for spec in specs:
+        name = f"{spec.asset_key.to_user_string()}:{spec.name}"
+        outcome = _outcome(instance, spec.key)
+        if outcome == "passed":
+            checks["passed"].append(name)
+        elif outcome == "warned" or not spec.blocking:
+            checks["warned"].append(name)
+        else:
+            problems.append(f"{name} {outcome}")
+    if problems:
+        raise PublishError(
+            "Not published, the last release stands:\n"
+            + "\n".join(f"- {problem}" for problem in problems)
+            + "\nMend what failed, then materialize the marts with their checks."
+        )
+    return checks
+
+
+def _outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> str:
+    # The row of the latest execution; until it is evaluated it is only planned and has no result.
+    record = instance.get_latest_asset_check_evaluation_record(key)
+    if record is None or record.status.value == "PLANNED":
+        return "has not run"
+    evaluation = record.evaluation
+    latest = instance.fetch_materializations(key.asset_key, limit=1).records
+    judged = evaluation.target_materialization_data
+    if (judged and judged.storage_id) != (latest[0].storage_id if latest else None):
+        return "judged an earlier version of the table"
+    if evaluation.passed:
+        return "passed"
+    return "warned" if evaluation.severity is dg.AssetCheckSeverity.WARN else "failed"

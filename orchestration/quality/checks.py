@@ -1,0 +1,77 @@
+"""The quality gate as Dagster sees it: one op, a result for every check of every mart.
+
+Belongs here: names, severities and what a person sees of a result. Does not: what is expected (the marts'
+modules), nor how it is found out (`gate`, which is imported only when the op runs: it takes seconds).
+"""
+
+import re
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration.quality.declaration import Check, CheckResult, Mart
+from orchestration.quality.marts import MARTS
+from orchestration.settings import Settings
+
+
+def _spec(mart: Mart, check: Check) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        check.name,
+        asset=["marts", mart.table],
+        description=re.sub(r"\{settings\.(\w+)[^}]*\}", r"<\1>", check.expected).format(
+            last_release="its rows"
+        ),
+        blocking=check.severity == "error",
+    )
+
+
+SPECS = [_spec(mart, check) for mart in MARTS for check in mart.checks]
+
+
+def blocking_checks() -> list[dg.AssetCheckKey]:
+    """Return the checks without which nothing may be published."""
+    return [spec.key for spec in SPECS if spec.blocking]
+
+
+@dg.multi_asset_check(specs=SPECS, pool="warehouse")
+def quality_gate(
+    context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.AssetCheckResult]:
+    """Great Expectations on the candidate warehouse: what must hold before anything is published."""
+    for result in _results(settings):
+        if not result.passed:
+            context.log.warning(_summary(result))
+        yield _asset_check_result(result)
+
+
+def _results(settings: Settings) -> list[CheckResult]:
+    # To Dagster, a check without a result is no reason to stop: whatever goes wrong must be a failed result.
+    try:
+        from orchestration.quality.gate import run_gate
+
+        return run_gate(settings)
+    except Exception as error:
+        return [result for mart in MARTS for result in mart.worded(settings, None).broken(str(error))]
+
+
+def _asset_check_result(result: CheckResult) -> dg.AssetCheckResult:
+    metadata = {"expected": result.check.expected, "found": result.found}
+    if result.examples:
+        metadata["examples"] = "\n".join(result.examples)
+    return dg.AssetCheckResult(
+        asset_key=["marts", result.table],
+        check_name=result.check.name,
+        passed=result.passed,
+        severity=dg.AssetCheckSeverity.WARN
+        if result.check.severity == "warn"
+        else dg.AssetCheckSeverity.ERROR,
+        description=None if result.passed else _summary(result),
+        metadata=metadata,
+    )
+
+
+def _summary(result: CheckResult) -> str:
+    if result.broken:
+        return f"{result.table}: {result.check.name} is BROKEN, nothing is known of the data: {result.found}"
+    examples = f", e.g. {'; '.join(result.examples)}" if result.examples else ""
+    return f"{result.table}: expected {result.check.expected}; {result.found}{examples}"

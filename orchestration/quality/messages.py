@@ -1,0 +1,92 @@
+"""What must be true of the messages, and of how fresh they are.
+
+Belongs here: the promises of `fct_messages`. Does not: what conversations or reports make of them.
+"""
+
+from orchestration.quality.declaration import (
+    Check,
+    between,
+    complete,
+    few_rejected,
+    filled,
+    mart,
+    no_file_refused,
+    one_of,
+    refers,
+    warning,
+)
+
+FCT_MESSAGES = mart(
+    "fct_messages",
+    ("message_id",),
+    complete("messages", "message_id"),
+    few_rejected("messages"),
+    no_file_refused("messages"),
+    filled("message_id"),
+    filled("account_id"),
+    filled("sent_at"),
+    filled("sent_on"),
+    filled("direction"),
+    one_of("direction", "inbound", "outbound"),
+    between("sent_hour", 0, 23),
+    Check(
+        "agents_send_outbound",
+        "an agent, a human or an automated message only where the direction is outbound",
+        broken_where="direction = 'inbound' and (agent_id is not null or is_agent_message or is_automated)",
+    ),
+    Check(
+        "conversations_count_their_messages",
+        "for every account the messages of its conversations = the messages whose conversation is known",
+        broken_keys="""
+            select
+                account_id || ': ' || coalesce(counted, 0) || ' instead of ' || coalesce(known, 0) as key
+            from (
+                select account_id, sum(messages) as counted from marts.fct_conversations group by account_id
+            )
+            full join (
+                select account_id, count(*) as known
+                from {batch} as rows
+                where has_conversation
+                group by account_id
+            ) using (account_id)
+            where coalesce(counted, 0) <> coalesce(known, 0)
+        """,
+    ),
+    refers("agent_id", "dim_agents", "agent_id"),
+    refers("contact_key", "dim_contacts", "contact_key"),
+    warning(
+        Check(
+            "conversation_is_known",
+            "every message belongs to a conversation that was exported",
+            broken_where="not has_conversation",
+        )
+    ),
+    warning(
+        Check(
+            "sent_at_is_not_in_the_future",
+            "no message more than an hour ahead of now",
+            broken_where="sent_at > timezone('UTC', now()) + interval 1 hour",
+        )
+    ),
+    warning(
+        Check(
+            "data_is_fresh",
+            "for every account the latest message at most {settings.stale_after_hours:g} hours old",
+            broken_keys="""
+                select account_id || ': data through ' || coalesce(data_through || ' UTC', 'never') as key
+                from (
+                    select
+                        account_id,
+                        max(sent_at) filter (where sent_at <= timezone('UTC', now())) as data_through
+                    from {batch}
+                    where account_id is not null
+                    group by account_id
+                )
+                where data_through is null
+                    or epoch(timezone('UTC', now()) - data_through) > 3600 * getvariable('stale_after_hours')
+            """,
+        )
+    ),
+)
+
+MARTS = (FCT_MESSAGES,)

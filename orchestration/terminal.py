@@ -1,0 +1,191 @@
+"""What a person at the terminal sees of a run: its progress, and at its end the summary, on one screen.
+
+Belongs here: wording and layout. Does not: any figure's making; what is said here, other rooms wrote.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import dagster as dg
+import duckdb
+
+from orchestration.publish.release import Release, current_release, reader
+from orchestration.settings import Settings
+
+LEDGER = "read_parquet('{raw}/ingested_files/*.parquet')"
+REMARKS = ("A dbt subsetted execution", "did not yield or return expected outputs")  # of Dagster, to itself
+HEADLINES = {
+    "Overview": """
+        select format(
+            '{:,} conversations, {:,} messages, {:,} contacts; first response {} median; ' ||
+            'rating {} of {:,} answers',
+            conversations,
+            messages,
+            distinct_contacts,
+            coalesce(round(first_response_median / 60)::bigint || ' min', 'unknown'),
+            coalesce(round(csat_avg, 2)::varchar, 'unknown'),
+            csat_n
+        )
+        from report_overview(?, ?)""",
+    "By agent": """
+        select format(
+            '{} agents; {} has the most conversations, {:,}', count(*) over (), agent_name, conversations
+        )
+        from report_by_agent(?, ?)
+        where agent_id is not null
+        order by conversations desc, agent_name""",
+    "By tag": """
+        select format(
+            '{} tags; {} is the most frequent, {:,} conversations', count(*) over (), tag, conversations
+        )
+        from report_by_tag(?, ?)
+        where tag <> 'Untagged'
+        order by conversations desc, tag""",
+    "Details": """
+        select format(
+            '{:,} conversations; {:,} reopened, {:,} with a service window missed',
+            count(*),
+            count(*) filter (where reopens > 0),
+            count(*) filter (where windows_missed > 0)
+        )
+        from report_details(?, ?)""",
+}
+
+
+class _ProgressLine(logging.Formatter):
+    """The time, the step and what the step says of itself."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        about = getattr(record, "dagster_meta", {})
+        message = about.get("orig_message") or record.getMessage()
+        return f"{self.formatTime(record, '%H:%M:%S')}  {about.get('step_key') or '':14}{message}"
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return not getattr(record, "dagster_meta", {}).get("dagster_event") and not any(
+        remark in record.getMessage() for remark in REMARKS
+    )
+
+
+@dg.logger(
+    description="One line for each thing that a step says; Dagster's own events stay in its event log."
+)
+def progress(_context: dg.InitLoggerContext) -> logging.Logger:
+    """Return the logger of a run started at the terminal."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_ProgressLine())
+    handler.addFilter(_is_worth_a_line)
+    logger = logging.Logger("progress", logging.INFO)
+    logger.addHandler(handler)
+    return logger
+
+
+def print_summary(settings: Settings, result: dg.ExecuteInProcessResult) -> None:
+    """Print files and records, checks, rows, release, headline figures and what to do next."""
+    release = current_release(settings)
+    sections = [
+        ("Exports", _exports(settings)),
+        ("Checks", _checks(result)),
+        ("Release", _release(settings, release, result)),
+        *([("Reports", _headlines(settings))] if release else []),
+        ("Next", _next_commands(release)),
+    ]
+    print()
+    for title, lines in sections:
+        for number, line in enumerate(lines):
+            print(f"{title if number == 0 else '':10}{line}")
+        print()
+
+
+def _exports(settings: Settings) -> Iterator[str]:
+    ledger = LEDGER.format(raw=settings.raw_path)
+    with duckdb.connect() as connection:
+        by_entity = connection.execute(
+            f"""
+            select entity, count(*), sum(records_read), sum(records_accepted), sum(records_rejected)
+            from {ledger}
+            group by entity
+            order by entity
+            """
+        ).fetchall()
+        rejected_files = connection.execute(
+            f"select file, reason from {ledger} where status = 'rejected' order by file"
+        ).fetchall()
+        rejected_records = connection.execute(
+            f"""
+            select file, line, reason
+            from read_parquet('{settings.rejected_path}/*.parquet')
+            where line is not null
+            order by rejected_at desc, file, line
+            limit 5
+            """
+        ).fetchall()
+    yield f"{'':22}{'files':>8}{'read':>12}{'accepted':>12}{'rejected':>12}"
+    for entity, *figures in by_entity:
+        yield f"{entity:22}{figures[0]:>8,}" + "".join(f"{figure:>12,}" for figure in figures[1:])
+    totals = [sum(row[column] for row in by_entity) for column in range(1, 5)]
+    yield f"{'all':22}{totals[0]:>8,}" + "".join(f"{total:>12,}" for total in totals[1:])
+    for file, reason in rejected_files:
+        yield f"not loaded: {file}: {reason}"
+    for file, line, reason in rejected_records:
+        yield f"rejected: {file}, line {line}: {reason}"
+    if totals[3] > len(rejected_records):
+        yield f"… and {totals[3] - len(rejected_records):,} more; all of them lie in {settings.rejected_path}"
+
+
+def _checks(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    evaluations = result.get_asset_check_evaluations()
+    if not evaluations:
+        yield "none run: nothing was new"
+        return
+    passed = [evaluation for evaluation in evaluations if evaluation.passed]
+    warned = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.WARN]
+    failed = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR]
+    yield f"{len(passed)} passed, {len(warned)} warned, {len(failed)} failed"
+    for label, checks in (("FAILED", failed), ("warned", warned)):
+        for check in checks:
+            details = {
+                name: value.value
+                for name, value in check.metadata.items()
+                if name in ("expected", "found", "examples")
+            }
+            yield f"{label}: {check.asset_key.to_user_string()} {check.check_name}"
+            yield from (f"    {name}: {value}" for name, value in details.items() if value)
+
+
+def _release(settings: Settings, release: Release | None, result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    if not result.success:
+        for event in result.get_step_failure_events():
+            error = event.step_failure_data.error
+            cause = error.cause or error
+            yield from f"FAILED in {event.step_key}: {cause.message.strip()}".splitlines()
+    if release is None:
+        yield "none: nothing has passed all checks yet"
+        return
+    published = any(event.step_key == "publish" for event in result.get_step_success_events())
+    yield f"{release.release_id}, " + ("new" if published else "in place as before")
+    yield f"data through {release.data_through}, in {settings.published_path / 'reports.duckdb'}"
+    for table, rows in release.rows.items():
+        yield f"  {table:28}{rows:>12,} rows"
+
+
+def _headlines(settings: Settings) -> Iterator[str]:
+    """One line for each of the four reports, over everything published."""
+    with reader(settings) as connection:
+        days = connection.execute(
+            "select min(report_date)::varchar, max(report_date)::varchar from agg_overview"
+        ).fetchone()
+        if days[0] is None:
+            yield "no conversations yet"
+            return
+        yield f"from {days[0]} to {days[1]}"
+        for report, headline in HEADLINES.items():
+            row = connection.execute(f"{headline} limit 1", days).fetchone()
+            yield f"{report:10}{row[0] if row else 'nothing yet'}"
+
+
+def _next_commands(release: Release | None) -> Iterator[str]:
+    if release:
+        yield "make sql    query the release: from report_by_agent('2025-10-01', '2025-12-31');"
+    yield "make ui     assets, checks and runs in Dagster's UI, on http://127.0.0.1:3000"

@@ -1,0 +1,131 @@
+"""raw → marts: the dbt assets, and how they look in Dagster.
+
+Belongs here: running dbt, and whether there is anything to run it for. Does not: any SQL (see `models/`).
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dbt.version import get_installed_version
+from packaging.version import Version
+
+from orchestration.publish.release import current_release
+from orchestration.settings import PROJECT, Settings
+
+DBT_FOLDERS = ("dbt_project", "models", "seeds")
+DBT_FILES = {".sql", ".yml", ".csv", ".md"}
+
+
+class Translator(DagsterDbtTranslator):
+    """Names and groups of dbt's models as Dagster's assets: `<layer>/<model>`, fed by `raw/<entity>`."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """Return `raw/<entity>` for a source, whatever its platform, and `<layer>/<model>` for all else."""
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(["raw", dbt_resource_props["name"]])
+        return super().get_asset_key(dbt_resource_props)
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """Return the layer."""
+        return dbt_resource_props["config"].get("schema")
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """Return the team that answers for the warehouse."""
+        return ["team:data"]
+
+
+class Dbt(DbtCliResource):
+    """dbt's command line, without the two look-ups by which dagster-dbt precedes every call.
+
+    Asking the command line for its version and building an adapter in this process cost about five seconds a
+    run; the version is known from the installed package, and the adapter serves features not used here.
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(get_installed_version().to_version_string(skip_matcher=True))
+
+    def _initialize_dbt_core_adapter(self, args: Any) -> None:
+        return None
+
+
+def dbt_resource(settings: Settings) -> Dbt:
+    """Return dbt's command line on the project; the settings reach it through this process's environment."""
+    os.environ.update(settings.environment())
+    folder = str(settings.project / "dbt_project")
+    return Dbt(
+        project_dir=folder, profiles_dir=folder, dbt_executable=str(Path(sys.executable).with_name("dbt"))
+    )
+
+
+def parsed_manifest(settings: Settings) -> Path:
+    """Return the manifest of the dbt project, parsed anew if it is older than one of the project's files."""
+    manifest = settings.dbt_target_path / "manifest.json"
+    newest = max(path.stat().st_mtime for path in _dbt_files(settings))
+    if not manifest.exists() or manifest.stat().st_mtime < newest:
+        dbt_resource(settings).cli(["parse", "--quiet"], target_path=settings.dbt_target_path).wait()
+    return manifest
+
+
+def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
+    """Return all models, seeds and data tests as one step, run only where the release is not up to date."""
+
+    @dbt_assets(
+        name="warehouse",
+        manifest=parsed_manifest(settings),
+        dagster_dbt_translator=Translator(),
+        pool="warehouse",
+    )
+    def warehouse(
+        context: dg.AssetExecutionContext, dbt: Dbt, settings: dg.ResourceParam[Settings]
+    ) -> Iterator[Any]:
+        today = fingerprint(settings)
+        release = current_release(settings)
+        if release and release.fingerprint == today:
+            context.log.info(f"Nothing new since release {release.release_id}: it stays.")
+            return
+        settings.fingerprint_path.unlink(missing_ok=True)
+        arguments = ["build", "--exclude-resource-type", "unit_test"]
+        yield from dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream()
+        settings.fingerprint_path.write_text(today)
+
+    return warehouse
+
+
+def built_from(settings: Settings) -> str:
+    """Return the fingerprint of what the candidate was built from; empty if it was not built to the end."""
+    return settings.fingerprint_path.read_text() if settings.fingerprint_path.exists() else ""
+
+
+def fingerprint(settings: Settings) -> str:
+    """Return the digest of all that a release is made from: the ingested batches, the seeds and the code."""
+    digest = sha256()
+    ledger = settings.raw_path / "ingested_files"
+    digest.update(repr(sorted(path.name for path in ledger.glob("*.parquet"))).encode())
+    code = sorted((PROJECT / "orchestration").rglob("*.py")) + sorted(
+        (PROJECT / "orchestration").rglob("*.sql")
+    )
+    for path in [*_dbt_files(settings), *code]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(settings.ensure_hash_key().read_bytes())
+    return digest.hexdigest()
+
+
+def _dbt_files(settings: Settings) -> list[Path]:
+    folders = (settings.project / folder for folder in DBT_FOLDERS)
+    return sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in DBT_FILES and "target" not in path.parts
+    )

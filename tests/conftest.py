@@ -1,0 +1,92 @@
+"""What the tests share: a sample built by the real pipeline, once, and marts built from any landing."""
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from orchestration.__main__ import run
+from orchestration.ingest.run import ingest
+from orchestration.settings import PROJECT, Settings
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_its_own():
+    """Give every test the environment it started with: settings reach dbt and Dagster through it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def _sample(tmp_path_factory, worker_id) -> tuple[Settings, str]:
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    home, told = shared / "sample", shared / "sample.txt"
+    settings = Settings(home=home, dagster=home / "dagster")
+    with FileLock(shared / "sample.lock"):
+        if not told.exists():
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                assert run(settings) == 0, output.getvalue()
+            told.write_text(output.getvalue())
+    return settings, told.read_text()
+
+
+@pytest.fixture(scope="session")
+def sample(_sample) -> Settings:
+    """Return the settings of a home in which the sample was published. To change it, copy it first."""
+    return _sample[0]
+
+
+@pytest.fixture(scope="session")
+def sample_output(_sample) -> str:
+    """Return what the run that published the sample printed."""
+    return _sample[1]
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., Path]:
+    """Return a function that ingests a landing and builds its marts; it gives the path of the warehouse."""
+
+    def build_marts(landing: Path, home: Path, seeds: Path | None = None) -> Path:
+        project = project_with(seeds, home / "project") if seeds else PROJECT
+        settings = Settings(home=home, landing=landing, project=project, hash_key="the same key for all")
+        ingest(settings)
+        settings.ensure_hash_key()
+        dbt(settings, "build", "--resource-type", "seed", "--resource-type", "model")
+        return settings.warehouse_path
+
+    return build_marts
+
+
+def project_with(seeds: Path, folder: Path) -> Path:
+    """Copy the dbt project to `folder`, with these seeds in the place of those of the same names."""
+    for part in ("dbt_project", "models", "seeds"):
+        shutil.copytree(
+            PROJECT / part, folder / part, ignore=shutil.ignore_patterns("target", "logs"), dirs_exist_ok=True
+        )
+    shutil.copytree(seeds, folder / "seeds", dirs_exist_ok=True)
+    return folder
+
+
+def dbt(settings: Settings, *arguments: str) -> None:
+    """Run dbt's command line on the project; the test fails with its output if it does."""
+    command = [str(Path(sys.executable).with_name("dbt")), *arguments, "--profiles-dir", "."]
+    paths = ["--target-path", str(settings.dbt_target_path), "--log-path", str(settings.dbt_target_path)]
+    outcome = subprocess.run(
+        command + paths,
+        cwd=settings.project / "dbt_project",
+        env=os.environ | settings.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert outcome.returncode == 0, outcome.stdout

@@ -1,0 +1,201 @@
+"""Exports made at random, full of hard cases: equal instants, changes of the clocks, gaps, several versions.
+
+Belongs here: the accounts with their hours and zones, the records, and how they are written. Does not: what
+any of it means.
+"""
+
+import csv
+import json
+from datetime import UTC, date, datetime, timedelta
+
+CONVERSATIONS = 90  # of each account
+
+DAY = timedelta(days=1)
+WEEK = range(1, 8)
+
+# account: time zone, {weekday: shifts}, holidays
+ACCOUNTS = {
+    "rome": (
+        "Europe/Rome",
+        {day: [("09:00", "13:00"), ("14:00", "18:00")] for day in WEEK if day < 6},
+        [date(2025, 3, 28), date(2025, 10, 27)],
+    ),
+    "night": (
+        "America/New_York",
+        {day: [("20:00", "04:30")] for day in WEEK if day != 3},
+        [date(2025, 3, 8), date(2025, 11, 3)],
+    ),
+    "half": ("Asia/Kolkata", {day: [("9:30", "18:30")] for day in WEEK if day < 7}, []),
+    "always": ("Europe/Rome", {day: [("00:00", "24:00")] for day in WEEK}, []),
+    "unset": ("Australia/Adelaide", {}, [date(2025, 4, 6)]),
+}
+
+STATUSES = ["CREATED", "FLOW", "FLOW_PAUSED", "NEW", "IN_PROGRESS", "RESOLVED", "CLOSED"]
+SOURCES = ["FLOW", "INBOX", "INBOUND", "API", "BROADCAST", "AUTO_RESPONSE", "UNKNOWN"]
+
+# Around the nights on which the clocks of these zones change.
+MOMENTS = [
+    datetime(2025, 3, 9, 7, tzinfo=UTC),
+    datetime(2025, 3, 30, 1, tzinfo=UTC),
+    datetime(2025, 4, 5, 16, 30, tzinfo=UTC),
+    datetime(2025, 10, 26, 1, tzinfo=UTC),
+    datetime(2025, 11, 2, 6, tzinfo=UTC),
+]
+
+
+def moment(dice):
+    """Return a time near a change of the clocks, often on the hour or half hour, so that times coincide."""
+    grain = dice.choice([1, 1800])
+    return dice.choice(MOMENTS) + timedelta(seconds=dice.randint(-200_000, 200_000) // grain * grain)
+
+
+def later(dice, instant):
+    return instant + timedelta(
+        seconds=dice.choice([0, 0, 1, 59.5, 600, 3600, 30_000, 86_399, 86_400, 200_000])
+    )
+
+
+def person(dice, role=None):
+    """Return one of seven agents: the last two are never exported, the seventh has no name."""
+    number = dice.randint(1, 7)
+    name = {} if number == 7 else {"first_name": f"Agent {number}", "last_name": "Rossi"}
+    return {"id": str(number), **name, **({"role": role} if role else {})}
+
+
+def random_conversation(dice, number):
+    started = moment(dice)
+    record = {
+        "id": str(number),
+        "created_on": started,
+        "contact": dice.choice([None] + [str(n) for n in range(1, 31)]),
+        "status": dice.choice([*STATUSES, "CLOSED", "CLOSED", "ARCHIVED", None]),
+        "source": dice.choice([*SOURCES, "TELEGRAM", None]),
+        "assigned": dice.choice([None, [], [person(dice)], [person(dice), person(dice)]]),
+        "assigned_team": dice.choice([None, "T1"]),
+        "tags": [
+            {"id": str(n), "name": ["billing", "refund", " refund", "Über", ""][n]}
+            for n in dice.choices(range(5), k=dice.choice([0, 1, 1, 2, 3]))
+        ],
+        "channel": dice.choice([None, "C1", "C2"]),
+        "closed_on": dice.choice([None, later(dice, started), started - timedelta(hours=2)]),
+        "last_updated_on": dice.choice([None, started, started + DAY]),
+    }
+    return {name: value for name, value in record.items() if value is not None or dice.random() < 0.5}
+
+
+def random_messages(dice, conversation, number):
+    instant = later(dice, conversation["created_on"] - dice.choice([DAY / 24, timedelta()]))
+    messages = []
+    for _ in range(dice.choice([0, 1, 2, 3, 5, 8, 12])):
+        inbound = dice.random() < 0.5
+        sender = dice.choice([None, person(dice), person(dice), person(dice, dice.choice(["AGENT", "bot"]))])
+        message = {
+            "id": str(number()),
+            "timestamp": instant,
+            "conversation": dice.choice([conversation["id"]] * 8 + [None, None, "unknown"]),
+            "contact": dice.choice([conversation.get("contact"), None]),
+            "direction": "INBOUND" if inbound else "OUTBOUND",
+            "source": "INBOUND"
+            if inbound
+            else dice.choice(
+                ["INBOX", "INBOX", None, "FLOW", "AUTO_RESPONSE", "API", "BROADCAST", "NEW_CODE"]
+            ),
+            "sent_by": None if inbound else sender,
+            "whatsapp_template": None if inbound else dice.choice([None, None, "welcome"]),
+            "delivered_on": dice.choice([None, instant + timedelta(seconds=2)]),
+            "last_updated_on": dice.choice([None, None, instant + timedelta(seconds=dice.randint(0, 3))]),
+        }
+        messages.append(message)
+        instant = later(dice, instant)
+    return messages
+
+
+def random_surveys(dice, conversation, number):
+    for _ in range(dice.choice([0, 0, 1, 2, 3])):
+        sent = later(dice, conversation["created_on"])
+        yield {
+            "id": str(number()),
+            "conversation": dice.choice([conversation["id"]] * 9 + ["unknown"]),
+            "sent_on": dice.choice([None, sent, sent]),
+            "responded_on": dice.choice([None, later(dice, sent)]),
+            "rating": dice.choice([None, 1, 2, 3, 4, 5]),
+            "last_updated_on": dice.choice([None, later(dice, sent)]),
+        }
+
+
+def random_events(dice, conversation, number):
+    for _ in range(dice.choice([0, 0, 1, 3, 6])):
+        yield {
+            "id": str(number()),
+            "conversation": conversation["id"],
+            "type": dice.choice(["assigned", "unassigned", "handed_off", "handed_off", "closed", "reopened"]),
+            "occurred_on": later(dice, conversation["created_on"]),
+            "agent": dice.choice([None, person(dice)["id"]]),
+        }
+
+
+def changed_version(dice, record):
+    """Return a record as exported at another time: its update time and some of what may change differ."""
+    other = dict(record)
+    if other.get("last_updated_on") and dice.random() < 0.7:
+        other["last_updated_on"] += dice.choice([-DAY, DAY])
+    if "status" in other:
+        other["status"] = dice.choice(STATUSES)
+    if "rating" in other:
+        other["rating"] = dice.choice([1, 5, None])
+    if "direction" in other:
+        other["read_on"] = other["timestamp"] + dice.choice([timedelta(seconds=9), DAY])
+        other["whatsapp_template"] = dice.choice([None, "welcome"])
+    return other
+
+
+def random_account(dice):
+    """Return {entity: {file: records}}; ids of all entities count from 1, so that they coincide."""
+    message, survey, event = (iter(range(1, 10**6)).__next__ for _ in range(3))
+    conversations = [random_conversation(dice, n + 1) for n in range(CONVERSATIONS)]
+    records = {
+        "conversations": conversations,
+        "messages": [m for c in conversations for m in random_messages(dice, c, message)],
+        "surveys": [s for c in conversations for s in random_surveys(dice, c, survey)],
+        "conversation_events": [e for c in conversations for e in random_events(dice, c, event)],
+        "contacts": [
+            {"id": str(n), "tags": [{"name": tag} for tag in dice.choices(["vip", "new", "lead"], k=n % 3)]}
+            for n in range(1, 20)
+        ],
+        "agents": [{"id": str(n), "first_name": f"Agent {n}", "last_name": "Rossi"} for n in range(1, 6)],
+    }
+    files = {}
+    for entity, ones in records.items():
+        files[entity] = {name: [] for name in ("a.jsonl", "b.jsonl", "c.jsonl")}
+        for record in ones:
+            versions = [record] + [changed_version(dice, record) for _ in range(dice.choice([0, 0, 1, 2]))]
+            for version in versions:
+                files[entity][dice.choice(list(files[entity]))].append(version)
+        # The same content under a second name counts as standing at the last of its names.
+        files[entity]["d.jsonl"] = files[entity]["a.jsonl"]
+    return files
+
+
+def write_landing(exports, landing):
+    for account, entities in exports.items():
+        for entity, files in entities.items():
+            folder = landing / account / entity
+            folder.mkdir(parents=True)
+            for name, records in files.items():
+                lines = (json.dumps(record, default=datetime.isoformat) + "\n" for record in records)
+                (folder / name).write_text("".join(lines))
+
+
+def write_seeds(seeds):
+    """Write the seeds that hold this test's accounts."""
+    accounts = [("account_id", "platform", "time_zone")]
+    hours = [("account_id", "iso_weekday", "opens_at", "closes_at")]
+    holidays = [("account_id", "holiday_on", "name")]
+    for account, (zone, week, days) in ACCOUNTS.items():
+        accounts.append((account, "activecampaign", zone))
+        hours += [(account, day, *shift) for day, shifts in week.items() for shift in shifts]
+        holidays += [(account, day, "Holiday") for day in days]
+    seeds.mkdir()
+    for name, rows in [("accounts", accounts), ("working_hours", hours), ("holidays", holidays)]:
+        with (seeds / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)

@@ -1,0 +1,292 @@
+"""Every kind of bad input has words of its own, and costs nothing but itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+from house import House, gz, jsonl, zst
+
+from orchestration.ingest import content, reading, run
+
+GOOD = {"id": "good", "timestamp": "2026-08-31T07:44:00+02:00", "direction": "INBOUND"}
+GOOD_CSV = b"good,1788162240,INBOUND\n"
+HEADER = b"id,timestamp,direction\n"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def one_bad(house: House, name: str, content: bytes | str) -> tuple:
+    """Ingest one file; return line, field and reason of its one bad record, all others being accepted."""
+    house.drop(name, content)
+    (file,) = house.ingest().files
+    assert (file.status, file.records_rejected) == ("loaded", 1)
+    assert file.records_read == file.records_accepted + 1 == len(house.rows(name.split("/")[0])) + 1
+    ((line, field, reason, remedy, raw),) = house.rejected("line, field, reason, remedy, raw")
+    assert remedy
+    assert raw
+    return line, field, reason
+
+
+BAD_VALUES = [
+    ({"id": None}, "id", "id is missing"),
+    ({"id": ""}, "id", "id is missing"),
+    ({"id": {"a": 1}}, "id", 'id "{"a":1}" is not a text'),
+    ({"contact": [1]}, "contact", 'contact "[1]" is not a text'),
+    ({"direction": "UP"}, "direction", 'direction "UP" is none of INBOUND, OUTBOUND'),
+    ({"sent_by": [1]}, "sent_by", 'sent_by "[1]" is not an object'),
+    ({"timestamp": "soon"}, "timestamp", 'timestamp "soon" is not a time'),
+    ({"timestamp": "2026-02-30"}, "timestamp", 'timestamp "2026-02-30" is an impossible time'),
+    ({"timestamp": "2026-08-31T25:00:00Z"}, "timestamp", "is an impossible time"),
+    ({"timestamp": "31/02/2026 07:44"}, "timestamp", "is an impossible time"),
+    ({"timestamp": "1999-12-31T23:59:59Z"}, "timestamp", "not between 2000 and 2100"),
+    ({"timestamp": "2100-01-01T00:00:00Z"}, "timestamp", "not between 2000 and 2100"),
+    ({"timestamp": 1788162240000}, "timestamp", "milliseconds? write seconds"),
+    ({"timestamp": 10**30}, "timestamp", "is not a time"),
+    ({"timestamp": -5}, "timestamp", "is not a time between 2000 and 2100"),
+    ({"timestamp": True}, "timestamp", 'timestamp "true" is not a time'),
+    ({"read_on": "2026-08-31T07:44:00 Europe/Rome"}, "read_on", "is an impossible time"),
+]
+
+
+def test_a_value_that_cannot_be_is_refused_with_its_field(house: House) -> None:
+    bad = [{**GOOD, **change} for change, _, _ in BAD_VALUES]
+    house.drop("messages/a.jsonl", jsonl(GOOD, *bad, GOOD))
+    house.ingest()
+    found = house.rejected("line, field, reason, remedy")
+    assert [(line, field) for line, field, *_ in found] == [
+        (line, field) for line, (_, field, _) in enumerate(BAD_VALUES, start=2)
+    ]
+    for (*_, reason, remedy), (_, _, expected) in zip(found, BAD_VALUES, strict=True):
+        assert expected in reason
+        assert remedy
+    assert len(house.rows("messages")) == 2
+
+
+@pytest.mark.parametrize(
+    ("rating", "reason"),
+    [
+        (6, 'rating "6" is outside the scale 1 to 5'),
+        (0, 'rating "0" is outside the scale 1 to 5'),
+        (4.5, 'rating "4.5" is not a whole number'),
+        ("abc", 'rating "abc" is not a whole number'),
+    ],
+)
+def test_a_rating_must_be_a_whole_number_of_the_scale(house: House, rating: object, reason: str) -> None:
+    good = [{"id": n, "conversation": 1, "rating": value} for n, value in enumerate((4, "4", 4.0))]
+    bad = {"id": 9, "conversation": 1, "rating": rating}
+    assert one_bad(house, "surveys/a.jsonl", jsonl(*good, bad)) == (4, "rating", reason)
+    assert house.rows("surveys", "rating") == [(4,), (4,), (4,)]
+
+
+def test_a_list_of_the_wrong_things_is_refused(house: House) -> None:
+    good = {"id": 1, "created_on": 1788162240}
+    bad = {**good, "tags": [[1]]}
+    line, field, reason = one_bad(house, "conversations/a.jsonl", jsonl(good, bad))
+    assert (line, field, reason) == (2, "tags", 'tags "[[1]]" is not a list of objects')
+
+
+BAD_LINES = [
+    (b'{"id": 1,', "it is not valid JSON"),
+    (b"hello", "it is not valid JSON"),
+    (b'{"id": 1} {"id": 2}', "it is not valid JSON"),
+    (b'{"id": "\x00"}', "it is not valid JSON"),
+    (b"[1]", "it is not a JSON object"),
+    (b"null", "it is not a JSON object"),
+    (b'{"id": "\xff"}', "it is not UTF-8"),
+    (b'{"id": "\x1f"}', "it holds a control character"),
+    (b'{"id": 1}\x1eleft out?', "it holds a control character"),
+]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_malformed_lines_are_refused_and_those_between_them_are_not(house: House, end: bytes) -> None:
+    good = json.dumps(GOOD).encode()
+    house.drop("messages/a.jsonl", end.join(line for bad, _ in BAD_LINES for line in (good, b"", bad)))
+    house.ingest()
+    expected = [(3 * number, reason) for number, (_, reason) in enumerate(BAD_LINES, start=1)]
+    assert house.rejected("line, reason") == expected
+    assert house.rows("messages", "_line") == [(line - 2,) for line, _ in expected]
+
+
+@pytest.mark.parametrize("first", [b"\n", b"\r\n", b"\r"])
+def test_line_numbers_are_exact_where_line_ends_are_mixed_and_lines_blank(house: House, first: bytes) -> None:
+    record = json.dumps(GOOD).encode()
+    content = record + first + record + b"\r\n" + record + b"\n\r\n" + record + b"\r \n" + b"bad\n\n" + record
+    assert one_bad(house, "messages/a.jsonl", content) == (7, None, "it is not valid JSON")
+    assert house.rows("messages", "_line") == [(1,), (2,), (3,), (5,), (9,)]
+
+
+def test_a_record_too_long_is_refused_and_the_longest_allowed_is_not(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (content, reading):
+        monkeypatch.setattr(module, "MAX_RECORD", 2**21)
+    body = {**GOOD, "body": "x" * (2**21 - len(jsonl({**GOOD, "body": ""})) + 1)}
+    longer = {**body, "body": body["body"] + "x"}
+    far_longer = {**body, "body": body["body"] * 3}
+    house.drop("messages/a.jsonl", jsonl(GOOD, body, longer, far_longer, GOOD))
+    house.ingest()
+    assert house.rejected("line, reason") == [(3, "it is longer than 2 MB"), (4, "it is longer than 2 MB")]
+    assert house.rows("messages", "_line") == [(1,), (2,), (5,)]
+
+
+def test_a_body_of_sixteen_megabytes_is_read(house: House) -> None:
+    house.drop("messages/a.jsonl", jsonl(GOOD, {**GOOD, "body": "x" * (16 * 2**20 - 200)}, GOOD))
+    assert house.ingest().totals().records_accepted == 3
+
+
+BAD_FILES = {
+    "empty.jsonl": (b"", "it is empty"),
+    "blank.jsonl": (b"\n \n", "it is empty"),
+    "empty.jsonl.gz": (gz(b""), "it is empty"),
+    "cut.jsonl.gz": (gz(jsonl(GOOD))[:-12], "its .gz archive is cut off"),
+    "cut.jsonl.zst": (zst(jsonl(GOOD))[:-12], "its .zst archive is cut off"),
+    "altered.csv.gz": (gz(HEADER + GOOD_CSV)[:-8] + bytes(8), "it is no sound .gz archive"),
+    "plain.jsonl.gz": (jsonl(GOOD), "it is no sound .gz archive"),
+    "plain.jsonl.zst": (jsonl(GOOD), "it is no sound .zst archive"),
+    "gzip.jsonl": (gz(jsonl(GOOD)), "wrong extension: it is gzip"),
+    "sheet.csv": (b"PK\x03\x04...", "wrong extension: it is a zip archive or a spreadsheet"),
+    "utf16.jsonl": (jsonl(GOOD).decode().encode("utf-16"), "wrong extension: it is UTF-16 text"),
+    "array.jsonl": (json.dumps([GOOD, GOOD]).encode(), "wrong extension: it is not one record a line"),
+    "arrays.jsonl": (
+        json.dumps([GOOD, GOOD], indent=1).encode(),
+        "wrong extension: it is not one record a line",
+    ),
+    "pretty.jsonl": (json.dumps(GOOD, indent=1).encode(), "wrong extension: it is not one record a line"),
+    "csv.json": (HEADER + GOOD_CSV * 3, "wrong extension: it is not JSON"),
+    "json.csv": (jsonl(GOOD), "wrong extension: it is JSON"),
+    "json.parquet": (jsonl(GOOD), "wrong extension: it is not Parquet"),
+    "json.txt": (jsonl(GOOD), "wrong extension: no export is named so"),
+    "json.parquet.gz": (jsonl(GOOD), "wrong extension: no export is named so"),
+    "cut.parquet": (b"PAR1" + bytes(100), "it cannot be read: No magic bytes found at end of file"),
+    "cut-array.json": (json.dumps([GOOD, GOOD])[:-5].encode(), "it cannot be read: Malformed JSON"),
+    "cut-page.json": (b'{"results": [{"id": 1}', "it cannot be read: Malformed JSON"),
+    "more.json": (b'[{"id": 1}] and more', "it cannot be read: Malformed JSON"),
+    "latin.json": (b'[{"id": "\xe9"}]', "it cannot be read: Malformed JSON"),
+    "short.csv": (b"id,body\n1,2\n", "its header lacks the required timestamp, direction"),
+    "late.csv": (b"\n" + HEADER + GOOD_CSV, "its header lacks the required id, timestamp, direction"),
+    "twice.csv": (b"id," + HEADER + GOOD_CSV, "its header names a column twice: id"),
+}
+
+
+def test_a_bad_file_is_refused_as_a_whole_and_the_rest_goes_on(house: House) -> None:
+    for name, (bad_content, _) in BAD_FILES.items():
+        house.drop(f"messages/{name}", bad_content)
+    fine = {**GOOD, "contact": "c1"}
+    for number, edge in enumerate(("0", "z"), start=1):
+        house.drop(f"messages/{edge}.jsonl", jsonl(*[fine] * number))
+        house.drop(f"messages/{edge}.json", json.dumps([fine] * number))
+        house.drop(f"messages/{edge}.csv", HEADER + GOOD_CSV * number)
+    bad = {file.file.removeprefix("demo/messages/"): file for file in house.ingest().files if file.reason}
+    assert {name: bad[name].reason[: len(reason)] for name, (_, reason) in BAD_FILES.items()} == {
+        name: reason for name, (_, reason) in BAD_FILES.items()
+    }
+    assert all((file.status, file.records_read) == ("rejected", 0) for file in bad.values())
+    rejected = house.rejected("file, reason, line, raw")
+    assert rejected == sorted((file.file, file.reason, None, None) for file in bad.values())
+    assert None not in house.rejected("remedy")
+    assert len(house.rows("messages")) == 9
+    assert house.ingest().batch_id is None
+
+
+def test_a_file_refused_under_a_wrong_name_is_loaded_under_the_right_one(house: House) -> None:
+    path = house.drop("messages/a.csv", jsonl(GOOD))
+    house.ingest()
+    path.rename(path.with_suffix(".jsonl"))
+    assert [file.status for file in house.ingest().files] == ["loaded"]
+
+
+BAD_ROWS = [
+    (b"1,1788162240\n", "it has 2 columns, the header 3"),
+    (b"1,1788162240,INBOUND,more\n", "it has 4 columns, the header 3"),
+    (b"1,1788162240,INBOUND,\n", "it has 4 columns, the header 3"),
+    (b'1,"1788162240"x,INBOUND\n', "a quotation mark is out of place"),
+    (b'1,"1788162240,INBOUND\n', "a quotation mark is out of place"),
+    (b'1,"1788162240,INBOUND\r\n', "a quotation mark is out of place"),
+    (b"1,\xe9,INBOUND\n", "it is not UTF-8"),
+    (b"1,\x00,INBOUND\n", 'timestamp "\x00" is not a time'),
+]
+
+
+@pytest.mark.parametrize("delimiter", [b",", b";"])
+def test_a_bad_row_of_a_csv_takes_no_other_with_it(house: House, delimiter: bytes) -> None:
+    good = b'"good","1788162240",INBOUND\n\n'
+    rows = HEADER + b"".join(bad + good for bad, _ in BAD_ROWS)
+    house.drop("messages/a.csv", rows.replace(b",", delimiter))
+    house.ingest()
+    expected = [(3 * number - 1, reason) for number, (_, reason) in enumerate(BAD_ROWS, start=1)]
+    assert house.rejected("line, reason") == expected
+    assert house.rows("messages", "_line") == [(line + 1,) for line, _ in expected]
+
+
+def test_two_quotation_marks_left_open_lose_only_their_own_rows(house: House) -> None:
+    opened = b'1,"1788162240,INBOUND\n'
+    house.drop("messages/a.csv", HEADER + opened + GOOD_CSV + opened + GOOD_CSV)
+    house.ingest()
+    assert house.rejected("line") == [(2,), (4,)]
+    assert house.rows("messages", "_line") == [(3,), (5,)]
+
+
+def test_a_quotation_mark_inside_a_bare_value_is_part_of_it(house: House) -> None:
+    house.drop("agents/a.csv", 'id,first_name\n1,5" screen\n2,Anna\n3,6" screen\n')
+    house.ingest()
+    assert house.rows("agents", "id, first_name") == [("1", '5" screen'), ("2", "Anna"), ("3", '6" screen')]
+
+
+def test_an_element_that_is_no_object_is_refused_alone(house: House) -> None:
+    assert one_bad(house, "messages/a.json", json.dumps([GOOD, 5, GOOD])) == (
+        2,
+        None,
+        "it is not a JSON object",
+    )
+    page = json.dumps({"results": [GOOD, GOOD, "x"]})
+    house.drop("messages/b.json", page)
+    house.ingest()
+    assert house.rejected("line, reason")[-1] == (3, "it is not a JSON object")
+
+
+def test_what_has_no_place_is_refused_by_name_until_it_has_one(house: House) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}), account="stranger")
+    house.drop("hopes/a.jsonl", jsonl({"id": 1}))
+    house.drop("agents/deeper/a.jsonl", jsonl({"id": 1}))
+    house.drop("stray.csv", "x")
+    house.drop("../stray.csv", "x")
+    house.drop("agents/good.jsonl", jsonl({"id": 1}))
+    for result in (house.ingest(), house.ingest()):
+        assert [message.split(":")[0] for message in result.refused] == [
+            "stray.csv",
+            "demo/stray.csv",
+            "demo/agents/deeper",
+            "demo/hopes/",
+            "stranger/",
+        ]
+        assert "add it to accounts.csv" in result.refused[-1]
+    assert [file for (file,) in house.ledger("file")] == ["demo/agents/good.jsonl"]
+
+
+def test_a_lost_record_stops_the_run_and_commits_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+    located = run._Batch._located
+    monkeypatch.setattr(
+        run._Batch, "_located", lambda *args: f"SELECT * FROM ({located(*args)}) WHERE _line <> 2"
+    )
+    with pytest.raises(
+        run.ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"
+    ):
+        house.ingest()
+    monkeypatch.undo()
+    assert house.rows("agents") == house.ledger() == []
+    assert house.ingest().totals().records_accepted == 2
+
+
+def test_a_line_the_reader_left_out_stops_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+    lines = reading._lines
+    monkeypatch.setattr(reading, "_lines", lambda files: f"{lines(files)} WHERE NOT contains(line, '2')")
+    with pytest.raises(run.ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
+        house.ingest()

@@ -1,0 +1,456 @@
+"""What ingest promises: every format gives the same rows, each file once, and a crash costs nothing."""
+
+import csv
+import io
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from dagster import AssetKey, DagsterInstance, materialize
+from house import House, gz, jsonl, zst
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestration.ingest import ledger
+from orchestration.ingest.assets import ingest as ingest_asset
+from orchestration.ingest.assets import landing
+from orchestration.settings import SettingsError
+
+RECORDS = [
+    {
+        "id": 1,
+        "created_on": "2026-08-31T07:44:00+02:00",
+        "status": "CLOSED",
+        "contact": "c1",
+        "assigned": [{"id": 7, "first_name": "Anna", "last_name": "Neri", "email": "anna@example.com"}],
+        "tags": [{"id": 3, "name": "billing; late"}, {"id": 4, "name": 'say "hi"'}],
+        "closed_on": 1788162240,
+        "novelty": "x",
+    },
+    {"id": "2", "created_on": "2026-01-15T12:00:00.250Z", "assigned": [], "tags": None, "source": ""},
+    {"id": "3", "created_on": "1788162240.5", "channel": "line\nbreak, and more", "last_updated_on": None},
+]
+COLUMNS = sorted({name for record in RECORDS for name in record})
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def as_csv(records: list[dict], delimiter: str = ",") -> bytes:
+    def cell(value: object) -> object:
+        return json.dumps(value) if isinstance(value, (list, dict)) else value
+
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows({name: cell(record.get(name)) for name in COLUMNS} for record in records)
+    return out.getvalue().encode()
+
+
+def as_parquet(records: list[dict]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "r.json"), Path(folder, "r.parquet")
+        source.write_text(json.dumps([{**record, "id": str(record["id"])} for record in records]))
+        duckdb.sql(f"COPY (FROM read_json('{source}')) TO '{target}'")
+        return target.read_bytes()
+
+
+FORMATS = {
+    "a.jsonl": jsonl(*RECORDS),
+    "a.ndjson": b"\xef\xbb\xbf" + jsonl(*RECORDS).replace(b"\n", b"\r\n"),
+    "array.json": json.dumps(RECORDS, indent=1).encode(),
+    "page.json": json.dumps({"count": 3, "next": None, "results": RECORDS}, indent=1).encode(),
+    "pages.json": jsonl({"results": RECORDS[:2]}, {"results": []}, {"results": RECORDS[2:]}),
+    "records.json": b"\n".join(json.dumps(record, indent=1).encode() for record in RECORDS),
+    "comma.csv": as_csv(RECORDS),
+    "semicolon.csv": b"\xef\xbb\xbf" + as_csv(RECORDS, ";"),
+    "a.parquet": as_parquet(RECORDS),
+    "a.jsonl.gz": gz(jsonl(*RECORDS)),
+    "a.jsonl.zst": zst(jsonl(*RECORDS)),
+    "array.json.gz": gz(json.dumps(RECORDS).encode()),
+    "comma.csv.zst": zst(as_csv(RECORDS)),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_the_same_typed_rows(house: House, name: str) -> None:
+    house.drop(f"conversations/{name}", FORMATS[name])
+    result = house.ingest()
+    assert [(f.status, f.reason, f.unknown_fields) for f in result.files] == [("loaded", None, ["novelty"])]
+    assert house.rejected() == []
+    assert house.rows("conversations", "* EXCLUDE (_file, _file_id, _line, _batch_id)") == [
+        (
+            *("1", datetime(2026, 8, 31, 5, 44), "c1", "CLOSED", None),
+            [{"id": "7", "first_name": "Anna", "last_name": "Neri", "email": "anna@example.com"}],
+            None,
+            [{"id": "3", "name": "billing; late"}, {"id": "4", "name": 'say "hi"'}],
+            *(None, None, datetime(2026, 8, 31, 7, 44), "demo"),
+        ),
+        ("2", datetime(2026, 1, 15, 12, 0, 0, 250000), *[None] * 9, "demo"),
+        (
+            *("3", datetime(2026, 8, 31, 7, 44, 0, 500000), *[None] * 6),
+            *("line\nbreak, and more", None, None, "demo"),
+        ),
+    ]
+
+
+def test_a_csv_of_names_and_day_first_dates_is_read_in_the_zone_of_the_account(house: House) -> None:
+    house.drop(
+        "conversations/a.csv",
+        'id;created_on;assigned;tags\n1;31/08/2026 07:44;Anna;late; \n2;01/01/2026 07:44:30;;"a;b"\n',
+    )
+    house.drop("conversations/b.csv", 'id;created_on;assigned;tags\n3;31/08/2026;Anna;"late; new"\n')
+    house.ingest()
+    assert house.rejected("line, reason") == [(2, "it has 5 columns, the header 4")]
+    assert house.rows("conversations", "id, created_on, assigned, tags") == [
+        ("2", datetime(2026, 1, 1, 6, 44, 30), None, [{"id": None, "name": "a"}, {"id": None, "name": "b"}]),
+        (
+            *("3", datetime(2026, 8, 30, 22, 0)),
+            [{"id": "Anna", "first_name": "Anna", "last_name": None, "email": None}],
+            [{"id": None, "name": "late"}, {"id": None, "name": "new"}],
+        ),
+    ]
+
+
+INSTANTS = [
+    ("2026-08-31T07:44:00+0200", datetime(2026, 8, 31, 5, 44)),
+    ("2026-08-31 07:44+02", datetime(2026, 8, 31, 5, 44)),
+    ("2026-08-31T07:44:00", datetime(2026, 8, 31, 5, 44)),
+    ("2026-01-31 07:44", datetime(2026, 1, 31, 6, 44)),
+    ("2026-08-31", datetime(2026, 8, 30, 22, 0)),
+    ("2026-08-31T07:44:00.123456789Z", datetime(2026, 8, 31, 7, 44, 0, 123456)),
+    (1788162240, datetime(2026, 8, 31, 7, 44)),
+    (1788162240.25, datetime(2026, 8, 31, 7, 44, 0, 250000)),
+    ("1788162240", datetime(2026, 8, 31, 7, 44)),
+    ("31/08/2026 07:44", datetime(2026, 8, 31, 5, 44)),
+    ("1/8/2026 07:44:30", datetime(2026, 8, 1, 5, 44, 30)),
+]
+
+
+def test_an_instant_is_stored_in_utc_however_it_is_written(house: House) -> None:
+    house.drop("conversations/a.jsonl", jsonl(*({"id": 1, "created_on": written} for written, _ in INSTANTS)))
+    house.ingest()
+    assert [instant for (instant,) in house.rows("conversations", "created_on")] == [
+        utc for _, utc in INSTANTS
+    ]
+
+
+def test_native_parquet_times_without_a_zone_are_local_and_lists_stay_lists(house: House) -> None:
+    path = house.drop("conversations/a.parquet", b"")
+    duckdb.sql(f"""COPY (SELECT 5 AS id, TIMESTAMP '2026-08-31 07:44:00' AS created_on,
+        TIMESTAMPTZ '2026-08-31 07:44:00+00' AS closed_on, [{{'id': 1, 'name': 'x'}}] AS tags) TO '{path}'""")
+    house.ingest()
+    assert house.rows("conversations", "id, created_on, closed_on, tags, _line") == [
+        ("5", datetime(2026, 8, 31, 5, 44), datetime(2026, 8, 31, 7, 44), [{"id": "1", "name": "x"}], 1)
+    ]
+
+
+def test_a_raw_row_says_where_it_came_from(house: House) -> None:
+    house.drop("agents/a.jsonl", b'\n{"id": 1}\n\n  \n{"id": 2}')
+    house.drop("agents/b.csv", 'id,teams\n1,"a\nb"\n\n2,x\n')
+    house.drop("agents/c.json", '[{"id": 1}, {"id": 2}]')
+    result = house.ingest()
+    assert house.rows("agents", "_account_id, _file, _line, id, teams") == [
+        ("demo", "demo/agents/a.jsonl", 2, "1", None),
+        ("demo", "demo/agents/a.jsonl", 5, "2", None),
+        ("demo", "demo/agents/b.csv", 2, "1", ["a\nb"]),
+        ("demo", "demo/agents/b.csv", 5, "2", ["x"]),
+        ("demo", "demo/agents/c.json", 1, "1", None),
+        ("demo", "demo/agents/c.json", 2, "2", None),
+    ]
+    assert house.rows("agents", "DISTINCT _batch_id, _file, _line")[0][0] == result.batch_id
+
+
+def test_a_second_run_finds_nothing_new(house: House) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    assert house.ingest().batch_id
+    before = house.everything()
+    assert house.ingest().batch_id is None
+    assert house.everything() == before
+
+
+def test_landing_that_is_missing_or_empty_is_no_error(house: House) -> None:
+    messages: list[str] = []
+    assert house.ingest(messages.append).files == []
+    assert "holds no files" in messages[0]
+    assert house.rows("messages") == house.rejected() == house.ledger() == []
+
+
+def test_the_same_content_under_another_name_is_loaded_once(house: House) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.drop("agents/b.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    house.drop("agents/c.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    assert len(house.rows("agents")) == 1
+    assert house.ledger("file, status, records_read") == [
+        ("demo/agents/a.jsonl", "loaded", 1),
+        ("demo/agents/b.jsonl", "duplicate", 0),
+        ("demo/agents/c.jsonl", "duplicate", 0),
+    ]
+
+
+def test_the_same_content_in_two_accounts_belongs_to_both(house: House, tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    accounts = "demo,activecampaign,Europe/Rome\nother,activecampaign,America/New_York\n"
+    (seeds / "accounts.csv").write_text("account_id,platform,time_zone\n" + accounts)
+    (seeds / "csat_scales.csv").write_text("platform,rating_min,rating_max\nactivecampaign,1,5\n")
+    house = House(tmp_path / "home", project=tmp_path)
+    for account in ("demo", "other"):
+        house.drop("conversations/a.jsonl", jsonl({"id": 1, "created_on": "2026-08-31 12:00"}), account)
+    house.ingest()
+    assert house.rows("conversations", "_account_id, created_on") == [
+        ("demo", datetime(2026, 8, 31, 10, 0)),
+        ("other", datetime(2026, 8, 31, 16, 0)),
+    ]
+
+
+def test_a_changed_file_is_a_new_file_and_a_removed_one_changes_nothing(house: House) -> None:
+    path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+    house.ingest()
+    path.unlink()
+    assert house.ingest().batch_id is None
+    assert house.rows("agents", "id, _line") == [("1", 1), ("1", 1), ("2", 2)]
+
+
+def test_a_file_touched_but_not_changed_is_not_loaded_again(house: House) -> None:
+    path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    os.utime(path, (1, 1))
+    assert [f.status for f in house.ingest().files] == ["duplicate"]
+
+
+def test_batches_sort_by_time_even_if_the_clock_was_set_back(house: House) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    folder = ledger.ledger_folder(house.settings)
+    next(folder.glob("2*.parquet")).rename(folder / "29990101T000000000000Z.parquet")
+    house.drop("agents/b.jsonl", jsonl({"id": 2}))
+    assert house.ingest().batch_id == "29990101T000000000001Z"
+
+
+def test_the_ledger_tells_what_became_of_a_file(house: House) -> None:
+    first, second = "2026-08-31T07:44:00Z", "2026-08-30T07:44:00Z"
+    path = house.drop(
+        "conversations/a.jsonl",
+        jsonl(
+            {"id": 1, "created_on": first, "new": 1}, {"id": 2, "created_on": second, "also": 2}, {"id": 3}
+        ),
+    )
+    house.ingest()
+    columns = """account_id, platform, entity, bytes, epoch_us(modified_at), status, reason, records_read,
+        records_accepted, records_rejected, unknown_fields, first_at, last_at"""
+    assert house.ledger(columns) == [
+        (
+            *("demo", "activecampaign", "conversations", path.stat().st_size),
+            *(path.stat().st_mtime_ns // 1000, "loaded", None, 3, 2, 1, ["also", "new"]),
+            *(datetime(2026, 8, 30, 7, 44), datetime(2026, 8, 31, 7, 44)),
+        )
+    ]
+
+
+def drop_a_bit_of_everything(house: House) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"name": "nobody"}))
+    house.drop("agents/b.csv", "id\n2\n")
+    house.drop("conversations/a.json", json.dumps(RECORDS))
+    house.drop("conversations/b.json", "[{")
+
+
+def test_a_crash_at_any_point_of_the_commit_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed, crashed = House(tmp_path / "undisturbed"), House(tmp_path / "crashed")
+    drop_a_bit_of_everything(undisturbed)
+    drop_a_bit_of_everything(crashed)
+    undisturbed.ingest()
+    put = ledger._put
+
+    def crash_after(moves: int) -> Callable[[Path, Path], None]:
+        done = itertools.count()
+
+        def put_or_crash(written: Path, place: Path) -> None:
+            if next(done) == moves:
+                raise KeyboardInterrupt
+            put(written, place)
+
+        return put_or_crash
+
+    written = len(list(undisturbed.settings.home.rglob("2*.parquet")))
+    for moves in range(written):
+        monkeypatch.setattr(ledger, "_put", crash_after(moves))
+        with pytest.raises(KeyboardInterrupt):
+            crashed.ingest()
+    monkeypatch.undo()
+    assert len(list(crashed.settings.home.rglob("2*.parquet"))) == written - 1
+    assert crashed.ingest().batch_id
+    assert crashed.everything() == undisturbed.everything()
+    assert len(list(crashed.settings.home.rglob("2*.parquet"))) == written
+
+
+def test_unfinished_and_hidden_files_are_left_alone(house: House) -> None:
+    for name in (".a.jsonl", "a.jsonl.tmp", "a.jsonl.part", "a.jsonl.crdownload"):
+        house.drop(f"agents/{name}", jsonl({"id": 1}))
+    assert house.ingest().files == []
+
+
+def test_what_people_wrote_and_who_they_are_never_reaches_raw(house: House) -> None:
+    message = {
+        "id": 1,
+        "timestamp": 1788162240,
+        "direction": "INBOUND",
+        "body": "SECRET",
+        "from_number": "SECRET",
+    }
+    house.drop("messages/a.jsonl", jsonl(message, {**message, "id": None}))
+    house.drop("messages/b.csv", "id,timestamp,direction,body\n1,1788162240,INBOUND,SECRET\n")
+    house.drop("contacts/a.jsonl", jsonl({"id": 1, "first_name": "SECRET", "phone": "SECRET"}))
+    house.ingest()
+    assert all("SECRET" not in str(house.rows(entity)) for entity in ("messages", "contacts"))
+    assert all(b"SECRET" not in path.read_bytes() for path in house.settings.raw_path.rglob("*.parquet"))
+    assert "SECRET" in house.rejected("raw")[0][0]
+
+
+def test_names_of_files_are_names_and_nothing_else(house: House) -> None:
+    for name in ("a'b.jsonl", "c*d?.jsonl", "[e].jsonl", 'f";--.jsonl', "perché è così.jsonl"):
+        house.drop(f"agents/{name}", jsonl({"id": name}))
+    house.ingest()
+    assert all(file == f"demo/agents/{name}" for file, name in house.rows("agents", "_file, id"))
+    assert len(house.rows("agents")) == 5
+
+
+def test_landing_is_only_read(house: House) -> None:
+    drop_a_bit_of_everything(house)
+    before = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in house.settings.landing_path.rglob("*")}
+    house.ingest()
+    assert {
+        p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in house.settings.landing_path.rglob("*")
+    } == before
+
+
+@pytest.mark.parametrize(
+    ("seed", "content", "complaint"),
+    [
+        ("accounts.csv", "account_id,platform,time_zone\na,telepathy,Europe/Rome\n", "'telepathy'"),
+        ("accounts.csv", "account_id,platform,time_zone\na,activecampaign,Mars/Base\n", "'Mars/Base'"),
+        ("accounts.csv", "account_id,platform\na,activecampaign\n", "lacks the columns time_zone"),
+        ("csat_scales.csv", "platform,rating_min,rating_max\n", "'activecampaign' has no scale"),
+        ("csat_scales.csv", "platform,rating_min,rating_max\nactivecampaign,a,b\n", "not two whole numbers"),
+    ],
+)
+def test_a_seed_that_makes_no_sense_is_named(tmp_path: Path, seed: str, content: str, complaint: str) -> None:
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    (seeds / "accounts.csv").write_text("account_id,platform,time_zone\ndemo,activecampaign,Europe/Rome\n")
+    (seeds / "csat_scales.csv").write_text("platform,rating_min,rating_max\nactivecampaign,1,5\n")
+    (seeds / seed).write_text(content)
+    with pytest.raises(SettingsError, match=complaint):
+        House(tmp_path / "home", project=tmp_path).ingest()
+
+
+def test_dagster_shows_every_entity_and_warns_of_folders_without_a_place(house: House) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": None}))
+    house.drop("agents/a.jsonl", jsonl({"id": 1}), account="stranger")
+    result = materialize(
+        [landing, ingest_asset], resources={"settings": house.settings}, instance=DagsterInstance.ephemeral()
+    )
+    assert result.success
+    metadata = result.asset_materializations_for_node("ingest")
+    agents = next(event.metadata for event in metadata if event.asset_key == AssetKey(["raw", "agents"]))
+    counts = ("files", "records_read", "records_accepted", "records_rejected", "dagster/row_count")
+    assert [agents[name].value for name in counts] == [1, 2, 1, 1, 1]
+    assert len(metadata) == 6
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert "stranger" in check.description
+
+
+LINES = st.lists(
+    st.builds(
+        lambda number, text, tags: {"id": str(number), "first_name": text, "teams": tags},
+        st.integers(0, 10**6),
+        st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8),
+        st.lists(st.text("abcé, \"'", min_size=1, max_size=4), max_size=3),
+    ),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda record: record["id"],
+)
+WRITERS = {
+    ".jsonl": jsonl,
+    ".json": lambda *records: json.dumps(records).encode(),
+    ".jsonl.gz": lambda *records: gz(jsonl(*records)),
+    ".csv": lambda *records: _agents_csv(records, ","),
+    "-semicolon.csv": lambda *records: _agents_csv(records, ";"),
+}
+PROPERTY = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def _agents_csv(records: tuple[dict, ...], delimiter: str) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter)
+    writer.writerow(["id", "first_name", "teams"])
+    writer.writerows([r["id"], r["first_name"], json.dumps(r["teams"])] for r in records)
+    return out.getvalue().encode()
+
+
+@PROPERTY
+@given(records=LINES, data=st.data())
+def test_any_split_over_files_formats_and_runs_gives_the_same_rows(
+    records: list[dict], data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        house, rest, number = House(Path(folder)), list(records), 0
+        while rest:
+            cut = data.draw(st.integers(1, len(rest)))
+            suffix = data.draw(st.sampled_from(sorted(WRITERS)))
+            house.drop(f"agents/{number}{suffix}", WRITERS[suffix](*rest[:cut]))
+            rest, number = rest[cut:], number + 1
+            if data.draw(st.sampled_from([False, False, True])):
+                house.ingest()
+        house.ingest()
+        found = house.rows("agents", "id, first_name, teams")
+    wanted = [(r["id"], r["first_name"] or None, [t.strip() for t in r["teams"]]) for r in records]
+    assert sorted((i, n, [t.strip() for t in teams or []]) for i, n, teams in found) == sorted(
+        (i, n, teams) for i, n, teams in wanted
+    )
+
+
+@PROPERTY
+@given(records=LINES, data=st.data())
+def test_corrupted_lines_are_rejected_and_the_untouched_ones_accepted(
+    records: list[dict], data: st.DataObject
+) -> None:
+    lines = jsonl(*records).splitlines()
+    broken = data.draw(st.sets(st.integers(0, len(lines) - 1)))
+    for index in broken:
+        junk = data.draw(
+            st.binary(min_size=1, max_size=6).filter(lambda b: b"\n" not in b and b"\r" not in b)
+        )
+        lines[index] = lines[index][: data.draw(st.integers(1, len(lines[index]) - 1))] + b"\x00" + junk
+    end = data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
+    with tempfile.TemporaryDirectory() as folder:
+        house = House(Path(folder))
+        house.drop("agents/a.jsonl", end.join(lines))
+        (file,) = house.ingest().files
+        accepted = house.rows("agents", "_line")
+        rejected = house.rejected("line")
+    assert (file.records_read, file.records_accepted, file.records_rejected) == (
+        len(lines),
+        len(lines) - len(broken),
+        len(broken),
+    )
+    assert [line for (line,) in rejected] == sorted(index + 1 for index in broken)
+    assert {line for (line,) in accepted} == {index + 1 for index in range(len(lines))} - {
+        i + 1 for i in broken
+    }

@@ -1,0 +1,169 @@
+"""Every measure of the marts, compared with a second computation of the same random exports.
+
+Belongs here: building both, and the comparison. Does not: the exports (`random_exports`), the second
+computation (`naive_metrics`), nor single cases told one by one (dbt's unit tests).
+"""
+
+import hashlib
+import random
+from collections import Counter
+from datetime import datetime
+
+import duckdb
+import pytest
+
+from tests.naive_metrics import MESSAGE_COUNTS, compute_account, hours, satisfaction, tallies
+from tests.random_exports import ACCOUNTS, random_account, write_landing, write_seeds
+
+SEED = 20250330
+
+
+@pytest.fixture(scope="module")
+def both(build, tmp_path_factory):
+    """Return the warehouse and the naive rows, made of the same exports."""
+    dice = random.Random(SEED)
+    exports = {account: random_account(dice) for account in ACCOUNTS}
+    folder = tmp_path_factory.mktemp("metrics")
+    write_landing(exports, folder / "landing")
+    write_seeds(folder / "seeds")
+    path = build(folder / "landing", folder / "home", folder / "seeds")
+    hash_key = (path.parent / "hash_key").read_text()
+
+    def sha(text):
+        return hashlib.sha256((hash_key + text).encode()).hexdigest()
+
+    def contact_key(contact_id):
+        return contact_id and sha(sha(contact_id))
+
+    conversations, messages, names = [], [], {}
+    for account, files in exports.items():
+        of_account = compute_account(account, files, contact_key)
+        conversations += of_account[0]
+        messages += of_account[1]
+        names |= of_account[2]
+    with duckdb.connect(path, read_only=True) as warehouse:
+        yield warehouse, conversations, messages, names
+
+
+def fetch(warehouse, table, keys):
+    cursor = warehouse.execute(f"from marts.{table}")
+    columns = [column[0] for column in cursor.description]
+    rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    found = {tuple(row[key] for key in keys): row for row in rows}
+    assert len(found) == len(rows), f"{table} has two rows of one key"
+    return found
+
+
+def comparable(value):
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None)
+    return pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
+
+
+def assert_same(found, expected, columns=None):
+    """Compare rows by key, all columns but the key's, and name the first rows that differ."""
+    assert found.keys() - expected.keys() == set(), "rows that should not be"
+    assert expected.keys() - found.keys() == set(), "rows that are missing"
+    differences = [
+        (key, column, f"found {found[key][column]}", f"expected {row[column]}")
+        for key, row in expected.items()
+        for column in columns or row
+        if found[key][column] != comparable(row[column])
+    ]
+    assert not differences, (
+        f"{len(differences)} differ, of columns {Counter(d[1] for d in differences)}: {differences[:8]}"
+    )
+
+
+def test_every_conversation_measures_what_the_definitions_say(both):
+    warehouse, conversations, _, _ = both
+    found = fetch(warehouse, "fct_conversations", ["conversation_id"])
+    expected = {(row["conversation_id"],): row for row in conversations}
+    assert set(next(iter(found.values()))) == set(conversations[0])
+    assert_same(found, expected)
+
+
+def test_every_message_has_its_conversation_sender_and_local_hour(both):
+    warehouse, _, messages, _ = both
+    found = fetch(warehouse, "fct_messages", ["message_id"])
+    assert_same(found, {(row["message_id"],): row for row in messages})
+
+
+def test_the_overview_adds_up_every_origin_and_day(both):
+    warehouse, conversations, messages, _ = both
+    origins = {one["conversation_id"]: one["origin"] for one in conversations}
+    expected = tallies(
+        conversations,
+        messages,
+        lambda one: [one["origin"]],
+        lambda one: [one["origin"]],
+        lambda message: [origins.get(message["conversation_id"], "other")],
+    )
+    assert_same(fetch(warehouse, "agg_overview", ["account_id", "origin", "report_date"]), expected)
+
+
+def test_agents_get_their_conversations_messages_and_first_responses(both):
+    warehouse, conversations, messages, names = both
+    expected = tallies(
+        conversations,
+        messages,
+        lambda one: [one["agent_id"]],
+        lambda one: [one["first_response_agent_id"]],
+        lambda message: [message["agent_id"]],
+    )
+    for (_, agent_id, _), row in expected.items():
+        row["agent_name"] = names.get(agent_id, agent_id and agent_id.split(":")[1]) or "Unassigned"
+        for name in MESSAGE_COUNTS:
+            del row[name]
+    assert_same(fetch(warehouse, "agg_by_agent", ["account_id", "agent_id", "report_date"]), expected)
+
+
+def test_a_conversation_counts_under_each_of_its_tags(both):
+    warehouse, conversations, messages, _ = both
+    tags = {one["conversation_id"]: one["conversation_tags"] or ["Untagged"] for one in conversations}
+    expected = tallies(
+        conversations,
+        messages,
+        lambda one: tags[one["conversation_id"]],
+        lambda one: tags[one["conversation_id"]],
+        lambda message: tags.get(message["conversation_id"], []),
+    )
+    for row in expected.values():
+        for name in MESSAGE_COUNTS:
+            del row[name]
+    assert_same(fetch(warehouse, "agg_by_tag", ["account_id", "tag", "report_date"]), expected)
+
+
+def test_answers_count_on_their_own_day_for_origin_and_agent(both):
+    warehouse, conversations, _, _ = both
+    found = fetch(warehouse, "csat_summary", ["account_id", "origin", "agent_id", "report_date"])
+    assert_same(found, satisfaction(conversations))
+
+
+def test_every_hour_of_the_local_day_counts_what_fell_in_it(both):
+    warehouse, conversations, messages, _ = both
+    found = fetch(warehouse, "agg_by_hour", ["account_id", "iso_weekday", "hour", "report_date"])
+    assert_same(found, hours(conversations, messages))
+
+
+def test_the_random_exports_hold_the_hard_cases(both):
+    """Without them the comparison above would say little."""
+    _, conversations, messages, _ = both
+    instants = Counter(
+        (one["account_id"], one["conversation_id"], one["sent_on"], one["sent_hour"]) for one in messages
+    )
+    assert max(instants.values()) > 3
+    assert {one["has_conversation"] for one in messages} == {True, False}
+    assert {one["is_in_working_hours"] for one in conversations} == {True, False, None}
+    for column in (
+        "is_one_touch",
+        "is_automation_only",
+        "windows_missed",
+        "reopens",
+        "wait_working_sum_seconds",
+    ):
+        assert sum(bool(one[column]) for one in conversations) > 10, column
+    assert any(
+        one["first_response_seconds"] and one["first_response_seconds"] < one["wait_max_seconds"]
+        for one in conversations
+    ), "no hand-off started a clock"

@@ -1,0 +1,199 @@
+"""The whole way, as a user goes it: exports in landing, `make run`, a release.
+
+Belongs here: what holds over all stages together. Does not: the rules of one stage (its own test module).
+"""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.__main__ import main, run
+from orchestration.ingest.run import ingest
+from orchestration.publish.release import TABLES, current_release, reader
+from orchestration.settings import PROJECT, Settings
+from samples.generate import generate
+
+
+def published_rows(settings: Settings) -> dict[str, list[tuple]]:
+    with reader(settings) as connection:
+        return {table: sorted(connection.execute(f"from {table}").fetchall(), key=repr) for table in TABLES}
+
+
+def marts_rows(warehouse: Path) -> dict[str, list[tuple]]:
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        return {
+            table: sorted(connection.execute(f"from marts.{table}").fetchall(), key=repr) for table in TABLES
+        }
+
+
+def copy_of(settings: Settings, home: Path) -> Settings:
+    shutil.copytree(settings.home, home)
+    return Settings(home=home, dagster=home / "dagster")
+
+
+def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
+    release = current_release(sample)
+
+    assert release.rows["fct_conversations"] == 2000
+    assert release.rows["fct_messages"] == 14_848
+    assert release.data_through == "2025-12-31T22:22:26Z"
+    for line in (
+        "Landing was empty: the sample exports (account demo) were put into",
+        "22,422      22,416           6",
+        "demo/conversations/2025-10.jsonl, line 40: it is not valid JSON",
+        "0 failed",
+        f"{release.release_id}, new",
+        "Overview  2,000 conversations, 14,848 messages, 654 contacts",
+        "By agent  7 agents; Giulia Ferri",
+        "By tag    10 tags; Spedizione",
+        "Details   2,000 conversations; 70 reopened",
+        "make sql",
+        "make ui",
+    ):
+        assert line in sample_output
+
+
+def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
+    settings = copy_of(sample, tmp_path / "home")
+    published = [settings.published_path / name for name in ("reports.duckdb", "release.json")]
+    before = [(path.stat(), path.read_bytes()) for path in published]
+
+    assert run(settings) == 0
+
+    assert [(path.stat(), path.read_bytes()) for path in published] == before
+    output = capfd.readouterr().out
+    assert "Nothing new since release" in output
+    assert "in place as before" in output
+    assert "dbt" not in output
+
+
+def test_a_failed_check_keeps_the_last_release_and_says_why(sample, tmp_path, capfd):
+    settings = copy_of(sample, tmp_path / "home")
+    before = published_rows(settings), current_release(settings)
+    bad = settings.landing_path / "demo" / "surveys" / "2026-01.jsonl"
+    bad.write_text('{"id": "s-bad", "conversation": "c-1", "rating": 12}\n' * 50)
+
+    assert run(settings) == 1
+
+    assert (published_rows(settings), current_release(settings)) == before
+    output = capfd.readouterr().out
+    assert "FAILED: marts/csat_summary few_records_were_rejected" in output
+    assert "demo/surveys: 50 of 50 records, most in demo/surveys/2026-01.jsonl" in output
+    assert f"{before[1].release_id}, in place as before" in output
+
+
+def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tmp_path, capfd):
+    settings = copy_of(sample, tmp_path / "home")
+    late = {
+        "id": "m-late",
+        "timestamp": "2025-12-31T22:59:00Z",
+        "conversation": "c-x",
+        "direction": "INBOUND",
+    }
+    (settings.landing_path / "demo" / "messages" / "late.jsonl").write_text(json.dumps(late))
+    ingest(settings)
+
+    assert run(settings) == 0
+
+    assert current_release(settings).rows["fct_messages"] == 14_849
+    assert "Published" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
+def test_the_same_records_in_any_order_and_split_give_the_same_rows(build, tmp_path, seed):
+    """One landing loaded at once, and its lines shuffled over other files and loaded in several runs."""
+    generate(tmp_path / "landing", conversations=120, seed=seed, file_format="jsonl")
+    whole = build(tmp_path / "landing", tmp_path / "whole")
+
+    dice = random.Random(seed)
+    for run_number in range(3):
+        for entity in (tmp_path / "landing" / "demo").iterdir():
+            target = tmp_path / "split" / "demo" / entity.name
+            target.mkdir(parents=True, exist_ok=True)
+            for path in entity.iterdir():
+                # An agent has no update time: of two versions the file's name decides, so that must stay.
+                name = path.name if entity.name == "agents" else f"{dice.random()}.jsonl"
+                lines = path.read_text().splitlines()
+                part = lines if entity.name == "agents" else dice.sample(lines, len(lines) * 2 // 3)
+                if run_number == 2 and entity.name != "agents":
+                    part = lines[::-1]
+                if entity.name != "agents" or dice.random() < 0.5 or run_number == 2:
+                    (target / name).write_text("\n".join(part) + "\n")
+        ingest(Settings(home=tmp_path / "home", landing=tmp_path / "split"))
+    split = build(tmp_path / "split", tmp_path / "home")
+
+    assert marts_rows(split) == marts_rows(whole)
+
+
+def test_a_folder_without_a_place_is_named_in_the_summary_and_the_rest_goes_on(sample, tmp_path, capfd):
+    settings = copy_of(sample, tmp_path / "home")
+    (settings.landing_path / "nobody" / "messages").mkdir(parents=True)
+
+    assert run(settings) == 0
+
+    assert "nobody/: no account of this name; add it to accounts.csv" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("SCHEDULE", "every day", "not a cron schedule"),
+        ("TIME_ZONE", "Mars/Olympus", "not a zone of the IANA database"),
+        ("KEEP_RELEASES", "0", "greater than or equal to 1"),
+        ("MAX_REJECTED_SHARE", "5%", "valid number"),
+        ("MEMORY_LIMIT", "much", "should match pattern"),
+        ("STALE_AFTER_HOURS", "100", "must not be greater than CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named_and_nothing_runs(monkeypatch, capfd, name, value, complaint):
+    monkeypatch.setenv(f"CONVERSATIONS_{name}", value)
+
+    assert main(["run"]) == 2
+
+    error = capfd.readouterr().err
+    assert f"CONVERSATIONS_{name}" in error
+    assert complaint in error
+    assert "Traceback" not in error
+
+
+def test_a_key_that_is_too_short_is_refused_and_never_shown(monkeypatch, capfd):
+    monkeypatch.setenv("CONVERSATIONS_HASH_KEY", "hunter2")
+
+    assert main(["run"]) == 2
+
+    error = capfd.readouterr().err
+    assert "CONVERSATIONS_HASH_KEY" in error
+    assert "hunter2" not in error
+
+
+def test_the_settings_are_those_of_the_readme_and_of_the_example():
+    names = {f"CONVERSATIONS_{name.upper()}" for name in Settings.model_fields}
+    readme = (PROJECT / "README.md").read_text()
+    example = (PROJECT / ".env.example").read_text()
+
+    assert names == {
+        line.split("`")[1] for line in readme.splitlines() if line.startswith("| `CONVERSATIONS_")
+    }
+    assert names == {
+        line[2:].split("=")[0] for line in example.splitlines() if line.startswith("# CONVERSATIONS_")
+    }
+
+
+def test_nobodys_name_number_or_words_reach_the_release_or_a_log(sample):
+    with duckdb.connect() as connection:
+        contact = connection.execute(
+            "select first_name, last_name, email, phone"
+            f" from read_csv('{sample.landing_path}/demo/contacts/*.csv') limit 200"
+        ).fetchall()
+    key = sample.hash_key_path.read_text()
+    secrets = {value for row in contact for value in row[2:] if value} | {key}
+    release = (sample.published_path / "reports.duckdb").read_bytes()
+    logs = b"".join(path.read_bytes() for path in sample.dbt_target_path.rglob("*") if path.is_file())
+
+    for secret in secrets:
+        assert secret.encode() not in release
+        assert secret.encode() not in logs

@@ -1,0 +1,389 @@
+"""The publish room: a release replaces the one before it as a whole, or not at all."""
+
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+import synthetic_warehouse
+
+from orchestration.publish import release as publishing
+from orchestration.publish.assets import build_publish_assets
+from orchestration.publish.release import TABLES, PublishError, current_release, publish, reader
+from orchestration.settings import Settings
+
+CHECKS = {"passed": ["marts/fct_messages:unique"], "warned": ["marts/fct_messages:unknown conversations"]}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A warehouse and its release, to be copied."""
+    settings = Settings(home=tmp_path_factory.mktemp("made"), memory_limit="500MB", threads=1)
+    synthetic_warehouse.write(settings.warehouse_path)
+    release_now(settings)
+    return settings
+
+
+@pytest.fixture
+def settings(tmp_path, made):
+    shutil.copy(made.warehouse_path, tmp_path)
+    return Settings(home=tmp_path, memory_limit="500MB", threads=1, keep_releases=2)
+
+
+@pytest.fixture
+def old(made, settings):
+    """The release that stands when a test begins."""
+    shutil.copytree(made.published_path, settings.published_path)
+    return current_release(settings)
+
+
+def release_now(settings, fingerprint="f"):
+    return publish(settings, CHECKS, source_files=7, fingerprint=fingerprint)
+
+
+def change(settings, sql):
+    with duckdb.connect(settings.warehouse_path) as connection:
+        connection.execute(sql)
+
+
+def names(folder: Path):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def assert_intact(settings, release):
+    """Readers see this release, whole, and nothing else lies about."""
+    assert current_release(settings) == release
+    assert names(settings.published_path) == ["release.json", "releases", "reports.duckdb"]
+    with reader(settings) as connection:
+        for table, rows in release.rows.items():
+            parquet = settings.published_path / release.parquet / f"{table}.parquet"
+            counts = connection.execute(f"select (select count(*) from {table}), count(*) from '{parquet}'")
+            assert counts.fetchone() == (rows, rows)
+
+
+def in_another_process(settings, query):
+    code = f"import duckdb; print(duckdb.connect({str(settings.published_path / 'reports.duckdb')!r}, True)"
+    command = [sys.executable, "-c", code + f'.execute("{query}").fetchone()[0])']
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+
+
+def test_a_release_holds_exactly_the_ten_tables_described_and_in_order(settings, old):
+    path = settings.published_path / "reports.duckdb"
+    with duckdb.connect(path, read_only=True) as connection:
+        found = connection.execute("select table_name from duckdb_tables()").fetchall()
+        assert sorted(name for (name,) in found) == sorted(TABLES)
+        assert connection.execute("select count(*) from duckdb_views() where not internal").fetchone() == (0,)
+        comments = connection.execute(
+            "select comment from duckdb_tables() where comment is not null"
+            " union all select comment from duckdb_columns() where comment is not null"
+        ).fetchall()
+        assert comments == [("One row per conversation",), ("How it began; a reader's word",)]
+        days = connection.execute("select account_id, started_on from fct_conversations").fetchall()
+        assert days == sorted(days)
+        tags = connection.execute("select tags['storage_version'] from duckdb_databases()").fetchall()
+        assert ("v1.5.0+",) in tags
+
+
+def test_a_release_says_what_it_is_in_its_file_and_beside_it(settings):
+    before = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    release = release_now(settings)
+    note = json.loads((settings.published_path / "release.json").read_text())
+    with duckdb.connect(settings.warehouse_path) as connection:
+        latest = {
+            account: f"{sent_at:%Y-%m-%dT%H:%M:%SZ}"
+            for account, sent_at in connection.execute(
+                "select account_id, max(sent_at) from marts.fct_messages group by account_id"
+            ).fetchall()
+        }
+    assert before <= note["published_at"] <= datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert note["data_through"] == max(latest.values())
+    assert note["accounts"] == {
+        account: {"time_zone": zone, "data_through": latest[account]}
+        for account, zone in synthetic_warehouse.ACCOUNTS.items()
+    }
+    assert note["rows"]["fct_conversations"] == 300
+    assert note["rows"]["fct_messages"] == 1800
+    assert note["checks"] == CHECKS
+    assert note["source_files"] == 7
+    assert note["fingerprint"] == "f"
+    assert note["parquet"] == f"releases/{release.release_id}"
+    with reader(settings) as connection:
+        row = connection.execute(
+            "select release_id, strftime(data_through, '%Y-%m-%dT%H:%M:%SZ'), source_files, checks_passed,"
+            " checks_warned, code_version, fingerprint from release()"
+        ).fetchone()
+    assert row == (release.release_id, release.data_through, 7, 1, 1, release.code_version, "f")
+    assert current_release(settings) == release
+
+
+def test_a_reader_keeps_the_old_release_while_new_readers_get_the_new_one(settings, old):
+    query = "select release_id from release()"
+    held = settings.home / "held"
+    held.hardlink_to(settings.published_path / "reports.duckdb")
+    content = held.read_bytes()
+    with duckdb.connect(settings.published_path / "reports.duckdb", read_only=True) as connection:
+        change(settings, "delete from marts.bridge_conversation_tags")
+        new = release_now(settings)
+        assert connection.execute(query).fetchone() == (old.release_id,)
+        count = connection.execute("select count(*) from bridge_conversation_tags").fetchone()
+        assert count == (old.rows["bridge_conversation_tags"],)
+        assert in_another_process(settings, query) == new.release_id
+        assert current_release(settings) == new
+    assert held.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("sql", "complaint"),
+    [
+        (
+            "alter table marts.dim_contacts add column email varchar;"
+            " alter table marts.dim_contacts add column who struct(first_name varchar)",
+            "dim_contacts.email, dim_contacts.who",
+        ),
+        ("drop table marts.agg_by_tag", "lacks marts.agg_by_tag"),
+        ("alter table marts.fct_messages drop column sent_hour", "sent_hour"),
+    ],
+)
+def test_what_must_not_be_published_leaves_the_last_release_in_place(settings, old, sql, complaint):
+    change(settings, sql)
+    with pytest.raises(PublishError, match=complaint):
+        release_now(settings)
+    assert_intact(settings, old)
+
+
+def test_a_row_lost_on_the_way_is_found_before_the_swap(settings, old, monkeypatch):
+    monkeypatch.setitem(TABLES, "agg_by_tag", "account_id limit 1")
+    with pytest.raises(PublishError, match="agg_by_tag: 1 rows in the release"):
+        release_now(settings)
+    assert_intact(settings, old)
+
+
+def test_nothing_published_yet_is_no_release(settings):
+    assert current_release(settings) is None
+
+
+def test_a_missing_warehouse_is_told_in_a_sentence(settings):
+    settings.warehouse_path.unlink()
+    with pytest.raises(PublishError, match="There is no warehouse at"):
+        release_now(settings)
+
+
+def crash(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["_copy_comments", "_write_note"])
+def test_an_interrupted_release_leaves_the_last_one_in_place(settings, old, monkeypatch, moment):
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, moment, crash)
+        with pytest.raises(KeyboardInterrupt):
+            release_now(settings)
+    assert_intact(settings, old)
+
+
+@pytest.mark.parametrize("last_step", ["parquet", "duckdb"])
+def test_a_crash_between_the_renames_is_repaired_by_the_next_release(settings, old, last_step):
+    note = (settings.published_path / "release.json").read_bytes()
+    file = (settings.published_path / "reports.duckdb").read_bytes()
+    crashed = release_now(settings)
+    (settings.published_path / "release.json").write_bytes(note)
+    if last_step == "parquet":
+        (settings.published_path / "reports.duckdb").write_bytes(file)
+    assert current_release(settings) == (old if last_step == "parquet" else None)
+    new = release_now(settings)
+    kept = old if last_step == "parquet" else crashed
+    assert names(settings.published_path / "releases") == [kept.release_id, new.release_id]
+    assert_intact(settings, new)
+
+
+def test_what_a_crash_left_half_built_is_swept_away(settings):
+    releases = settings.published_path / "releases"
+    (releases / ".building-20260101T000000Z-00000000").mkdir(parents=True)
+    for name in ("x.duckdb", "x.duckdb.wal", "x.json"):
+        (settings.published_path / f".building-{name}").touch()
+    assert_intact(settings, release_now(settings))
+    assert len(names(releases)) == 1
+
+
+@pytest.mark.parametrize("content", ['{"release_id": "2026', '{"release_id": "x"}'])
+def test_an_unreadable_note_is_no_release_and_the_next_one_mends_it(settings, old, content, caplog):
+    (settings.published_path / "release.json").write_text(content)
+    assert current_release(settings) is None
+    assert "release.json cannot be read" in caplog.text
+    assert_intact(settings, release_now(settings))
+
+
+def test_a_broken_file_is_no_release_and_the_next_one_mends_it(settings, old):
+    (settings.published_path / "reports.duckdb").write_bytes(b"half written")
+    assert current_release(settings) is None
+    assert_intact(settings, release_now(settings))
+
+
+def test_the_last_few_releases_are_kept_and_nothing_foreign_is_touched(settings, old):
+    (settings.published_path / "releases" / "notes").mkdir()
+    others = [release_now(settings) for _ in range(2)]
+    kept = [release.release_id for release in others]
+    assert names(settings.published_path / "releases") == [*kept, "notes"]
+    assert old.release_id < kept[0] < kept[1]
+
+
+def test_ids_go_on_rising_where_the_clock_goes_back(settings, old, monkeypatch):
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2020, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(publishing, "datetime", Earlier)
+    new = release_now(settings)
+    assert new.release_id > old.release_id
+    assert_intact(settings, new)
+
+
+def test_the_same_marts_give_the_same_rows_whatever_their_order(settings, old):
+    def rows():
+        with reader(settings) as connection:
+            return {
+                table: sorted(map(repr, connection.execute(f"from {table}").fetchall())) for table in TABLES
+            }
+
+    before = rows()
+    for table in TABLES:
+        change(
+            settings, f"create or replace table marts.{table} as from marts.{table} order by hash({table})"
+        )
+    release_now(settings)
+    assert rows() == before
+
+
+# The gate in Dagster
+
+
+def gated(settings, outcomes):
+    """Return a code location of fake marts whose one blocking check each says what `outcomes` has for it.
+
+    A table without an outcome has a check that is never run; one whose outcome is None has no check.
+    """
+    keys = {table: dg.AssetKey(["marts", table]) for table in TABLES}
+
+    @dg.multi_asset(specs=[dg.AssetSpec(key) for key in keys.values()])
+    def marts():
+        for key in keys.values():
+            yield dg.MaterializeResult(asset_key=key)
+
+    def check(table, passed):
+        @dg.asset_check(asset=keys[table], name="gate", blocking=True)
+        def gate():
+            return dg.AssetCheckResult(passed=bool(passed), severity=getattr(passed, "severity", ERROR))
+
+        return gate
+
+    checks = {
+        table: check(table, outcomes.get(table)) for table in TABLES if outcomes.get(table, 1) is not None
+    }
+    return dg.Definitions(
+        assets=[marts, build_publish_assets(settings, checks.values(), lambda _: "f")],
+        asset_checks=[checks[table] for table in outcomes if outcomes[table] is not None],
+        resources={"settings": settings},
+        executor=dg.in_process_executor,
+        jobs=[
+            dg.define_asset_job("all"),
+            dg.define_asset_job("marts", dg.AssetSelection.key_prefixes("marts").without_checks()),
+            dg.define_asset_job("published", dg.AssetSelection.groups("published").without_checks()),
+        ],
+    )
+
+
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+ALL_PASS = dict.fromkeys(TABLES, True)
+
+
+class Warned:
+    severity = WARN
+
+    def __bool__(self):
+        return False
+
+
+def run(definitions, job, instance):
+    return definitions.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
+
+
+def failure(result):
+    return result.failure_data_for_node("publish").user_failure_data.description
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def test_ten_assets_are_published_when_every_check_passed(settings, instance):
+    result = run(gated(settings, ALL_PASS), "all", instance)
+    assert result.success
+    events = {event.asset_key.path[-1]: event for event in result.asset_materializations_for_node("publish")}
+    assert events.keys() == TABLES.keys()
+    release = current_release(settings)
+    assert release.checks["passed"] == sorted(f"marts/{table}:gate" for table in TABLES)
+    assert release.source_files == 2
+    assert events["fct_messages"].metadata["dagster/row_count"].value == 1800
+    assert events["fct_messages"].metadata["release"].value == release.release_id
+    assert Path(events["fct_messages"].metadata["path"].value).exists()
+    assert "| conversations |" in events["agg_overview"].metadata["preview"].value
+
+
+def test_a_failed_blocking_check_keeps_publishing_from_running(settings, instance):
+    result = run(gated(settings, ALL_PASS | {"dim_agents": False}), "all", instance)
+    assert not result.success
+    assert not [e for e in result.all_events if e.is_step_start and e.step_key == "publish"]
+    assert current_release(settings) is None
+
+
+def test_a_failed_check_blocks_a_later_run_too(settings, instance):
+    definitions = gated(settings, ALL_PASS | {"dim_agents": False})
+    run(definitions, "all", instance)
+    result = run(definitions, "published", instance)
+    assert "- marts/dim_agents:gate failed" in failure(result)
+    assert current_release(settings) is None
+
+
+def test_a_check_that_never_ran_blocks(settings, instance):
+    outcomes = {table: True for table in TABLES if table != "dim_agents"}
+    result = run(gated(settings, outcomes), "all", instance)
+    assert "- marts/dim_agents:gate has not run" in failure(result)
+    assert current_release(settings) is None
+
+
+def test_a_mart_without_a_blocking_check_blocks(settings, instance):
+    result = run(gated(settings, ALL_PASS | {"dim_agents": None}), "all", instance)
+    assert "- marts/dim_agents has no blocking check" in failure(result)
+
+
+def test_a_check_older_than_its_table_blocks(settings, instance):
+    definitions = gated(settings, ALL_PASS)
+    assert run(definitions, "all", instance).success
+    first = current_release(settings)
+    assert run(definitions, "marts", instance).success
+    result = run(definitions, "published", instance)
+    assert "marts/fct_messages:gate judged an earlier version of the table" in failure(result)
+    assert current_release(settings) == first
+
+
+def test_a_blocking_check_that_only_warned_lets_the_release_out_and_is_told(settings, instance):
+    assert run(gated(settings, ALL_PASS | {"dim_agents": Warned()}), "all", instance).success
+    assert current_release(settings).checks["warned"] == ["marts/dim_agents:gate"]
+
+
+def test_the_freshness_windows_are_the_settings(settings):
+    for hours, warn_hours in [(72, 36), (72, 72)]:
+        given = settings.model_copy(
+            update={"stale_error_after_hours": hours, "stale_after_hours": warn_hours}
+        )
+        policy = next(iter(build_publish_assets(given, [], str).specs)).freshness_policy
+        assert policy.fail_window.to_timedelta().total_seconds() == hours * 3600
+        assert (policy.warn_window is None) == (hours == warn_hours)

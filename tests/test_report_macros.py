@@ -1,0 +1,323 @@
+"""The report macros against the same questions answered slowly in Python, and against the daily marts."""
+
+from collections import defaultdict
+from datetime import UTC, date, timedelta
+from statistics import fmean
+from zoneinfo import ZoneInfo
+
+import pytest
+import synthetic_warehouse
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from orchestration.publish.release import publish, reader
+from orchestration.settings import Settings
+
+FIRST_DAY = date.fromisoformat(synthetic_warehouse.FIRST_DAY)
+SATISFIED_FROM = {"demo": 5, "second": 4}
+DISSATISFIED_TO = {"demo": 3, "second": 2}
+TIMED = {
+    "duration": "duration_seconds",
+    "duration_working": "duration_working_seconds",
+    "first_response": "first_response_seconds",
+    "first_response_working": "first_response_working_seconds",
+    "wait": "wait_sum_seconds",
+    "wait_working": "wait_working_sum_seconds",
+}
+OF_RESPONSE = ("first_response", "first_response_working")
+OF_TURNS = ("wait", "wait_working")
+SUMS = ("reopens", "windows_missed", "turns_answered", "turns_unanswered")
+REPORTS = {
+    "report_overview": (),
+    "report_overview_by_day": ("account_id", "report_date", "origin"),
+    "report_by_agent": ("account_id", "agent_id"),
+    "report_by_tag": ("account_id", "tag"),
+}
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory):
+    settings = Settings(home=tmp_path_factory.mktemp("macros"), memory_limit="500MB", threads=1)
+    synthetic_warehouse.write(settings.warehouse_path, conversations=200)
+    publish(settings, {}, source_files=1, fingerprint="f")
+    with reader(settings) as connection:
+        connection.execute("set threads = 1")
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def facts(connection):
+    return rows(connection, "from fct_conversations"), rows(connection, "from fct_messages")
+
+
+def rows(connection, query, parameters=()):
+    result = connection.execute(query, parameters)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def report(connection, name, from_date, to_date, filters):
+    named = "".join(f", {name} := ${name}" for name in filters)
+    return rows(connection, f"from {name}($a, $b{named})", {"a": from_date, "b": to_date, **filters})
+
+
+# The slow answer
+
+
+def selects(filters, conversation):
+    """Tell whether the filters select the conversation."""
+    mine = {
+        "accounts": [conversation["account_id"]],
+        "agents": [conversation["agent_id"] or "Unassigned"],
+        "origins": [conversation["origin"]],
+        "conversation_tags": tags(conversation),
+        "contact_tags": conversation["contact_tags"],
+    }
+    return all(
+        conversation["is_in_working_hours"] == wanted
+        if name == "working_hours"
+        else bool(set(wanted) & set(mine[name]))
+        for name, wanted in filters.items()
+        if wanted is not None
+    )
+
+
+def tags(conversation):
+    return conversation["conversation_tags"] or ["Untagged"]
+
+
+def local_day(account, instant):
+    zone = ZoneInfo(synthetic_warehouse.ACCOUNTS[account])
+    return instant and instant.replace(tzinfo=UTC).astimezone(zone).date()
+
+
+def happenings(facts, filters):
+    """Yield what happened: day, key columns, and the record under the name of its kind."""
+    conversations, messages = facts
+    selected = {c["conversation_id"]: c for c in conversations if selects(filters, c)}
+    for c in selected.values():
+        account = c["account_id"]
+        keys = {"account_id": account, "origin": c["origin"], "agent_id": c["agent_id"], "tags": tags(c)}
+        yield c["started_on"], keys, "conversation", c
+        yield local_day(account, c["survey_sent_at"]), keys, "survey", c
+        if c["csat_rating"] is not None:
+            yield local_day(account, c["survey_responded_at"]), keys, "answer", c
+        if c["first_response_seconds"] is not None:
+            yield c["started_on"], keys | {"agent_id": c["first_response_agent_id"]}, "response", c
+    accounts = filters.get("accounts")
+    only_accounts = all(wanted is None for name, wanted in filters.items() if name != "accounts")
+    for m in messages:
+        c = selected.get(m["conversation_id"])
+        if c or (only_accounts and (accounts is None or m["account_id"] in accounts)):
+            yield (
+                m["sent_on"],
+                {
+                    "account_id": m["account_id"],
+                    "origin": c["origin"] if c else "other",
+                    "agent_id": m["agent_id"],
+                    "tags": tags(c) if c else [],
+                },
+                "message",
+                m,
+            )
+
+
+def slow_report(facts, name, from_date, to_date, filters):
+    """Return the rows of a report, by their keys."""
+    keys, groups = REPORTS[name], defaultdict(lambda: defaultdict(list))
+    if not keys:
+        groups[()] = defaultdict(list)
+    for day, known, kind, record in happenings(facts, filters):
+        if day and from_date <= day <= to_date:
+            for tag in known["tags"] if "tag" in keys else [None]:
+                row = known | {"report_date": day, "tag": tag}
+                groups[tuple(row[key] for key in keys)][kind].append(record)
+    return {key: measure(kinds) for key, kinds in groups.items()}
+
+
+def measure(kinds):
+    started, messages, ratings = kinds["conversation"], kinds["message"], kinds["answer"]
+    values = [c["csat_rating"] for c in ratings]
+    satisfied = sum(c["csat_rating"] >= SATISFIED_FROM[c["account_id"]] for c in ratings)
+    measures = {
+        "conversations": len(started),
+        "distinct_contacts": len({c["contact_key"] for c in started}),
+        "messages": len(messages),
+        "inbound_messages": sum(m["direction"] == "inbound" for m in messages),
+        "agent_messages": sum(m["is_agent_message"] for m in messages),
+        "automated_messages": sum(m["is_automated"] for m in messages),
+        "closed": sum(c["is_closed"] for c in started),
+        "one_touch": sum(c["is_one_touch"] for c in started),
+        "automation_only": sum(c["is_automation_only"] for c in started),
+        "surveys_sent": len(kinds["survey"]),
+        "csat_n": len(values),
+        "csat_sum": sum(values) if values else None,
+        "csat_avg": fmean(values) if values else None,
+        "satisfied": satisfied,
+        "dissatisfied": sum(c["csat_rating"] <= DISSATISFIED_TO[c["account_id"]] for c in ratings),
+        "csat_score": satisfied / len(values) if values else None,
+        "response_rate": len(values) / len(kinds["survey"]) if kinds["survey"] else None,
+        **{f"rating_{rating}": values.count(rating) for rating in range(1, 6)},
+        **{name: sum(c[name] for c in started) for name in SUMS},
+    }
+    for name, column in TIMED.items():
+        records = kinds["response"] if name in OF_RESPONSE else started
+        measures |= statistics(
+            name, [c[column] for c in records if name not in OF_TURNS or c["turns_answered"] > 0]
+        )
+    return measures
+
+
+def statistics(name, values):
+    values = sorted(value for value in values if value is not None)
+    return {
+        f"{name}_n": len(values),
+        f"{name}_sum": sum(values) if values else None,
+        f"{name}_avg": fmean(values) if values else None,
+        f"{name}_median": quantile(values, 0.5),
+        f"{name}_p90": quantile(values, 0.9),
+    }
+
+
+def quantile(values, share):
+    if not values:
+        return None
+    place = (len(values) - 1) * share
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (values[high] - values[low]) * (place - low)
+
+
+# The comparisons
+
+LISTS = {
+    "accounts": ["demo", "second", "nobody"],
+    "agents": ["demo:0", "demo:1", "second:2", "Unassigned"],
+    "origins": ["flow", "inbox", "inbound", "other"],
+    "conversation_tags": ["billing", "delivery", "refund", "Untagged"],
+    "contact_tags": ["new", "vip"],
+}
+FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        **{
+            name: st.none() | st.lists(st.sampled_from(values), unique=True) for name, values in LISTS.items()
+        },
+        "working_hours": st.none() | st.booleans(),
+    },
+)
+PERIODS = st.tuples(st.integers(-3, 27), st.integers(0, 20)).map(
+    lambda period: (FIRST_DAY + timedelta(period[0]), FIRST_DAY + timedelta(sum(period)))
+)
+
+
+@hypothesis_settings(max_examples=10, deadline=None, derandomize=True)
+@given(period=PERIODS, filters=FILTERS)
+@example(period=(FIRST_DAY, FIRST_DAY + timedelta(9)), filters={"accounts": ["second"]})
+@example(period=(FIRST_DAY, FIRST_DAY + timedelta(9)), filters={"accounts": []})
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_says_what_counting_by_hand_says(connection, facts, name, period, filters):
+    found = {
+        tuple(row[key] for key in REPORTS[name]): row for row in report(connection, name, *period, filters)
+    }
+    expected = slow_report(facts, name, *period, filters)
+    assert found.keys() == expected.keys()
+    for key, measures in expected.items():
+        assert {measure: found[key][measure] for measure in measures} == pytest.approx(measures), key
+
+
+@pytest.mark.parametrize(
+    "filters", [{}, {"accounts": ["demo"], "agents": ["Unassigned"], "working_hours": True}]
+)
+def test_the_details_list_the_conversations_that_started_in_the_period(connection, facts, filters):
+    period = FIRST_DAY + timedelta(5), FIRST_DAY + timedelta(15)
+    names = {f"{account}:{i}": f"Agent {i}" for account in SATISFIED_FROM for i in range(4)} | {
+        None: "Unassigned"
+    }
+    expected = {
+        c["conversation_id"]: (names[c["agent_id"]], tags(c), c["csat_rating"], c["duration_seconds"])
+        for c in facts[0]
+        if selects(filters, c) and period[0] <= c["started_on"] <= period[1]
+    }
+    listed = report(connection, "report_details", *period, filters)
+    found = {
+        row["conversation_id"]: (
+            row["agent_name"],
+            row["conversation_tags"],
+            row["csat_rating"],
+            row["duration_seconds"],
+        )
+        for row in listed
+    }
+    assert found == expected
+    assert len(listed) == len(found)
+    assert [row["started_at"] for row in listed] == sorted(
+        (row["started_at"] for row in listed), reverse=True
+    )
+
+
+MARTS = {
+    "agg_overview": ("report_overview_by_day", "origin"),
+    "agg_by_agent": ("report_by_agent", "agent_id"),
+    "agg_by_tag": ("report_by_tag", "tag"),
+}
+EVER = FIRST_DAY - timedelta(9), FIRST_DAY + timedelta(99)
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_a_report_of_one_day_is_the_day_of_the_mart_row_by_row(connection, mart):
+    name, key = MARTS[mart]
+    days = connection.execute(f"select distinct report_date from {mart} order by all").fetchall()
+    for (day,) in days[::5]:
+        expected = rows(connection, f"from {mart} where report_date = ?", [day])
+        found = {(row["account_id"], row[key]): row for row in report(connection, name, day, day, {})}
+        assert len(found) == len(expected) > 0
+        for row in expected:
+            values = {column: value for column, value in row.items() if column != "report_date"}
+            same = found[row["account_id"], row[key]]
+            assert {column: same[column] for column in values} == pytest.approx(values)
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_a_report_of_a_period_adds_up_the_days_of_the_mart(connection, mart):
+    name, key = MARTS[mart]
+    columns = [row["column_name"] for row in rows(connection, f"describe {mart}")]
+    additive = [column for column in columns if column.endswith(("_n", "_sum")) or column in ADDITIVE]
+    sums = ", ".join(f"coalesce(sum({column}), 0) as {column}" for column in additive)
+    groups = f"select account_id, {key}, {sums} from {{}} group by account_id, {key} order by all"
+    first, last = EVER
+    assert rows(connection, groups.format(f"{name}('{first}', '{last}')")) == [
+        pytest.approx(row) for row in rows(connection, groups.format(mart))
+    ]
+
+
+ADDITIVE = ("conversations", "messages", "closed", "reopens", "one_touch", "windows_missed", "surveys_sent")
+
+
+def test_the_surveys_of_the_overview_are_those_of_the_daily_summary(connection):
+    measures = ["surveys_sent", "satisfied", "dissatisfied", *(f"rating_{rating}" for rating in range(1, 6))]
+    (overview,) = report(connection, "report_overview", *EVER, {})
+    sums = ", ".join(f"sum({column}) as {column}" for column in measures)
+    (summary,) = rows(
+        connection, f"select sum(responses) as csat_n, sum(csat_sum) as csat_sum, {sums} from csat_summary"
+    )
+    assert {column: overview[column] for column in summary} == summary
+
+
+def test_the_hours_are_those_of_the_daily_mart(connection):
+    columns = "account_id, iso_weekday, hour, sum(conversations), sum(inbound_messages), sum(agent_messages)"
+    first, last = EVER
+    found, expected = (
+        connection.execute(f"select {columns} from {source} group by all order by all").fetchall()
+        for source in (f"report_by_hour('{first}', '{last}')", "agg_by_hour")
+    )
+    assert found == expected
+
+
+def test_a_period_without_news_is_a_row_of_zeros_and_unknowns(connection):
+    (overview,) = report(connection, "report_overview", date(2001, 1, 1), date(2001, 1, 2), {})
+    unknown = {name for name, value in overview.items() if value is None}
+    assert {value for value in overview.values() if value is not None} == {0}
+    assert {"csat_score", "response_rate", "first_response_median", "duration_avg"} <= unknown
+    assert report(connection, "report_by_agent", date(2001, 1, 1), date(2001, 1, 2), {}) == []
