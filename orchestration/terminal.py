@@ -14,6 +14,7 @@ from orchestration.publish.release import Release, current_release, reader
 from orchestration.settings import Settings
 
 LEDGER = "read_parquet('{raw}/ingested_files/*.parquet')"
+EXAMPLES = 5
 REMARKS = ("A dbt subsetted execution", "did not yield or return expected outputs")  # of Dagster, to itself
 HEADLINES = {
     "Overview": """
@@ -85,7 +86,7 @@ def print_summary(settings: Settings, result: dg.ExecuteInProcessResult) -> None
     """Print files and records, checks, rows, release, headline figures and what to do next."""
     release = current_release(settings)
     sections = [
-        ("Exports", _exports(settings)),
+        ("Exports", _exports(settings, result)),
         ("Checks", _checks(result)),
         ("Release", _release(settings, release, result)),
         *([("Reports", _headlines(settings))] if release else []),
@@ -98,7 +99,7 @@ def print_summary(settings: Settings, result: dg.ExecuteInProcessResult) -> None
         print()
 
 
-def _exports(settings: Settings) -> Iterator[str]:
+def _exports(settings: Settings, result: dg.ExecuteInProcessResult) -> Iterator[str]:
     ledger = LEDGER.format(raw=settings.raw_path)
     with duckdb.connect() as connection:
         by_entity = connection.execute(
@@ -110,28 +111,35 @@ def _exports(settings: Settings) -> Iterator[str]:
             """
         ).fetchall()
         rejected_files = connection.execute(
-            f"select file, reason from {ledger} where status = 'rejected' order by file"
+            f"""
+            select 'not loaded: ' || file || ': ' || reason
+            from {ledger}
+            where status = 'rejected'
+            order by ingested_at desc, file
+            """
         ).fetchall()
         rejected_records = connection.execute(
             f"""
-            select file, line, reason
+            select 'rejected: ' || file || ', line ' || line || ': ' || reason
             from read_parquet('{settings.rejected_path}/*.parquet')
             where line is not null
             order by rejected_at desc, file, line
-            limit 5
+            limit {EXAMPLES}
             """
         ).fetchall()
-    yield f"{'':22}{'files':>8}{'read':>12}{'accepted':>12}{'rejected':>12}"
-    for entity, *figures in by_entity:
-        yield f"{entity:22}{figures[0]:>8,}" + "".join(f"{figure:>12,}" for figure in figures[1:])
     totals = [sum(row[column] for row in by_entity) for column in range(1, 5)]
-    yield f"{'all':22}{totals[0]:>8,}" + "".join(f"{total:>12,}" for total in totals[1:])
-    for file, reason in rejected_files:
-        yield f"not loaded: {file}: {reason}"
-    for file, line, reason in rejected_records:
-        yield f"rejected: {file}, line {line}: {reason}"
-    if totals[3] > len(rejected_records):
-        yield f"… and {totals[3] - len(rejected_records):,} more; all of them lie in {settings.rejected_path}"
+    yield f"{_new_files(result):,} files are new in this run; of all so far:"
+    yield f"{'':22}{'files':>8}{'read':>12}{'accepted':>12}{'rejected':>12}"
+    for entity, files, *records in [*by_entity, ("all", *totals)]:
+        yield f"{entity:22}{files:>8,}" + "".join(f"{figure:>12,}" for figure in records)
+    yield from (line for (line,) in rejected_files[:EXAMPLES] + rejected_records)
+    if (more := len(rejected_files[EXAMPLES:]) + totals[3] - len(rejected_records)) > 0:
+        yield f"... and {more:,} more, all with reason and remedy in {settings.rejected_path}"
+
+
+def _new_files(result: dg.ExecuteInProcessResult) -> int:
+    ingested = [e for e in result.get_asset_materialization_events() if e.step_key == "ingest"]
+    return sum(event.materialization.metadata["files"].value for event in ingested)
 
 
 def _checks(result: dg.ExecuteInProcessResult) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 from dbt.version import get_installed_version
 from packaging.version import Version
@@ -96,8 +97,17 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
             return
         settings.fingerprint_path.unlink(missing_ok=True)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
-        yield from dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream()
-        settings.fingerprint_path.write_text(today)
+        events = []
+        try:
+            events.extend(dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream())
+            settings.fingerprint_path.write_text(today)
+        finally:
+            # Only now that dbt has let go of the file can the rows be counted.
+            rows = _count_rows(settings)
+            for event in events:
+                if isinstance(event, dg.Output) and event.output_name in rows:
+                    context.add_output_metadata(rows[event.output_name], output_name=event.output_name)
+                yield event
 
     return warehouse
 
@@ -119,6 +129,22 @@ def fingerprint(settings: Settings) -> str:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(settings.ensure_hash_key().read_bytes())
     return digest.hexdigest()
+
+
+def _count_rows(settings: Settings) -> dict[str, dict[str, int]]:
+    """Return the rows of every table of the candidate, as metadata of the output `<layer>__<table>`."""
+    if not settings.warehouse_path.exists():
+        return {}
+    with duckdb.connect(settings.warehouse_path, read_only=True) as connection:
+        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        return {
+            f"{schema}__{table}": {
+                "dagster/row_count": connection.execute(
+                    f'select count(*) from "{schema}"."{table}"'
+                ).fetchone()[0]
+            }
+            for schema, table in tables
+        }
 
 
 def _dbt_files(settings: Settings) -> list[Path]:

@@ -60,11 +60,11 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
 def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
     settings = copy_of(sample, tmp_path / "home")
     published = [settings.published_path / name for name in ("reports.duckdb", "release.json")]
-    before = [(path.stat(), path.read_bytes()) for path in published]
+    before = [(path.stat().st_ino, path.stat().st_mtime_ns) for path in published]
 
     assert run(settings) == 0
 
-    assert [(path.stat(), path.read_bytes()) for path in published] == before
+    assert [(path.stat().st_ino, path.stat().st_mtime_ns) for path in published] == before
     output = capfd.readouterr().out
     assert "Nothing new since release" in output
     assert "in place as before" in output

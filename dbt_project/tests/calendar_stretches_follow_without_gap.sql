@@ -1,4 +1,4 @@
--- An instant between two stretches, or in two of them, would be lost or counted twice wherever local days are looked up.
+-- An instant between two stretches, or in two of them, would be lost or counted twice where local days are looked up.
 with
 
 followed as (

@@ -1,3 +1,5 @@
+{% set local_minutes = 'cast(extract(minute from ' ~ to_local('hour_at', 'time_zone') ~ ') as integer)' %}
+
 with
 
 accounts as (
@@ -63,7 +65,7 @@ cuts as (
     select
         account_id,
         time_zone,
-        {{ dbt.dateadd('minute', '-cast(extract(minute from ' ~ to_local('hour_at', 'time_zone') ~ ') as integer)', 'hour_at') }} as cut_at
+        {{ dbt.dateadd('minute', '-' ~ local_minutes, 'hour_at') }} as cut_at
     from hours
 
     union distinct

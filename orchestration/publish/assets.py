@@ -94,6 +94,7 @@ def _source_files(settings: Settings) -> int:
 def _metadata(settings: Settings, release: Release, table: str) -> dict[str, dg.MetadataValue]:
     metadata = {
         "dagster/row_count": dg.MetadataValue.int(release.rows[table]),
+        "dagster/column_schema": dg.MetadataValue.table_schema(_columns(settings, table)),
         "release": dg.MetadataValue.text(release.release_id),
         "data_through": dg.MetadataValue.text(release.data_through or "no messages yet"),
         "path": dg.MetadataValue.path(settings.published_path / release.parquet / f"{table}.parquet"),
@@ -101,6 +102,16 @@ def _metadata(settings: Settings, release: Release, table: str) -> dict[str, dg.
     if table == "agg_overview" and release.data_through:
         metadata["preview"] = dg.MetadataValue.md(_preview(settings, release.data_through[:10]))
     return metadata
+
+
+def _columns(settings: Settings, table: str) -> dg.TableSchema:
+    with reader(settings) as connection:
+        columns = connection.execute(
+            "select column_name, data_type, comment from duckdb_columns()"
+            " where database_name = 'reports' and table_name = ? order by column_index",
+            [table],
+        ).fetchall()
+    return dg.TableSchema([dg.TableColumn(name, kind, comment) for name, kind, comment in columns])
 
 
 def _preview(settings: Settings, last_day: str) -> str:
