@@ -9,6 +9,8 @@ import sys
 
 import dagster as dg
 
+from orchestration.automation import is_up_to_date
+from orchestration.definitions import build_definitions
 from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.terminal import print_summary
@@ -30,11 +32,15 @@ def main(arguments: list[str]) -> int:
 
 
 def run(settings: Settings) -> int:
-    """Materialize everything, print the summary and return the exit code."""
+    """Materialize everything if anything is new, print the summary and return the exit code."""
     ship_samples(settings)
-    result = refresh(settings)
+    try:
+        result = None if is_up_to_date(settings) else refresh(settings)
+    except SettingsError as error:
+        print(f"A seed makes no sense:\n{error}", file=sys.stderr)
+        return 2
     print_summary(settings, result)
-    return 0 if result.success and current_release(settings) else 1
+    return 0 if current_release(settings) and (result is None or result.success) else 1
 
 
 def ship_samples(settings: Settings) -> None:
@@ -50,8 +56,6 @@ def refresh(settings: Settings) -> dg.ExecuteInProcessResult:
     """Run the `refresh` job in this process, on Dagster's instance of the repository."""
     os.environ.update(settings.environment() | {"DAGSTER_HOME": str(PROJECT)})
     settings.dagster_path.mkdir(parents=True, exist_ok=True)
-    from orchestration.definitions import build_definitions
-
     with dg.DagsterInstance.get() as instance:
         job = build_definitions(settings).resolve_job_def("refresh")
         return job.execute_in_process(

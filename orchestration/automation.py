@@ -1,11 +1,14 @@
-"""When things run: the job, its schedule and its executor.
+"""When things run: the job, its schedule, and whether there is anything to run it for.
 
 Belongs here: jobs, schedules, sensors. Does not: what they run.
 """
 
 import dagster as dg
 
+from orchestration.ingest.run import has_new_files
+from orchestration.publish.release import current_release
 from orchestration.settings import Settings
+from orchestration.warehouse import fingerprint
 
 REFRESH = dg.define_asset_job(
     "refresh",
@@ -15,12 +18,25 @@ REFRESH = dg.define_asset_job(
 )
 
 
+def is_up_to_date(settings: Settings) -> bool:
+    """Return whether the release was made from all that is there now: landing, seeds and code."""
+    release = current_release(settings)
+    return bool(release) and release.fingerprint == fingerprint(settings) and not has_new_files(settings)
+
+
 def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """Return the schedule of the refresh, in the set zone; it starts stopped, to be turned on in the UI."""
-    return dg.ScheduleDefinition(
+
+    @dg.schedule(
         name="daily",
         job=REFRESH,
         cron_schedule=settings.schedule,
         execution_timezone=settings.time_zone,
-        description="The refresh, once a day.",
+        description="The refresh, once a day, if there is anything new.",
     )
+    def daily() -> dg.RunRequest | dg.SkipReason:
+        if is_up_to_date(settings):
+            return dg.SkipReason("Nothing new in landing, seeds and code: the release stays.")
+        return dg.RunRequest()
+
+    return daily

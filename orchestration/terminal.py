@@ -10,12 +10,13 @@ from collections.abc import Iterator
 import dagster as dg
 import duckdb
 
+from orchestration.ingest.landing import find_files, read_accounts
 from orchestration.publish.release import Release, current_release, reader
 from orchestration.settings import Settings
 
 LEDGER = "read_parquet('{raw}/ingested_files/*.parquet')"
 EXAMPLES = 5
-REMARKS = ("A dbt subsetted execution", "did not yield or return expected outputs")  # of Dagster, to itself
+REMARKS = ("A dbt subsetted execution",)  # of Dagster, to itself
 HEADLINES = {
     "Overview": """
         select format(
@@ -82,12 +83,15 @@ def progress(_context: dg.InitLoggerContext) -> logging.Logger:
     return logger
 
 
-def print_summary(settings: Settings, result: dg.ExecuteInProcessResult) -> None:
-    """Print files and records, checks, rows, release, headline figures and what to do next."""
+def print_summary(settings: Settings, result: dg.ExecuteInProcessResult | None) -> None:
+    """Print files and records, checks, rows, release, headline figures and what to do next.
+
+    Without a result nothing was new, and nothing was run.
+    """
     release = current_release(settings)
     sections = [
-        ("Exports", _exports(settings, result)),
-        ("Checks", _checks(result)),
+        ("Exports", _exports(settings, _new_files(result) if result else 0)),
+        ("Checks", _checks(result) if result else ["none run: nothing was new"]),
         ("Release", _release(settings, release, result)),
         *([("Reports", _headlines(settings))] if release else []),
         ("Next", _next_commands(release)),
@@ -99,7 +103,7 @@ def print_summary(settings: Settings, result: dg.ExecuteInProcessResult) -> None
         print()
 
 
-def _exports(settings: Settings, result: dg.ExecuteInProcessResult) -> Iterator[str]:
+def _exports(settings: Settings, new_files: int) -> Iterator[str]:
     ledger = LEDGER.format(raw=settings.raw_path)
     with duckdb.connect() as connection:
         by_entity = connection.execute(
@@ -128,10 +132,12 @@ def _exports(settings: Settings, result: dg.ExecuteInProcessResult) -> Iterator[
             """
         ).fetchall()
     totals = [sum(row[column] for row in by_entity) for column in range(1, 5)]
-    yield f"{_new_files(result):,} files are new in this run; of all so far:"
+    yield f"{new_files:,} files are new in this run; of all so far:"
     yield f"{'':22}{'files':>8}{'read':>12}{'accepted':>12}{'rejected':>12}"
     for entity, files, *records in [*by_entity, ("all", *totals)]:
         yield f"{entity:22}{files:>8,}" + "".join(f"{figure:>12,}" for figure in records)
+    _, refused = find_files(settings.landing_path, read_accounts(settings.seeds))
+    yield from (f"refused: {message}" for message in refused)
     yield from (line for (line,) in rejected_files[:EXAMPLES] + rejected_records)
     if (more := len(rejected_files[EXAMPLES:]) + totals[3] - len(rejected_records)) > 0:
         yield f"... and {more:,} more, all with reason and remedy in {settings.rejected_path}"
@@ -144,9 +150,6 @@ def _new_files(result: dg.ExecuteInProcessResult) -> int:
 
 def _checks(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     evaluations = result.get_asset_check_evaluations()
-    if not evaluations:
-        yield "none run: nothing was new"
-        return
     passed = [evaluation for evaluation in evaluations if evaluation.passed]
     warned = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.WARN]
     failed = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR]
@@ -162,8 +165,10 @@ def _checks(result: dg.ExecuteInProcessResult) -> Iterator[str]:
             yield from (f"    {name}: {value}" for name, value in details.items() if value)
 
 
-def _release(settings: Settings, release: Release | None, result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    if not result.success:
+def _release(
+    settings: Settings, release: Release | None, result: dg.ExecuteInProcessResult | None
+) -> Iterator[str]:
+    if result and not result.success:
         for event in result.get_step_failure_events():
             error = event.step_failure_data.error
             cause = error.cause or error
@@ -171,7 +176,7 @@ def _release(settings: Settings, release: Release | None, result: dg.ExecuteInPr
     if release is None:
         yield "none: nothing has passed all checks yet"
         return
-    published = any(event.step_key == "publish" for event in result.get_step_success_events())
+    published = result and any(event.step_key == "publish" for event in result.get_step_success_events())
     yield f"{release.release_id}, " + ("new" if published else "in place as before")
     yield f"data through {release.data_through}, in {settings.published_path / 'reports.duckdb'}"
     for table, rows in release.rows.items():

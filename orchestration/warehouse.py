@@ -1,6 +1,6 @@
 """raw → marts: the dbt assets, and how they look in Dagster.
 
-Belongs here: running dbt, and whether there is anything to run it for. Does not: any SQL (see `models/`).
+Belongs here: running dbt, and what the candidate was built from. Does not: any SQL (see `models/`).
 """
 
 import os
@@ -17,7 +17,6 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dbt.version import get_installed_version
 from packaging.version import Version
 
-from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
 
 DBT_FOLDERS = ("dbt_project", "models", "seeds")
@@ -79,7 +78,7 @@ def parsed_manifest(settings: Settings) -> Path:
 
 
 def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
-    """Return all models, seeds and data tests as one step, run only where the release is not up to date."""
+    """Return all models, seeds and data tests as one step."""
 
     @dbt_assets(
         name="warehouse",
@@ -91,10 +90,6 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, dbt: Dbt, settings: dg.ResourceParam[Settings]
     ) -> Iterator[Any]:
         today = fingerprint(settings)
-        release = current_release(settings)
-        if release and release.fingerprint == today:
-            context.log.info(f"Nothing new since release {release.release_id}: it stays.")
-            return
         settings.fingerprint_path.unlink(missing_ok=True)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
         events = []

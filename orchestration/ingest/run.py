@@ -81,7 +81,7 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
         if not found:
             progress(f"{settings.landing_path} holds no files of a known account")
         seen = ledger.read_seen(con, settings)
-        news = [file for file in found if (file.name, file.size, file.modified_us) not in seen.states]
+        news = _unknown(found, seen)
         if not news:
             return IngestResult(None, [], refused)
         batch = _Batch(con, settings, work, scales)
@@ -94,6 +94,17 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
             batch.load(paths, group)
         batch.commit()
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
+
+
+def has_new_files(settings: Settings) -> bool:
+    """Return whether landing holds a file unknown to the ledger. Raises `SettingsError` like `ingest`."""
+    found, _ = find_files(settings.landing_path, read_accounts(settings.seeds))
+    with duckdb.connect() as con:
+        return bool(_unknown(found, ledger.read_seen(con, settings)))
+
+
+def _unknown(found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
+    return [file for file in found if (file.name, file.size, file.modified_us) not in seen.states]
 
 
 @contextmanager
