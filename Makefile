@@ -35,7 +35,7 @@ test: .venv/installed-dev ## the tests, but for the slow ones
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/installed-dev ## the slow tests
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n 2 -m slow
 
 lint: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
 lint: .venv/installed-dev ## ruff, sqlfluff, dbt parse without a warning

@@ -19,9 +19,14 @@ REFRESH = dg.define_asset_job(
 
 
 def is_up_to_date(settings: Settings) -> bool:
-    """Return whether the release was made from all that is there now: landing, seeds and code."""
+    """Return whether the release was made from all that is there now: landing, seeds and code.
+
+    Raises `SettingsError` for a seed that makes no sense.
+    """
+    if has_new_files(settings):
+        return False
     release = current_release(settings)
-    return bool(release) and release.fingerprint == fingerprint(settings) and not has_new_files(settings)
+    return release is not None and release.fingerprint == fingerprint(settings)
 
 
 def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:

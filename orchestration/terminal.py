@@ -11,11 +11,12 @@ import dagster as dg
 import duckdb
 
 from orchestration.ingest.landing import find_files, read_accounts
+from orchestration.ingest.ledger import ledger_folder
+from orchestration.ingest.records import quoted
 from orchestration.publish.release import Release, current_release, reader
 from orchestration.settings import Settings
 
-LEDGER = "read_parquet('{raw}/ingested_files/*.parquet')"
-EXAMPLES = 5
+EXAMPLES = 8
 REMARKS = ("A dbt subsetted execution",)  # of Dagster, to itself
 HEADLINES = {
     "Overview": """
@@ -104,7 +105,11 @@ def print_summary(settings: Settings, result: dg.ExecuteInProcessResult | None) 
 
 
 def _exports(settings: Settings, new_files: int) -> Iterator[str]:
-    ledger = LEDGER.format(raw=settings.raw_path)
+    if not ledger_folder(settings).exists():
+        yield "none were taken in"
+        return
+    ledger = f"read_parquet({quoted(str(ledger_folder(settings) / '*.parquet'))})"
+    rejects = f"read_parquet({quoted(str(settings.rejected_path / '*.parquet'))})"
     with duckdb.connect() as connection:
         by_entity = connection.execute(
             f"""
@@ -114,23 +119,16 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
             order by entity
             """
         ).fetchall()
-        rejected_files = connection.execute(
+        rejected = connection.execute(
             f"""
-            select 'not loaded: ' || file || ': ' || reason
-            from {ledger}
-            where status = 'rejected'
-            order by ingested_at desc, file
+            select
+                case when line is null then 'not loaded: ' else 'rejected: ' end
+                || file || coalesce(', line ' || line, '') || ': ' || reason || '; ' || remedy
+            from {rejects}
+            order by line is not null, rejected_at desc, file, line
             """
-        ).fetchall()
-        rejected_records = connection.execute(
-            f"""
-            select 'rejected: ' || file || ', line ' || line || ': ' || reason
-            from read_parquet('{settings.rejected_path}/*.parquet')
-            where line is not null
-            order by rejected_at desc, file, line
-            limit {EXAMPLES}
-            """
-        ).fetchall()
+        ).fetchmany(EXAMPLES)
+        all_rejected = connection.execute(f"select count(*) from {rejects}").fetchone()[0]
     totals = [sum(row[column] for row in by_entity) for column in range(1, 5)]
     yield f"{new_files:,} files are new in this run; of all so far:"
     yield f"{'':22}{'files':>8}{'read':>12}{'accepted':>12}{'rejected':>12}"
@@ -138,9 +136,9 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
         yield f"{entity:22}{files:>8,}" + "".join(f"{figure:>12,}" for figure in records)
     _, refused = find_files(settings.landing_path, read_accounts(settings.seeds))
     yield from (f"refused: {message}" for message in refused)
-    yield from (line for (line,) in rejected_files[:EXAMPLES] + rejected_records)
-    if (more := len(rejected_files[EXAMPLES:]) + totals[3] - len(rejected_records)) > 0:
-        yield f"... and {more:,} more, all with reason and remedy in {settings.rejected_path}"
+    yield from (line for (line,) in rejected)
+    if all_rejected > len(rejected):
+        yield f"... and {all_rejected - len(rejected):,} more, all in {settings.rejected_path}"
 
 
 def _new_files(result: dg.ExecuteInProcessResult) -> int:
@@ -162,7 +160,9 @@ def _checks(result: dg.ExecuteInProcessResult) -> Iterator[str]:
                 if name in ("expected", "found", "examples")
             }
             yield f"{label}: {check.asset_key.to_user_string()} {check.check_name}"
-            yield from (f"    {name}: {value}" for name, value in details.items() if value)
+            yield from (
+                f"    {name}: {'; '.join(value.splitlines())}" for name, value in details.items() if value
+            )
 
 
 def _release(
@@ -199,6 +199,7 @@ def _headlines(settings: Settings) -> Iterator[str]:
 
 
 def _next_commands(release: Release | None) -> Iterator[str]:
-    if release:
-        yield "make sql    query the release: from report_by_agent('2025-10-01', '2025-12-31');"
+    if release and release.data_through:
+        last = release.data_through[:10]
+        yield f"make sql    query the release: from report_by_agent('{last[:7]}-01', '{last}');"
     yield "make ui     assets, checks and runs in Dagster's UI, on http://127.0.0.1:3000"

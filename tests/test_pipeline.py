@@ -16,6 +16,7 @@ from orchestration.ingest.run import ingest
 from orchestration.publish.release import TABLES, current_release, reader
 from orchestration.settings import PROJECT, Settings
 from samples.generate import generate
+from tests.conftest import project_with
 
 
 def published_rows(settings: Settings) -> dict[str, list[tuple]]:
@@ -158,6 +159,20 @@ def test_a_setting_that_makes_no_sense_is_named_and_nothing_runs(monkeypatch, ca
     error = capfd.readouterr().err
     assert f"CONVERSATIONS_{name}" in error
     assert complaint in error
+    assert "Traceback" not in error
+
+
+def test_a_seed_that_makes_no_sense_is_named_and_nothing_runs(tmp_path, capfd):
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "accounts.csv").write_text(
+        "account_id,platform,time_zone\ndemo,pigeons,Europe/Rome\n"
+    )
+    project = project_with(tmp_path / "seeds", tmp_path / "project")
+
+    assert run(Settings(home=tmp_path / "home", project=project)) == 2
+
+    error = capfd.readouterr().err
+    assert "accounts.csv: account demo has platform 'pigeons', which nobody declared" in error
     assert "Traceback" not in error
 
 

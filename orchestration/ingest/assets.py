@@ -13,6 +13,7 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetSpec,
+    Failure,
     MaterializeResult,
     ResourceParam,
     TableColumn,
@@ -24,7 +25,7 @@ from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import quoted, raw_columns
 from orchestration.ingest.run import ingest as run_ingest
 from orchestration.ingest.schema import Entity
-from orchestration.settings import Settings
+from orchestration.settings import Settings, SettingsError
 
 OWNERS = ["team:data"]
 
@@ -79,7 +80,10 @@ def ingest(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
     """Load the new files of landing into raw/; each file once, by its content."""
-    result = run_ingest(settings, context.log.info)
+    try:
+        result = run_ingest(settings, context.log.info)
+    except SettingsError as error:
+        raise Failure(str(error)) from None
     for name in _entities():
         totals = result.totals(name)
         yield MaterializeResult(

@@ -99,6 +99,8 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
 def has_new_files(settings: Settings) -> bool:
     """Return whether landing holds a file unknown to the ledger. Raises `SettingsError` like `ingest`."""
     found, _ = find_files(settings.landing_path, read_accounts(settings.seeds))
+    if not ledger.ledger_folder(settings).exists():
+        return bool(found)
     with duckdb.connect() as con:
         return bool(_unknown(found, ledger.read_seen(con, settings)))
 
