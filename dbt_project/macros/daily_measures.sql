@@ -1,7 +1,60 @@
 {# The measures that the daily aggregates share, each defined once.
 
    An aggregate stacks what happened (conversations started, first responses given, messages sent, surveys sent and answered)
-   under its own key and day, by `happening`, and then measures the stack, by `daily_measures`. #}
+   under its own key and day, by `happenings`, and then measures the stack, by `daily_measures`. #}
+
+{# The stack, out of the CTEs `conversations`, `messages` and `surveys`, each of which has the key's column; a first response may
+   count under another column of `conversations`, the responder. #}
+{% macro happenings(key, responder=none) -%}
+    select
+        account_id,
+        {{ key }},
+        {{ happening('conversation') }},
+        started_on as report_date
+    from conversations
+
+    union all
+
+    select
+        account_id,
+        {{ responder or key }} as {{ key }},
+        {{ happening('first_response') }},
+        started_on as report_date
+    from conversations
+    where first_response_at is not null
+
+    union all
+
+    select
+        account_id,
+        {{ key }},
+        {{ happening('messages') }},
+        sent_on as report_date
+    from messages
+    group by account_id, {{ key }}, sent_on
+
+    union all
+
+    select
+        account_id,
+        {{ key }},
+        {{ happening('survey_sent') }},
+        sent_on as report_date
+    from surveys
+
+    union all
+
+    select
+        account_id,
+        {{ key }},
+        {{ happening('survey_answered') }},
+        responded_on as report_date
+    from surveys
+    where rating is not null
+{%- endmacro %}
+
+
+{# One kind of happening as the columns of the stack; what it says nothing of is null. #}
 
 {% macro happening(kind) -%}
     {%- set columns = {

@@ -32,51 +32,7 @@ surveys as (
 -- A first response counts for who gave it, a message for who sent it, all else for the conversation's agent.
 happenings as (
 
-    select
-        account_id,
-        agent_id,
-        {{ happening('conversation') }},
-        started_on as report_date
-    from conversations
-
-    union all
-
-    select
-        account_id,
-        first_response_agent_id as agent_id,
-        {{ happening('first_response') }},
-        started_on as report_date
-    from conversations
-    where first_response_at is not null
-
-    union all
-
-    select
-        account_id,
-        agent_id,
-        {{ happening('messages') }},
-        sent_on as report_date
-    from messages
-    group by account_id, agent_id, sent_on
-
-    union all
-
-    select
-        account_id,
-        agent_id,
-        {{ happening('survey_sent') }},
-        sent_on as report_date
-    from surveys
-
-    union all
-
-    select
-        account_id,
-        agent_id,
-        {{ happening('survey_answered') }},
-        responded_on as report_date
-    from surveys
-    where rating is not null
+    {{ happenings('agent_id', responder='first_response_agent_id') }}
 
 ),
 

@@ -30,51 +30,7 @@ surveys as (
 
 happenings as (
 
-    select
-        account_id,
-        origin,
-        {{ happening('conversation') }},
-        started_on as report_date
-    from conversations
-
-    union all
-
-    select
-        account_id,
-        origin,
-        {{ happening('first_response') }},
-        started_on as report_date
-    from conversations
-    where first_response_at is not null
-
-    union all
-
-    select
-        account_id,
-        origin,
-        {{ happening('messages') }},
-        sent_on as report_date
-    from messages
-    group by account_id, origin, sent_on
-
-    union all
-
-    select
-        account_id,
-        origin,
-        {{ happening('survey_sent') }},
-        sent_on as report_date
-    from surveys
-
-    union all
-
-    select
-        account_id,
-        origin,
-        {{ happening('survey_answered') }},
-        responded_on as report_date
-    from surveys
-    where rating is not null
+    {{ happenings('origin') }}
 
 ),
 
