@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from orchestration.ingest import ledger
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
+from orchestration.ingest.landing import read_rating_scales
 from orchestration.settings import SettingsError
 
 RECORDS = [
@@ -338,13 +339,17 @@ def test_landing_is_only_read(house: House) -> None:
     } == before
 
 
+def test_a_platform_without_a_scale_is_rated_from_one_to_five(tmp_path: Path) -> None:
+    (tmp_path / "csat_scales.csv").write_text("platform,rating_min,rating_max\n")
+    assert read_rating_scales(tmp_path) == {"activecampaign": (1, 5)}
+
+
 @pytest.mark.parametrize(
     ("seed", "content", "complaint"),
     [
         ("accounts.csv", "account_id,platform,time_zone\na,telepathy,Europe/Rome\n", "'telepathy'"),
         ("accounts.csv", "account_id,platform,time_zone\na,activecampaign,Mars/Base\n", "'Mars/Base'"),
         ("accounts.csv", "account_id,platform\na,activecampaign\n", "lacks the columns time_zone"),
-        ("csat_scales.csv", "platform,rating_min,rating_max\n", "'activecampaign' has no scale"),
         ("csat_scales.csv", "platform,rating_min,rating_max\nactivecampaign,a,b\n", "not two whole numbers"),
     ],
 )

@@ -83,7 +83,7 @@ ranked as (
         *,
         row_number() over (
             partition by agent_id
-            order by case when agent_name is null then 1 else 0 end, seen_at desc nulls last, agent_name
+            order by case when agent_name is null then 1 else 0 end asc, seen_at desc nulls last, agent_name asc
         ) as name_rank
     from named
 

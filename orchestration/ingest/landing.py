@@ -14,6 +14,7 @@ from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.schema import Entity, Platform
 from orchestration.settings import SettingsError
 
+DEFAULT_SCALE = (1, 5)
 UNFINISHED = (".tmp", ".part", ".crdownload")
 
 
@@ -59,9 +60,9 @@ def read_accounts(seeds: Path) -> dict[str, Account]:
     return accounts
 
 
-def read_rating_scales(seeds: Path, platforms: set[str]) -> dict[str, tuple[int, int]]:
-    """Return the lowest and highest rating by platform. Raises `SettingsError` where one has no scale."""
-    scales = {}
+def read_rating_scales(seeds: Path) -> dict[str, tuple[int, int]]:
+    """Return the lowest and highest rating by platform. Raises `SettingsError` for a scale that is none."""
+    scales = dict.fromkeys(PLATFORMS, DEFAULT_SCALE)
     for row in _rows(seeds / "csat_scales.csv", "platform", "rating_min", "rating_max"):
         try:
             scales[row["platform"]] = int(row["rating_min"]), int(row["rating_max"])
@@ -69,8 +70,6 @@ def read_rating_scales(seeds: Path, platforms: set[str]) -> dict[str, tuple[int,
             raise SettingsError(
                 f"csat_scales.csv: the scale of platform {row['platform']!r} is not two whole numbers"
             ) from None
-    for platform in sorted(platforms - scales.keys()):
-        raise SettingsError(f"csat_scales.csv: platform {platform!r} has no scale; add a row for it")
     return scales
 
 

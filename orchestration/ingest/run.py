@@ -74,7 +74,7 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
     used, and `ConservationError` if a record was lost or doubled on the way; nothing is then committed.
     """
     accounts = read_accounts(settings.seeds)
-    scales = read_rating_scales(settings.seeds, {account.platform.name for account in accounts.values()})
+    scales = read_rating_scales(settings.seeds)
     with _workshop(settings) as work, _engine(settings, work) as con:
         ledger.open_house(con, settings)
         found, refused = find_files(settings.landing_path, accounts)
