@@ -172,7 +172,8 @@ def _release(
         for event in result.get_step_failure_events():
             error = event.step_failure_data.error
             cause = error.cause or error
-            yield from f"FAILED in {event.step_key}: {cause.message.strip()}".splitlines()
+            message = f"FAILED in {event.step_key}: {cause.message}"
+            yield from (line for line in message.splitlines() if line.strip())
     if release is None:
         yield "none: nothing has passed all checks yet"
         return
