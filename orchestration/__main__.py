@@ -52,14 +52,17 @@ def ship_samples(settings: Settings) -> None:
     print(f"Landing was empty: the sample exports (account demo) were put into {landing}")
 
 
-def refresh(settings: Settings) -> dg.ExecuteInProcessResult:
-    """Run the `refresh` job in this process, on Dagster's instance of the repository."""
+def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
+    """Run the `refresh` job, or these assets of it, in this process, on the repository's Dagster instance."""
     os.environ.update(settings.environment() | {"DAGSTER_HOME": str(PROJECT)})
     settings.dagster_path.mkdir(parents=True, exist_ok=True)
     with dg.DagsterInstance.get() as instance:
         job = build_definitions(settings).resolve_job_def("refresh")
         return job.execute_in_process(
-            instance=instance, raise_on_error=False, run_config={"loggers": {"progress": {}}}
+            instance=instance,
+            asset_selection=assets,
+            raise_on_error=False,
+            run_config={"loggers": {"progress": {}}},
         )
 
 

@@ -90,12 +90,15 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, dbt: Dbt, settings: dg.ResourceParam[Settings]
     ) -> Iterator[Any]:
         today = fingerprint(settings)
-        settings.fingerprint_path.unlink(missing_ok=True)
+        # A part built from newer input than the rest makes a candidate of which nobody can say what it is.
+        if not context.is_subset or built_from(settings) != today:
+            settings.fingerprint_path.unlink(missing_ok=True)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
         events = []
         try:
             events.extend(dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream())
-            settings.fingerprint_path.write_text(today)
+            if not context.is_subset:
+                settings.fingerprint_path.write_text(today)
         finally:
             # Only now that dbt has let go of the file can the rows be counted.
             rows = _count_rows(settings)
@@ -108,7 +111,7 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
 
 
 def built_from(settings: Settings) -> str:
-    """Return the fingerprint of what the candidate was built from; empty if it was not built to the end."""
+    """Return the fingerprint of what the candidate was built from; empty if not all of it from the same."""
     return settings.fingerprint_path.read_text() if settings.fingerprint_path.exists() else ""
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dagster import AssetKey
 
-from orchestration.__main__ import main, run
+from orchestration.__main__ import main, refresh, run
 from orchestration.ingest.run import ingest
 from orchestration.publish.release import TABLES, current_release, reader
 from orchestration.settings import PROJECT, Settings
+from orchestration.warehouse import built_from, fingerprint
 from samples.generate import generate
 from tests.conftest import project_with
 
@@ -103,6 +105,19 @@ def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tm
 
     assert current_release(settings).rows["fct_messages"] == 14_849
     assert "Published" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_one_mart_built_from_newer_input_does_not_pass_for_the_whole(sample, tmp_path):
+    settings = copy_of(sample, tmp_path / "home")
+    one = [AssetKey(["marts", "bridge_conversation_tags"])]
+    assert refresh(settings, one).success
+    assert built_from(settings) == fingerprint(settings)
+
+    (settings.landing_path / "demo" / "agents" / "new.jsonl").write_text('{"id": "ag-99"}')
+    ingest(settings)
+    assert refresh(settings, one).success
+    assert built_from(settings) == ""
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])

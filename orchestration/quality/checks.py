@@ -33,25 +33,30 @@ def blocking_checks() -> list[dg.AssetCheckKey]:
     return [spec.key for spec in SPECS if spec.blocking]
 
 
-@dg.multi_asset_check(specs=SPECS, pool="warehouse")
+@dg.multi_asset_check(specs=SPECS, can_subset=True, pool="warehouse")
 def quality_gate(
     context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.AssetCheckResult]:
     """Great Expectations on the candidate warehouse: what must hold before anything is published."""
-    for result in _results(settings):
+    selected = context.selected_asset_check_keys
+    tables = {key.asset_key.path[-1] for key in selected}
+    for result in _results(settings, tuple(mart for mart in MARTS if mart.table in tables)):
+        evaluated = _asset_check_result(result)
+        if dg.AssetCheckKey(evaluated.asset_key, evaluated.check_name) not in selected:
+            continue
         if not result.passed:
             context.log.warning(_summary(result))
-        yield _asset_check_result(result)
+        yield evaluated
 
 
-def _results(settings: Settings) -> list[CheckResult]:
+def _results(settings: Settings, marts: tuple[Mart, ...]) -> list[CheckResult]:
     # To Dagster, a check without a result is no reason to stop: whatever goes wrong must be a failed result.
     try:
         from orchestration.quality.gate import run_gate
 
-        return run_gate(settings)
+        return run_gate(settings, marts)
     except Exception as error:
-        return [result for mart in MARTS for result in mart.worded(settings, None).broken(str(error))]
+        return [result for mart in marts for result in mart.worded(settings, None).broken(str(error))]
 
 
 def _asset_check_result(result: CheckResult) -> dg.AssetCheckResult:
