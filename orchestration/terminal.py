@@ -142,7 +142,8 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
 
 
 def _new_files(result: dg.ExecuteInProcessResult) -> int:
-    ingested = [e for e in result.get_asset_materialization_events() if e.step_key == "ingest"]
+    ledger = dg.AssetKey(["raw", "ingested_files"])
+    ingested = [e for e in result.get_asset_materialization_events() if e.asset_key == ledger]
     return sum(event.materialization.metadata["files"].value for event in ingested)
 
 

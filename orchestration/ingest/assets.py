@@ -21,6 +21,7 @@ from dagster import (
     multi_asset,
 )
 
+from orchestration.ingest.ledger import LEDGER
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import quoted, raw_columns
 from orchestration.ingest.run import ingest as run_ingest
@@ -32,7 +33,7 @@ OWNERS = ["team:data"]
 landing = AssetSpec(
     "landing",
     description="The export files as the platform gave them: landing/<account>/<entity>/. Only ever read.",
-    group_name="raw",
+    group_name="landing",
     kinds={"file"},
     owners=OWNERS,
 )
@@ -51,13 +52,19 @@ def _key(entity: str) -> AssetKey:
     return AssetKey(["raw", entity])
 
 
-def _spec(name: str, entities: list[Entity]) -> AssetSpec:
+def _entity_spec(name: str, entities: list[Entity]) -> AssetSpec:
     columns = {column: kind for entity in entities for column, kind in raw_columns(entity).items()}
+    return _spec(
+        name, f"{entities[0].description} As exported: one row for each record of each file.", columns
+    )
+
+
+def _spec(name: str, description: str, columns: dict[str, str]) -> AssetSpec:
     schema = TableSchema([TableColumn(column, kind) for column, kind in columns.items()])
     return AssetSpec(
         _key(name),
         deps=[landing],
-        description=f"{entities[0].description} As exported: one row for each record of each file.",
+        description=description,
         metadata={"dagster/column_schema": schema},
         group_name="raw",
         kinds={"parquet", "duckdb"},
@@ -73,8 +80,16 @@ FOLDERS_KNOWN = AssetCheckSpec(
 )
 
 
+INGESTED_FILES = _spec(
+    "ingested_files",
+    "Every file that was taken in: what it held, what was accepted and rejected, and when. One row per file.",
+    LEDGER,
+)
+
+
 @multi_asset(
-    specs=[_spec(name, entities) for name, entities in _entities().items()], check_specs=[FOLDERS_KNOWN]
+    specs=[INGESTED_FILES, *(_entity_spec(name, entities) for name, entities in _entities().items())],
+    check_specs=[FOLDERS_KNOWN],
 )
 def ingest(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
@@ -84,8 +99,8 @@ def ingest(
         result = run_ingest(settings, context.log.info)
     except SettingsError as error:
         raise Failure(str(error)) from None
-    for name in _entities():
-        totals = result.totals(name)
+    for name in ("ingested_files", *_entities()):
+        totals = result.totals(name if name in _entities() else None)
         yield MaterializeResult(
             asset_key=_key(name),
             metadata={
@@ -113,6 +128,6 @@ def ingest(
 
 def _count_rows(settings: Settings, entity: str) -> int:
     """Count the rows of an entity's raw files, from their footers."""
-    files = quoted(str(settings.raw_path / entity / "*" / "*.parquet"))
+    files = quoted(str(settings.raw_path / entity / "**" / "*.parquet"))
     with duckdb.connect() as con:
         return con.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({files})").fetchone()[0]

@@ -1,0 +1,67 @@
+"""What a stakeholder and the person on call find in Dagster.
+
+Belongs here: what must be told of every asset, and when runs start. Does not: what the assets do.
+"""
+
+import dagster as dg
+import pytest
+import yaml
+
+from orchestration.automation import daily_schedule
+from orchestration.definitions import build_definitions
+from orchestration.publish.release import TABLES
+from orchestration.settings import PROJECT, Settings
+
+
+@pytest.fixture(scope="module")
+def repository(sample):
+    return build_definitions(sample).get_repository_def()
+
+
+@pytest.fixture(scope="module")
+def specs(repository):
+    graph = repository.asset_graph
+    return {key.to_user_string(): graph.get(key) for key in graph.get_all_asset_keys()}
+
+
+def test_every_asset_tells_what_it_is_and_who_answers_for_it(specs):
+    assert len(specs) == 55
+    for name, node in specs.items():
+        assert node.description, name
+        assert list(node.owners) == ["team:data"], name
+        assert node.kinds, name
+        assert node.group_name == name.split("/")[0], name
+
+
+def test_the_graph_leads_from_landing_to_the_published_tables(specs):
+    layers = ["landing", "raw", "seeds", "staging", "intermediate", "marts", "published"]
+    for name, node in specs.items():
+        for parent in node.parent_keys:
+            assert layers.index(parent.path[0]) <= layers.index(name.split("/")[0]), (name, parent)
+    for table in TABLES:
+        assert specs[f"published/{table}"].parent_keys == {dg.AssetKey(["marts", table])}
+
+
+def test_every_published_table_says_when_it_is_stale(specs):
+    for table in TABLES:
+        policy = specs[f"published/{table}"].freshness_policy
+        assert policy.fail_window.to_timedelta().total_seconds() == 72 * 3600
+        assert policy.warn_window.to_timedelta().total_seconds() == 36 * 3600
+
+
+def test_the_schedule_runs_daily_in_the_set_zone_and_skips_with_a_reason(sample, tmp_path):
+    schedule = daily_schedule(sample)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 5 * * *", "Europe/Rome")
+
+    with dg.build_schedule_context() as context:
+        nothing_new = schedule.evaluate_tick(context)
+        first_time = daily_schedule(Settings(home=tmp_path)).evaluate_tick(context)
+
+    assert "Nothing new" in nothing_new.skip_message
+    assert len(first_time.run_requests) == 1
+
+
+def test_nothing_is_told_to_the_makers_of_the_tools():
+    assert yaml.safe_load((PROJECT / "dagster.yaml").read_text())["telemetry"] == {"enabled": False}
+    project = yaml.safe_load((PROJECT / "dbt_project" / "dbt_project.yml").read_text())
+    assert project["flags"]["send_anonymous_usage_stats"] is False
