@@ -12,8 +12,8 @@ import duckdb
 
 from orchestration.ingest.landing import find_files, read_accounts
 from orchestration.ingest.ledger import ledger_folder
-from orchestration.ingest.records import quoted
 from orchestration.publish.release import Release, current_release, reader
+from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
 EXAMPLES = 8

@@ -17,6 +17,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dbt.version import get_installed_version
 from packaging.version import Version
 
+from orchestration.ingest.ledger import ledger_folder
 from orchestration.settings import PROJECT, Settings
 
 DBT_FOLDERS = ("dbt_project", "models", "seeds")
@@ -118,8 +119,8 @@ def built_from(settings: Settings) -> str:
 def fingerprint(settings: Settings) -> str:
     """Return the digest of all that a release is made from: the ingested batches, the seeds and the code."""
     digest = sha256()
-    ledger = settings.raw_path / "ingested_files"
-    digest.update(repr(sorted(path.name for path in ledger.glob("*.parquet"))).encode())
+    batches = sorted(path.name for path in ledger_folder(settings).glob("*.parquet"))
+    digest.update(repr(batches).encode())
     code = sorted((PROJECT / "orchestration").rglob("*.py")) + sorted(
         (PROJECT / "orchestration").rglob("*.sql")
     )

@@ -23,9 +23,10 @@ from dagster import (
 
 from orchestration.ingest.ledger import LEDGER
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.records import quoted, raw_columns
+from orchestration.ingest.records import raw_columns
 from orchestration.ingest.run import ingest as run_ingest
 from orchestration.ingest.schema import Entity
+from orchestration.quoting import quoted
 from orchestration.settings import Settings, SettingsError
 
 OWNERS = ["team:data"]

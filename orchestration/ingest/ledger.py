@@ -19,7 +19,8 @@ import duckdb
 
 from orchestration.ingest.landing import LandedFile
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.records import named, quoted, raw_columns
+from orchestration.ingest.records import named, raw_columns
+from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
 LEDGER = {

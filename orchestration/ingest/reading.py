@@ -22,8 +22,9 @@ from orchestration.ingest.content import (
     csv_field,
     delimiter_of,
 )
-from orchestration.ingest.records import named, quoted
+from orchestration.ingest.records import named
 from orchestration.ingest.schema import Entity
+from orchestration.quoting import quoted
 
 MAX_PAGE = 4 * MAX_RECORD
 

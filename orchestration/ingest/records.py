@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from orchestration.ingest.schema import Entity, Field
+from orchestration.quoting import quoted
 
 MACROS = Path(__file__).with_suffix(".sql")
 
@@ -27,11 +28,6 @@ _TYPES = {
     "instant": "TIMESTAMP",
 }
 _WRITE_INSTANT = "write ISO 8601 with an offset, as 2026-08-31T07:44:00+02:00, or unix seconds"
-
-
-def quoted(text: str) -> str:
-    """Return the text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def named(text: str) -> str:

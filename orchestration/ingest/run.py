@@ -21,8 +21,9 @@ from orchestration.ingest.content import BadFileError
 from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
 from orchestration.ingest.reading import Layout
-from orchestration.ingest.records import MACROS, named, quoted, raw_columns, typed
+from orchestration.ingest.records import MACROS, named, raw_columns, typed
 from orchestration.ingest.schema import Entity
+from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
 # What the engine says of the content of a file; every other error (memory, disk) is no fault of a file.

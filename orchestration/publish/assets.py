@@ -70,10 +70,10 @@ def build_publish_assets(
             release = publish(settings, passed, files, stands_for, progress=context.log.info)
         except (PublishError, duckdb.Error) as error:
             raise dg.Failure(str(error)) from None
+        with reader(settings) as connection:
+            metadata = {table: _metadata(settings, release, table, connection) for table in TABLES}
         for table in TABLES:
-            yield dg.MaterializeResult(
-                asset_key=["published", table], metadata=_metadata(settings, release, table)
-            )
+            yield dg.MaterializeResult(asset_key=["published", table], metadata=metadata[table])
 
     return publish_release
 
@@ -91,34 +91,34 @@ def _source_files(settings: Settings) -> int:
         return files.fetchone()[0]
 
 
-def _metadata(settings: Settings, release: Release, table: str) -> dict[str, dg.MetadataValue]:
+def _metadata(
+    settings: Settings, release: Release, table: str, connection: duckdb.DuckDBPyConnection
+) -> dict[str, dg.MetadataValue]:
     metadata = {
         "dagster/row_count": dg.MetadataValue.int(release.rows[table]),
-        "dagster/column_schema": dg.MetadataValue.table_schema(_columns(settings, table)),
+        "dagster/column_schema": dg.MetadataValue.table_schema(_columns(connection, table)),
         "release": dg.MetadataValue.text(release.release_id),
         "data_through": dg.MetadataValue.text(release.data_through or "no messages yet"),
         "path": dg.MetadataValue.path(settings.published_path / release.parquet / f"{table}.parquet"),
     }
     if table == "agg_overview" and release.data_through:
-        metadata["preview"] = dg.MetadataValue.md(_preview(settings, release.data_through[:10]))
+        metadata["preview"] = dg.MetadataValue.md(_preview(connection, release.data_through[:10]))
     return metadata
 
 
-def _columns(settings: Settings, table: str) -> dg.TableSchema:
-    with reader(settings) as connection:
-        columns = connection.execute(
-            "select column_name, data_type, comment from duckdb_columns()"
-            " where database_name = 'reports' and table_name = ? order by column_index",
-            [table],
-        ).fetchall()
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dg.TableSchema:
+    columns = connection.execute(
+        "select column_name, data_type, comment from duckdb_columns()"
+        " where database_name = 'reports' and table_name = ? order by column_index",
+        [table],
+    ).fetchall()
     return dg.TableSchema([dg.TableColumn(name, kind, comment) for name, kind, comment in columns])
 
 
-def _preview(settings: Settings, last_day: str) -> str:
+def _preview(connection: duckdb.DuckDBPyConnection, last_day: str) -> str:
     """Return the headline figures of the last days as a Markdown table."""
-    with reader(settings) as connection:
-        result = connection.execute(PREVIEW, [last_day, PREVIEW_DAYS - 1, last_day])
-        names = [column[0].replace("_", " ") for column in result.description]
-        figures = ["-" if value is None else f"{value:,}" for value in result.fetchone()]
+    result = connection.execute(PREVIEW, [last_day, PREVIEW_DAYS - 1, last_day])
+    names = [column[0].replace("_", " ") for column in result.description]
+    figures = ["-" if value is None else f"{value:,}" for value in result.fetchone()]
     lines = [f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names), figures)]
     return "\n".join([f"The {PREVIEW_DAYS} days to {last_day}", "", *lines])

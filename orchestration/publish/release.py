@@ -24,6 +24,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.quoting import quoted
 from orchestration.settings import PROJECT, Settings
 
 # The tables of a release, each with the order that lets a reader of a period skip the rest of it.
@@ -157,7 +158,7 @@ def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with duckdb.connect() as connection:
         connection.execute(
-            f"attach {_quoted(settings.published_path / 'reports.duckdb')} as reports (read_only)"
+            f"attach {quoted(settings.published_path / 'reports.duckdb')} as reports (read_only)"
         )
         connection.execute("use reports")
         yield connection
@@ -189,7 +190,7 @@ def _build(
     fingerprint: str,
 ) -> Release:
     with _connect(settings, file) as connection:
-        connection.execute(f"attach {_quoted(settings.warehouse_path)} as warehouse (read_only)")
+        connection.execute(f"attach {quoted(settings.warehouse_path)} as warehouse (read_only)")
         _require_tables(connection)
         for table, order in TABLES.items():
             ordered = f"order by {order}" if order else ""
@@ -243,7 +244,7 @@ def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     for what, table, comment in described:
         if table in TABLES:
-            connection.execute(f"comment on {what} is {_quoted(comment)}")
+            connection.execute(f"comment on {what} is {quoted(comment)}")
 
 
 def _accounts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
@@ -260,7 +261,7 @@ def _accounts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str 
         """
     ).fetchall()
     values = ", ".join(
-        f"({_quoted(account)}, {_quoted(zone)}, {high}, {low})" for account, zone, high, low, _ in rows
+        f"({quoted(account)}, {quoted(zone)}, {high}, {low})" for account, zone, high, low, _ in rows
     )
     connection.execute(
         f"create macro _accounts() as table"
@@ -272,15 +273,15 @@ def _accounts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str 
 def _release_macro(release: Release) -> str:
     """Return the SQL of `release()`, the table of one row that says which release a file is."""
     return f"""create macro release() as table select
-        {_quoted(release.release_id)} as release_id,
-        {_quoted(release.published_at)}::timestamp as published_at,
-        {_quoted(release.data_through)}::timestamp as data_through,
+        {quoted(release.release_id)} as release_id,
+        {quoted(release.published_at)}::timestamp as published_at,
+        {quoted(release.data_through)}::timestamp as data_through,
         {release.source_files}::bigint as source_files,
         {len(release.checks["passed"])} as checks_passed,
         {len(release.checks["warned"])} as checks_warned,
-        {_quoted(release.code_version)} as code_version,
-        {_quoted(release.fingerprint)} as fingerprint,
-        {_quoted(release.parquet)} as parquet"""
+        {quoted(release.code_version)} as code_version,
+        {quoted(release.fingerprint)} as fingerprint,
+        {quoted(release.parquet)} as parquet"""
 
 
 def _verify(settings: Settings, file: Path, folder: Path, release: Release) -> None:
@@ -299,8 +300,8 @@ def _verify(settings: Settings, file: Path, folder: Path, release: Release) -> N
             )
         for table, expected in release.rows.items():
             path = folder / f"{table}.parquet"
-            connection.execute(f"copy {table} to {_quoted(path)} (format parquet, compression zstd)")
-            counts = _count(connection, table), _count(connection, f"read_parquet({_quoted(path)})")
+            connection.execute(f"copy {table} to {quoted(path)} (format parquet, compression zstd)")
+            counts = _count(connection, table), _count(connection, f"read_parquet({quoted(path)})")
             if counts != (expected, expected):
                 raise PublishError(
                     f"{table}: {counts[0]} rows in the release and {counts[1]} in its Parquet,"
@@ -351,10 +352,6 @@ def _code_version() -> str:
         return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def _quoted(value: object) -> str:
-    return "null" if value is None else "'" + str(value).replace("'", "''") + "'"
 
 
 def _sync(path: Path) -> None:

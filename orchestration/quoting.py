@@ -1,0 +1,9 @@
+"""A value as an SQL literal, for statements that take no parameters.
+
+Belongs here: quoting, so that no file name or seed can become SQL. Does not: any statement.
+"""
+
+
+def quoted(value: object) -> str:
+    """Return the value's text as an SQL literal, `null` for None."""
+    return "null" if value is None else "'" + str(value).replace("'", "''") + "'"
