@@ -87,7 +87,7 @@ def test_every_format_gives_the_same_typed_rows(house: House, name: str) -> None
     result = house.ingest()
     assert [(f.status, f.reason, f.unknown_fields) for f in result.files] == [("loaded", None, ["novelty"])]
     assert house.rejected() == []
-    assert house.rows("conversations", "* EXCLUDE (_file, _file_id, _line, _batch_id)") == [
+    assert house.rows("conversations", "* EXCLUDE (_file, _file_id, _line, _position, _batch_id)") == [
         (
             *("1", datetime(2026, 8, 31, 5, 44), "c1", "CLOSED", None),
             [{"id": "7", "first_name": "Anna", "last_name": "Neri", "email": "anna@example.com"}],

@@ -10,7 +10,8 @@
                 order by
                     {{ updated_at }} desc nulls last,
                     files.file_rank desc,
-                    versions._line desc
+                    versions._line desc,
+                    versions._position desc
             ) as version_rank
         from {{ versions }} as versions
         inner join {{ ref('stg_ingest__files') }} as files

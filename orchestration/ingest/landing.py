@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.schema import Entity, Platform
+from orchestration.ingest.schema import Platform, Source
 from orchestration.settings import SettingsError
 
 DEFAULT_SCALE = (1, 5)
@@ -29,12 +29,15 @@ class Account:
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file in landing; `name` is its path there, `modified_us` microseconds since 1970."""
+    """What one source has in a file of landing: a file with several sources stands here several times.
+
+    `name` is its path in landing, `modified_us` microseconds since 1970.
+    """
 
     path: Path
     name: str
     account: Account
-    entity: Entity
+    source: Source
     size: int
     modified_us: int
 
@@ -85,14 +88,14 @@ def find_files(landing: Path, accounts: dict[str, Account]) -> tuple[list[Landed
                 f"{folder.name}/: no account of this name; add it to accounts.csv (known: {known})"
             )
             continue
-        entities = {entity.name: entity for entity in account.platform.entities}
+        sources = account.platform.folders
         for subfolder in _entries(folder, refused, "put it into the folder of its entity", f"{folder.name}/"):
             place = f"{folder.name}/{subfolder.name}/"
-            if subfolder.name not in entities:
-                known = ", ".join(entities)
+            if subfolder.name not in sources:
+                known = ", ".join(sources)
                 refused.append(f"{place}: no entity of {account.platform.name}; rename it (known: {known})")
                 continue
-            files += _files(subfolder, place, account, entities[subfolder.name], refused)
+            files += _files(subfolder, place, account, sources[subfolder.name], refused)
     return sorted(files, key=lambda file: file.name), refused
 
 
@@ -122,7 +125,7 @@ def _entries(folder: Path, refused: list[str], remedy: str, place: str = "") -> 
 
 
 def _files(
-    folder: os.DirEntry, place: str, account: Account, entity: Entity, refused: list[str]
+    folder: os.DirEntry, place: str, account: Account, sources: list[Source], refused: list[str]
 ) -> list[LandedFile]:
     files = []
     for entry in _visible(folder.path):
@@ -134,7 +137,10 @@ def _files(
         else:
             stat = entry.stat()
             modified_us = stat.st_mtime_ns // 1000
-            files.append(LandedFile(Path(entry.path), name, account, entity, stat.st_size, modified_us))
+            files += [
+                LandedFile(Path(entry.path), name, account, source, stat.st_size, modified_us)
+                for source in sources
+            ]
     return files
 
 

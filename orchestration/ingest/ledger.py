@@ -91,7 +91,7 @@ class FileOutcome:
             file_id,
             account.account_id,
             account.platform.name,
-            file.entity.name,
+            file.source.entity.name,
             file.name,
             file.size,
             file.modified_us,
@@ -113,11 +113,11 @@ class Seen:
     """What the ledger knows.
 
     - `states`: name, bytes and modified_us of every file it saw
-    - `loaded`: account, entity and id of every file that was loaded
+    - `loaded`: account, folder, entity and id of every file that was loaded
     """
 
     states: set[tuple[str, int, int]]
-    loaded: set[tuple[str, str, str]]
+    loaded: set[tuple[str, str, str, str]]
 
 
 def ledger_folder(settings: Settings) -> Path:
@@ -146,7 +146,7 @@ def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
     ledger = f"read_parquet({quoted(str(ledger_folder(settings) / '*.parquet'))})"
     states = con.execute(f"SELECT file, bytes, epoch_us(modified_at) FROM {ledger}").fetchall()
     loaded = con.execute(
-        f"SELECT account_id, entity, file_id FROM {ledger} WHERE status = 'loaded'"
+        f"SELECT account_id, split_part(file, '/', 2), entity, file_id FROM {ledger} WHERE status = 'loaded'"
     ).fetchall()
     return Seen(set(states), set(loaded))
 

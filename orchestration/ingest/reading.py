@@ -3,9 +3,10 @@
 Belongs here: how lines, CSV, JSON and Parquet files are laid out, and the one shape in which all are read.
 Does not: the bytes of a file (`content`), nor the types of the fields (`records`).
 
-Records have, in the order of the files and of what they hold, the columns `_path`, `_raw` (the record as
-text, null for a blank line), `_fields` (a struct of one text for each declared field, null where the record
-cannot be read) and then, why it cannot, `_trouble` and `_remedy`.
+Records have, in the order of the files and of what they hold, the columns `_path`, `_position` (1 but for the
+second and further records of one line), `_raw` (the record as text, null for a blank line), `_fields` (a
+struct of one text for each declared field, null where the record cannot be read) and then, why it cannot,
+`_trouble` and `_remedy`.
 """
 
 import csv
@@ -23,10 +24,11 @@ from orchestration.ingest.content import (
     delimiter_of,
 )
 from orchestration.ingest.records import named
-from orchestration.ingest.schema import Entity
+from orchestration.ingest.schema import Entity, Nested, Source
 from orchestration.quoting import quoted
 
 MAX_PAGE = 4 * MAX_RECORD
+PAGES = ("$.results", "$.payload", "$.data.payload")  # where the records of an API's page stand
 
 
 @dataclass(frozen=True)
@@ -95,44 +97,49 @@ def unknown_columns(layout: Layout, entity: Entity) -> list[str]:
     return sorted(set(layout.columns) - _declared(entity))
 
 
-def records(paths: list[str], layout: Layout, entity: Entity) -> str:
-    """Return the SELECT of the records of these files, which all have this layout."""
+def records(paths: list[str], layout: Layout, source: Source) -> str:
+    """Return the SELECT of the records of a source in these files, which all have this layout."""
     files = f"[{', '.join(map(quoted, paths))}]"
     match layout.kind:
         case "lines":
             return _json_records(
-                _lines(files), entity, "write each record as one line of valid JSON in UTF-8"
+                _lines(files), source, "write each record as one line of valid JSON in UTF-8"
             )
         case "array":
-            source = f"SELECT filename AS path, json AS element FROM {_json(files, 'array', MAX_RECORD)}"
-            return _json_records(_elements(source), entity, "write each element as an object")
+            elements = f"SELECT filename AS path, json AS element FROM {_json(files, 'array', MAX_RECORD)}"
+            return _json_records(_elements(elements), source, "write each element as an object")
         case "objects":
-            source = f"""SELECT filename AS path, unnest(CASE json_type(json, '$.results')
-                WHEN 'ARRAY' THEN json_extract(json, '$.results[*]') ELSE [json] END) AS element
+            pages = " ".join(
+                f"WHEN json_type(json, '{page}') = 'ARRAY' THEN json_extract(json, '{page}[*]')"
+                for page in PAGES
+            )
+            elements = f"""SELECT filename AS path, unnest(CASE {pages} ELSE [json] END) AS element
                 FROM {_json(files, "unstructured", layout.object_bytes)}"""
-            return _json_records(_elements(source), entity, "write each record as an object")
+            return _json_records(_elements(elements), source, "write each record as an object")
         case "csv":
-            return _csv_records(_lines(files), layout, entity)
+            return _csv_records(_lines(files), layout, source.entity)
         case "parquet":
-            return _parquet_records(files, layout, entity)
+            return _parquet_records(files, layout, source.entity)
 
 
-def census(paths: list[str], layout: Layout, entity: Entity) -> str:
+def census(paths: list[str], layout: Layout, source: Source) -> str:
     """Return the SELECT of path, lines, records and unknown_fields: what the files hold before any typing."""
     keys = "try(json_keys(_raw))" if layout.is_json else "NULL"
-    known = f"[{', '.join(map(quoted, sorted(_declared(entity))))}]"
+    known = f"[{', '.join(map(quoted, sorted(_declared(source.entity))))}]"
     return f"""
-        SELECT path, sum(n) AS lines, sum(n) FILTER (has_record) AS records,
+        SELECT path, sum(n) FILTER (is_line) AS lines, coalesce(sum(n) FILTER (has_record), 0) AS records,
             list_sort(list_distinct(list_filter(flatten(list(keys)),
                 lambda key: NOT list_contains({known}, key)))) AS unknown_fields
-        FROM (SELECT _path AS path, _raw IS NOT NULL AS has_record, CAST({keys} AS VARCHAR[]) AS keys,
-                count(*) AS n
-            FROM ({records(paths, layout, entity)}) GROUP BY ALL)
+        FROM (SELECT _path AS path, _position = 1 AS is_line, _raw IS NOT NULL AS has_record,
+                CAST({keys} AS VARCHAR[]) AS keys, count(*) AS n
+            FROM ({records(paths, layout, source)}) GROUP BY ALL)
         GROUP BY path"""
 
 
 def _declared(entity: Entity) -> set[str]:
-    return {field.name for field in entity.fields} | set(entity.ignored)
+    fields = {key for field in entity.fields for key in (field.name, field.steps[0])}
+    context = {key for nested in entity.nested for key in nested.context}
+    return fields | context | set(entity.ignored)
 
 
 def _check_required(layout: Layout, entity: Entity) -> None:
@@ -175,16 +182,67 @@ def _elements(source: str) -> str:
     return f"SELECT path, CAST(element AS VARCHAR) AS line, CAST(NULL AS VARCHAR) AS flaw FROM ({source})"
 
 
-def _json_records(source: str, entity: Entity, remedy: str) -> str:
-    structure = quoted(json.dumps({field.name: "VARCHAR" for field in entity.fields}))
+def _json_records(source: str, wanted: Source, remedy: str) -> str:
+    structure = quoted(json.dumps(_structure(wanted.entity)))
+    positioned = f"SELECT *, 1 AS position FROM ({source})"
+    if wanted.nested:
+        positioned = _nested(source, wanted.nested, wanted.answers)
     return f"""
         SELECT *, CASE WHEN _fields IS NOT NULL THEN NULL WHEN flaw IS NOT NULL THEN flaw
             WHEN json_valid(_raw) THEN 'it is not a JSON object' ELSE 'it is not valid JSON' END AS _trouble,
             {quoted(remedy)} AS _remedy
-        FROM (SELECT path AS _path, flaw, CASE WHEN trim(line) <> '' THEN line END AS _raw,
+        FROM (SELECT path AS _path, position AS _position, flaw,
+            CASE WHEN trim(line) <> '' THEN line END AS _raw,
             CASE WHEN flaw IS NULL AND starts_with(ltrim(line), '{{')
                 THEN try(json_transform(line, {structure})) END AS _fields
-            FROM ({source}))"""
+            FROM ({positioned}))"""
+
+
+def _structure(entity: Entity) -> dict:
+    """Return the fields as json_transform wants them: objects within objects, and at their ends texts."""
+    structure: dict = {}
+    for field in entity.fields:
+        place = structure
+        for step in field.steps[:-1]:
+            place = place.setdefault(step, {})
+        place[field.steps[-1]] = "VARCHAR"
+    return structure
+
+
+def _nested(source: str, nested: Nested, answers: bool) -> str:
+    """Take the records out of each line; the first keeps the line's place, and stands there even if none is.
+
+    A line that has no parents, or not the field that tells what it holds, is refused where `answers`.
+    """
+    parents = f"json_extract(line, {quoted(nested.parents)})"
+    parents = parents if "[*]" in nested.parents else f"[{parents}]"
+    lacking, chosen = f"len({parents}) = 0", parents
+    missing = f"it holds no {nested.parents.removeprefix('$.')}"
+    if nested.where:
+        key, values = nested.where
+        told = f"json_extract_string(parent, {quoted('$.' + json.dumps(key))})"
+        chosen = f"list_filter({parents}, lambda parent: {told} IN ({', '.join(map(quoted, values))}))"
+        lacking = f"len(list_filter({parents}, lambda parent: {told} IS NOT NULL)) = 0"
+        missing = f"{key} is missing"
+    inside = f"json_extract(parent, {quoted(nested.elements)})"
+    inside = inside if "[*]" in nested.elements else f"[{inside}]"
+    if nested.context:
+        context = ", ".join(
+            f"{quoted(key)}, json_extract(parent, {quoted('$.' + json.dumps(key))})" for key in nested.context
+        )
+        inside = (
+            f"list_transform({inside}, lambda element: json_merge_patch(json_object({context}), element))"
+        )
+    refused = "[line]" if answers else "[NULL]"
+    return f"""
+        SELECT path, CASE WHEN {"true" if answers else "false"} THEN coalesce(flaw, lack) END AS flaw,
+            unnest(found) AS line, generate_subscripts(found, 1) AS position
+        FROM (SELECT path, flaw, lack, CASE WHEN elements IS NULL OR lack IS NOT NULL THEN {refused}
+                WHEN len(elements) = 0 THEN [NULL] ELSE CAST(elements AS VARCHAR[]) END AS found
+            FROM (SELECT path, line, flaw, CASE WHEN flaw IS NULL THEN try(
+                        flatten(list_transform({chosen}, lambda parent: {inside}))) END AS elements,
+                    CASE WHEN flaw IS NULL AND try({lacking}) THEN {quoted(missing)} END AS lack
+                FROM ({source})))"""
 
 
 def _csv_records(source: str, layout: Layout, entity: Entity) -> str:
@@ -197,7 +255,7 @@ def _csv_records(source: str, layout: Layout, entity: Entity) -> str:
         for f in entity.fields
     )
     return f"""
-        SELECT path AS _path, replace(line, {quoted(FOLDED_LINE_BREAK)}, chr(10)) AS _raw,
+        SELECT path AS _path, 1 AS _position, replace(line, {quoted(FOLDED_LINE_BREAK)}, chr(10)) AS _raw,
             CASE WHEN flaw IS NULL AND whole AND len(parts) = {width} THEN {{{fields}}} END AS _fields,
             CASE WHEN flaw IS NOT NULL THEN flaw WHEN NOT whole THEN 'a quotation mark is out of place'
                 ELSE 'it has ' || len(parts) || ' columns, the header {width}' END AS _trouble,
@@ -224,6 +282,7 @@ def _parquet_records(files: str, layout: Layout, entity: Entity) -> str:
 
     fields = ", ".join(f"{quoted(f.name)}: {text(f.name)}" for f in entity.fields)
     return f"""
-        SELECT filename AS _path, CAST(to_json(row) AS VARCHAR) AS _raw, {{{fields}}} AS _fields,
+        SELECT filename AS _path, 1 AS _position, CAST(to_json(row) AS VARCHAR) AS _raw,
+            {{{fields}}} AS _fields,
             CAST(NULL AS VARCHAR) AS _trouble, CAST(NULL AS VARCHAR) AS _remedy
         FROM read_parquet({files}) AS row"""

@@ -17,6 +17,7 @@ LINEAGE = {
     "_file_id": "VARCHAR",
     "_file": "VARCHAR",
     "_line": "BIGINT",
+    "_position": "BIGINT",
     "_batch_id": "VARCHAR",
 }
 
@@ -55,10 +56,10 @@ def typed(source: str, entity: Entity, zone: str, scale: tuple[int, int], nested
     - `zone`: of the times written without one; `scale`: the lowest and the highest rating
     - `nested`: _raw is JSON, and a text field may turn out to hold a list or an object
 
-    The columns: _path, _raw, the typed fields, and _problem, a struct of field, reason and remedy: the first
-    thing wrong in the order of the fields, or null.
+    The columns: _path, _position, _raw, the typed fields, and _problem, a struct of field, reason and remedy:
+    the first thing wrong in the order of the fields, or null.
     """
-    texts = ", ".join(f"nullif(_fields.{named(f.name)}, '') AS {_text(f)}" for f in entity.fields)
+    texts = ", ".join(f"nullif(_fields.{_place(f, nested)}, '') AS {_text(f)}" for f in entity.fields)
     values = ", ".join(f"{_value(f, zone)} AS {named(f.name)}" for f in entity.fields)
     problems = "\n".join(
         f"WHEN {condition} THEN {_problem(quoted(f.name), reason, remedy)}"
@@ -69,7 +70,11 @@ def typed(source: str, entity: Entity, zone: str, scale: tuple[int, int], nested
         SELECT *, CASE WHEN _fields IS NULL THEN {_problem("NULL", "_trouble", "_remedy")}
             {problems} END AS _problem
         FROM (SELECT *, {values}
-            FROM (SELECT _path, _raw, _trouble, _remedy, _fields, {texts} FROM ({source})))"""
+            FROM (SELECT _path, _position, _raw, _trouble, _remedy, _fields, {texts} FROM ({source})))"""
+
+
+def _place(field: Field, nested: bool) -> str:
+    return ".".join(map(named, field.steps)) if nested else named(field.name)
 
 
 def _text(field: Field) -> str:
@@ -162,7 +167,7 @@ def _refusals(field: Field, scale: tuple[int, int], nested: bool) -> list[tuple[
             reason = f"{shown} || {quoted(f'is none of {allowed}')}"
             refusals.append((unreadable, reason, quoted(f"write one of {allowed}")))
         case "text" if nested:
-            path = quoted("$." + json.dumps(field.name))
+            path = quoted("$." + ".".join(map(json.dumps, field.steps)))
             composite = f"{text}[1] IN ('{{', '[') AND json_type(_raw, {path}) IN ('OBJECT', 'ARRAY')"
             refusals.append((composite, f"{shown} || 'is not a text'", quoted("write a text or a number")))
     return refusals

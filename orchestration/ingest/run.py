@@ -17,12 +17,12 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest import content, ledger, reading
-from orchestration.ingest.content import BadFileError
+from orchestration.ingest.content import BadFileError, Content
 from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
 from orchestration.ingest.reading import Layout
 from orchestration.ingest.records import MACROS, named, raw_columns, typed
-from orchestration.ingest.schema import Entity
+from orchestration.ingest.schema import Entity, Source
 from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
@@ -91,7 +91,9 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
         if not batch.outcomes:
             return IngestResult(None, [], refused)
         for group, paths in groups.items():
-            progress(f"{group.platform} {group.entity.name}: {len(paths)} new files ({group.layout.kind})")
+            progress(
+                f"{group.platform} {group.source.entity.name}: {len(paths)} new files ({group.layout.kind})"
+            )
             batch.load(paths, group)
         batch.commit()
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
@@ -146,7 +148,7 @@ class _Group:
     """What files must have in common to be read together."""
 
     platform: str
-    entity: Entity
+    source: Source
     zone: str
     layout: Layout
 
@@ -167,6 +169,7 @@ class _Batch:
         self.scales = scales
         self.batch_id = ledger.new_batch_id(settings)
         self.outcomes: dict[str, FileOutcome] = {}
+        self.prepared: dict[Path, tuple[Path, Content]] = {}
         self.lines: dict[str, int] = {}
         self.outputs: list[tuple[Path, Path]] = []
         self.written = 0
@@ -174,27 +177,31 @@ class _Batch:
         self.stamps = f"'{self.batch_id}' AS batch_id, {now} AS ingested_at, {now} AS rejected_at"
 
     def open_files(
-        self, news: list[LandedFile], loaded: set[tuple[str, str, str]]
+        self, news: list[LandedFile], loaded: set[tuple[str, str, str, str]]
     ) -> tuple[dict[_Group, list[str]], list[str]]:
         """Return the paths to load by what they have in common, and a message for each that will not open."""
         groups: dict[_Group, list[str]] = defaultdict(list)
         refused = []
         for number, file in enumerate(news):
-            path, account = str(self.work / f"{number:09}"), file.account
+            path, account, source = str(self.work / f"{number:09}"), file.account, file.source
+            folder = file.path.parent.name
             try:
-                identity = (account.account_id, file.entity.name, content.file_id(file.path))
+                identity = (account.account_id, folder, source.entity.name, content.file_id(file.path))
                 self.outcomes[path] = FileOutcome.of(file, identity[-1])
                 if identity in loaded:
                     self.outcomes[path].status = "duplicate"
                     continue
                 layout = self._layout(file, Path(path))
-                groups[_Group(account.platform.name, file.entity, account.time_zone, layout)].append(path)
+                groups[_Group(account.platform.name, source, account.time_zone, layout)].append(path)
                 loaded.add(identity)
             except BadFileError as bad:
-                self.outcomes[path].reject(*bad.args)
+                self._refuse(path, source, bad)
             except OSError as error:
                 self.outcomes.pop(path, None)
-                refused.append(f"{file.name}: it cannot be opened ({error.strerror}); let this user read it")
+                if source.answers:
+                    refused.append(
+                        f"{file.name}: it cannot be opened ({error.strerror}); let this user read it"
+                    )
         ledger.tabulate(self.con, self.outcomes, self.work)
         return groups, refused
 
@@ -204,7 +211,7 @@ class _Batch:
             self._load_together(paths, group)
         except _UNREADABLE as error:
             if len(paths) == 1:
-                self.outcomes[paths[0]].reject(*_unreadable(error).args)
+                self._refuse(paths[0], group.source, _unreadable(error))
                 return
             self.load(paths[: len(paths) // 2], group)
             self.load(paths[len(paths) // 2 :], group)
@@ -218,13 +225,21 @@ class _Batch:
         entries = self._write(f"SELECT *, {self.stamps} FROM files", LEDGER)
         ledger.commit(self.settings, self.batch_id, self.outputs, entries)
 
+    def _refuse(self, path: str, source: Source, bad: BadFileError) -> None:
+        if source.answers:
+            self.outcomes[path].reject(*bad.args)
+        else:
+            del self.outcomes[path]
+
     def _layout(self, file: LandedFile, path: Path) -> Layout:
-        found = content.prepare(file.path, path)
+        found = self._prepare(file.path, path)
         if found.lines is not None:
             self.lines[str(path)] = found.lines
+        if file.source.nested and found.kind in ("csv", "parquet"):
+            raise BadFileError(f"{found.kind} cannot hold what is nested", "export it as JSON")
         match found.kind:
             case "csv":
-                return reading.csv_layout(found.header, file.entity)
+                return reading.csv_layout(found.header, file.source.entity)
             case "objects":
                 return reading.objects_layout(path.stat().st_size)
             case "parquet":
@@ -232,21 +247,33 @@ class _Batch:
                     described = self.con.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
                 except duckdb.Error as error:
                     raise _unreadable(error) from None
-                return reading.parquet_layout([row[:2] for row in described.fetchall()], file.entity)
+                return reading.parquet_layout([row[:2] for row in described.fetchall()], file.source.entity)
         return Layout(found.kind)
+
+    def _prepare(self, file: Path, path: Path) -> Content:
+        """Prepare a file once, for whichever of its sources comes first; the others read the same."""
+        if file in self.prepared:
+            first, found = self.prepared[file]
+            path.symlink_to(first)
+            return found
+        found = content.prepare(file, path)
+        self.prepared[file] = path, found
+        return found
 
     def _load_together(self, paths: list[str], group: _Group) -> None:
         self._take_census(paths, group)
         accepted = self._write(
-            f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL", raw_columns(group.entity)
+            f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL",
+            raw_columns(group.source.entity),
         )
-        outputs = [(accepted, ledger.raw_folder(self.settings, group.entity.name, group.platform))]
-        self._count_accepted(accepted, group.entity)
+        outputs = [(accepted, ledger.raw_folder(self.settings, group.source.entity.name, group.platform))]
+        self._count_accepted(accepted, group.source.entity)
         doubtful = [p for p in paths if self.outcomes[p].records_accepted != self.outcomes[p].records_read]
         if doubtful:
             rejected = self._write(
                 f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
-                    {quoted(group.entity.name)} AS entity, _file_id AS file_id, _line AS line, _raw AS raw,
+                    {quoted(group.source.entity.name)} AS entity, _file_id AS file_id, _line AS line,
+                    _raw AS raw,
                     _problem.field AS field, _problem.reason AS reason, _problem.remedy AS remedy,
                     {self.stamps}
                 FROM ({self._located(doubtful, group)}) WHERE _problem IS NOT NULL AND _raw IS NOT NULL""",
@@ -261,27 +288,27 @@ class _Batch:
     def _take_census(self, paths: list[str], group: _Group) -> None:
         """Count what the files hold, before any of it is typed: the number that must come out at the end."""
         self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE census AS {reading.census(paths, group.layout, group.entity)}"
+            f"CREATE OR REPLACE TEMP TABLE census AS {reading.census(paths, group.layout, group.source)}"
         )
         for path, lines, records, unknown in self.con.execute("FROM census").fetchall():
             outcome = self.outcomes[path]
             if lines != self.lines.get(path, lines):
                 raise ConservationError(f"{outcome.file}: {self.lines[path]} lines, but {lines} were read")
             outcome.records_read = records - group.layout.header_lines
-            outcome.unknown_fields = unknown or reading.unknown_columns(group.layout, group.entity)
+            outcome.unknown_fields = unknown or reading.unknown_columns(group.layout, group.source.entity)
 
     def _located(self, paths: list[str], group: _Group) -> str:
         """Return the SELECT of the typed records of these files, each with where it came from.
 
-        Lines are numbered across the files in one pass. A filter on `_problem` cannot sink below that
-        numbering, which keeps the engine from typing everything twice.
+        Lines are numbered across the files in one pass: a line of several records counts at the first. A
+        filter on `_problem` cannot sink below that numbering, which keeps the engine from typing twice.
         """
-        records = reading.records(paths, group.layout, group.entity)
+        records = reading.records(paths, group.layout, group.source)
         scale = self.scales[group.platform]
         return f"""
             SELECT *, _n - _before AS _line, '{self.batch_id}' AS _batch_id
-            FROM (SELECT *, row_number() OVER () AS _n
-                FROM ({typed(records, group.entity, group.zone, scale, group.layout.is_json)}))
+            FROM (SELECT *, count(*) FILTER (_position = 1) OVER (ROWS UNBOUNDED PRECEDING) AS _n
+                FROM ({typed(records, group.source.entity, group.zone, scale, group.layout.is_json)}))
             JOIN (SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
                     sum(lines) OVER (ORDER BY path) - lines AS _before
                 FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))}))
@@ -307,7 +334,8 @@ class _Batch:
             SELECT path, n, earliest, latest FROM files JOIN (
                 SELECT _file AS file, count(*) AS n, epoch_us({earliest}) AS earliest,
                     epoch_us({latest}) AS latest
-                FROM read_parquet({quoted(str(parquet))}) GROUP BY ALL) USING (file)""")
+                FROM read_parquet({quoted(str(parquet))}) GROUP BY ALL) USING (file)
+            WHERE entity = {quoted(entity.name)}""")
         for path, records, first_us, last_us in rows.fetchall():
             outcome = self.outcomes[path]
             outcome.records_accepted, outcome.first_us, outcome.last_us = records, first_us, last_us
@@ -315,8 +343,8 @@ class _Batch:
     def _count_rejected(self, parquet: Path) -> None:
         rows = self.con.execute(f"""
             SELECT path, n FROM files JOIN (
-                SELECT file, count(*) AS n FROM read_parquet({quoted(str(parquet))})
-                GROUP BY ALL) USING (file)""")
+                SELECT file, entity, count(*) AS n FROM read_parquet({quoted(str(parquet))})
+                GROUP BY ALL) USING (file, entity)""")
         for path, records in rows.fetchall():
             self.outcomes[path].records_rejected = records
 

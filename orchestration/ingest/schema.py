@@ -4,6 +4,7 @@ Belongs here: the vocabulary. Does not: any platform's fields (see `platforms/`)
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Kind = Literal["text", "number", "rating", "instant", "object", "objects", "texts"]
@@ -19,6 +20,7 @@ class Field:
     - `object`: one object with the text members `members`; `objects`: a list of them.
     - `texts`: a list of texts.
     - `named_by`: the members filled from a plain name where an object is due (`a;b` in a CSV).
+    - `path`: where in a JSON record it stands, if not under its name; `.` between the steps.
     """
 
     name: str
@@ -27,16 +29,59 @@ class Field:
     values: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     named_by: tuple[str, ...] = ()
+    path: str = ""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The keys that lead to the field in a JSON record."""
+        return tuple((self.path or self.name).split("."))
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Where records of an entity stand inside the JSON records of a folder; the paths are JSON paths.
+
+    - `folder`: whose files hold them
+    - `parents`: the objects that hold them, in a record; `elements`: the records, in a parent
+    - `context`: fields of the parent that each record is read with, where it has none of that name
+    - `where`: a field of the parent and the values of it under which there are such records
+    """
+
+    folder: str
+    parents: str = "$"
+    elements: str = "$"
+    context: tuple[str, ...] = ()
+    where: tuple[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
 class Entity:
-    """One kind of record of a platform; `ignored` fields are known and left behind on purpose."""
+    """One kind of record of a platform.
+
+    - `ignored`: fields that are known and left behind on purpose
+    - `nested`: where else its records stand than in files of its own
+    - `has_files`: whether there is a folder of its own name
+    """
 
     name: str
     fields: tuple[Field, ...]
     ignored: tuple[str, ...] = ()
     description: str = ""
+    nested: tuple[Nested, ...] = ()
+    has_files: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """The records of an entity in the files of a folder: each record itself, or what is nested in it.
+
+    Several sources may share a folder. One of them, the first, answers for it: what cannot be read there is
+    refused as a record of its entity, so that it is counted once.
+    """
+
+    entity: Entity
+    nested: Nested | None
+    answers: bool
 
 
 @dataclass(frozen=True)
@@ -45,3 +90,14 @@ class Platform:
 
     name: str
     entities: tuple[Entity, ...]
+
+    @cached_property
+    def folders(self) -> dict[str, list[Source]]:
+        """What stands in the files of each folder of an account; an entity's own records come first."""
+        places = [(entity.name, entity, None) for entity in self.entities if entity.has_files]
+        places += [(nested.folder, entity, nested) for entity in self.entities for nested in entity.nested]
+        folders: dict[str, list[Source]] = {}
+        for folder, entity, nested in places:
+            sources = folders.setdefault(folder, [])
+            sources.append(Source(entity, nested, answers=not sources))
+        return folders
