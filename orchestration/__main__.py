@@ -9,7 +9,8 @@ import sys
 
 import dagster as dg
 
-from orchestration.automation import is_up_to_date
+from orchestration.alerts import failure, send
+from orchestration.automation import BY_HAND, is_up_to_date
 from orchestration.definitions import build_definitions
 from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
@@ -40,6 +41,8 @@ def run(settings: Settings) -> int:
         print(f"A seed makes no sense:\n{error}", file=sys.stderr)
         return 2
     print_summary(settings, result)
+    if result and not result.success:
+        send(settings, *failure(settings, result.all_events))
     return 0 if current_release(settings) and (result is None or result.success) else 1
 
 
@@ -63,6 +66,7 @@ def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.E
             asset_selection=assets,
             raise_on_error=False,
             run_config={"loggers": {"progress": {}}},
+            tags={BY_HAND: "true"},
         )
 
 

@@ -1,11 +1,14 @@
-"""When things run: the job, its schedule, and whether there is anything to run it for.
+"""When things run: the job, its schedule and its sensor, and whether there is anything to run it for.
 
 Belongs here: jobs, schedules, sensors. Does not: what they run.
 """
 
+from hashlib import sha256
+
 import dagster as dg
 
-from orchestration.ingest.run import has_new_files
+from orchestration.alerts import failure, send, staleness
+from orchestration.ingest.run import new_files
 from orchestration.publish.release import current_release
 from orchestration.settings import Settings
 from orchestration.warehouse import fingerprint
@@ -17,13 +20,25 @@ REFRESH = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
+BY_HAND = "conversations/by_hand"  # tag of a run whose starter tells how it went
+_UNDER_WAY = dg.RunsFilter(
+    job_name=REFRESH.name,
+    statuses=[
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ],
+)
+
 
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.
 
     Raises `SettingsError` for a seed that makes no sense.
     """
-    if has_new_files(settings):
+    if new_files(settings):
         return False
     release = current_release(settings)
     return release is not None and release.fingerprint == fingerprint(settings)
@@ -45,3 +60,81 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         return dg.RunRequest()
 
     return daily
+
+
+def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that runs the refresh once for all new files, when they have stopped arriving.
+
+    The cursor is what was new at the last tick (a digest of names, sizes and times). Only what was the same
+    twice is loaded, so that one run takes all files of a delivery, and whole. The same files start one run
+    only: where it failed for another reason than theirs, the schedule or a person starts the next.
+    """
+
+    @dg.sensor(
+        name="new_exports",
+        job=REFRESH,
+        minimum_interval_seconds=60,
+        description="The refresh, when new files lie in landing and have stopped arriving for a minute.",
+    )
+    def new_exports(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        files = new_files(settings)
+        state = sha256(repr([(f.name, f.size, f.modified_us) for f in files]).encode()).hexdigest()
+        before = context.cursor
+        context.update_cursor(state)
+        count = len({file.name for file in files})
+        if not files:
+            return dg.SkipReason("No new file in landing.")
+        if state != before:
+            return dg.SkipReason(f"{count} new files; waiting until no more arrive.")
+        if context.instance.get_runs_count(_UNDER_WAY):
+            return dg.SkipReason(
+                f"{count} new files; a refresh is under way, and this or the next takes them."
+            )
+        return dg.RunRequest(run_key=state, tags={"new_files": str(count)})
+
+    return new_exports
+
+
+def failure_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that tells of a failed refresh."""
+
+    @dg.run_failure_sensor(
+        name="alert_on_failure",
+        monitored_jobs=[REFRESH],
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells the addresses of CONVERSATIONS_ALERT_URLS that a run failed, and why.",
+    )
+    def alert_on_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+        if BY_HAND in context.dagster_run.tags:
+            return dg.SkipReason("Whoever started it was told.")
+        entries = context.instance.all_logs(context.dagster_run.run_id)
+        message = failure(settings, [entry.dagster_event for entry in entries if entry.is_dagster_event])
+        context.log.error("\n".join(message))
+        send(settings, *message)
+        return None
+
+    return alert_on_failure
+
+
+def staleness_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that tells once of each release, or day, that it grew old."""
+
+    @dg.sensor(
+        name="alert_on_stale_data",
+        minimum_interval_seconds=3600,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells the addresses of CONVERSATIONS_ALERT_URLS that what is published grew old.",
+    )
+    def alert_on_stale_data(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        message = staleness(settings)
+        if message is None:
+            context.update_cursor("")
+            return dg.SkipReason("What is published is fresh, or nothing is.")
+        if message[1] == context.cursor:
+            return dg.SkipReason("Old, as was told before.")
+        context.log.error("\n".join(message))
+        send(settings, *message)
+        context.update_cursor(message[1])
+        return dg.SkipReason("Old; told.")
+
+    return alert_on_stale_data

@@ -2,7 +2,13 @@
 
 import dagster as dg
 
-from orchestration.automation import REFRESH, daily_schedule
+from orchestration.automation import (
+    REFRESH,
+    daily_schedule,
+    failure_sensor,
+    new_exports_sensor,
+    staleness_sensor,
+)
 from orchestration.ingest.assets import ingest, landing
 from orchestration.publish.assets import build_publish_assets
 from orchestration.quality.checks import quality_gate
@@ -23,6 +29,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         asset_checks=[quality_gate],
         jobs=[REFRESH],
         schedules=[daily_schedule(settings)],
+        sensors=[new_exports_sensor(settings), failure_sensor(settings), staleness_sensor(settings)],
         executor=dg.in_process_executor,
         loggers={"progress": progress},
         resources={

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import available_timezones
 
 from croniter import croniter
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         description="holds `dbt_project/`, `models/` and `seeds/`; a copy of them to keep other seeds",
     )
     dagster: Path | None = Field(None, description="Dagster's own storage; default `<home>/dagster`")
-    hash_key: str | None = Field(
+    hash_key: SecretStr | None = Field(
         None,
         min_length=16,
         description="key of the hash that stands for a contact; default: made once, in `<home>/hash_key`",
@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     )
     stale_error_after_hours: float = Field(
         72, gt=0, description="a published table older than this counts as stale"
+    )
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="who is told of failed runs and old data: addresses of apprise, with spaces between",
     )
     keep_releases: int = Field(5, ge=1, description="how many releases' Parquet folders are kept")
     memory_limit: str = Field(
@@ -138,7 +142,8 @@ class Settings(BaseSettings):
     def ensure_hash_key(self) -> Path:
         """Write the key file: the set key, or one made at random where there is none yet."""
         path = self.hash_key_path
-        key = self.hash_key or (path.read_text() if path.exists() else secrets.token_hex(32))
+        kept = path.read_text() if path.exists() else secrets.token_hex(32)
+        key = self.hash_key.get_secret_value() if self.hash_key else kept
         if not path.exists() or path.read_text() != key:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
@@ -171,6 +176,6 @@ def _complaint(problem: dict) -> str:
     if not problem["loc"]:
         return expected
     name = problem["loc"][0]
-    if name == "hash_key":
-        return f"{PREFIX}HASH_KEY: {expected} (its value is not shown)"
+    if name in ("hash_key", "alert_urls"):
+        return f"{PREFIX}{name.upper()}: {expected} (its value is not shown)"
     return f"{PREFIX}{str(name).upper()}={problem['input']!r}: {expected}"

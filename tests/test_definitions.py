@@ -7,8 +7,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from orchestration.automation import daily_schedule
+from orchestration.automation import daily_schedule, new_exports_sensor
 from orchestration.definitions import build_definitions
+from orchestration.ingest.run import ingest
 from orchestration.publish.release import TABLES
 from orchestration.settings import PROJECT, Settings
 
@@ -59,6 +60,46 @@ def test_the_schedule_runs_daily_in_the_set_zone_and_skips_with_a_reason(sample,
 
     assert "Nothing new" in nothing_new.skip_message
     assert len(first_time.run_requests) == 1
+
+
+def test_new_files_start_one_run_when_they_have_stopped_arriving(tmp_path):
+    settings = Settings(home=tmp_path)
+    landing = settings.landing_path / "demo" / "agents"
+    landing.mkdir(parents=True)
+    sensor = new_exports_sensor(settings)
+    cursor = None
+
+    def tick() -> dg.SensorResult:
+        nonlocal cursor
+        tick = sensor.evaluate_tick(dg.build_sensor_context(instance, cursor=cursor))
+        cursor = tick.cursor
+        return tick
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert tick().skip_message == "No new file in landing."
+        (landing / "1.jsonl").write_text('{"id": "1"}')
+        assert tick().skip_message == "1 new files; waiting until no more arrive."
+        (landing / "2.jsonl").write_text('{"id": ')
+        assert tick().skip_message == "2 new files; waiting until no more arrive."
+        (landing / "2.jsonl").write_text('{"id": "2"}')
+        assert tick().skip_message == "2 new files; waiting until no more arrive."
+        (first,) = tick().run_requests
+        assert first.tags["new_files"] == "2"
+        (again,) = tick().run_requests
+        assert again.run_key == first.run_key, "the same files would start a second run"
+
+        run_id = instance.create_run_for_job(_empty_refresh, status=dg.DagsterRunStatus.STARTED).run_id
+        assert "a refresh is under way" in tick().skip_message
+        instance.delete_run(run_id)
+
+        ingest(settings)
+        tick()
+        assert tick().skip_message == "No new file in landing."
+
+
+@dg.job(name="refresh")
+def _empty_refresh():
+    pass
 
 
 def test_nothing_is_told_to_the_makers_of_the_tools():

@@ -99,13 +99,13 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
 
 
-def has_new_files(settings: Settings) -> bool:
-    """Return whether landing holds a file unknown to the ledger. Raises `SettingsError` like `ingest`."""
+def new_files(settings: Settings) -> list[LandedFile]:
+    """Return what landing holds that is unknown to the ledger. Raises `SettingsError` like `ingest`."""
     found, _ = find_files(settings.landing_path, read_accounts(settings.seeds))
     if not ledger.ledger_folder(settings).exists():
-        return bool(found)
+        return found
     with duckdb.connect() as con:
-        return bool(_unknown(found, ledger.read_seen(con, settings)))
+        return _unknown(found, ledger.read_seen(con, settings))
 
 
 def _unknown(found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
