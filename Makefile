@@ -1,4 +1,4 @@
-# Everything a user does: run, ui, sql, test, lint, clean.
+# Everything a user does: run, rollback, ui, sql, test, lint, clean.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,13 +13,16 @@ DAGSTER_HOME := $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui sql dbt test test-slow lint format clean
+.PHONY: help run rollback ui sql dbt test test-slow lint format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: .venv/installed ## everything, from landing to the published release
 	@$(BIN)/python -m orchestration run
+
+rollback: .venv/installed ## an older release back in place: the last, or RELEASE=<its id>
+	@$(BIN)/python -m orchestration rollback $(RELEASE)
 
 ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
 	@mkdir -p "$(CONVERSATIONS_DAGSTER)"

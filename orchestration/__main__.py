@@ -1,8 +1,9 @@
 """The command line: `python -m orchestration run`, which does what the Dagster UI's `refresh` job does.
 
-Belongs here: starting a run and telling how it went. Does not: any stage's work.
+Belongs here: starting a run or a rollback and telling how it went. Does not: any stage's work.
 """
 
+import argparse
 import os
 import shutil
 import sys
@@ -12,7 +13,7 @@ import dagster as dg
 from orchestration.alerts import failure, send
 from orchestration.automation import BY_HAND, is_up_to_date
 from orchestration.definitions import build_definitions
-from orchestration.publish.release import current_release
+from orchestration.publish.release import TABLES, PublishError, current_release, rollback
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.terminal import print_summary
 
@@ -21,15 +22,37 @@ SAMPLES = PROJECT / "samples" / "landing"
 
 def main(arguments: list[str]) -> int:
     """Run the command named by the arguments; return the exit code, 0 only if a release is in place."""
-    if arguments != ["run"]:
-        print("usage: python -m orchestration run", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m orchestration")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="everything, from landing to the published release")
+    back = commands.add_parser("rollback", help="put an older release back in place")
+    back.add_argument("release", nargs="?", help="its id; else the last before the current one")
+    command = parser.parse_args(arguments)
     try:
         settings = load_settings()
     except SettingsError as error:
         print(f"A setting makes no sense:\n{error}", file=sys.stderr)
         return 2
-    return run(settings)
+    return run(settings) if command.command == "run" else go_back(settings, command.release)
+
+
+def go_back(settings: Settings, release_id: str | None) -> int:
+    """Put an older release back in place, tell Dagster so, print what stands now; return the exit code."""
+    try:
+        release = rollback(settings, release_id)
+    except PublishError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with _instance(settings) as instance:
+        for table in TABLES:
+            metadata = {"release": release.release_id, "data_through": release.data_through or "no messages"}
+            instance.report_runless_asset_event(
+                dg.AssetObservation(["published", table], "Rolled back to this release.", metadata=metadata)
+            )
+    print(f"Release {release.release_id} is in place again, with data through {release.data_through}.")
+    if release.withdrawn:
+        print("Runs are skipped until something new arrives in landing, seeds or code.")
+    return 0
 
 
 def run(settings: Settings) -> int:
@@ -57,9 +80,7 @@ def ship_samples(settings: Settings) -> None:
 
 def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
     """Run the `refresh` job, or these assets of it, in this process, on the repository's Dagster instance."""
-    os.environ.update(settings.environment() | {"DAGSTER_HOME": str(PROJECT)})
-    settings.dagster_path.mkdir(parents=True, exist_ok=True)
-    with dg.DagsterInstance.get() as instance:
+    with _instance(settings) as instance:
         job = build_definitions(settings).resolve_job_def("refresh")
         return job.execute_in_process(
             instance=instance,
@@ -68,6 +89,13 @@ def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.E
             run_config={"loggers": {"progress": {}}},
             tags={BY_HAND: "true"},
         )
+
+
+def _instance(settings: Settings) -> dg.DagsterInstance:
+    """Return the repository's Dagster instance."""
+    os.environ.update(settings.environment() | {"DAGSTER_HOME": str(PROJECT)})
+    settings.dagster_path.mkdir(parents=True, exist_ok=True)
+    return dg.DagsterInstance.get()
 
 
 if __name__ == "__main__":

@@ -36,12 +36,13 @@ _UNDER_WAY = dg.RunsFilter(
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.
 
+    So it is too where the release made from all that was rolled back: the same would be made again.
     Raises `SettingsError` for a seed that makes no sense.
     """
     if new_files(settings):
         return False
     release = current_release(settings)
-    return release is not None and release.fingerprint == fingerprint(settings)
+    return release is not None and fingerprint(settings) in (release.fingerprint, release.withdrawn)
 
 
 def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:

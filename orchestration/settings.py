@@ -56,7 +56,9 @@ class Settings(BaseSettings):
         None,
         description="who is told of failed runs and old data: addresses of apprise, with spaces between",
     )
-    keep_releases: int = Field(5, ge=1, description="how many releases' Parquet folders are kept")
+    keep_releases: int = Field(
+        5, ge=1, description="how many releases are kept, as Parquet and to go back to"
+    )
     memory_limit: str = Field(
         "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
     )

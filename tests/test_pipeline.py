@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from dagster import AssetKey
 
-from orchestration.__main__ import main, refresh, run
+from orchestration.__main__ import _instance, go_back, main, refresh, run
 from orchestration.ingest.run import ingest
 from orchestration.publish.release import TABLES, current_release, reader
 from orchestration.settings import PROJECT, Settings
@@ -105,6 +105,34 @@ def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tm
 
     assert current_release(settings).rows["fct_messages"] == 14_849
     assert "Published" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_after_a_rollback_nothing_runs_until_something_is_new(sample, tmp_path, capfd):
+    settings = copy_of(sample, tmp_path / "home")
+    agents = settings.landing_path / "demo" / "agents"
+    before = current_release(settings).release_id
+    (agents / "bad.jsonl").write_text('{"id": "ag-1", "first_name": "Wrong"}')
+    assert run(settings) == 0
+    capfd.readouterr()
+
+    assert go_back(settings, None) == 0
+
+    assert f"Release {before} is in place again" in capfd.readouterr().out
+    with _instance(settings) as instance:
+        key = AssetKey(["published", "dim_agents"])
+        (told,) = instance.fetch_observations(key, limit=1).records
+    assert told.asset_observation.metadata["release"].value == before
+    assert run(settings) == 0
+    assert current_release(settings).release_id == before
+    assert "none run: nothing was new" in capfd.readouterr().out
+
+    (agents / "good.jsonl").write_text('{"id": "ag-1", "first_name": "Right"}')
+    assert run(settings) == 0
+    assert current_release(settings).release_id > before
+    with reader(settings) as connection:
+        names = connection.execute("select agent_name from dim_agents where source_agent_id = 'ag-1'")
+        assert names.fetchone() == ("Right",)
 
 
 @pytest.mark.slow

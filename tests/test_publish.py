@@ -14,7 +14,7 @@ import synthetic_warehouse
 
 from orchestration.publish import release as publishing
 from orchestration.publish.assets import build_publish_assets
-from orchestration.publish.release import TABLES, PublishError, current_release, publish, reader
+from orchestration.publish.release import TABLES, PublishError, current_release, publish, reader, rollback
 from orchestration.settings import Settings
 
 CHECKS = {"passed": ["marts/fct_messages:unique"], "warned": ["marts/fct_messages:unknown conversations"]}
@@ -177,13 +177,90 @@ def crash(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("moment", ["_copy_comments", "_write_note"])
+@pytest.mark.parametrize("moment", ["_copy_comments", "_link", "_swap"])
 def test_an_interrupted_release_leaves_the_last_one_in_place(settings, old, monkeypatch, moment):
     with monkeypatch.context() as patch:
         patch.setattr(publishing, moment, crash)
         with pytest.raises(KeyboardInterrupt):
             release_now(settings)
     assert_intact(settings, old)
+
+
+def test_a_rollback_puts_the_release_before_back_and_a_second_one_undoes_it(settings, old):
+    new = release_now(settings, "newer")
+
+    back = rollback(settings)
+
+    assert (back.release_id, back.withdrawn) == (old.release_id, "newer")
+    assert_intact(settings, back)
+    assert in_another_process(settings, "select release_id from release()") == old.release_id
+    assert rollback(settings, new.release_id) == new
+    assert_intact(settings, new)
+
+
+def test_a_rollback_goes_no_further_than_what_is_kept(settings, old):
+    with pytest.raises(PublishError, match="No earlier release is not among the kept ones"):
+        rollback(settings)
+    with pytest.raises(PublishError, match=r"nonsense is not among the kept ones .*KEEP_RELEASES"):
+        rollback(settings, "nonsense")
+    assert_intact(settings, old)
+
+
+def test_a_rollback_stopped_half_way_leaves_one_release_or_the_other(settings, old, monkeypatch):
+    new = release_now(settings, "newer")
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "_swap", crash)
+        with pytest.raises(KeyboardInterrupt):
+            rollback(settings)
+    assert current_release(settings) == new
+    assert rollback(settings).release_id == old.release_id
+
+
+def test_the_release_after_a_rollback_is_the_newest(settings, old):
+    withdrawn = release_now(settings, "newer")
+    rollback(settings)
+    new = release_now(settings, "newest")
+    assert names(settings.published_path / "releases") == [old.release_id, new.release_id]
+    assert new.release_id > withdrawn.release_id
+    assert new.withdrawn is None
+    assert_intact(settings, new)
+
+
+def test_analysts_that_read_on_while_releases_come_and_go_see_one_release_each_time(settings, old):
+    """Of many processes' reads none fails, waits for a writer or mixes two releases."""
+    file = settings.published_path / "reports.duckdb"
+    readers = [
+        subprocess.Popen(
+            [sys.executable, "-c", READ_ON, str(file)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for number in range(6):
+        change(settings, f"update marts.fct_messages set error_code = '{number}'")
+        release_now(settings)
+        if number % 2:
+            rollback(settings)
+    told = [reader.communicate("stop\n")[0].splitlines() for reader in readers]
+    assert [reader.returncode for reader in readers] == [0, 0, 0]
+    for lines in told:
+        assert set(lines) == {"whole"}, lines
+        assert len(lines) > 6
+
+
+READ_ON = """
+import select, sys, duckdb
+report = "select count(*) from report_overview('2000-01-01', '2100-01-01')"
+codes = "select count(distinct error_code), max(error_code) from fct_messages"
+while not select.select([sys.stdin], [], [], 0)[0]:
+    with duckdb.connect(sys.argv[1], read_only=True) as connection:
+        seen = connection.execute(codes).fetchone()
+        rows = connection.execute(report).fetchone()
+        again = connection.execute(codes).fetchone()
+    print("whole" if seen == again and seen[0] <= 1 and rows == (1,) else ("mixed", seen, again, rows))
+"""
 
 
 @pytest.mark.parametrize("last_step", ["parquet", "duckdb"])

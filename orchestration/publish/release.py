@@ -3,12 +3,14 @@
 Belongs here: what a release holds, how it replaces the one before it, and how it is read. Does not: whether
 the checks passed (see `verify`), how a report is measured (see `reports.sql`), nor anything of Dagster.
 
-`published/` holds `reports.duckdb`, `release.json` and `releases/<release_id>/<table>.parquet`. What is being
-built has a name that begins with `.building-`; where a crash left it behind, the next run sweeps it away.
+`published/` holds `reports.duckdb`, `release.json` and, for each of the last releases, a folder
+`releases/<release_id>/` with `<table>.parquet` and the two files again, to go back to. What is being built
+has a name that begins with `.building-`; where a crash left it behind, the next run sweeps it away.
 The swap of `reports.duckdb` is the publication: its macro `release()` says which release it is. Where
 `release.json` says otherwise, a crash came between the two, and the next run writes both anew.
 """
 
+import fcntl
 import json
 import logging
 import os
@@ -18,7 +20,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +50,8 @@ REPORTS = (
     "report_by_tag",
     "report_details",
 )
+FILE = "reports.duckdb"
+NOTE = "release.json"
 MACROS = Path(__file__).with_name("reports.sql")
 STORAGE = "v1.5.0"  # the oldest DuckDB that must be able to open a release
 BUILDING = ".building-"
@@ -73,6 +77,7 @@ class Release:
 
     `data_through` is the time of the latest message; `accounts` gives it and the `time_zone` of each account.
     `checks` lists the names of the checks that `passed` and `warned`. `parquet` is relative to `published/`.
+    `withdrawn` is the fingerprint of the later release that was rolled back, for this one to stand again.
     """
 
     release_id: str
@@ -85,6 +90,7 @@ class Release:
     code_version: str
     fingerprint: str
     parquet: str
+    withdrawn: str | None = None
 
 
 def publish(
@@ -104,6 +110,18 @@ def publish(
         raise PublishError(f"There is no warehouse at {settings.warehouse_path}: build the marts first.")
     published = settings.published_path
     (published / "releases").mkdir(parents=True, exist_ok=True)
+    with _alone(published):
+        return _publish(settings, checks, source_files, fingerprint, progress)
+
+
+def _publish(
+    settings: Settings,
+    checks: Mapping[str, Sequence[str]],
+    source_files: int,
+    fingerprint: str,
+    progress: Callable[[str], None],
+) -> Release:
+    published = settings.published_path
     current = _published_id(settings)
     _sweep(published, current)
     now = datetime.now(UTC)
@@ -115,12 +133,11 @@ def publish(
         release = _build(settings, file, release_id, now, checks, source_files, fingerprint)
         progress(f"Verifying {sum(release.rows.values()):,} rows and writing them as Parquet")
         _verify(settings, file, folder, release)
-        note = _write_note(published, release)
+        _link(file, folder / FILE)
+        (folder / NOTE).write_text(_note(release))
         folder.rename(published / release.parquet)
         _sync(published / "releases")
-        file.replace(published / "reports.duckdb")
-        note.replace(published / "release.json")
-        _sync(published)
+        _swap(published, file, release)
     except (duckdb.Error, OSError) as error:
         raise PublishError(f"Release {release_id} was not published: {error}") from error
     finally:
@@ -130,9 +147,38 @@ def publish(
     return release
 
 
+def rollback(settings: Settings, release_id: str | None = None) -> Release:
+    """Put a kept release back in place, by one swap: this one, else the last before the current; return it.
+
+    The release that stood is kept until the next one is published. Raises `PublishError` where there is no
+    such release to go back to.
+    """
+    published, current = settings.published_path, current_release(settings)
+    if current is None:
+        raise PublishError(f"There is no current release in {published} to go back from: run `make run`.")
+    with _alone(published):
+        kept = [path.name for path in _releases(published / "releases") if (path / FILE).exists()]
+        earlier = [name for name in kept if name < current.release_id]
+        wanted = release_id or max(earlier, default=None)
+        if wanted not in kept:
+            raise PublishError(
+                f"{wanted or 'No earlier release'} is not among the kept ones ({', '.join(kept) or 'none'});"
+                " CONVERSATIONS_KEEP_RELEASES says how many are kept."
+            )
+        folder = published / "releases" / wanted
+        release = Release(**json.loads((folder / NOTE).read_text()))
+        withdrawn = current.withdrawn or current.fingerprint
+        release = replace(release, withdrawn=None if withdrawn == release.fingerprint else withdrawn)
+        file = published / f"{BUILDING}{wanted}.duckdb"
+        file.unlink(missing_ok=True)
+        _link(folder / FILE, file)
+        _swap(published, file, release)
+    return release
+
+
 def current_release(settings: Settings) -> Release | None:
     """Return the release that readers see; None, with a warning that says why, where it cannot be told."""
-    path = settings.published_path / "release.json"
+    path = settings.published_path / NOTE
     try:
         release = Release(**json.loads(path.read_text()))
     except FileNotFoundError:
@@ -157,9 +203,7 @@ def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     file that the first one opened, even after a swap. Raises `duckdb.Error` where there is no readable file.
     """
     with duckdb.connect() as connection:
-        connection.execute(
-            f"attach {quoted(settings.published_path / 'reports.duckdb')} as reports (read_only)"
-        )
+        connection.execute(f"attach {quoted(settings.published_path / FILE)} as reports (read_only)")
         connection.execute("use reports")
         yield connection
 
@@ -311,15 +355,42 @@ def _verify(settings: Settings, file: Path, folder: Path, release: Release) -> N
         day = (release.data_through or release.published_at)[:10]
         for report in REPORTS:
             connection.execute(f"from {report}('{day}', '{day}')").fetchone()
+    file.chmod(0o444)
     _sync(file)
     _sync(folder)
 
 
-def _write_note(published: Path, release: Release) -> Path:
+def _note(release: Release) -> str:
+    return json.dumps(asdict(release), indent=2) + "\n"
+
+
+def _link(file: Path, name: Path) -> None:
+    """Give a file a second name, or where the file system has no such thing, a copy."""
+    try:
+        name.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, name)
+
+
+def _swap(published: Path, file: Path, release: Release) -> None:
+    """Make the file what readers see, and then the note that tells of it."""
     note = published / f"{BUILDING}{release.release_id}.json"
-    note.write_text(json.dumps(asdict(release), indent=2) + "\n")
+    note.write_text(_note(release))
     _sync(note)
-    return note
+    file.replace(published / FILE)
+    note.replace(published / NOTE)
+    _sync(published)
+
+
+@contextmanager
+def _alone(published: Path) -> Iterator[None]:
+    """Let one process at a time change what is published; another waits for it."""
+    folder = os.open(published, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _releases(folder: Path) -> list[Path]:
