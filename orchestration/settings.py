@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     window_hours: float = Field(
         24,
         ge=1,
-        description="how long after a customer's last message a WhatsApp Cloud conversation stays open, in hours",
+        description="hours for which a customer's message keeps a WhatsApp Cloud conversation open",
     )
     max_rejected_share: float = Field(
         0.05, ge=0, le=1, description="more rejected records than this share block a release"
