@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
+    window_hours: float = Field(
+        24,
+        ge=1,
+        description="hours for which a customer's message keeps a WhatsApp Cloud conversation open",
+    )
     max_rejected_share: float = Field(
         0.05, ge=0, le=1, description="more rejected records than this share block a release"
     )
@@ -159,6 +164,7 @@ class Settings(BaseSettings):
             f"{PREFIX}DAGSTER": str(self.dagster_path),
             f"{PREFIX}MEMORY_LIMIT": self.memory_limit,
             f"{PREFIX}THREADS": str(self.threads),
+            f"{PREFIX}WINDOW_HOURS": f"{self.window_hours:g}",
         }
 
 

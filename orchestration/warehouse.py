@@ -117,7 +117,7 @@ def built_from(settings: Settings) -> str:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Return the digest of all that a release is made from: the ingested batches, the seeds and the code."""
+    """Return the digest of all that a release is made of: ingested batches, seeds, rules and code."""
     digest = sha256()
     batches = sorted(path.name for path in ledger_folder(settings).glob("*.parquet"))
     digest.update(repr(batches).encode())
@@ -127,6 +127,7 @@ def fingerprint(settings: Settings) -> str:
     for path in [*_dbt_files(settings), *code]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(settings.ensure_hash_key().read_bytes())
+    digest.update(f"{settings.window_hours}".encode())
     return digest.hexdigest()
 
 

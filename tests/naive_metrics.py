@@ -117,6 +117,24 @@ def is_from_person(message):
     )
 
 
+def delivery_status(message):
+    """Return the furthest that a message came, by its code or its instants."""
+    if message["direction"] == "INBOUND":
+        return "received"
+    steps = {
+        "read": (("READ",), "read_on"),
+        "delivered": (("DELIVERED",), "delivered_on"),
+        "deleted": (("DELETED",), None),
+        "failed": (("FAILED", "UNDELIVERED"), "failed_on"),
+        "sent": (("SENT",), "sent_on"),
+        "queued": (("NEW", "ACCEPTED"), None),
+    }
+    for step, (codes, instant) in steps.items():
+        if message.get(instant) or message["status"] in codes:
+            return step
+    return None
+
+
 def first_response(messages, events):
     """Return the first human answer and when its clock started, or twice None."""
     asked = next((message for message in messages if message["direction"] == "INBOUND"), None)
@@ -296,6 +314,8 @@ def compute_account(account, exports, contact_key):
             "conversation_id": key_of(account, message["belongs_to"]),
             "agent_id": key_of(account, message["sent_by"]["id"]) if is_from_person(message) else None,
             "direction": message["direction"].lower(),
+            "delivery_status": delivery_status(message),
+            "template_name": message["whatsapp_template"],
             "is_agent_message": message["is_human"],
             "is_automated": message["is_automated"],
             "has_conversation": message["belongs_to"] in conversations,
@@ -433,3 +453,29 @@ def hours(conversations, messages):
         row["inbound_messages"] += message["direction"] == "inbound"
         row["agent_messages"] += message["is_agent_message"]
     return dict(days)
+
+
+def deliveries(messages):
+    """Return the rows of agg_delivery by (account, template, pricing category, day)."""
+    days = defaultdict(list)
+    for message in messages:
+        if message["direction"] == "outbound":
+            template = message["template_name"] or "No template"
+            days[message["account_id"], template, None, message["sent_on"]].append(message["delivery_status"])
+    rows = {}
+    for key, statuses in days.items():
+        read, failed = statuses.count("read"), statuses.count("failed")
+        delivered = read + statuses.count("delivered")
+        sent = delivered + statuses.count("sent") + statuses.count("deleted")
+        rows[key] = {
+            "messages": len(statuses),
+            "sent": sent,
+            "delivered": delivered,
+            "read": read,
+            "failed": failed,
+            "billable": 0,
+            "delivery_rate": delivered / sent if sent else None,
+            "read_rate": read / delivered if delivered else None,
+            "failure_rate": failed / (sent + failed) if sent + failed else None,
+        }
+    return rows

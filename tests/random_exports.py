@@ -31,6 +31,18 @@ ACCOUNTS = {
 }
 
 STATUSES = ["CREATED", "FLOW", "FLOW_PAUSED", "NEW", "IN_PROGRESS", "RESOLVED", "CLOSED"]
+DELIVERIES = [
+    "NEW",
+    "ACCEPTED",
+    "SENT",
+    "DELIVERED",
+    "READ",
+    "UNDELIVERED",
+    "FAILED",
+    "DELETED",
+    "BEAMED",
+    None,
+]
 SOURCES = ["FLOW", "INBOX", "INBOUND", "API", "BROADCAST", "AUTO_RESPONSE", "UNKNOWN"]
 
 # Around the nights on which the clocks of these zones change.
@@ -102,7 +114,10 @@ def random_messages(dice, conversation, number):
             ),
             "sent_by": None if inbound else sender,
             "whatsapp_template": None if inbound else dice.choice([None, None, "welcome"]),
+            "status": dice.choice(DELIVERIES),
+            "sent_on": dice.choice([None, instant]),
             "delivered_on": dice.choice([None, instant + timedelta(seconds=2)]),
+            "failed_on": dice.choice([None, None, instant + timedelta(seconds=2)]),
             "last_updated_on": dice.choice([None, None, instant + timedelta(seconds=dice.randint(0, 3))]),
         }
         messages.append(message)
@@ -140,7 +155,7 @@ def changed_version(dice, record):
     if other.get("last_updated_on") and dice.random() < 0.7:
         other["last_updated_on"] += dice.choice([-DAY, DAY])
     if "status" in other:
-        other["status"] = dice.choice(STATUSES)
+        other["status"] = dice.choice(DELIVERIES if "direction" in other else STATUSES)
     if "rating" in other:
         other["rating"] = dice.choice([1, 5, None])
     if "direction" in other:

@@ -117,11 +117,13 @@ select
     if(is_inbound, 'inbound', 'outbound') as direction,
     if(is_inbound, 'inbound', if(is_agent_message, 'inbox', 'flow')) as source,
     'text' as message_type,
-    'read' as delivery_status,
+    if(is_inbound, 'received', 'read') as delivery_status,
     null::varchar as template_name,
     null::varchar as error_code,
+    null::varchar as pricing_category,
     is_agent_message,
     not is_inbound and not is_agent_message as is_automated,
+    null::boolean as is_billable,
     conversation_id is not null and not conversation_id.ends_with(':late') as has_conversation,
     sent_local::date as sent_on,
     hour(sent_local)::int as sent_hour,
@@ -235,6 +237,18 @@ from (
     select account_id, sent_on as report_date, sent_hour as hour, false as c, direction, is_agent_message
         from marts.fct_messages
 ) group by account_id, report_date, hour;
+
+create table marts.agg_delivery as
+select account_id, coalesce(template_name, 'No template') as template_name, pricing_category,
+    count(*) as messages,
+    count(*) filter (where delivery_status in ('sent', 'delivered', 'read', 'deleted')) as sent,
+    count(*) filter (where delivery_status in ('delivered', 'read')) as delivered,
+    count(*) filter (where delivery_status = 'read') as read,
+    count(*) filter (where delivery_status = 'failed') as failed,
+    count(*) filter (where is_billable) as billable,
+    delivered / nullif(sent, 0) as delivery_rate, read / nullif(delivered, 0) as read_rate,
+    failed / nullif(sent + failed, 0) as failure_rate, sent_on as report_date
+from marts.fct_messages where direction = 'outbound' group by all;
 """
 
 

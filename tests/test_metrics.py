@@ -12,7 +12,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from tests.naive_metrics import MESSAGE_COUNTS, compute_account, hours, satisfaction, tallies
+from tests.naive_metrics import MESSAGE_COUNTS, compute_account, deliveries, hours, satisfaction, tallies
 from tests.random_exports import ACCOUNTS, random_account, write_landing, write_seeds
 
 SEED = 20250330
@@ -146,6 +146,14 @@ def test_every_hour_of_the_local_day_counts_what_fell_in_it(both):
     assert_same(found, hours(conversations, messages))
 
 
+def test_what_was_sent_out_adds_up_by_template_and_day(both):
+    warehouse, _, messages, _ = both
+    found = fetch(
+        warehouse, "agg_delivery", ["account_id", "template_name", "pricing_category", "report_date"]
+    )
+    assert_same(found, deliveries(messages))
+
+
 def test_the_random_exports_hold_the_hard_cases(both):
     """Without them the comparison above would say little."""
     _, conversations, messages, _ = both
@@ -154,6 +162,7 @@ def test_the_random_exports_hold_the_hard_cases(both):
     )
     assert max(instants.values()) > 3
     assert {one["has_conversation"] for one in messages} == {True, False}
+    assert len({one["delivery_status"] for one in messages}) == 8
     assert {one["is_in_working_hours"] for one in conversations} == {True, False, None}
     for column in (
         "is_one_touch",

@@ -72,7 +72,7 @@ def in_another_process(settings, query):
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 
-def test_a_release_holds_exactly_the_ten_tables_described_and_in_order(settings, old):
+def test_a_release_holds_exactly_the_eleven_tables_described_and_in_order(settings, old):
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
         found = connection.execute("select table_name from duckdb_tables()").fetchall()

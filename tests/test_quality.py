@@ -63,12 +63,19 @@ select
     contact_key,
     if(j % 4 = 1, account_id || ':' || i % 4, null) as agent_id,
     if(j % 2 = 0, 'inbound', 'outbound') as direction,
+    if(j % 2 = 0, 'received', ['sent', 'delivered', 'read', 'failed'][1 + (hash(i, j) % 4)::int])
+        as delivery_status,
+    if(j % 4 = 3, 'offer', null) as template_name,
+    if(j % 4 = 3, 'marketing', null) as pricing_category,
     j % 4 = 1 as is_agent_message,
     j % 4 = 3 as is_automated,
+    if(j % 4 = 3, delivery_status <> 'failed', null) as is_billable,
     true as has_conversation,
     started_at + to_seconds(300 * j) as sent_at,
     timezone('Europe/Rome', timezone('UTC', sent_at))::date as sent_on,
-    hour(timezone('Europe/Rome', timezone('UTC', sent_at)))::int as sent_hour
+    hour(timezone('Europe/Rome', timezone('UTC', sent_at)))::int as sent_hour,
+    if(delivery_status in ('delivered', 'read'), sent_at + interval 1 second, null) as delivered_at,
+    if(delivery_status = 'read', sent_at + interval 1 minute, null) as read_at
 from drawn, range(getvariable('size')) as r(j)
 where j < size;
 
@@ -129,6 +136,11 @@ copy (select source_conversation_id as id, account_id as _account_id from marts.
     to '{raw}/conversations/activecampaign/1.parquet';
 copy (select source_message_id as id, account_id as _account_id from marts.fct_messages, range(2))
     to '{raw}/messages/activecampaign/1.parquet';
+copy (select 'm' as id, 'a' as _account_id, 'text' as type limit 0)
+    to '{raw}/messages/whatsapp_cloud/1.parquet';
+copy (select 'm' as id, 'a' as _account_id, 'text' as type limit 0)
+    to '{raw}/message_echoes/whatsapp_cloud/1.parquet';
+copy (select 'm' as id, 'a' as _account_id limit 0) to '{raw}/statuses/whatsapp_cloud/1.parquet';
 copy (
     select batch_id, account_id, entity, entity || '/' || batch_id || '.jsonl' as file, 'loaded' as status,
         1000 as records_read, if(batch_id = '1', 900, 40) as records_rejected
@@ -139,7 +151,9 @@ copy (
 
 
 def write_warehouse(settings: Settings, conversations: int = 1200, size: int = 8) -> None:
-    for folder in ("conversations/activecampaign", "messages/activecampaign", "ingested_files"):
+    settings.ensure_hash_key()
+    of_whatsapp = (f"{entity}/whatsapp_cloud" for entity in ("messages", "message_echoes", "statuses"))
+    for folder in ("conversations/activecampaign", "messages/activecampaign", "ingested_files", *of_whatsapp):
         (settings.raw_path / folder).mkdir(parents=True)
     with duckdb.connect(settings.warehouse_path) as connection:
         connection.execute(f"set variable conversations = {conversations}; set variable size = {size}")
@@ -237,6 +251,15 @@ CORRUPTIONS = {
     ("fct_messages", "agents_send_outbound"): one_row(
         "fct_messages", "is_automated = true", "direction = 'inbound'"
     ),
+    ("fct_messages", "delivery_status_is_known"): one_row(
+        "fct_messages", "delivery_status = 'beamed'", "delivery_status = 'sent'"
+    ),
+    ("fct_messages", "delivery_status_fits_direction"): one_row(
+        "fct_messages", "delivery_status = null", "direction = 'inbound'"
+    ),
+    ("fct_messages", "delivery_status_fits_times"): one_row(
+        "fct_messages", "delivery_status = 'delivered'", "delivery_status = 'read'"
+    ),
     ("fct_messages", "conversations_count_their_messages"): one_row(
         "fct_conversations", "messages = messages + 1"
     ),
@@ -277,6 +300,28 @@ CORRUPTIONS = {
     """,
     ("agg_by_hour", "iso_weekday_is_that_of_the_day"): one_row("agg_by_hour", "iso_weekday = 8"),
     ("agg_by_hour", "hours_sum_to_overview"): one_row("agg_by_hour", "agent_messages = agent_messages + 1"),
+    # Only one template has a price, so that two rows of a day can be changed and its totals stay.
+    ("agg_delivery", "measures_are_not_negative"): """
+        create temp table fullest as
+        select account_id, report_date from marts.agg_delivery group by all having count(*) > 1 limit 1;
+        update marts.agg_delivery set billable = billable + if(template_name = 'offer', 1000, -1000)
+        from fullest
+        where agg_delivery.account_id = fullest.account_id and agg_delivery.report_date = fullest.report_date;
+    """,
+    ("agg_delivery", "each_step_is_part_of_the_one_before"): """
+        create temp table fullest as
+        select account_id, report_date, max(sent) filter (where template_name <> 'offer') - 1 as moved
+        from marts.agg_delivery group by all
+        having count(*) > 1 and max(delivered) filter (where template_name <> 'offer') > 1 limit 1;
+        update marts.agg_delivery set sent = sent + if(template_name = 'offer', moved, -moved)
+        from fullest
+        where agg_delivery.account_id = fullest.account_id and agg_delivery.report_date = fullest.report_date;
+    """,
+    ("agg_delivery", "delivery_rate_is_in_range"): one_row("agg_delivery", "delivery_rate = 2", "sent > 0"),
+    ("agg_delivery", "read_rate_is_in_range"): one_row("agg_delivery", "read_rate = 2", "delivered > 0"),
+    ("agg_delivery", "failure_rate_is_in_range"): one_row("agg_delivery", "failure_rate = 2", "failed > 0"),
+    ("agg_delivery", "nothing_sent_no_rate"): one_row("agg_delivery", "read_rate = null", "delivered > 0"),
+    ("agg_delivery", "deliveries_agree_with_facts"): one_row("agg_delivery", "billable = billable + 1"),
     ("csat_summary", "measures_are_not_negative"): one_row("csat_summary", "rating_1 = -1"),
     ("csat_summary", "ratings_fit_responses"): one_row("csat_summary", "rating_5 = responses + 1"),
     ("csat_summary", "no_response_no_average"): one_row("csat_summary", "csat_avg = 0", "responses = 0"),

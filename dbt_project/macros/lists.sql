@@ -42,6 +42,20 @@
 {%- endmacro %}
 
 
+{# What conversations and contacts have as tags on a platform that knows none. #}
+{% macro no_tags() -%}
+    {{ return(adapter.dispatch('no_tags', 'conversation_reports')()) }}
+{%- endmacro %}
+
+{% macro default__no_tags() -%}
+    cast(null as array<struct<id: string, name: string>>)
+{%- endmacro %}
+
+{% macro duckdb__no_tags() -%}
+    cast(null as struct(id varchar, name varchar)[])
+{%- endmacro %}
+
+
 {% macro empty_text_list() -%}
     {{ return(adapter.dispatch('empty_text_list', 'conversation_reports')()) }}
 {%- endmacro %}

@@ -69,6 +69,7 @@ final as (
         sequenced.delivery_status,
         sequenced.template_name,
         sequenced.error_code,
+        sequenced.pricing_category,
         sequenced.message_number,
         calendar.local_hour as sent_hour,
         {{ working_seconds_at('calendar', 'sequenced.sent_at') }} as working_seconds_at_sending,
@@ -76,6 +77,7 @@ final as (
         sequenced.agent_id is not null
         and not (sequenced.template_name is not null and sequenced.message_number = 1) as is_agent_message,
         sequenced.is_automated,
+        sequenced.is_billable,
         conversations.conversation_id is not null as has_conversation,
         calendar.local_on as sent_on,
         sequenced.sent_at,

@@ -1,4 +1,4 @@
-"""The published tables as Dagster assets: all ten become one release, or none does.
+"""The published tables as Dagster assets: all eleven become one release, or none does.
 
 Belongs here: what the assets are called, what a stakeholder reads about them, and when they may be published.
 Does not: how a release is built (see `release`) and which checks allow it (see `verify`).
@@ -21,6 +21,7 @@ DESCRIPTIONS = {
     "csat_summary": "Each day's surveys: sent, answered, satisfied, dissatisfied, by origin and agent.",
     "agg_overview": "Each day's conversations, messages, times and ratings, by origin.",
     "agg_by_hour": "When people write: conversations and messages by weekday and hour of the local clock.",
+    "agg_delivery": "Each day's outbound messages: sent, delivered, read, failed, by template and price.",
     "fct_messages": "Every message: when, in which direction, sent by whom. Never what it said.",
     "dim_agents": "The agents by name, role and team.",
     "dim_contacts": "The contacts, each under a keyed hash, with their tags. No names, no numbers.",

@@ -37,6 +37,7 @@ TABLES = {
     "csat_summary": None,
     "agg_overview": None,
     "agg_by_hour": None,
+    "agg_delivery": None,
     "fct_messages": "account_id, sent_at",
     "dim_agents": None,
     "dim_contacts": None,

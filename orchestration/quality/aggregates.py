@@ -1,7 +1,7 @@
 """What must be true of the daily aggregates: above all, that they agree with the facts and with each other.
 
-Belongs here: the promises of `agg_overview`, `agg_by_agent`, `agg_by_tag`, `agg_by_hour` and `csat_summary`.
-Does not: the facts' own promises.
+Belongs here: the promises of `agg_overview`, `agg_by_agent`, `agg_by_tag`, `agg_by_hour`, `agg_delivery` and
+`csat_summary`. Does not: the facts' own promises.
 """
 
 from orchestration.quality.conversations import ORIGINS
@@ -235,4 +235,43 @@ CSAT_SUMMARY = mart(
     ),
 )
 
-MARTS = (AGG_OVERVIEW, AGG_BY_AGENT, AGG_BY_TAG, AGG_BY_HOUR, CSAT_SUMMARY)
+AGG_DELIVERY = mart(
+    "agg_delivery",
+    ("account_id", "report_date", "template_name", "pricing_category"),
+    filled("account_id"),
+    filled("report_date"),
+    filled("template_name"),
+    not_negative("messages", "sent", "delivered", "read", "failed", "billable"),
+    Check(
+        "each_step_is_part_of_the_one_before",
+        "read ≤ delivered ≤ sent, and sent + failed ≤ messages",
+        broken_where="read > delivered or delivered > sent or sent + failed > messages",
+    ),
+    between("delivery_rate", 0, 1),
+    between("read_rate", 0, 1),
+    between("failure_rate", 0, 1),
+    Check(
+        "nothing_sent_no_rate",
+        "a rate exactly where there is something to divide by: null, not 0",
+        broken_where="""
+            (sent > 0) <> (delivery_rate is not null)
+            or (delivered > 0) <> (read_rate is not null)
+            or (sent + failed > 0) <> (failure_rate is not null)
+        """,
+    ),
+    same_totals(
+        "deliveries_agree_with_facts",
+        "(from marts.fct_messages where direction = 'outbound')",
+        "sent_on",
+        {
+            "messages": "count(*)",
+            "sent": "count(*) filter (where delivery_status in ('sent', 'delivered', 'read', 'deleted'))",
+            "delivered": "count(*) filter (where delivery_status in ('delivered', 'read'))",
+            "read": "count(*) filter (where delivery_status = 'read')",
+            "failed": "count(*) filter (where delivery_status = 'failed')",
+            "billable": "count(*) filter (where is_billable)",
+        },
+    ),
+)
+
+MARTS = (AGG_OVERVIEW, AGG_BY_AGENT, AGG_BY_TAG, AGG_BY_HOUR, AGG_DELIVERY, CSAT_SUMMARY)

@@ -20,12 +20,14 @@ from orchestration.quality.declaration import (
 )
 
 ORIGINS = ("flow", "inbox", "inbound", "other")
+# WhatsApp Cloud knows no conversations: they are cut from the messages, so that each has one.
+CUT_BY_US = "select account_id from seeds.accounts where platform = 'whatsapp_cloud'"
 STATUSES = ("not_contacted", "in_flow", "new", "in_progress", "closed")
 
 FCT_CONVERSATIONS = mart(
     "fct_conversations",
     ("conversation_id",),
-    complete("conversations", "conversation_id"),
+    complete("conversations", "conversation_id", where=f"account_id not in ({CUT_BY_US})"),
     few_rejected("conversations", "conversation_events"),
     no_file_refused("conversations", "conversation_events"),
     filled("conversation_id"),

@@ -79,7 +79,8 @@ def _warehouse(settings: Settings) -> Iterator[SQLDatasource]:
         connection_string=f"duckdb:///{settings.warehouse_path}",
         kwargs={"connect_args": {"read_only": True, "config": config}},
     )
-    variables = {"raw_path": str(settings.raw_path)} | settings.model_dump(
+    paths = {"raw_path": str(settings.raw_path), "hash_key_path": str(settings.hash_key_path)}
+    variables = paths | settings.model_dump(
         include={"max_rejected_share", "max_volume_drop", "stale_after_hours"}
     )
 

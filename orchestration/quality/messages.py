@@ -16,11 +16,35 @@ from orchestration.quality.declaration import (
     warning,
 )
 
+DELIVERY_STATUSES = ("queued", "sent", "delivered", "read", "failed", "deleted", "received")
+# Of WhatsApp Cloud a status too tells of a message, a notice is none, and the mart knows ids by their hash.
+EXPORTED = """
+    select _account_id || ':' || id as id
+    from read_parquet(
+        getvariable('raw_path') || '/messages/*/*.parquet', union_by_name = true, filename = 'path'
+    )
+    where split_part(path, '/', -2) <> 'whatsapp_cloud'
+    union all
+    select _account_id || ':' || sha256(key || sha256(key || _account_id || ':' || id)) as id
+    from (
+        select _account_id, id
+        from read_parquet(getvariable('raw_path') || '/statuses/whatsapp_cloud/*.parquet')
+        union
+        select _account_id, id
+        from read_parquet([
+            getvariable('raw_path') || '/messages/whatsapp_cloud/*.parquet',
+            getvariable('raw_path') || '/message_echoes/whatsapp_cloud/*.parquet'
+        ], union_by_name = true)
+        where coalesce(lower(type), '') not in ('system', 'request_welcome', 'edit', 'revoke')
+    ),
+    (select content as key from read_text(getvariable('hash_key_path')))
+"""
+
 FCT_MESSAGES = mart(
     "fct_messages",
     ("message_id",),
-    complete("messages", "message_id"),
-    few_rejected("messages"),
+    complete("messages", "message_id", EXPORTED),
+    few_rejected("messages", "message_echoes", "statuses"),
     no_file_refused("messages"),
     filled("message_id"),
     filled("account_id"),
@@ -28,11 +52,27 @@ FCT_MESSAGES = mart(
     filled("sent_on"),
     filled("direction"),
     one_of("direction", "inbound", "outbound"),
+    one_of("delivery_status", *DELIVERY_STATUSES),
     between("sent_hour", 0, 23),
     Check(
         "agents_send_outbound",
         "an agent, a human or an automated message only where the direction is outbound",
         broken_where="direction = 'inbound' and (agent_id is not null or is_agent_message or is_automated)",
+    ),
+    Check(
+        "delivery_status_fits_direction",
+        "delivery_status received where the direction is inbound, and nowhere else",
+        broken_where="(direction = 'inbound') <> coalesce(delivery_status = 'received', false)",
+    ),
+    Check(
+        "delivery_status_fits_times",
+        "an outbound message with a read_at is read, one with a delivered_at is delivered or read",
+        broken_where="""
+            direction = 'outbound' and (
+                read_at is not null and delivery_status is distinct from 'read'
+                or delivered_at is not null and coalesce(delivery_status not in ('delivered', 'read'), true)
+            )
+        """,
     ),
     Check(
         "conversations_count_their_messages",

@@ -13,6 +13,13 @@ versions as (
 
 ),
 
+codes as (
+
+    select * from {{ ref('delivery_statuses') }}
+    where platform = 'activecampaign'
+
+),
+
 latest as (
 
     {{ latest_version('messages', 'versions', 'versions.updated_at') }}
@@ -22,12 +29,16 @@ latest as (
 classified as (
 
     select
-        *,
-        upper(direction) = 'INBOUND' as is_inbound,
-        sent_by.id is not null and upper(coalesce(sent_by.role, '')) not in ('BOT', 'SYSTEM') as is_by_person,
-        upper(coalesce(source, 'INBOX')) = 'INBOX' as is_from_inbox,
-        upper(source) in ('FLOW', 'AUTO_RESPONSE', 'API', 'BROADCAST') as is_from_automation
+        latest.*,
+        codes.delivery_status,
+        upper(latest.direction) = 'INBOUND' as is_inbound,
+        latest.sent_by.id is not null
+        and upper(coalesce(latest.sent_by.role, '')) not in ('BOT', 'SYSTEM') as is_by_person,
+        upper(coalesce(latest.source, 'INBOX')) = 'INBOX' as is_from_inbox,
+        upper(latest.source) in ('FLOW', 'AUTO_RESPONSE', 'API', 'BROADCAST') as is_from_automation
     from latest
+    left join codes
+        on upper(latest.status) = codes.source_status
 
 ),
 
@@ -46,11 +57,22 @@ final as (
         lower(direction) as direction,
         lower(source) as source,
         lower(msg_type) as message_type,
-        lower(status) as delivery_status,
+        -- What was reached counts: a message that was read has been, whatever its last code says.
+        case
+            when is_inbound then 'received'
+            when read_on is not null or delivery_status = 'read' then 'read'
+            when delivered_on is not null or delivery_status = 'delivered' then 'delivered'
+            when delivery_status = 'deleted' then 'deleted'
+            when failed_on is not null or delivery_status = 'failed' then 'failed'
+            when sent_on is not null or delivery_status = 'sent' then 'sent'
+            when coalesce(accepted_on, queued_on) is not null or delivery_status = 'queued' then 'queued'
+        end as delivery_status,
         whatsapp_template as template_name,
         provider_error_code as error_code,
+        cast(null as {{ dbt.type_string() }}) as pricing_category,
         is_inbound,
         not is_inbound and coalesce(is_from_automation, false) as is_automated,
+        cast(null as boolean) as is_billable,
         timestamp as sent_at,
         delivered_on as delivered_at,
         read_on as read_at,

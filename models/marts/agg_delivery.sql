@@ -1,0 +1,65 @@
+with
+
+messages as (
+
+    select * from {{ ref('fct_messages') }}
+
+),
+
+-- What was read was delivered, and what was delivered was sent, whether or not that was told.
+outbound as (
+
+    select
+        account_id,
+        coalesce(template_name, 'No template') as template_name,
+        pricing_category,
+        delivery_status in ('sent', 'delivered', 'read', 'deleted') as is_sent,
+        delivery_status in ('delivered', 'read') as is_delivered,
+        delivery_status = 'read' as is_read,
+        delivery_status = 'failed' as is_failed,
+        is_billable,
+        sent_on as report_date
+    from messages
+    where direction = 'outbound'
+
+),
+
+counted as (
+
+    select
+        account_id,
+        template_name,
+        pricing_category,
+        count(*) as messages,
+        count(case when is_sent then 1 end) as sent,
+        count(case when is_delivered then 1 end) as delivered,
+        count(case when is_read then 1 end) as read,
+        count(case when is_failed then 1 end) as failed,
+        count(case when is_billable then 1 end) as billable,
+        report_date
+    from outbound
+    group by account_id, template_name, pricing_category, report_date
+
+),
+
+final as (
+
+    select
+        account_id,
+        template_name,
+        pricing_category,
+        messages,
+        sent,
+        delivered,
+        read,
+        failed,
+        billable,
+        delivered / nullif(cast(sent as double), 0) as delivery_rate,
+        read / nullif(cast(delivered as double), 0) as read_rate,
+        failed / nullif(cast(sent + failed as double), 0) as failure_rate,
+        report_date
+    from counted
+
+)
+
+select * from final

@@ -1,0 +1,74 @@
+with
+
+threads as (
+
+    select * from {{ ref('base_whatsapp_cloud__threads') }}
+
+),
+
+origins as (
+
+    select * from {{ ref('conversation_origins') }}
+    where platform = 'whatsapp_cloud'
+
+),
+
+data_through as (
+
+    select
+        account_id,
+        max(sent_at) as data_through_at
+    from threads
+    group by account_id
+
+),
+
+cut as (
+
+    select
+        account_id,
+        source_conversation_id,
+        min(contact_id) as contact_id,
+        min(channel_id) as channel_id,
+        max(case when source_message_id = source_conversation_id then source end) as source,
+        min(sent_at) as started_at,
+        max(case when is_inbound then sent_at end) as last_inbound_at
+    from threads
+    where source_conversation_id is not null
+    group by account_id, source_conversation_id
+
+),
+
+final as (
+
+    select
+        cut.account_id || ':' || cut.source_conversation_id as conversation_id,
+        cut.account_id,
+        cut.source_conversation_id,
+        cut.contact_id,
+        cast(null as {{ dbt.type_string() }}) as agent_id,
+        cut.channel_id,
+        cast(null as {{ dbt.type_string() }}) as team_id,
+        origins.origin,
+        -- Nobody closes a conversation here: it is over when by the rule no message can join it any more.
+        case
+            when cut.last_inbound_at is null then 'not_contacted'
+            when
+                {{ seconds_between('cut.last_inbound_at', 'data_through.data_through_at') }} >= {{ window_seconds() }}
+                then 'closed'
+            else 'in_progress'
+        end as status,
+        cast(null as {{ dbt.type_string() }}) as agent_name,
+        {{ no_tags() }} as tags,
+        cut.started_at,
+        cast(null as timestamp) as closed_at,
+        cast(null as timestamp) as updated_at
+    from cut
+    inner join data_through
+        on cut.account_id = data_through.account_id
+    left join origins
+        on upper(cut.source) = origins.source
+
+)
+
+select * from final

@@ -1,0 +1,110 @@
+"""The entities of platform `whatsapp_cloud`: what stands in the webhook envelopes of the WhatsApp Cloud API.
+
+All of it lies in one folder, `webhooks`: an archived envelope a record. What the API itself sends leaves no
+message there, only its statuses.
+"""
+
+from orchestration.ingest.schema import Entity, Field, Nested, Platform
+
+
+def _nested(elements: str) -> tuple[Nested, ...]:
+    return (Nested("webhooks", "$.entry[*].changes[*].value", f"$.{elements}[*]", ("metadata",)),)
+
+
+PHONE_NUMBER_ID = Field("phone_number_id", path="metadata.phone_number_id")
+
+# What a message says stands under the name of its type.
+CONTENTS = (
+    "audio",
+    "button",
+    "contacts",
+    "document",
+    "edit",
+    "image",
+    "interactive",
+    "location",
+    "order",
+    "reaction",
+    "request_welcome",
+    "revoke",
+    "sticker",
+    "system",
+    "template",
+    "text",
+    "unsupported",
+    "video",
+)
+
+MESSAGES = Entity(
+    "messages",
+    (
+        Field("id", required=True),
+        Field("timestamp", "instant", required=True),
+        Field("sender", path="from"),
+        Field("from_user_id"),
+        Field("type"),
+        PHONE_NUMBER_ID,
+    ),
+    ignored=(*CONTENTS, "context", "referral", "errors", "identity", "from_parent_user_id", "group_id"),
+    description="Messages that customers wrote: when, and of which kind; not what they say.",
+    nested=_nested("messages"),
+    has_files=False,
+)
+
+MESSAGE_ECHOES = Entity(
+    "message_echoes",
+    (
+        Field("id", required=True),
+        Field("timestamp", "instant", required=True),
+        Field("recipient", path="to"),
+        Field("to_user_id"),
+        Field("type"),
+        PHONE_NUMBER_ID,
+    ),
+    ignored=(*CONTENTS, "from", "context", "errors", "to_parent_user_id"),
+    description="Messages that people of the business sent from the WhatsApp Business app.",
+    nested=_nested("message_echoes"),
+    has_files=False,
+)
+
+STATUSES = Entity(
+    "statuses",
+    (
+        Field("id", required=True),
+        Field("status", required=True),
+        Field("timestamp", "instant", required=True),
+        Field("recipient_id"),
+        Field("recipient_user_id"),
+        Field("pricing_category", path="pricing.category"),
+        Field("billable", values=("true", "false"), path="pricing.billable"),
+        Field("errors", "objects", members=("code",)),
+        PHONE_NUMBER_ID,
+    ),
+    ignored=(
+        # Meta's conversation is a unit of billing; ours are cut from the messages.
+        "conversation",
+        "biz_opaque_callback_data",
+        "recipient_identity_key_hash",
+        "recipient_logical_id",
+        "recipient_parent_user_id",
+        "recipient_participant_id",
+        "recipient_participant_user_id",
+        "recipient_type",
+        "type",
+    ),
+    description="What became of the messages to customers: sent, delivered, read, failed, and their price.",
+    nested=_nested("statuses"),
+    has_files=False,
+)
+
+CONTACTS = Entity(
+    "contacts",
+    (Field("wa_id"), Field("user_id")),
+    # No report needs who a contact is: names stay in landing.
+    ignored=("profile", "identity_key_hash", "parent_user_id"),
+    description="The two ids of a customer: the phone number, and what stands for it where that is withheld.",
+    nested=_nested("contacts"),
+    has_files=False,
+)
+
+PLATFORM = Platform("whatsapp_cloud", (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS))

@@ -1,0 +1,550 @@
+"""Platform `whatsapp_cloud` from its envelopes to the published tables.
+
+Belongs here: a small landing whose figures are told by hand, the numbers and ids that nobody may read, and
+random streams compared with the rule of conversations in plain Python. Does not: single cases of one model
+(dbt's unit tests).
+"""
+
+import csv
+import gzip
+import hashlib
+import json
+import random
+import shutil
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import duckdb
+import pytest
+
+from orchestration.ingest.run import ingest
+from orchestration.publish.release import publish
+from orchestration.quality.gate import run_gate
+from orchestration.quality.marts import MARTS
+from orchestration.settings import Settings
+from tests.conftest import project_with
+
+HOUR = 3600
+WINDOW = 24 * HOUR
+ADA, BOB, CARLA = "393331112223", "393334445556", "393337778889"
+WAMID = "wamid.HBgMMzkzMzMxMTEyMjIzFQIAEhgU"
+
+
+def seconds(text):
+    return str(int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()))
+
+
+def envelope(field="messages", number="1060", **value):
+    metadata = {"display_phone_number": "390612345678", "phone_number_id": number}
+    value = {"messaging_product": "whatsapp", "metadata": metadata, **value}
+    changes = [{"value": value, "field": field}]
+    return {"object": "whatsapp_business_account", "entry": [{"id": "1022", "changes": changes}]}
+
+
+def text(identifier, at, **contact):
+    body = {"type": "text", "text": {"body": "Il mio ordine 4711?"}}
+    return {"id": WAMID + identifier, "timestamp": seconds(at), **body, **contact}
+
+
+def status(identifier, code, at, recipient, **more):
+    return {
+        "id": WAMID + identifier,
+        "status": code,
+        "timestamp": seconds(at),
+        "recipient_id": recipient,
+        **more,
+    }
+
+
+def price(category, billable):
+    pricing = {"billable": billable, "pricing_model": "PMP", "category": category, "type": "regular"}
+    conversation = {"id": "c0ffee", "origin": {"type": category}, "expiration_timestamp": "1772000000"}
+    return {"pricing": pricing, "conversation": conversation}
+
+
+def contact(name, **ids):
+    return {"profile": {"name": name}, **ids}
+
+
+def write_seeds(folder, accounts):
+    folder.mkdir(parents=True)
+    with (folder / "accounts.csv").open("w", newline="") as file:
+        rows = [(account, "whatsapp_cloud", "UTC") for account in accounts]
+        csv.writer(file, lineterminator="\n").writerows([("account_id", "platform", "time_zone"), *rows])
+
+
+def write_lines(path, envelopes):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = "".join(json.dumps(one) + "\n" for one in envelopes).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+@pytest.fixture(scope="module")
+def shop(build, tmp_path_factory):
+    """Return the settings of a home in which three customers' envelopes were built and published."""
+    folder = tmp_path_factory.mktemp("shop")
+    landing = folder / "landing" / "shop" / "webhooks"
+    ada = contact("Ada Verdi", wa_id=ADA, user_id="IT.77")
+    asked = envelope(contacts=[ada], messages=[text("A1", "2026-03-02T09:00:00", **{"from": ADA})])
+    answered = envelope(
+        "smb_message_echoes",
+        message_echoes=[text("A2", "2026-03-02T09:10:00", **{"from": "390612345678", "to": f"+{ADA}"})],
+    )
+    read = status("B1", "read", "2026-03-02T10:05:00", BOB)
+    offered = [
+        envelope(statuses=[read]),
+        envelope(
+            statuses=[status("B1", "sent", "2026-03-02T10:00:00", BOB, **price("marketing", True)), read]
+        ),
+        envelope(
+            statuses=[status("B1", "delivered", "2026-03-02T10:01:00", BOB, **price("marketing", True))]
+        ),
+    ]
+    refused = status(
+        "C1",
+        "failed",
+        "2026-03-02T10:00:02",
+        CARLA,
+        errors=[{"code": 131026, "title": "Message undeliverable", "error_data": {"details": "…"}}],
+    )
+    replied = envelope(
+        contacts=[contact("Bob Neri", wa_id=BOB)],
+        messages=[text("B2", "2026-03-03T09:59:59", **{"from": BOB})],
+    )
+    thanked = envelope(statuses=[status("B3", "sent", "2026-03-03T10:00:01", BOB, **price("service", False))])
+    # Ada's number is withheld by now; a notice and a message without a time come with hers.
+    notice = {
+        "id": WAMID + "N1",
+        "from": ADA,
+        "timestamp": seconds("2026-03-04T11:00:00"),
+        "type": "system",
+        "system": {"body": f"User Ada changed from {ADA} to {ADA}", "type": "user_changed_number"},
+    }
+    back = envelope(
+        contacts=[contact("Ada Verdi", user_id="IT.77")],
+        messages=[
+            text("A3", "2026-03-04T12:00:00", from_user_id="IT.77"),
+            notice,
+            {"id": WAMID + "X1", "from": BOB, "type": "text"},
+        ],
+    )
+    other = envelope("account_update", event="VERIFIED_ACCOUNT")
+    write_lines(landing / "2026-03-02.jsonl", [answered, *offered, envelope(statuses=[refused])])
+    write_lines(landing / "2026-03-04.jsonl.gz", [back, other, thanked, offered[0]])
+    (landing / "one.json").write_text(json.dumps(asked))
+    (landing / "several.json").write_text(json.dumps([replied, asked]))
+    write_seeds(folder / "seeds", ["shop"])
+    build(folder / "landing", folder / "home", folder / "seeds")
+    settings = Settings(
+        home=folder / "home",
+        landing=folder / "landing",
+        project=folder / "home" / "project",
+        hash_key="the same key for all",
+    )
+    publish(settings, {"passed": [], "warned": []}, 4, "of the test")
+    return settings
+
+
+def rows(settings, query):
+    with duckdb.connect(settings.published_path / "reports.duckdb", read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_each_message_stands_once_with_what_became_of_it(shop):
+    told = rows(
+        shop,
+        """
+        select source, message_type, delivery_status, error_code, pricing_category, is_billable,
+            is_agent_message, is_automated, has_conversation, strftime(sent_at, '%d %H:%M:%S'),
+            strftime(delivered_at, '%H:%M'), strftime(read_at, '%H:%M')
+        from fct_messages order by sent_at
+        """,
+    )
+    yes, no = True, False
+    assert told == [
+        ("inbound", "text", "received", None, None, None, no, no, yes, "02 09:00:00", None, None),
+        ("business_app", "text", None, None, None, None, yes, no, yes, "02 09:10:00", None, None),
+        ("api", None, "read", None, "marketing", yes, no, yes, yes, "02 10:00:00", "10:01", "10:05"),
+        ("api", None, "failed", "131026", None, None, no, yes, yes, "02 10:00:02", None, None),
+        ("inbound", "text", "received", None, None, None, no, no, yes, "03 09:59:59", None, None),
+        ("api", None, "sent", None, "service", no, no, yes, yes, "03 10:00:01", None, None),
+        ("inbound", "text", "received", None, None, None, no, no, yes, "04 12:00:00", None, None),
+    ]
+
+
+def test_conversations_are_cut_where_the_window_closed(shop):
+    told = rows(
+        shop,
+        """
+        select origin, status, channel_id, messages, inbound_messages, agent_messages, automated_messages,
+            is_one_touch, first_response_seconds, duration_seconds, strftime(started_at, '%d %H:%M')
+        from fct_conversations order by started_at
+        """,
+    )
+    assert told == [
+        ("inbound", "closed", "1060", 2, 1, 1, 0, True, 600.0, 600.0, "02 09:00"),
+        # Bob answered the offer a second before it no longer waited.
+        ("other", "closed", "1060", 3, 1, 0, 2, False, None, 86401.0, "02 10:00"),
+        ("other", "not_contacted", "1060", 1, 0, 0, 1, False, None, None, "02 10:00"),
+        ("inbound", "in_progress", "1060", 1, 1, 0, 0, False, None, None, "04 12:00"),
+    ]
+
+
+def test_a_contact_is_one_whether_the_number_is_withheld_or_not(shop):
+    keys = [key for (key,) in rows(shop, "select contact_key from fct_conversations order by started_at")]
+    assert len(set(keys)) == 3
+    assert keys[0] == keys[3]
+    assert rows(shop, "select count(*) from dim_contacts") == [(3,)]
+    assert rows(shop, "select agent_id, agent_name from dim_agents") == [
+        ("shop:business_app_1060", "WhatsApp Business app")
+    ]
+
+
+def test_the_delivery_of_a_day_is_told_by_price(shop):
+    told = rows(
+        shop,
+        """
+        select day(report_date), pricing_category, messages, sent, delivered, read, failed, billable,
+            delivery_rate, read_rate, failure_rate
+        from agg_delivery order by report_date, pricing_category nulls last
+        """,
+    )
+    assert told == [
+        (2, "marketing", 1, 1, 1, 1, 0, 1, 1.0, 1.0, 0.0),
+        (2, None, 2, 0, 0, 0, 1, 0, None, None, 1.0),
+        (3, "service", 1, 1, 0, 0, 0, 0, 0.0, None, 0.0),
+    ]
+
+
+def test_what_lacks_its_time_is_refused_and_nothing_else(shop):
+    with duckdb.connect() as connection:
+        refused = connection.execute(
+            f"select entity, file, line, field, reason from '{shop.rejected_path}/*.parquet' where raw <> ''"
+        ).fetchall()
+        unknown = connection.execute(
+            f"select distinct unnest(unknown_fields) from '{shop.raw_path}/ingested_files/*.parquet'"
+        ).fetchall()
+    assert refused == [
+        ("messages", "shop/webhooks/2026-03-04.jsonl.gz", 1, "timestamp", "timestamp is missing")
+    ]
+    assert unknown == []
+
+
+def test_no_number_and_no_message_id_reaches_the_published_folder(shop):
+    secrets = [ADA, BOB, CARLA, "390612345678", "wamid", WAMID[6:], "4711", "Verdi", "Neri", "IT.77"]
+    secrets += [hashlib.sha256(secret.encode()).hexdigest() for secret in (ADA, f"shop:{ADA}")]
+    files = [path for path in shop.published_path.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    for path in files:
+        found = [secret for secret in secrets if secret.encode() in path.read_bytes()]
+        assert found == [], path
+    # What is compressed in a file is read as a reader reads it.
+    for (table,) in rows(shop, "select table_name from duckdb_tables()"):
+        values = "\n".join(value for (value,) in rows(shop, f"select t::varchar from {table} as t"))
+        assert [secret for secret in secrets if secret in values] == [], table
+
+
+def failed_checks(settings, *tables):
+    marts = [mart for mart in MARTS if not tables or mart.table in tables]
+    return {
+        result.check.name
+        for result in run_gate(settings, marts)
+        if not result.passed and result.check.severity == "error"
+    }
+
+
+def test_the_gate_finds_nothing_wrong_but_what_was_refused(shop):
+    assert failed_checks(shop) == {"few_records_were_rejected"}
+
+
+@pytest.mark.parametrize("source", ["inbound", "business_app", "api"])
+def test_the_gate_misses_a_message_that_did_not_arrive(shop, tmp_path, source):
+    spoilt = Settings(home=shutil.copytree(shop.home, tmp_path / "home"), project=shop.project)
+    with duckdb.connect(spoilt.warehouse_path) as connection:
+        connection.execute(f"delete from marts.fct_messages where source = '{source}'")
+    assert "all_messages_arrived" in failed_checks(spoilt, "fct_messages")
+
+
+# Random streams.
+
+START = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
+PAUSES = [0, 0, 1, 600, 5 * HOUR, WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW - 1, 2 * WINDOW]
+CODES = ["sent", "delivered", "read", "failed", "deleted"]
+FURTHEST = ["read", "delivered", "deleted", "failed", "sent"]
+
+
+def random_contact(dice, number):
+    """Return the ids under which a contact shows itself; one that uses both is linked by some record."""
+    wa_id, user_id = f"39333{number:07}", f"IT.{number}"
+    return {"number": [(wa_id, None)], "hidden": [(None, user_id)]}.get(
+        dice.choice(["number", "hidden", "both"]), [(wa_id, None), (None, user_id), (wa_id, user_id)]
+    )
+
+
+def random_stream(dice):
+    """Return the events of an account: (kind, business number, contact's ids, record), each told once."""
+    events, number = [], iter(range(10**6))
+    for guise in (random_contact(dice, n) for n in range(4)):
+        if len(guise) > 1:
+            events.append(("contacts", "1", guise[2], {}))
+        for channel in ("1", "2"):
+            at = START + dice.randint(0, 3) * HOUR
+            for _ in range(dice.choice([0, 1, 3, 6, 10])):
+                at += dice.choice(PAUSES)
+                identifier = f"wamid.{next(number)}"
+                kind = dice.choice(["messages", "messages", "message_echoes", "statuses"])
+                if kind != "statuses":
+                    record = {"id": identifier, "timestamp": str(at), "type": "text"}
+                    events.append((kind, channel, dice.choice(guise), record))
+                if kind == "statuses" or (kind == "message_echoes" and dice.random() < 0.5):
+                    events += random_statuses(dice, identifier, at, channel, guise)
+    return events
+
+
+def random_statuses(dice, identifier, at, channel, guise):
+    pricing = {"category": dice.choice(["marketing", "utility"]), "billable": dice.random() < 0.5}
+    for code in dice.sample(CODES, k=dice.choice([1, 1, 2, 3])):
+        told = {"id": identifier, "status": code, "timestamp": str(at + dice.choice([0, 0, 1, 60]))}
+        if dice.random() < 0.5:
+            told["pricing"] = pricing
+        if code == "failed":
+            told["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
+        yield "statuses", channel, dice.choice(guise), told
+
+
+NAMES = {
+    "contacts": ("wa_id", "user_id"),
+    "messages": ("from", "from_user_id"),
+    "message_echoes": ("to", "to_user_id"),
+    "statuses": ("recipient_id", "recipient_user_id"),
+}
+
+
+def write_stream(dice, events, folder):
+    """Write the events into envelopes and files in any order, some of them twice; return two lots."""
+    told = events + dice.choices(events, k=len(events) // 3)
+    dice.shuffle(told)
+    envelopes = []
+    while told:
+        values = defaultdict(list)
+        for kind, channel, ids, record in told[: dice.choice([1, 1, 2, 4])]:
+            named = {name: value for name, value in zip(NAMES[kind], ids, strict=True) if value}
+            values[channel, kind].append(record | named)
+        told = told[sum(map(len, values.values())) :]
+        changes = [
+            envelope(number=channel, **{kind: records})["entry"][0]["changes"][0]
+            for (channel, kind), records in values.items()
+        ]
+        entries = [{"id": "1", "changes": [one]} for one in changes]
+        if dice.random() < 0.5:
+            entries = [{"id": "1", "changes": changes}]
+        envelopes.append({"object": "whatsapp_business_account", "entry": entries})
+    lots = [], []
+    while envelopes:
+        size = dice.choice([1, 5, 20])
+        name = f"{dice.randrange(10**9)}.jsonl{dice.choice(['', '.gz'])}"
+        dice.choice(lots).append((folder / name, envelopes[:size]))
+        envelopes = envelopes[size:]
+    return lots
+
+
+def naive_messages(account, events, sha):
+    """Return the account's messages by the definitions, in order, and the ids of their conversations."""
+    linked = {user: wa for *_, (wa, user), _ in events if wa and user}
+    found = {}
+    for kind, channel, (wa, user), record in events:
+        if kind == "contacts":
+            continue
+        message = found.setdefault(
+            record["id"], {"statuses": [], "kind": "statuses", "prices": [], "channel": channel}
+        )
+        message["contact"] = f"{account}:{wa or linked.get(user, user)}"
+        if kind != "statuses":
+            message |= {"kind": kind, "at": int(record["timestamp"])}
+            found[record["id"]] = message
+        else:
+            message["statuses"].append((record["status"], int(record["timestamp"])))
+            if "pricing" in record:
+                message["prices"].append((int(record["timestamp"]), record["pricing"]))
+    for identifier, message in found.items():
+        message["hash"] = sha(f"{account}:{identifier}")
+        message.setdefault("at", min((at for _, at in message["statuses"]), default=None))
+        message["inbound"] = message["kind"] == "messages"
+        reached = {code for code, _ in message["statuses"]}
+        furthest = next((code for code in FURTHEST if code in reached), None)
+        message["status"] = "received" if message["inbound"] else furthest
+    return sorted(found.values(), key=lambda one: (one["at"], not one["inbound"], one["hash"]))
+
+
+def cut(messages, window=WINDOW):
+    """Give each message its conversation by going through them one by one."""
+    asked_by, wrote, current = {}, {}, {}
+    for message in messages:
+        at, thread = message["at"], (message["channel"], message["contact"])
+        is_closed = thread not in wrote or at - wrote[thread] >= window
+        is_waited_for = thread in asked_by and at - asked_by[thread] < window
+        if is_closed and not is_waited_for:
+            current[thread] = message["hash"]
+        message["conversation"] = current[thread]
+        if message["inbound"]:
+            wrote[thread] = at
+            asked_by.pop(thread, None)
+        elif is_closed:
+            asked_by[thread] = at
+
+
+def utc(at):
+    return at and datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
+
+
+def first(message, code):
+    return utc(min((at for told, at in message["statuses"] if told == code), default=None))
+
+
+@pytest.fixture(scope="module")
+def streams(build, tmp_path_factory):
+    """Return the warehouse of random accounts, taken in twice, and their messages in plain Python."""
+    dice = random.Random(20260302)
+    folder = tmp_path_factory.mktemp("streams")
+    accounts = {f"a{number}": random_stream(dice) for number in range(24)}
+    write_seeds(folder / "seeds", accounts)
+    lots = [
+        write_stream(dice, events, folder / "landing" / name / "webhooks")
+        for name, events in accounts.items()
+    ]
+    project = project_with(folder / "seeds", folder / "home" / "project")
+    settings = Settings(home=folder / "home", landing=folder / "landing", project=project)
+    for early, _ in lots:
+        for path, envelopes in early:
+            write_lines(path, envelopes)
+    ingest(settings)
+    for _, late in lots:
+        for path, envelopes in late:
+            write_lines(path, envelopes)
+    path = build(folder / "landing", folder / "home", folder / "seeds")
+    key = (folder / "home" / "hash_key").read_text()
+
+    def sha(value):
+        inner = hashlib.sha256((key + value).encode()).hexdigest()
+        return hashlib.sha256((key + inner).encode()).hexdigest()
+
+    messages = {account: naive_messages(account, events, sha) for account, events in accounts.items()}
+    for of_account in messages.values():
+        cut(of_account)
+        for message in of_account:
+            message["contact_key"] = sha(message["contact"])
+    with duckdb.connect(path, read_only=True) as warehouse:
+        yield warehouse, messages
+
+
+def test_every_message_of_a_random_stream_is_cut_and_delivered_by_the_rule(streams):
+    warehouse, messages = streams
+    expected = {}
+    for account, of_account in messages.items():
+        for one in of_account:
+            category = billable = None
+            if one["prices"]:
+                category, billable = max(one["prices"], key=lambda told: told[0])[1].values()
+            expected[f"{account}:{one['hash']}"] = (
+                f"{account}:{one['conversation']}",
+                one["contact_key"],
+                {"messages": "inbound", "message_echoes": "business_app", "statuses": "api"}[one["kind"]],
+                one["status"],
+                utc(one["at"]),
+                first(one, "delivered"),
+                first(one, "read"),
+                first(one, "failed"),
+                category,
+                billable,
+            )
+    found = warehouse.execute(
+        """
+        select message_id, conversation_id, contact_key, source, delivery_status, sent_at, delivered_at,
+            read_at, failed_at, pricing_category, is_billable
+        from marts.fct_messages
+        """
+    ).fetchall()
+    assert len(found) > 500
+    assert {key: tuple(values) for key, *values in found} == expected
+
+
+def test_every_conversation_of_a_random_stream_is_what_its_messages_say(streams):
+    warehouse, messages = streams
+    expected = {}
+    for account, of_account in messages.items():
+        data_through = max((one["at"] for one in of_account), default=None)
+        together = defaultdict(list)
+        for one in of_account:
+            together[one["conversation"]].append(one)
+        for key, ones in together.items():
+            wrote = [one["at"] for one in ones if one["inbound"]]
+            status = "not_contacted" if not wrote else "in_progress"
+            if wrote and data_through - max(wrote) >= WINDOW:
+                status = "closed"
+            origins = {"messages": "inbound", "message_echoes": "inbox", "statuses": "other"}
+            expected[f"{account}:{key}"] = (
+                ones[0]["contact_key"],
+                ones[0]["channel"],
+                origins[ones[0]["kind"]],
+                status,
+                len(ones),
+                len(wrote),
+                utc(ones[0]["at"]),
+                utc(ones[-1]["at"]) if status == "closed" else None,
+            )
+    found = warehouse.execute(
+        """
+        select conversation_id, contact_key, channel_id, origin, status, messages, inbound_messages,
+            started_at, closed_at
+        from marts.fct_conversations
+        """
+    ).fetchall()
+    assert {key: tuple(values) for key, *values in found} == expected
+    assert min(Counter(row[4] for row in found).values()) > 10, "a status hardly occurs"
+
+
+def test_the_delivery_of_random_streams_adds_up_by_day_and_price(streams):
+    warehouse, messages = streams
+    days = defaultdict(Counter)
+    for account, of_account in messages.items():
+        for one in of_account:
+            if one["inbound"]:
+                continue
+            pricing = max(one["prices"], key=lambda told: told[0])[1] if one["prices"] else {}
+            status = one["status"]
+            days[account, pricing.get("category"), utc(one["at"]).date()].update(
+                messages=1,
+                sent=status in ("sent", "delivered", "read", "deleted"),
+                delivered=status in ("delivered", "read"),
+                read=status == "read",
+                failed=status == "failed",
+                billable=bool(pricing.get("billable")),
+            )
+    counts = ("messages", "sent", "delivered", "read", "failed", "billable")
+    found = warehouse.execute(
+        f"select account_id, pricing_category, report_date, {', '.join(counts)} from marts.agg_delivery"
+    ).fetchall()
+    assert {row[:3]: row[3:] for row in found} == {
+        key: tuple(counter[name] for name in counts) for key, counter in days.items()
+    }
+
+
+def test_the_random_streams_hold_the_hard_cases(streams):
+    """Without them the comparison above would say little."""
+    _, messages = streams
+    seen = Counter()
+    for of_account in messages.values():
+        threads = defaultdict(list)
+        for one in of_account:
+            threads[one["channel"], one["contact"]].append(one)
+        for ones in threads.values():
+            for before, one in pairwise(ones):
+                pause, is_new = one["at"] - before["at"], one["conversation"] != before["conversation"]
+                seen[pause == 0, is_new] += 1
+                seen["edge", pause - WINDOW, is_new] += pause in (WINDOW - 1, WINDOW)
+                seen["answered just in time"] += (
+                    pause == WINDOW - 1 and one["inbound"] and not before["inbound"] and not is_new
+                )
+    assert min(seen[key] for key in ("answered just in time", ("edge", -1, False), ("edge", 0, True))) > 5
+    assert seen["edge", 0, False] == 0
