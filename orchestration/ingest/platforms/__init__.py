@@ -1,6 +1,8 @@
 """The platforms whose exports are understood, by name."""
 
-from orchestration.ingest.platforms import activecampaign
+from orchestration.ingest.platforms import activecampaign, chatwoot
 from orchestration.ingest.schema import Platform
 
-PLATFORMS: dict[str, Platform] = {platform.name: platform for platform in (activecampaign.PLATFORM,)}
+PLATFORMS: dict[str, Platform] = {
+    platform.name: platform for platform in (activecampaign.PLATFORM, chatwoot.PLATFORM)
+}
