@@ -12,6 +12,9 @@ import duckdb
 import pytest
 from house import jsonl
 
+from orchestration.quality.gate import run_gate
+from orchestration.settings import Settings
+
 START = datetime(2025, 3, 3, 9, tzinfo=UTC)  # times below are seconds from here
 ANNA = {"id": 7, "name": "Anna Neri", "type": "user"}
 BRUNO = {"id": 8, "name": "Bruno", "type": "user"}
@@ -104,7 +107,7 @@ CONVERSATIONS = [
         ],
     },
     {
-        # Still with the bot; the customer took the message back.
+        # Still with the bot, whose message somebody deleted.
         "id": 14,
         "at": 100000,
         "contact": contact(504),
@@ -112,13 +115,8 @@ CONVERSATIONS = [
         "labels": [],
         "statuses": [(100000, "pending")],
         "messages": [
-            message(
-                1040,
-                100000,
-                "incoming",
-                contact(504),
-                later=(100020, {"content_attributes": {"deleted": True}}),
-            )
+            message(1040, 100000, "incoming", contact(504)),
+            message(1041, 100005, "outgoing", BOT, later=(100020, {"content_attributes": {"deleted": True}})),
         ],
     },
     {
@@ -345,8 +343,8 @@ BAD = [
 
 
 @pytest.fixture(scope="module")
-def marts(build, tmp_path_factory):
-    """The marts of three accounts with the same history, and of one of another platform with the same ids."""
+def home(build, tmp_path_factory) -> Path:
+    """The home of three accounts with the same history, and of one of another platform with the same ids."""
     folder = tmp_path_factory.mktemp("chatwoot")
     landing, seeds = folder / "landing", folder / "seeds"
     seeds.mkdir()
@@ -376,10 +374,14 @@ def marts(build, tmp_path_factory):
     received = {"id": 1001, "timestamp": unix(0), "conversation": 11, "direction": "INBOUND"}
     write(landing, "other", "messages/1.jsonl", jsonl(received))
 
-    path = build(landing, folder / "home", seeds)
-    with duckdb.connect(path, read_only=True) as connection:
-        connection.execute(f"SET VARIABLE raw = '{folder / 'home' / 'raw'}'")
-        connection.execute(f"SET VARIABLE rejected = '{folder / 'home' / 'rejected'}/*.parquet'")
+    return build(landing, folder / "home", seeds).parent
+
+
+@pytest.fixture
+def marts(home):
+    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
+        connection.execute(f"set variable raw = '{home / 'raw'}'")
+        connection.execute(f"set variable rejected = '{home / 'rejected'}/*.parquet'")
         yield connection
 
 
@@ -404,7 +406,7 @@ def rows(marts, table: str, account: str, key: str, without: tuple[str, ...] = (
 )
 def test_the_three_ways_of_one_history_give_the_same_rows(marts, table, key):
     nested, webhooks, separate = (rows(marts, table, a, key) for a in ("nested", "webhooks", "separate"))
-    assert len(nested) == {"fct_conversations": 5, "fct_messages": 17}[table]
+    assert len(nested) == {"fct_conversations": 5, "fct_messages": 18}[table]
     assert webhooks == nested
     assert separate == nested
 
@@ -468,7 +470,8 @@ EXPECTED = {
         "origin": "inbound",
         "status": "in_flow",
         "agent_id": None,
-        "messages": 1,
+        "messages": 2,
+        "automated_messages": 1,
         "turns_unanswered": 1,
         "windows_missed": 0,
         "closed_at": None,
@@ -513,11 +516,13 @@ def test_a_message_says_by_what_it_was_sent_and_what_became_of_it(marts):
         "1013": "user",
         "1020": "user",
         "1030": "campaign",
+        "1041": "agent_bot",
         "1051": "user",
         "1052": "template",
     }
     assert {n: row["delivery_status"] for n, row in found.items() if row["delivery_status"] != "sent"} == {
-        "1040": "deleted",
+        **dict.fromkeys(("1001", "1007", "1012", "1031", "1040", "1050"), "received"),
+        "1041": "deleted",
         "1051": "read",
     }
     assert found["1020"]["template_name"] == "order_update"
@@ -540,6 +545,11 @@ def test_two_labels_are_two_rows_of_the_bridge_and_surveys_sent_count_unanswered
         assert marts.execute(sent, [account]).fetchone() == (2, 1)
         names = "select agent_name from marts.dim_agents where account_id = ? order by all"
         assert marts.execute(names, [account]).fetchall() == [("Anna Neri",), ("Bruno",)]
+
+
+def test_every_blocking_check_passes(home):
+    blocking = [result for result in run_gate(Settings(home=home)) if result.check.severity == "error"]
+    assert [(r.table, r.check.name, r.examples) for r in blocking if not r.passed] == []
 
 
 def test_an_account_of_another_platform_with_the_same_ids_is_left_alone(marts):

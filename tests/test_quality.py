@@ -130,6 +130,10 @@ copy (select source_conversation_id as id, account_id as _account_id from marts.
 copy (select source_message_id as id, account_id as _account_id from marts.fct_messages, range(2))
     to '{raw}/messages/activecampaign/1.parquet';
 copy (
+    select 'note' as id, 'demo' as _account_id, private, message_type
+    from (values ('true', '1'), (null, '2')) as unseen(private, message_type)
+) to '{raw}/messages/chatwoot/1.parquet';
+copy (
     select batch_id, account_id, entity, entity || '/' || batch_id || '.jsonl' as file, 'loaded' as status,
         1000 as records_read, if(batch_id = '1', 900, 40) as records_rejected
     from (values ('1'), ('2')) as b(batch_id), seeds.accounts,
@@ -139,7 +143,8 @@ copy (
 
 
 def write_warehouse(settings: Settings, conversations: int = 1200, size: int = 8) -> None:
-    for folder in ("conversations/activecampaign", "messages/activecampaign", "ingested_files"):
+    messages = ("messages/activecampaign", "messages/chatwoot")
+    for folder in ("conversations/activecampaign", *messages, "ingested_files"):
         (settings.raw_path / folder).mkdir(parents=True)
     with duckdb.connect(settings.warehouse_path) as connection:
         connection.execute(f"set variable conversations = {conversations}; set variable size = {size}")

@@ -172,16 +172,22 @@ def refers(column: str, table: str, key: str) -> Check:
     )
 
 
-def complete(entity: str, key: str) -> Check:
-    """The mart holds exactly the records of `entity` that the exports gave, each once."""
+def complete(entity: str, key: str, exported: str = "") -> Check:
+    """The mart holds exactly the records of `entity` that the exports gave, each once.
+
+    - `exported`: the query of their ids, as the mart writes them, if it is not the one of the raw files
+    """
+    ids = f"""
+        select _account_id || ':' || id as id
+        from read_parquet(getvariable('raw_path') || '/{entity}/*/*.parquet', union_by_name = true)
+    """
     return Check(
         f"all_{entity}_arrived",
         f"a row for each of the {entity} in the raw files, and no other",
         broken_keys=f"""
             select coalesce(raw.id || ' is not in the mart', rows.{key} || ' is in no raw file') as key
             from (
-                select distinct _account_id || ':' || id as id
-                from read_parquet(getvariable('raw_path') || '/{entity}/*/*.parquet')
+                select distinct id from ({exported or ids})
             ) as raw
             full join {{batch}} as rows on raw.id = rows.{key}
             where raw.id is null or rows.{key} is null

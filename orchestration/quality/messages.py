@@ -16,10 +16,23 @@ from orchestration.quality.declaration import (
     warning,
 )
 
+# Chatwoot exports private notes and log lines too, which no customer sees: they are no messages.
+EXPORTED = """
+    select _account_id || ':' || id as id
+    from read_parquet(
+        getvariable('raw_path') || '/messages/*/*.parquet', union_by_name = true, filename = 'path'
+    )
+    where split_part(path, '/', -2) <> 'chatwoot'
+    union all
+    select _account_id || ':' || id as id
+    from read_parquet(getvariable('raw_path') || '/messages/chatwoot/*.parquet')
+    where coalesce(private, 'false') = 'false' and message_type not in ('2', 'activity')
+"""
+
 FCT_MESSAGES = mart(
     "fct_messages",
     ("message_id",),
-    complete("messages", "message_id"),
+    complete("messages", "message_id", EXPORTED),
     few_rejected("messages"),
     no_file_refused("messages"),
     filled("message_id"),

@@ -107,12 +107,13 @@ final as (
         source,
         lower(content_type) as message_type,
         case
-            when is_deleted then 'deleted'
-            when delivery_rank = 1 then 'progress'
-            when delivery_rank = 2 then 'sent'
-            when delivery_rank = 3 then 'failed'
-            when delivery_rank = 4 then 'delivered'
+            when source = 'contact' then 'received'
             when delivery_rank = 5 then 'read'
+            when delivery_rank = 4 then 'delivered'
+            when is_deleted then 'deleted'
+            when delivery_rank = 3 then 'failed'
+            when delivery_rank = 2 then 'sent'
+            when delivery_rank = 1 then 'queued'
         end as delivery_status,
         template_name,
         cast(null as {{ dbt.type_string() }}) as error_code,
