@@ -341,7 +341,7 @@ def test_landing_is_only_read(house: House) -> None:
 
 def test_a_platform_without_a_scale_is_rated_from_one_to_five(tmp_path: Path) -> None:
     (tmp_path / "csat_scales.csv").write_text("platform,rating_min,rating_max\n")
-    assert read_rating_scales(tmp_path) == {"activecampaign": (1, 5)}
+    assert read_rating_scales(tmp_path) == {"activecampaign": (1, 5), "chatwoot": (1, 5)}
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,10 @@ copy (select 'm' as id, 'a' as _account_id, 'text' as type limit 0)
     to '{raw}/message_echoes/whatsapp_cloud/1.parquet';
 copy (select 'm' as id, 'a' as _account_id limit 0) to '{raw}/statuses/whatsapp_cloud/1.parquet';
 copy (
+    select 'note' as id, 'demo' as _account_id, private, message_type
+    from (values ('true', '1'), (null, '2')) as unseen(private, message_type)
+) to '{raw}/messages/chatwoot/1.parquet';
+copy (
     select batch_id, account_id, entity, entity || '/' || batch_id || '.jsonl' as file, 'loaded' as status,
         1000 as records_read, if(batch_id = '1', 900, 40) as records_rejected
     from (values ('1'), ('2')) as b(batch_id), seeds.accounts,
@@ -152,8 +156,9 @@ copy (
 
 def write_warehouse(settings: Settings, conversations: int = 1200, size: int = 8) -> None:
     settings.ensure_hash_key()
-    of_whatsapp = (f"{entity}/whatsapp_cloud" for entity in ("messages", "message_echoes", "statuses"))
-    for folder in ("conversations/activecampaign", "messages/activecampaign", "ingested_files", *of_whatsapp):
+    whatsapp = [f"{entity}/whatsapp_cloud" for entity in ("messages", "message_echoes", "statuses")]
+    messages = ("messages/activecampaign", "messages/chatwoot", *whatsapp)
+    for folder in ("conversations/activecampaign", *messages, "ingested_files"):
         (settings.raw_path / folder).mkdir(parents=True)
     with duckdb.connect(settings.warehouse_path) as connection:
         connection.execute(f"set variable conversations = {conversations}; set variable size = {size}")

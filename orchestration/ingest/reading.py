@@ -209,11 +209,27 @@ def _structure(entity: Entity) -> dict:
     return structure
 
 
-def _nested(source: str, nested: Nested, answers: bool) -> str:
+def _nested(source: str, places: tuple[Nested, ...], answers: bool) -> str:
     """Take the records out of each line; the first keeps the line's place, and stands there even if none is.
 
     A line that has no parents, or not the field that tells what it holds, is refused where `answers`.
     """
+    found, lacking, missing = zip(*map(_found, places), strict=True)
+    refused = "[line]" if answers else "[NULL]"
+    return f"""
+        SELECT path, CASE WHEN {"true" if answers else "false"} THEN coalesce(flaw, lack) END AS flaw,
+            unnest(found) AS line, generate_subscripts(found, 1) AS position
+        FROM (SELECT path, flaw, lack, CASE WHEN elements IS NULL OR lack IS NOT NULL THEN {refused}
+                WHEN len(elements) = 0 THEN [NULL] ELSE CAST(elements AS VARCHAR[]) END AS found
+            FROM (SELECT path, line, flaw,
+                    CASE WHEN flaw IS NULL THEN try(flatten([{", ".join(found)}])) END AS elements,
+                    CASE WHEN flaw IS NULL AND try({" AND ".join(lacking)}) THEN {quoted(missing[0])} END
+                        AS lack
+                FROM ({source})))"""
+
+
+def _found(nested: Nested) -> tuple[str, str, str]:
+    """Return of a place the SQL of the list of its records, the SQL of whether it is missing, and words."""
     parents = f"json_extract(line, {quoted(nested.parents)})"
     parents = parents if "[*]" in nested.parents else f"[{parents}]"
     lacking, chosen = f"len({parents}) = 0", parents
@@ -225,7 +241,11 @@ def _nested(source: str, nested: Nested, answers: bool) -> str:
         lacking = f"len(list_filter({parents}, lambda parent: {told} IS NOT NULL)) = 0"
         missing = f"{key} is missing"
     inside = f"json_extract(parent, {quoted(nested.elements)})"
-    inside = inside if "[*]" in nested.elements else f"[{inside}]"
+    inside = (
+        inside
+        if "[*]" in nested.elements
+        else f"list_filter([{inside}], lambda element: element IS NOT NULL)"
+    )
     if nested.context:
         context = ", ".join(
             f"{quoted(key)}, json_extract(parent, {quoted('$.' + json.dumps(key))})" for key in nested.context
@@ -233,16 +253,7 @@ def _nested(source: str, nested: Nested, answers: bool) -> str:
         inside = (
             f"list_transform({inside}, lambda element: json_merge_patch(json_object({context}), element))"
         )
-    refused = "[line]" if answers else "[NULL]"
-    return f"""
-        SELECT path, CASE WHEN {"true" if answers else "false"} THEN coalesce(flaw, lack) END AS flaw,
-            unnest(found) AS line, generate_subscripts(found, 1) AS position
-        FROM (SELECT path, flaw, lack, CASE WHEN elements IS NULL OR lack IS NOT NULL THEN {refused}
-                WHEN len(elements) = 0 THEN [NULL] ELSE CAST(elements AS VARCHAR[]) END AS found
-            FROM (SELECT path, line, flaw, CASE WHEN flaw IS NULL THEN try(
-                        flatten(list_transform({chosen}, lambda parent: {inside}))) END AS elements,
-                    CASE WHEN flaw IS NULL AND try({lacking}) THEN {quoted(missing)} END AS lack
-                FROM ({source})))"""
+    return f"flatten(list_transform({chosen}, lambda parent: {inside}))", lacking, missing
 
 
 def _csv_records(source: str, layout: Layout, entity: Entity) -> str:

@@ -75,12 +75,13 @@ class Entity:
 class Source:
     """The records of an entity in the files of a folder: each record itself, or what is nested in it.
 
-    Several sources may share a folder. One of them, the first, answers for it: what cannot be read there is
-    refused as a record of its entity, so that it is counted once.
+    `nested`: the places in a record, all of this folder; none where each record stands for itself. Several
+    sources may share a folder. One of them, the first, answers for it: what cannot be read there is refused
+    as a record of its entity, so that it is counted once.
     """
 
     entity: Entity
-    nested: Nested | None
+    nested: tuple[Nested, ...]
     answers: bool
 
 
@@ -94,10 +95,12 @@ class Platform:
     @cached_property
     def folders(self) -> dict[str, list[Source]]:
         """What stands in the files of each folder of an account; an entity's own records come first."""
-        places = [(entity.name, entity, None) for entity in self.entities if entity.has_files]
-        places += [(nested.folder, entity, nested) for entity in self.entities for nested in entity.nested]
+        places = {(entity.name, entity): [] for entity in self.entities if entity.has_files}
+        for entity in self.entities:
+            for nested in entity.nested:
+                places.setdefault((nested.folder, entity), []).append(nested)
         folders: dict[str, list[Source]] = {}
-        for folder, entity, nested in places:
+        for (folder, entity), places_of_entity in places.items():
             sources = folders.setdefault(folder, [])
-            sources.append(Source(entity, nested, answers=not sources))
+            sources.append(Source(entity, tuple(places_of_entity), answers=not sources))
         return folders

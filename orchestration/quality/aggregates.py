@@ -202,8 +202,8 @@ AGG_BY_HOUR = mart(
 CSAT_SUMMARY = mart(
     "csat_summary",
     ("account_id", "report_date", "origin", "agent_id"),
-    few_rejected("surveys"),
-    no_file_refused("surveys"),
+    few_rejected("surveys", "csat_survey_responses"),
+    no_file_refused("surveys", "csat_survey_responses"),
     filled("account_id"),
     filled("report_date"),
     filled("origin"),

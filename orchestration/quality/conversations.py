@@ -22,14 +22,15 @@ from orchestration.quality.declaration import (
 ORIGINS = ("flow", "inbox", "inbound", "other")
 # WhatsApp Cloud knows no conversations: they are cut from the messages, so that each has one.
 CUT_BY_US = "select account_id from seeds.accounts where platform = 'whatsapp_cloud'"
+EVENTS = ("conversation_events", "reporting_events", "status_changes")
 STATUSES = ("not_contacted", "in_flow", "new", "in_progress", "closed")
 
 FCT_CONVERSATIONS = mart(
     "fct_conversations",
     ("conversation_id",),
     complete("conversations", "conversation_id", where=f"account_id not in ({CUT_BY_US})"),
-    few_rejected("conversations", "conversation_events"),
-    no_file_refused("conversations", "conversation_events"),
+    few_rejected("conversations", *EVENTS),
+    no_file_refused("conversations", *EVENTS),
     filled("conversation_id"),
     filled("account_id"),
     filled("started_at"),

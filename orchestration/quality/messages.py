@@ -17,13 +17,14 @@ from orchestration.quality.declaration import (
 )
 
 DELIVERY_STATUSES = ("queued", "sent", "delivered", "read", "failed", "deleted", "received")
-# Of WhatsApp Cloud a status too tells of a message, a notice is none, and the mart knows ids by their hash.
+# Chatwoot exports private notes and log lines too, which no customer sees: they are no messages. Of WhatsApp
+# Cloud a status too tells of a message, a notice is none, and the mart knows ids by their hash.
 EXPORTED = """
     select _account_id || ':' || id as id
     from read_parquet(
         getvariable('raw_path') || '/messages/*/*.parquet', union_by_name = true, filename = 'path'
     )
-    where split_part(path, '/', -2) <> 'whatsapp_cloud'
+    where split_part(path, '/', -2) not in ('chatwoot', 'whatsapp_cloud')
     union all
     select _account_id || ':' || sha256(key || sha256(key || _account_id || ':' || id)) as id
     from (
@@ -38,6 +39,10 @@ EXPORTED = """
         where coalesce(lower(type), '') not in ('system', 'request_welcome', 'edit', 'revoke')
     ),
     (select content as key from read_text(getvariable('hash_key_path')))
+    union all
+    select _account_id || ':' || id as id
+    from read_parquet(getvariable('raw_path') || '/messages/chatwoot/*.parquet')
+    where coalesce(private, 'false') = 'false' and message_type not in ('2', 'activity')
 """
 
 FCT_MESSAGES = mart(

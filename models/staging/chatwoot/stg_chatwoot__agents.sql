@@ -1,0 +1,28 @@
+with
+
+versions as (
+
+    select * from {{ source('chatwoot', 'agents') }}
+
+),
+
+latest as (
+
+    {{ latest_version('agents', 'versions', 'cast(null as timestamp)') }}
+
+),
+
+final as (
+
+    select
+        _account_id || ':' || id as agent_id,
+        _account_id as account_id,
+        nullif(trim(name), '') as agent_name,
+        lower(role) as role,
+        -- The platform tells of teams, but not of an agent's.
+        {{ empty_text_list() }} as team_names
+    from latest
+
+)
+
+select * from final

@@ -1,0 +1,133 @@
+with
+
+versions as (
+
+    select
+        *,
+        coalesce(conversation_id, conversation_in_webhook) as conversation,
+        -- A webhook tells the message as of its conversation's last change.
+        coalesce(updated_at, conversation_updated_at, created_at) as told_at
+    from {{ source('chatwoot', 'messages') }}
+
+),
+
+latest as (
+
+    {{ latest_version('messages', 'versions', 'versions.told_at') }}
+
+),
+
+-- Not every answer of the platform tells all of a message. What one of them told stays true, and its delivery only advances.
+told as (
+
+    select
+        _account_id,
+        id,
+        max(campaign_id) as campaign_id,
+        max(automation_rule_id) as automation_rule_id,
+        max(template_name) as template_name,
+        max(case when deleted = 'true' then 1 else 0 end) = 1 as is_deleted,
+        max(
+            case lower(status)
+                when 'progress' then 1
+                when 'sent' then 2
+                when 'failed' then 3
+                when 'delivered' then 4
+                when 'read' then 5
+            end
+        ) as delivery_rank
+    from versions
+    group by _account_id, id
+
+),
+
+sorted as (
+
+    select
+        latest._account_id,
+        latest.id,
+        latest.conversation,
+        latest.content_type,
+        told.campaign_id,
+        told.automation_rule_id,
+        told.template_name,
+        told.is_deleted,
+        told.delivery_rank,
+        coalesce(latest.sender_id, latest.sender.id) as sender_id,
+        lower(replace(coalesce(latest.sender_type, latest.sender.type), '_', '')) as sender_type,
+        case lower(latest.message_type)
+            when '0' then 'incoming'
+            when '1' then 'outgoing'
+            when '2' then 'activity'
+            when '3' then 'template'
+            else lower(latest.message_type)
+        end as kind,
+        coalesce(latest.private, 'false') = 'true' as is_private,
+        latest.created_at
+    from latest
+    inner join told
+        on
+            latest._account_id = told._account_id
+            and latest.id = told.id
+
+),
+
+-- The customer sees neither the agents' notes nor the platform's log lines.
+sent as (
+
+    select
+        *,
+        case
+            when kind = 'incoming' then 'contact'
+            when campaign_id is not null then 'campaign'
+            when automation_rule_id is not null then 'automation_rule'
+            when kind = 'template' then 'template'
+            when sender_type = 'user' then 'user'
+            when sender_type is not null then 'agent_bot'
+        end as source
+    from sorted
+    where
+        not is_private
+        and kind <> 'activity'
+
+),
+
+final as (
+
+    select
+        _account_id || ':' || id as message_id,
+        _account_id as account_id,
+        id as source_message_id,
+        _account_id || ':' || conversation as conversation_id,
+        case when source = 'contact' then _account_id || ':' || sender_id end as contact_id,
+        case when source = 'user' then _account_id || ':' || sender_id end as agent_id,
+        -- A sender's name is not read: it may be a contact's.
+        cast(null as {{ dbt.type_string() }}) as agent_name,
+        case when source = 'contact' then 'inbound' else 'outbound' end as direction,
+        source,
+        lower(content_type) as message_type,
+        case
+            when source = 'contact' then 'received'
+            when delivery_rank = 5 then 'read'
+            when delivery_rank = 4 then 'delivered'
+            when is_deleted then 'deleted'
+            when delivery_rank = 3 then 'failed'
+            when delivery_rank = 2 then 'sent'
+            when delivery_rank = 1 then 'queued'
+        end as delivery_status,
+        template_name,
+        cast(null as {{ dbt.type_string() }}) as error_code,
+        cast(null as {{ dbt.type_string() }}) as pricing_category,
+        coalesce(source = 'contact', false) as is_inbound,
+        coalesce(source in ('campaign', 'automation_rule', 'template', 'agent_bot'), false) as is_automated,
+        cast(null as boolean) as is_billable,
+        -- The API gives whole seconds, webhooks more: in whole seconds both say the same.
+        cast({{ dbt.date_trunc('second', 'created_at') }} as timestamp) as sent_at,
+        cast(null as timestamp) as delivered_at,
+        cast(null as timestamp) as read_at,
+        cast(null as timestamp) as failed_at
+    from sent
+
+)
+
+select * from final

@@ -1,0 +1,191 @@
+"""The entities of platform `chatwoot`: field names and enums are those of its API and its webhooks.
+
+A message's time, sender and conversation stand in different places in the two; both are read. A webhook tells
+of a message with its conversation, and of a conversation with its last message: each is a record of its own.
+"""
+
+from orchestration.ingest.schema import Entity, Field, Nested, Platform
+
+YES_OR_NO = ("true", "false")
+ABOUT_MESSAGES = ("event", ("message_created", "message_updated"))
+ABOUT_CONVERSATIONS = (
+    "event",
+    (
+        "conversation_created",
+        "conversation_updated",
+        "conversation_status_changed",
+        "conversation_opened",
+        "conversation_resolved",
+    ),
+)
+
+CONVERSATIONS = Entity(
+    "conversations",
+    (
+        Field("id", required=True),
+        Field("created_at", "instant", required=True),
+        Field("status"),
+        Field("inbox_id"),
+        Field("contact_id", path="meta.sender.id"),
+        Field(
+            "assignee",
+            "object",
+            members=("id", "name", "type"),
+            named_by=("id", "name"),
+            path="meta.assignee",
+        ),
+        Field("assignee_type", path="meta.assignee_type"),
+        Field("team_id", path="meta.team.id"),
+        Field("labels", "objects", members=("id", "name"), named_by=("name",)),
+        Field("last_activity_at", "instant"),
+        Field("updated_at", "instant"),
+    ),
+    # Waits and first replies are measured from the messages, which are an entity of their own.
+    ignored=(
+        *("messages", "last_non_activity_message", "waiting_since", "first_reply_created_at", "timestamp"),
+        *("uuid", "account_id", "additional_attributes", "custom_attributes", "contact_inbox", "channel"),
+        *("agent_last_seen_at", "assignee_last_seen_at", "contact_last_seen_at", "unread_count", "can_reply"),
+        *("muted", "snoozed_until", "priority", "sla_policy_id", "applied_sla", "sla_events"),
+        *("event", "changed_attributes", "account"),
+    ),
+    description="Conversations: when each began and ended, its status, its tags and its agents.",
+    nested=(
+        Nested("webhooks", where=ABOUT_CONVERSATIONS),
+        Nested("webhooks", elements="$.conversation", where=ABOUT_MESSAGES),
+    ),
+)
+
+MESSAGES = Entity(
+    "messages",
+    (
+        Field("id", required=True),
+        Field("created_at", "instant", required=True),
+        Field(
+            "message_type",
+            required=True,
+            values=("0", "1", "2", "3", "incoming", "outgoing", "activity", "template"),
+        ),
+        Field("conversation_id"),
+        Field("conversation_in_webhook", path="conversation.id"),
+        Field("private", values=YES_OR_NO),
+        Field("content_type"),
+        Field("status"),
+        Field("sender_type"),
+        Field("sender_id"),
+        Field("sender", "object", members=("id", "type")),
+        Field("campaign_id", path="additional_attributes.campaign_id"),
+        Field("template_name", path="additional_attributes.template_params.name"),
+        Field("automation_rule_id", path="content_attributes.automation_rule_id"),
+        Field("deleted", values=YES_OR_NO, path="content_attributes.deleted"),
+        Field(
+            "csat_rating", "rating", path="content_attributes.submitted_values.csat_survey_response.rating"
+        ),
+        Field("updated_at", "instant"),
+        Field("conversation_updated_at", "instant", path="conversation.updated_at"),
+    ),
+    # What people wrote stays in landing; of the sender, who may be a contact, only the id is read.
+    ignored=(
+        *("content", "processed_message_content", "attachments", "sentiment", "source_id"),
+        *("external_source_ids", "echo_id", "inbox_id", "inbox", "account_id", "account", "contact", "event"),
+    ),
+    description="Messages: when and by whom each was sent, in which conversation; not what they say.",
+    nested=(
+        Nested("conversations", elements="$.messages[*]"),
+        Nested("webhooks", where=ABOUT_MESSAGES),
+        Nested("webhooks", elements="$.conversation.messages[*]", where=ABOUT_MESSAGES),
+        Nested("webhooks", elements="$.messages[*]", where=ABOUT_CONVERSATIONS),
+    ),
+)
+
+CONTACTS = Entity(
+    "contacts",
+    (
+        Field("id", required=True),
+        Field("labels", "objects", members=("id", "name"), named_by=("name",)),
+        Field("created_at", "instant"),
+        Field("last_activity_at", "instant"),
+        Field("updated_at", "instant"),
+    ),
+    # No report needs who a contact is: names, addresses and numbers stay in landing.
+    ignored=(
+        *("name", "email", "phone_number", "identifier", "thumbnail", "additional_attributes"),
+        *("custom_attributes", "availability_status", "contact_inboxes", "blocked"),
+    ),
+    description="Contacts: their tags; who they are stays in landing.",
+)
+
+AGENTS = Entity(
+    "agents",
+    (Field("id", required=True), Field("name"), Field("role")),
+    ignored=(
+        *("email", "available_name", "account_id", "availability_status", "auto_offline", "confirmed"),
+        *("provider", "thumbnail", "custom_attributes", "custom_role_id"),
+    ),
+    description="The people who answer, and their teams.",
+)
+
+CSAT_SURVEY_RESPONSES = Entity(
+    "csat_survey_responses",
+    (
+        Field("id", required=True),
+        Field("conversation_id", required=True),
+        Field("message_id"),
+        Field("rating", "rating", required=True),
+        Field("created_at", "instant", required=True),
+        Field("updated_at", "instant"),
+    ),
+    ignored=("feedback_message", "contact", "assigned_agent", "account_id"),
+    description="Answers to satisfaction surveys: when each was given, and the rating.",
+)
+
+REPORTING_EVENTS = Entity(
+    "reporting_events",
+    (
+        Field("id", required=True),
+        Field("name", required=True),
+        Field("conversation_id"),
+        Field("conversation_display_id"),
+        Field("user_id"),
+        Field("value"),
+        Field("event_end_time", "instant", required=True),
+    ),
+    ignored=(
+        *("event_start_time", "value_in_business_hours", "account_id", "inbox_id", "created_at"),
+        "updated_at",
+    ),
+    description="What the platform's own reports note of conversations: resolved, opened, handed over.",
+)
+
+STATUS_CHANGES = Entity(
+    "status_changes",
+    (
+        Field("id", required=True),
+        Field("updated_at", "instant"),
+        Field("last_activity_at", "instant"),
+        Field("previous_value"),
+        Field("current_value"),
+    ),
+    description="Changes of a conversation's status, as webhooks tell them.",
+    nested=(
+        Nested(
+            "webhooks",
+            elements="$.changed_attributes[*].status",
+            context=("id", "updated_at", "last_activity_at"),
+            where=ABOUT_CONVERSATIONS,
+        ),
+    ),
+    has_files=False,
+)
+
+PLATFORM = Platform(
+    "chatwoot",
+    (
+        CONVERSATIONS,
+        MESSAGES,
+        CONTACTS,
+        AGENTS,
+        CSAT_SURVEY_RESPONSES,
+        REPORTING_EVENTS,
+        STATUS_CHANGES,
+    ),
+)
