@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest.content import zstd
+from orchestration.ingest.ledger import TOLD
 from orchestration.ingest.run import IngestResult, ingest
 from orchestration.settings import Settings
 
@@ -32,7 +33,9 @@ class House:
         return self._rows(self.settings.raw_path / entity / "*" / "*.parquet", columns, "_file, _line")
 
     def rejected(self, columns: str = "* EXCLUDE (batch_id, rejected_at)") -> list[tuple]:
-        return self._rows(self.settings.rejected_path / "*.parquet", columns, "file, line NULLS FIRST")
+        """What was refused; each reason with the value it is about, as the summary tells it."""
+        files = self.settings.rejected_path / "*.parquet"
+        return self._rows(files, columns, "file, line NULLS FIRST", f"* REPLACE ({TOLD} AS reason)")
 
     def ledger(self, columns: str = "* EXCLUDE (batch_id, ingested_at, modified_at)") -> list[tuple]:
         return self._rows(self.settings.raw_path / "ingested_files" / "*.parquet", columns, "file, batch_id")
@@ -43,9 +46,10 @@ class House:
         raw = {entity: self.rows(entity) for entity in entities}
         return raw | {"rejected": self.rejected(), "ledger": self.ledger()}
 
-    def _rows(self, files: Path, columns: str, order: str) -> list[tuple]:
+    def _rows(self, files: Path, columns: str, order: str, told: str = "*") -> list[tuple]:
+        rows = f"(SELECT {told} FROM read_parquet('{files}'))"
         with duckdb.connect() as con:
-            return con.execute(f"SELECT {columns} FROM read_parquet('{files}') ORDER BY {order}").fetchall()
+            return con.execute(f"SELECT {columns} FROM {rows} ORDER BY {order}").fetchall()
 
 
 def jsonl(*records: dict) -> bytes:

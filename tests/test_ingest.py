@@ -374,7 +374,15 @@ def test_dagster_shows_every_entity_and_warns_of_folders_without_a_place(house: 
     agents = next(event.metadata for event in metadata if event.asset_key == AssetKey(["raw", "agents"]))
     counts = ("files", "records_read", "records_accepted", "records_rejected", "dagster/row_count")
     assert [agents[name].value for name in counts] == [1, 2, 1, 1, 1]
-    assert len(metadata) == 7
+    assert len(metadata) == 8
+    shown = {event.asset_key.path[-1]: event.metadata for event in metadata}
+    files = shown["ingested_files"]["files_of_the_last_batch"].value
+    assert "| demo/agents/a.jsonl | loaded | - | 2 | 1 | 1 |" in files
+    reasons = shown["rejected_records"]["most_frequent_reasons"].value
+    assert (
+        "| demo | agents | id is missing | every record must have it | 1 | 1 | demo/agents/a.jsonl |"
+        in reasons
+    )
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
     assert "stranger" in check.description

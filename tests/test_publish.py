@@ -72,7 +72,7 @@ def in_another_process(settings, query):
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 
-def test_a_release_holds_exactly_the_ten_tables_described_and_in_order(settings, old):
+def test_a_release_holds_exactly_the_tables_described_and_in_order(settings, old):
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
         found = connection.execute("select table_name from duckdb_tables()").fetchall()
@@ -323,7 +323,7 @@ def instance():
         yield instance
 
 
-def test_ten_assets_are_published_when_every_check_passed(settings, instance):
+def test_every_table_is_published_when_every_check_passed(settings, instance):
     result = run(gated(settings, ALL_PASS), "all", instance)
     assert result.success
     events = {event.asset_key.path[-1]: event for event in result.asset_materializations_for_node("publish")}
@@ -335,6 +335,10 @@ def test_ten_assets_are_published_when_every_check_passed(settings, instance):
     assert events["fct_messages"].metadata["release"].value == release.release_id
     assert Path(events["fct_messages"].metadata["path"].value).exists()
     assert "| conversations |" in events["agg_overview"].metadata["preview"].value
+    files = events["ingested_files"].metadata["preview"].value
+    assert r"| a\|b.jsonl | loaded | - | 10 | 8 | 2 |" in files
+    assert r"| &lt;b&gt;\*c\*&lt;/b&gt;.jsonl |" in files
+    assert "| id is missing | mend it | 4 | 2 |" in events["rejected_records"].metadata["preview"].value
 
 
 def test_a_failed_blocking_check_keeps_publishing_from_running(settings, instance):

@@ -3,7 +3,8 @@
 Belongs here: what Dagster shows and checks of the ingest. Does not: the ingest itself (`run`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import duckdb
 from dagster import (
@@ -15,13 +16,15 @@ from dagster import (
     AssetSpec,
     Failure,
     MaterializeResult,
+    MetadataValue,
     ResourceParam,
     TableColumn,
     TableSchema,
     multi_asset,
 )
 
-from orchestration.ingest.ledger import LEDGER
+from orchestration.glance import last_files, top_reasons
+from orchestration.ingest.ledger import LEDGER, REJECTED, ledger_folder
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import raw_columns
 from orchestration.ingest.run import ingest as run_ingest
@@ -87,9 +90,19 @@ INGESTED_FILES = _spec(
     LEDGER,
 )
 
+REJECTED_RECORDS = _spec(
+    "rejected_records",
+    "Everything that was refused, with file, line, field, reason and what to do. One row per record.",
+    REJECTED,
+)
+
 
 @multi_asset(
-    specs=[INGESTED_FILES, *(_entity_spec(name, entities) for name, entities in _entities().items())],
+    specs=[
+        INGESTED_FILES,
+        REJECTED_RECORDS,
+        *(_entity_spec(name, entities) for name, entities in _entities().items()),
+    ],
     check_specs=[FOLDERS_KNOWN],
 )
 def ingest(
@@ -100,6 +113,7 @@ def ingest(
         result = run_ingest(settings, context.log.info)
     except SettingsError as error:
         raise Failure(str(error)) from None
+    ledger = _parquet(ledger_folder(settings) / "*.parquet")
     for name in ("ingested_files", *_entities()):
         totals = result.totals(name if name in _entities() else None)
         yield MaterializeResult(
@@ -110,9 +124,21 @@ def ingest(
                 "records_read": totals.records_read,
                 "records_accepted": totals.records_accepted,
                 "records_rejected": totals.records_rejected,
-                "dagster/row_count": _count_rows(settings, name),
-            },
+                "dagster/row_count": _count_rows(settings.raw_path / name / "**" / "*.parquet"),
+            }
+            | ({"files_of_the_last_batch": _look(last_files, ledger)} if name == "ingested_files" else {}),
         )
+    rejected = settings.rejected_path / "*.parquet"
+    yield MaterializeResult(
+        asset_key=_key("rejected_records"),
+        metadata={
+            "dagster/row_count": _count_rows(rejected),
+            "most_frequent_reasons": _look(
+                top_reasons,
+                f"(select *, (line is not null)::int as records_rejected from {_parquet(rejected)})",
+            ),
+        },
+    )
     yield AssetCheckResult(
         check_name=FOLDERS_KNOWN.name,
         asset_key=FOLDERS_KNOWN.asset_key,
@@ -127,8 +153,17 @@ def ingest(
     )
 
 
-def _count_rows(settings: Settings, entity: str) -> int:
-    """Count the rows of an entity's raw files, from their footers."""
-    files = quoted(str(settings.raw_path / entity / "**" / "*.parquet"))
+def _count_rows(files: Path) -> int:
+    """Count the rows of Parquet files, from their footers."""
     with duckdb.connect() as con:
-        return con.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({files})").fetchone()[0]
+        rows = con.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({quoted(files)})")
+        return rows.fetchone()[0]
+
+
+def _parquet(files: Path) -> str:
+    return f"read_parquet({quoted(files)})"
+
+
+def _look(at: Callable[[duckdb.DuckDBPyConnection, str], str], source: str) -> MetadataValue:
+    with duckdb.connect() as con:
+        return MetadataValue.md(at(con, source))

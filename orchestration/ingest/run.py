@@ -247,8 +247,8 @@ class _Batch:
             rejected = self._write(
                 f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
                     {quoted(group.entity.name)} AS entity, _file_id AS file_id, _line AS line, _raw AS raw,
-                    _problem.field AS field, _problem.reason AS reason, _problem.remedy AS remedy,
-                    {self.stamps}
+                    _problem.field AS field, _problem.value AS value, _problem.reason AS reason,
+                    _problem.remedy AS remedy, {self.stamps}
                 FROM ({self._located(doubtful, group)}) WHERE _problem IS NOT NULL AND _raw IS NOT NULL""",
                 REJECTED,
             )
@@ -334,4 +334,4 @@ def _unreadable(error: duckdb.Error) -> BadFileError:
     complaint = re.sub(
         r"^[\w ]+ Error: | (in|while reading) file \S+| '\S+'|,? at byte .*?(?=:)", "", str(error)
     )
-    return BadFileError(f"it cannot be read: {complaint.splitlines()[0].strip()}", "export or copy it again")
+    return BadFileError("it cannot be read", "export or copy it again", complaint.splitlines()[0].strip())

@@ -39,6 +39,8 @@ TABLES = {
     "dim_agents": None,
     "dim_contacts": None,
     "bridge_conversation_tags": None,
+    "ingested_files": None,
+    "rejected_records": None,
 }
 REPORTS = (
     "report_overview",
