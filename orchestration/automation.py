@@ -5,7 +5,7 @@ Belongs here: jobs, schedules, sensors. Does not: what they run.
 
 import dagster as dg
 
-from orchestration.ingest.run import has_new_files
+from orchestration.ingest.run import has_news
 from orchestration.publish.release import current_release
 from orchestration.settings import Settings
 from orchestration.warehouse import fingerprint
@@ -21,9 +21,11 @@ REFRESH = dg.define_asset_job(
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.
 
+    Not so while older releases wait to be removed because of an erasure.
+
     Raises `SettingsError` for a seed that makes no sense.
     """
-    if has_new_files(settings):
+    if has_news(settings) or settings.outdated_path.exists():
         return False
     release = current_release(settings)
     return release is not None and release.fingerprint == fingerprint(settings)

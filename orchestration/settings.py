@@ -131,6 +131,16 @@ class Settings(BaseSettings):
         return self.home / "dbt"
 
     @cached_property
+    def erasures_path(self) -> Path:
+        """File that says for which list of erasures all was looked through."""
+        return self.home / "erasures.applied"
+
+    @cached_property
+    def outdated_path(self) -> Path:
+        """File that is there while releases older than the next one must go with it."""
+        return self.home / "releases.outdated"
+
+    @cached_property
     def hash_key_path(self) -> Path:
         """File that holds the key of the contact hash, readable by its owner only."""
         return self.home / "hash_key"

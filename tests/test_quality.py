@@ -130,7 +130,7 @@ select batch_id, account_id, entity, entity || '/' || account_id || batch_id || 
 from (values ('1'), ('2')) as b(batch_id), seeds.accounts,
     (values ('conversations'), ('messages'), ('contacts'), ('agents'), ('surveys')) as e(entity);
 create table marts.rejected_records as
-select batch_id, account_id, entity, file, 'id' as field, reason, 'mend it' as remedy,
+select batch_id, account_id, entity, file, 'id' as field, r.reason, 'mend it' as remedy,
     records_rejected // 2 as records_rejected
 from marts.ingested_files, (values ('id is missing'), ('id is not a text')) as r(reason);
 """

@@ -24,6 +24,8 @@ from dagster import (
 )
 
 from orchestration.glance import last_files, top_reasons
+from orchestration.ingest import erasure
+from orchestration.ingest.landing import read_accounts
 from orchestration.ingest.ledger import LEDGER, REJECTED, ledger_folder
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import raw_columns
@@ -83,6 +85,12 @@ FOLDERS_KNOWN = AssetCheckSpec(
     description="Every folder and file of landing has its place: a known account, an entity of its platform.",
 )
 
+ERASURES_MET = AssetCheckSpec(
+    "every_erasure_meets_a_contact",
+    asset=_key("contacts"),
+    description="Every line of seed erasures.csv names a contact that was taken in, and no file is named so.",
+)
+
 
 INGESTED_FILES = _spec(
     "ingested_files",
@@ -103,7 +111,7 @@ REJECTED_RECORDS = _spec(
         REJECTED_RECORDS,
         *(_entity_spec(name, entities) for name, entities in _entities().items()),
     ],
-    check_specs=[FOLDERS_KNOWN],
+    check_specs=[FOLDERS_KNOWN, ERASURES_MET],
 )
 def ingest(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
@@ -139,16 +147,21 @@ def ingest(
             ),
         },
     )
-    yield AssetCheckResult(
-        check_name=FOLDERS_KNOWN.name,
-        asset_key=FOLDERS_KNOWN.asset_key,
-        passed=not result.refused,
+    yield _warned(FOLDERS_KNOWN, result.refused, "without a place")
+    yield _warned(ERASURES_MET, erasure.doubts(settings, read_accounts(settings.seeds)), "in doubt")
+
+
+def _warned(check: AssetCheckSpec, complaints: list[str], what: str) -> AssetCheckResult:
+    return AssetCheckResult(
+        check_name=check.name,
+        asset_key=check.asset_key,
+        passed=not complaints,
         severity=AssetCheckSeverity.WARN,
-        description="\n".join(result.refused) or None,
+        description="\n".join(complaints) or None,
         metadata={
-            "expected": FOLDERS_KNOWN.description,
-            "found": f"{len(result.refused)} without a place",
-            "examples": "\n".join(result.refused),
+            "expected": check.description,
+            "found": f"{len(complaints)} {what}",
+            "examples": "\n".join(complaints),
         },
     )
 

@@ -190,11 +190,12 @@ def commit(settings: Settings, batch_id: str, outputs: list[tuple[Path, Path]], 
     for written, folder in outputs:
         placed[folder] += 1
         suffix = f"-{placed[folder]}" if placed[folder] > 1 else ""
-        _put(written, folder / f"{batch_id}{suffix}.parquet")
-    _put(entries, ledger_folder(settings) / f"{batch_id}.parquet")
+        put(written, folder / f"{batch_id}{suffix}.parquet")
+    put(entries, ledger_folder(settings) / f"{batch_id}.parquet")
 
 
-def _put(written: Path, place: Path) -> None:
+def put(written: Path, place: Path) -> None:
+    """Move a file to its place, in the stead of what may be there, and have the disk hold it."""
     with written.open("rb") as stream:
         os.fsync(stream.fileno())
     written.replace(place)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest import content, ledger, reading
+from orchestration.ingest import content, erasure, ledger, reading
 from orchestration.ingest.content import BadFileError
 from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
@@ -78,6 +78,7 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
     scales = read_rating_scales(settings.seeds)
     with _workshop(settings) as work, _engine(settings, work) as con:
         ledger.open_house(con, settings)
+        erasure.apply(con, settings, accounts, work, progress)
         found, refused = find_files(settings.landing_path, accounts)
         if not found:
             progress(f"{settings.landing_path} holds no files of a known account")
@@ -97,9 +98,12 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
 
 
-def has_new_files(settings: Settings) -> bool:
-    """Return whether landing holds a file unknown to the ledger. Raises `SettingsError` like `ingest`."""
-    found, _ = find_files(settings.landing_path, read_accounts(settings.seeds))
+def has_news(settings: Settings) -> bool:
+    """Return whether there is a file unknown to the ledger, or a contact to forget; raises like `ingest`."""
+    accounts = read_accounts(settings.seeds)
+    if not erasure.is_applied(settings, erasure.read_erasures(settings.seeds, accounts)):
+        return True
+    found, _ = find_files(settings.landing_path, accounts)
     if not ledger.ledger_folder(settings).exists():
         return bool(found)
     with duckdb.connect() as con:
@@ -215,6 +219,7 @@ class _Batch:
         if any(outcome.status == "rejected" for outcome in self.outcomes.values()):
             whole = self._write(f"SELECT *, {self.stamps} FROM files WHERE status = 'rejected'", REJECTED)
             self.outputs.append((whole, self.settings.rejected_path))
+        erasure.screen(self.con, self.settings, self.outputs, self.work)
         entries = self._write(f"SELECT *, {self.stamps} FROM files", LEDGER)
         ledger.commit(self.settings, self.batch_id, self.outputs, entries)
 

@@ -31,11 +31,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Entity:
-    """One kind of record of a platform; `ignored` fields are known and left behind on purpose."""
+    """One kind of record of a platform; `ignored` fields are known and left behind on purpose.
+
+    `contact_field`: the one that names a contact, empty if none does; where it is `id`, the record is the
+    contact itself, and all else in it goes when that is erased.
+    """
 
     name: str
     fields: tuple[Field, ...]
     ignored: tuple[str, ...] = ()
+    contact_field: str = ""
     description: str = ""
 
 

@@ -19,6 +19,7 @@ CONVERSATIONS = Entity(
         Field("last_updated_on", "instant"),
         Field("closed_on", "instant"),
     ),
+    contact_field="contact",
     description="Conversations: when each began and ended, its status, its tags and its agents.",
 )
 
@@ -46,6 +47,7 @@ MESSAGES = Entity(
     ),
     # What people wrote and the numbers they wrote from stay in landing.
     ignored=("body", "from_number", "to_number"),
+    contact_field="contact",
     description="Messages: when and by whom each was sent, in which conversation; not what they say.",
 )
 
@@ -60,6 +62,7 @@ CONTACTS = Entity(
     ),
     # No report needs who a contact is: names, addresses and numbers stay in landing.
     ignored=("first_name", "last_name", "email", "phone"),
+    contact_field="id",
     description="Contacts: their tags; who they are stays in landing.",
 )
 
@@ -89,6 +92,7 @@ SURVEYS = Entity(
         Field("last_updated_on", "instant"),
     ),
     ignored=("comment",),
+    contact_field="contact",
     description="Satisfaction surveys: when each was sent and answered, and the rating.",
 )
 

@@ -1,0 +1,332 @@
+"""Who is on the list of erasures is forgotten, wherever traces were, and the figures stay.
+
+Belongs here: erasure and the retention of refused texts. Does not: how records are taken in (`test_ingest`).
+"""
+
+import itertools
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from house import House, jsonl
+
+from orchestration.__main__ import run
+from orchestration.automation import is_up_to_date
+from orchestration.ingest import erasure, ledger
+from orchestration.ingest.landing import read_accounts
+from orchestration.ingest.run import has_news
+from orchestration.publish.release import TABLES, current_release, reader
+from orchestration.settings import PROJECT, Settings, SettingsError
+from tests.conftest import project_with
+
+WHO = "k-forget.me"
+CONTACT = {"id": WHO, "tags": [{"id": 1, "name": "PRIVATE"}], "source": "FAIR", "created_on": 1788162240}
+CONVERSATION = {"id": "v1", "created_on": 1788162240, "contact": WHO, "tags": [{"id": 1, "name": "late"}]}
+MESSAGE = {"id": "m1", "timestamp": 1788162241, "contact": WHO, "direction": "INBOUND", "body": "PRIVATE"}
+SURVEY = {"id": "s1", "conversation": "v1", "contact": WHO, "rating": 5}
+OTHERS = {
+    "contacts": CONTACT | {"id": "other"},
+    "conversations": CONVERSATION | {"id": "v2", "contact": "other"},
+    "messages": MESSAGE | {"id": "m2", "contact": "other"},
+    "surveys": SURVEY | {"id": "s2", "contact": "other"},
+}
+
+
+def list_erasures(project: Path, *contacts: str, account: str = "demo") -> None:
+    lines = [f"{account},{contact},2026-09-01\n" for contact in contacts]
+    (project / "seeds" / "erasures.csv").write_text(
+        "".join(["account_id,contact_id,requested_on\n", *lines]), encoding="utf-8"
+    )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    shutil.copytree(PROJECT / "seeds", tmp_path / "project" / "seeds")
+    return House(tmp_path / "home", project=tmp_path / "project", hash_key="a key of sixteen letters")
+
+
+def another(house: House, home: Path) -> House:
+    """Return a house with the same seeds and the same key."""
+    return House(home, project=house.settings.project, hash_key=house.settings.hash_key)
+
+
+def erase(house: House, *contacts: str) -> None:
+    list_erasures(house.settings.project, *contacts)
+
+
+def drop_everything(house: House) -> None:
+    for entity, record in [
+        ("contacts", CONTACT),
+        ("conversations", CONVERSATION),
+        ("messages", MESSAGE),
+        ("surveys", SURVEY),
+    ]:
+        house.drop(f"{entity}/a.jsonl", jsonl(record, OTHERS[entity]))
+    house.drop("messages/bad.jsonl", jsonl(MESSAGE | {"direction": WHO}, OTHERS["messages"] | {"id": None}))
+    house.drop("messages/bad.csv", f"id,timestamp,direction,contact,body\n1,soon,INBOUND,{WHO},PRIVATE\n")
+
+
+def contents(path: Path) -> bytes:
+    """Return what a reader finds in a file whose bytes may be compressed."""
+    if path.suffix == ".parquet":
+        with duckdb.connect() as con:
+            return repr(con.execute(f"FROM read_parquet('{path}')").fetchall()).encode()
+    if path.suffix == ".duckdb":
+        with duckdb.connect(path, read_only=True) as con:
+            tables = con.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+            found = (con.execute(f'FROM "{schema}"."{table}"').fetchall() for schema, table in tables)
+            return b"".join(repr(rows).encode() for rows in found)
+    return b""
+
+
+def traces(home: Path, *words: str) -> set[Path]:
+    """Return the files, of all but landing, that hold one of the words, as bytes or within Parquet."""
+    found = set()
+    for path in home.rglob("*"):
+        if path.is_file() and "landing" not in path.parts:
+            content = path.read_bytes() + contents(path)
+            if any(word.encode() in content for word in words):
+                found.add(path.relative_to(home))
+    return found
+
+
+def test_an_erased_contact_is_nowhere_and_every_row_is_still_there(house: House) -> None:
+    drop_everything(house)
+    house.ingest()
+    assert len(traces(house.settings.home, WHO)) == 6
+    before = house.everything()
+
+    erase(house, WHO)
+    house.ingest()
+
+    assert traces(house.settings.home, WHO) == set()
+    after = house.everything()
+    assert {entity: len(rows) for entity, rows in after.items()} == {
+        entity: len(rows) for entity, rows in before.items()
+    }
+    assert after["ledger"] == before["ledger"]
+    [(stand_in, *others)] = {row[:1] for row in house.rows("conversations", "contact") if row != ("other",)}
+    assert stand_in.startswith("erased-")
+    assert not others
+    rows = "id, tags IS NULL, source, created_on IS NULL"
+    assert sorted(house.rows("contacts", rows)) == [
+        (stand_in, True, None, True),
+        ("other", False, "FAIR", False),
+    ]
+    for entity in ("conversations", "messages", "surveys"):
+        assert sorted(house.rows(entity, "id, contact")) == [
+            (f"{entity[0].replace('c', 'v')}1", stand_in),
+            (f"{entity[0].replace('c', 'v')}2", "other"),
+        ]
+    told = "file, line, field, reason, value IS NULL, raw IS NULL"
+    assert house.rejected(told) == [
+        ("demo/messages/bad.csv", 2, "timestamp", "timestamp is not a time", True, True),
+        ("demo/messages/bad.jsonl", 1, "direction", "direction is none of INBOUND, OUTBOUND", True, True),
+        ("demo/messages/bad.jsonl", 2, "id", "id is missing", True, False),
+    ]
+
+
+def test_the_order_of_listing_and_loading_makes_no_difference(house: House, tmp_path: Path) -> None:
+    other = another(house, tmp_path / "other")
+    drop_everything(house)
+    drop_everything(other)
+    house.ingest()
+    erase(house, WHO)
+    house.ingest()
+    other.ingest()
+    assert other.everything() == house.everything()
+
+
+def test_what_comes_later_of_an_erased_contact_is_erased_as_it_comes(house: House) -> None:
+    erase(house, WHO)
+    drop_everything(house)
+    house.ingest()
+    house.drop("conversations/late.jsonl", jsonl(CONVERSATION | {"id": "v3"}))
+    house.ingest()
+    assert traces(house.settings.home, WHO) == set()
+    assert len(set(house.rows("conversations", "contact"))) == 2
+
+
+def test_the_same_list_is_not_applied_twice(house: House) -> None:
+    drop_everything(house)
+    house.ingest()
+    erase(house, "other", WHO)
+    assert has_news(house.settings)
+    house.ingest()
+    files = {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")}
+    erase(house, WHO, "other", WHO)
+    assert not has_news(house.settings)
+    house.ingest()
+    assert {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")} == files
+
+
+def test_only_files_that_hold_the_contact_are_written_anew(house: House) -> None:
+    house.drop("conversations/a.jsonl", jsonl(OTHERS["conversations"]))
+    house.ingest()
+    before = {path: path.stat().st_ino for path in house.settings.home.rglob("*.parquet")}
+    house.drop("conversations/b.jsonl", jsonl(CONVERSATION))
+    house.ingest()
+    erase(house, WHO)
+    house.ingest()
+    assert {path: path.stat().st_ino for path in before} == before
+
+
+def test_a_kill_at_any_point_loses_nothing_and_the_next_run_finishes(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_everything(house)
+    house.ingest()
+    undisturbed = another(house, tmp_path / "undisturbed")
+    drop_everything(undisturbed)
+    undisturbed.ingest()
+    erase(house, WHO)
+    undisturbed.ingest()
+
+    def counts(of: House) -> dict[str, int]:
+        return {entity: len(rows) for entity, rows in of.everything().items()}
+
+    put, kills = ledger.put, 0
+    while has_news(house.settings):
+        left = itertools.count()
+
+        def put_or_die(written: Path, place: Path, left: itertools.count = left) -> None:
+            if next(left) == 1:
+                raise KeyboardInterrupt
+            put(written, place)
+
+        monkeypatch.setattr(ledger, "put", put_or_die)
+        try:
+            house.ingest()
+        except KeyboardInterrupt:
+            kills += 1
+            assert house.settings.outdated_path.exists()
+        assert counts(house) == counts(undisturbed)
+    assert kills == 6
+    assert house.everything() == undisturbed.everything()
+
+
+@pytest.mark.parametrize(
+    ("contact", "text", "is_gone"),
+    [
+        ("7", '{"id": 7, "direction": "UP"}', True),
+        ("7", '{"id": 77, "note": "17:70"}', False),
+        ("7", "cut off in the middle, contact: 7", True),
+        ("+39 333", '{"from": "+39 333"}', True),
+        ("a.b", '{"id": "aXb"}', False),
+        ("é1", '{"contact": "é1"}', True),
+        ("é1", '{"contact": "\\u00e91"}', True),
+        ("k1", '{"contact": "k1-2"}', True),
+    ],
+)
+def test_a_refused_text_goes_where_the_id_stands_in_it_as_a_word(
+    house: House, contact: str, text: str, is_gone: bool
+) -> None:
+    house.drop("messages/a.jsonl", text)
+    house.ingest()
+    erase(house, contact)
+    house.ingest()
+    assert house.rejected("raw IS NULL") == [(is_gone,)]
+
+
+def test_one_account_erases_nothing_of_another(house: House) -> None:
+    (house.settings.seeds / "accounts.csv").write_text(
+        "account_id,platform,time_zone\ndemo,activecampaign,Europe/Rome\nb,activecampaign,Europe/Rome\n"
+    )
+    for account in ("demo", "b"):
+        house.drop("conversations/a.jsonl", jsonl(CONVERSATION, {"contact": WHO}), account)
+    house.ingest()
+    erase(house, WHO)
+    house.ingest()
+    assert [contact == WHO for (contact,) in house.rows("conversations", "contact")] == [True, False]
+    assert house.rejected("raw IS NULL") == [(False,), (True,)]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (
+            "demos,k1,2026-01-01",
+            "line 2 has account 'demos', which is not in accounts.csv; write one of demo",
+        ),
+        ("demo,,2026-01-01", "line 2 has no contact_id"),
+        ("demo,k1,tomorrow", "line 2 has requested_on 'tomorrow'; write YYYY-MM-DD"),
+    ],
+)
+def test_a_line_that_makes_no_sense_stops_the_run_and_names_itself(
+    house: House, line: str, complaint: str, capfd: pytest.CaptureFixture
+) -> None:
+    (house.settings.seeds / "erasures.csv").write_text(f"account_id,contact_id,requested_on\n{line}\n")
+    with pytest.raises(SettingsError, match="erasures.csv: line 2"):
+        house.ingest()
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    assert run(house.settings) == 2
+    error = capfd.readouterr().err
+    assert complaint in error
+    assert "Traceback" not in error
+
+
+def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_line(house: House) -> None:
+    house.drop("conversations/a.jsonl", jsonl(CONVERSATION))
+    house.drop(f"conversations/only {WHO}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
+    erase(house, WHO, "stranger")
+    house.ingest()
+    told = erasure.doubts(house.settings, read_accounts(house.settings.seeds))
+    assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
+    assert "nothing of account demo names this contact" in told[0]
+    assert "the names of 1 files" in told[1]
+    assert not any(contact in message for message in told for contact in (WHO, "stranger"))
+
+
+def figures(settings: Settings) -> dict[str, list[tuple]]:
+    """Return the rows of the release, without what stands for a contact and describes it."""
+    of_contacts = {
+        "fct_conversations": "EXCLUDE (contact_key, contact_tags)",
+        "fct_messages": "EXCLUDE (contact_key)",
+        "dim_contacts": "EXCLUDE (contact_key, source, contact_tags, created_at)",
+    }
+    with reader(settings) as connection:
+        return {
+            table: sorted(
+                connection.execute(f"SELECT * {of_contacts.get(table, '')} FROM {table}").fetchall(), key=repr
+            )
+            for table in TABLES
+        }
+
+
+def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
+    sample: Settings, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    home, seeds = tmp_path / "home", tmp_path / "seeds"
+    shutil.copytree(sample.home, home)
+    before = figures(sample)
+    with duckdb.connect() as connection:
+        known = connection.execute(
+            f"SELECT DISTINCT contact FROM '{sample.raw_path}/conversations/*/*.parquet' ORDER BY contact"
+        ).fetchall()
+    forgotten = [contact for (contact,) in known[::10]]
+    with reader(sample) as connection:
+        keys = {key for (key,) in connection.execute("SELECT contact_key FROM dim_contacts").fetchall()}
+    assert {Path("warehouse.duckdb")} < traces(home, *forgotten)
+    seeds.mkdir()
+    lines = [f"demo,{contact},2026-09-01\n" for contact in [*forgotten, "nobody-knows"]]
+    (seeds / "erasures.csv").write_text("".join(["account_id,contact_id,requested_on\n", *lines]))
+    settings = Settings(
+        home=home, dagster=home / "dagster", project=project_with(seeds, tmp_path / "project")
+    )
+
+    assert run(settings) == 0
+
+    assert figures(settings) == before
+    assert traces(home, *forgotten, "nobody-knows") == set()
+    with reader(settings) as connection:
+        left = {key for (key,) in connection.execute("SELECT contact_key FROM dim_contacts").fetchall()}
+    assert len(left) == len(keys)
+    gone = keys - left
+    assert len(gone) == len(forgotten)
+    assert traces(home, *gone) == set()
+    release = current_release(settings)
+    assert [path.name for path in (settings.published_path / "releases").iterdir()] == [release.release_id]
+    output = capfd.readouterr().out
+    assert f"erasures.csv line {len(forgotten) + 2}: nothing of account demo names this contact" in output
+    assert is_up_to_date(settings)
