@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         72, gt=0, description="a published table older than this counts as stale"
     )
     keep_releases: int = Field(5, ge=1, description="how many releases' Parquet folders are kept")
+    keep_rejected_days: int | None = Field(
+        None, ge=1, description="refused records keep their text this long; default: for ever"
+    )
     memory_limit: str = Field(
         "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
     )

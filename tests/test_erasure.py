@@ -5,6 +5,7 @@ Belongs here: erasure and the retention of refused texts. Does not: how records 
 
 import itertools
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ from house import House, jsonl
 
 from orchestration.__main__ import run
 from orchestration.automation import is_up_to_date
-from orchestration.ingest import erasure, ledger
+from orchestration.ingest import erasure, ledger, retention
 from orchestration.ingest.landing import read_accounts
 from orchestration.ingest.run import has_news
 from orchestration.publish.release import TABLES, current_release, reader
@@ -257,7 +258,7 @@ def test_a_line_that_makes_no_sense_stops_the_run_and_names_itself(
     house: House, line: str, complaint: str, capfd: pytest.CaptureFixture
 ) -> None:
     (house.settings.seeds / "erasures.csv").write_text(f"account_id,contact_id,requested_on\n{line}\n")
-    with pytest.raises(SettingsError, match="erasures.csv: line 2"):
+    with pytest.raises(SettingsError, match=r"erasures\.csv: line 2"):
         house.ingest()
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
     assert run(house.settings) == 2
@@ -276,6 +277,32 @@ def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_lin
     assert "nothing of account demo names this contact" in told[0]
     assert "the names of 1 files" in told[1]
     assert not any(contact in message for message in told for contact in (WHO, "stranger"))
+
+
+def test_a_refused_text_goes_after_the_set_days_and_its_reason_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.drop("messages/a.jsonl", jsonl(MESSAGE | {"direction": "PRIVATE"}, MESSAGE))
+    house.drop("messages/b.jsonl", '[{"id": "PRIVATE')
+    house.ingest()
+    kept = House(house.settings.home, project=house.settings.project, keep_rejected_days=30)
+    before, told = kept.everything(), kept.rejected("file, line, field, remedy")
+    assert not has_news(kept.settings)
+
+    today = datetime.now(UTC)
+    monkeypatch.setattr(retention, "now", lambda: today + timedelta(days=29, hours=23))
+    kept.ingest()
+    assert kept.everything() == before
+    monkeypatch.setattr(retention, "now", lambda: today + timedelta(days=30, hours=1))
+    assert has_news(kept.settings)
+    assert not has_news(house.settings)
+    kept.ingest()
+
+    assert not has_news(kept.settings)
+    assert kept.rejected("file, line, field, remedy") == told
+    assert kept.rejected("value, raw") == [(None, None)] * 2
+    assert kept.everything() | {"rejected": []} == before | {"rejected": []}
+    assert traces(kept.settings.home, "PRIVATE") == set()
 
 
 def figures(settings: Settings) -> dict[str, list[tuple]]:

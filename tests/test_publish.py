@@ -232,6 +232,18 @@ def test_the_last_few_releases_are_kept_and_nothing_foreign_is_touched(settings,
     assert old.release_id < kept[0] < kept[1]
 
 
+def test_after_an_erasure_all_older_releases_go_even_if_the_removal_was_cut_short(settings, old, monkeypatch):
+    settings.outdated_path.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "_prune", crash)
+        with pytest.raises(KeyboardInterrupt):
+            release_now(settings)
+    assert settings.outdated_path.exists()
+    new = release_now(settings)
+    assert names(settings.published_path / "releases") == [new.release_id]
+    assert not settings.outdated_path.exists()
+
+
 def test_ids_go_on_rising_where_the_clock_goes_back(settings, old, monkeypatch):
     class Earlier(datetime):
         @classmethod

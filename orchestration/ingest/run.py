@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest import content, erasure, ledger, reading
+from orchestration.ingest import content, erasure, ledger, reading, retention
 from orchestration.ingest.content import BadFileError
 from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
@@ -79,6 +79,7 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
     with _workshop(settings) as work, _engine(settings, work) as con:
         ledger.open_house(con, settings)
         erasure.apply(con, settings, accounts, work, progress)
+        retention.apply(con, settings, work)
         found, refused = find_files(settings.landing_path, accounts)
         if not found:
             progress(f"{settings.landing_path} holds no files of a known account")
@@ -99,9 +100,11 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
 
 
 def has_news(settings: Settings) -> bool:
-    """Return whether there is a file unknown to the ledger, or a contact to forget; raises like `ingest`."""
+    """Return whether there is a file unknown to the ledger, or something to forget; raises like `ingest`."""
     accounts = read_accounts(settings.seeds)
     if not erasure.is_applied(settings, erasure.read_erasures(settings.seeds, accounts)):
+        return True
+    if retention.is_due(settings):
         return True
     found, _ = find_files(settings.landing_path, accounts)
     if not ledger.ledger_folder(settings).exists():

@@ -24,7 +24,9 @@ INGESTED_FILES = mart(
     Check(
         "only_loaded_files_hold_records",
         "no records in a file that was rejected or a duplicate",
-        broken_where="status in ('rejected', 'duplicate') and records_read + records_accepted + records_rejected <> 0",
+        broken_where="""
+            status in ('rejected', 'duplicate') and records_read + records_accepted + records_rejected <> 0
+        """,
     ),
     Check(
         "rejected_files_have_a_reason",
