@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     keep_rejected_days: int | None = Field(
         None, ge=1, description="refused records keep their text this long; default: for ever"
     )
+    keep_raw_days: int | None = Field(
+        None, ge=1, description="conversations and messages are kept at least this long; default: for ever"
+    )
     memory_limit: str = Field(
         "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
     )

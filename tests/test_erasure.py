@@ -19,6 +19,7 @@ from orchestration.ingest.landing import read_accounts
 from orchestration.ingest.run import has_news
 from orchestration.publish.release import TABLES, current_release, reader
 from orchestration.settings import PROJECT, Settings, SettingsError
+from orchestration.warehouse import fingerprint
 from tests.conftest import project_with
 
 WHO = "k-forget.me"
@@ -303,6 +304,47 @@ def test_a_refused_text_goes_after_the_set_days_and_its_reason_stays(
     assert kept.rejected("value, raw") == [(None, None)] * 2
     assert kept.everything() | {"rejected": []} == before | {"rejected": []}
     assert traces(kept.settings.home, "PRIVATE") == set()
+
+
+def test_records_older_than_set_are_gone_whenever_they_come_and_stay_counted(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drop(into: House) -> None:
+        for day in ("2026-03-31T23:59:59Z", "2026-04-01T00:00:00Z", "2026-05-09T00:00:00Z"):
+            house_day = {"id": day, "conversation": day}
+            into.drop(f"conversations/{day[:10]}.jsonl", jsonl(house_day | {"created_on": day}))
+            into.drop(
+                f"messages/{day[:10]}.jsonl", jsonl(house_day | {"timestamp": day, "direction": "INBOUND"})
+            )
+            into.drop(f"surveys/{day[:10]}.jsonl", jsonl(house_day | {"responded_on": day}))
+        into.drop("surveys/timeless.jsonl", jsonl({"id": "t", "conversation": "t"}))
+        into.drop("contacts/a.jsonl", jsonl({"id": "c", "created_on": "2020-01-01T00:00:00Z"}))
+
+    settings = {"project": house.settings.project, "hash_key": house.settings.hash_key, "keep_raw_days": 30}
+    first, second = House(house.settings.home, **settings), House(tmp_path / "second", **settings)
+    drop(first)
+    drop(second)
+    today = datetime(2026, 4, 30, 12, tzinfo=UTC)
+    monkeypatch.setattr(retention, "now", lambda: today)
+    first.ingest()
+    assert len(first.rows("messages")) == 3
+    before = first.ledger(), fingerprint(first.settings)
+
+    today = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    assert fingerprint(first.settings) != before[1]
+    first.ingest()
+    second.ingest()
+
+    assert [name for (name,) in first.rows("messages", "id")] == [
+        "2026-04-01T00:00:00Z",
+        "2026-05-09T00:00:00Z",
+    ]
+    assert [len(first.rows(entity)) for entity in ("conversations", "surveys", "contacts")] == [2, 3, 1]
+    assert first.everything() == second.everything()
+    assert first.ledger() == before[0]
+    files = {path: path.stat().st_mtime_ns for path in first.settings.home.rglob("*.parquet")}
+    first.ingest()
+    assert {path: path.stat().st_mtime_ns for path in first.settings.home.rglob("*.parquet")} == files
 
 
 def figures(settings: Settings) -> dict[str, list[tuple]]:

@@ -223,6 +223,7 @@ class _Batch:
             whole = self._write(f"SELECT *, {self.stamps} FROM files WHERE status = 'rejected'", REJECTED)
             self.outputs.append((whole, self.settings.rejected_path))
         erasure.screen(self.con, self.settings, self.outputs, self.work)
+        retention.screen(self.con, self.settings, self.outputs, self.work)
         entries = self._write(f"SELECT *, {self.stamps} FROM files", LEDGER)
         ledger.commit(self.settings, self.batch_id, self.outputs, entries)
 

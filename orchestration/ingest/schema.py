@@ -34,13 +34,15 @@ class Entity:
     """One kind of record of a platform; `ignored` fields are known and left behind on purpose.
 
     `contact_field`: the one that names a contact, empty if none does; where it is `id`, the record is the
-    contact itself, and all else in it goes when that is erased.
+    contact itself, and all else in it goes when that is erased. `aged_by`: the fields whose first filled
+    instant gives the record its age; without any it never grows too old.
     """
 
     name: str
     fields: tuple[Field, ...]
     ignored: tuple[str, ...] = ()
     contact_field: str = ""
+    aged_by: tuple[str, ...] = ()
     description: str = ""
 
 

@@ -20,6 +20,7 @@ CONVERSATIONS = Entity(
         Field("closed_on", "instant"),
     ),
     contact_field="contact",
+    aged_by=("created_on",),
     description="Conversations: when each began and ended, its status, its tags and its agents.",
 )
 
@@ -48,6 +49,7 @@ MESSAGES = Entity(
     # What people wrote and the numbers they wrote from stay in landing.
     ignored=("body", "from_number", "to_number"),
     contact_field="contact",
+    aged_by=("timestamp",),
     description="Messages: when and by whom each was sent, in which conversation; not what they say.",
 )
 
@@ -93,6 +95,7 @@ SURVEYS = Entity(
     ),
     ignored=("comment",),
     contact_field="contact",
+    aged_by=("sent_on", "responded_on", "last_updated_on"),
     description="Satisfaction surveys: when each was sent and answered, and the rating.",
 )
 
@@ -110,6 +113,7 @@ CONVERSATION_EVENTS = Entity(
         Field("agent"),
         Field("reason"),
     ),
+    aged_by=("occurred_on",),
     description="What happened to conversations: assigned, handed off, closed, reopened.",
 )
 
