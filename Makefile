@@ -54,7 +54,7 @@ format: .venv/installed-dev ## put code and SQL in the common form
 	@$(BIN)/sqlfluff fix models dbt_project/tests
 
 clean: ## all that was made from landing; landing itself is never touched
-	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected published dbt dagster warehouse.duckdb warehouse.duckdb.wal || true
+	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 import dagster as dg
 
 from orchestration.alerts import failure, send, staleness
-from orchestration.ingest.run import new_files
+from orchestration.ingest.run import has_news, new_files
 from orchestration.publish.release import current_release
 from orchestration.settings import Settings
 from orchestration.warehouse import fingerprint
@@ -36,10 +36,12 @@ _UNDER_WAY = dg.RunsFilter(
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.
 
-    So it is too where the release made from all that was rolled back: the same would be made again.
+    So it is too where the release made from all that was rolled back: the same would be made again. Not so
+    while older releases wait to be removed because of an erasure.
+
     Raises `SettingsError` for a seed that makes no sense.
     """
-    if new_files(settings):
+    if has_news(settings) or settings.outdated_path.exists():
         return False
     release = current_release(settings)
     return release is not None and fingerprint(settings) in (release.fingerprint, release.withdrawn)

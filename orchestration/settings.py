@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     keep_releases: int = Field(
         5, ge=1, description="how many releases are kept, as Parquet and to go back to"
     )
+    keep_rejected_days: int | None = Field(
+        None, ge=1, description="refused records keep their text this long; default: for ever"
+    )
+    keep_raw_days: int | None = Field(
+        None, ge=1, description="conversations and messages are kept at least this long; default: for ever"
+    )
     memory_limit: str = Field(
         "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
     )
@@ -140,6 +146,16 @@ class Settings(BaseSettings):
     def dbt_target_path(self) -> Path:
         """Folder of what dbt compiles and logs."""
         return self.home / "dbt"
+
+    @cached_property
+    def erasures_path(self) -> Path:
+        """File that says for which list of erasures all was looked through."""
+        return self.home / "erasures.applied"
+
+    @cached_property
+    def outdated_path(self) -> Path:
+        """File that is there while releases older than the next one must go with it."""
+        return self.home / "releases.outdated"
 
     @cached_property
     def hash_key_path(self) -> Path:

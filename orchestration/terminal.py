@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 
 from orchestration.ingest.landing import find_files, read_accounts
-from orchestration.ingest.ledger import ledger_folder
+from orchestration.ingest.ledger import TOLD, ledger_folder
 from orchestration.publish.release import Release, current_release, reader
 from orchestration.quoting import quoted
 from orchestration.settings import Settings
@@ -123,7 +123,7 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
             f"""
             select
                 case when line is null then 'not loaded: ' else 'rejected: ' end
-                || file || coalesce(', line ' || line, '') || ': ' || reason || '; ' || remedy
+                || file || coalesce(', line ' || line, '') || ': ' || {TOLD} || '; ' || remedy
             from {rejects}
             order by line is not null, rejected_at desc, file, line
             """

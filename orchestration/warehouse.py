@@ -18,6 +18,7 @@ from dbt.version import get_installed_version
 from packaging.version import Version
 
 from orchestration.ingest.ledger import ledger_folder
+from orchestration.ingest.retention import horizon
 from orchestration.settings import PROJECT, Settings
 
 DBT_FOLDERS = ("dbt_project", "models", "seeds")
@@ -117,10 +118,10 @@ def built_from(settings: Settings) -> str:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Return the digest of all that a release is made of: ingested batches, seeds, rules and code."""
+    """Return the digest of what a release is made of: batches and their greatest age, seeds, rules, code."""
     digest = sha256()
     batches = sorted(path.name for path in ledger_folder(settings).glob("*.parquet"))
-    digest.update(repr(batches).encode())
+    digest.update(repr((batches, horizon(settings))).encode())
     code = sorted((PROJECT / "orchestration").rglob("*.py")) + sorted(
         (PROJECT / "orchestration").rglob("*.sql")
     )

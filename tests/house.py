@@ -8,8 +8,11 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest.content import zstd
+from orchestration.ingest.ledger import TOLD
 from orchestration.ingest.run import IngestResult, ingest
 from orchestration.settings import Settings
+
+PLATFORM = "activecampaign"
 
 
 class House:
@@ -28,24 +31,28 @@ class House:
         return ingest(self.settings, progress)
 
     def rows(self, entity: str, columns: str = "* EXCLUDE (_batch_id)") -> list[tuple]:
-        """The raw rows of an entity, in the order of file and line."""
-        return self._rows(self.settings.raw_path / entity / "*" / "*.parquet", columns, "_file, _line")
+        """The raw rows of an entity of the platform, in the order of file and line."""
+        folder = self.settings.raw_path / entity / PLATFORM
+        return self._rows(folder / "*.parquet", columns, "_file, _line")
 
     def rejected(self, columns: str = "* EXCLUDE (batch_id, rejected_at)") -> list[tuple]:
-        return self._rows(self.settings.rejected_path / "*.parquet", columns, "file, line NULLS FIRST")
+        """What was refused; each reason with the value it is about, as the summary tells it."""
+        files = self.settings.rejected_path / "*.parquet"
+        return self._rows(files, columns, "file, line NULLS FIRST", f"* REPLACE ({TOLD} AS reason)")
 
     def ledger(self, columns: str = "* EXCLUDE (batch_id, ingested_at, modified_at)") -> list[tuple]:
         return self._rows(self.settings.raw_path / "ingested_files" / "*.parquet", columns, "file, batch_id")
 
     def everything(self) -> dict[str, list[tuple]]:
         """All that was written, but for the batch and the times."""
-        entities = sorted(p.name for p in self.settings.raw_path.iterdir() if p.name != "ingested_files")
+        entities = sorted(path.parent.name for path in self.settings.raw_path.glob(f"*/{PLATFORM}"))
         raw = {entity: self.rows(entity) for entity in entities}
         return raw | {"rejected": self.rejected(), "ledger": self.ledger()}
 
-    def _rows(self, files: Path, columns: str, order: str) -> list[tuple]:
+    def _rows(self, files: Path, columns: str, order: str, told: str = "*") -> list[tuple]:
+        rows = f"(SELECT {told} FROM read_parquet('{files}'))"
         with duckdb.connect() as con:
-            return con.execute(f"SELECT {columns} FROM read_parquet('{files}') ORDER BY {order}").fetchall()
+            return con.execute(f"SELECT {columns} FROM {rows} ORDER BY {order}").fetchall()
 
 
 def jsonl(*records: dict) -> bytes:

@@ -145,6 +145,17 @@ from marts.fct_conversations group by contact_key, account_id;
 create table marts.bridge_conversation_tags as
 select conversation_id, account_id, unnest(conversation_tags) as tag from marts.fct_conversations;
 
+create table marts.ingested_files as
+select 'demo' as account_id, '1' as batch_id, 'f' || i as file_id, 'messages' as entity,
+    ['a|b.jsonl', '<b>*c*</b>.jsonl'][i] as file, 'loaded' as status, null::varchar as reason,
+    10 as records_read, 8 as records_accepted, 2 as records_rejected
+from range(1, 3) as t(i);
+
+create table marts.rejected_records as
+select account_id, batch_id, entity, file, 'id' as field, 'id is missing' as reason, 'mend it' as remedy,
+    records_rejected, 1 as first_line
+from marts.ingested_files;
+
 comment on table marts.fct_conversations is 'One row per conversation';
 comment on column marts.fct_conversations.origin is 'How it began; a reader''s word';
 """

@@ -181,12 +181,13 @@ def test_a_bad_file_is_refused_as_a_whole_and_the_rest_goes_on(house: House) -> 
         house.drop(f"messages/{edge}.json", json.dumps([fine] * number))
         house.drop(f"messages/{edge}.csv", HEADER + GOOD_CSV * number)
     bad = {file.file.removeprefix("demo/messages/"): file for file in house.ingest().files if file.reason}
-    assert {name: bad[name].reason[: len(reason)] for name, (_, reason) in BAD_FILES.items()} == {
+    told = {name: ": ".join(filter(None, (file.reason, file.value))) for name, file in bad.items()}
+    assert {name: told[name][: len(reason)] for name, (_, reason) in BAD_FILES.items()} == {
         name: reason for name, (_, reason) in BAD_FILES.items()
     }
     assert all((file.status, file.records_read) == ("rejected", 0) for file in bad.values())
     rejected = house.rejected("file, reason, line, raw")
-    assert rejected == sorted((file.file, file.reason, None, None) for file in bad.values())
+    assert rejected == sorted((file.file, told[name], None, None) for name, file in bad.items())
     assert None not in house.rejected("remedy")
     assert len(house.rows("messages")) == 9
     assert house.ingest().batch_id is None

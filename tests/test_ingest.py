@@ -21,6 +21,7 @@ from orchestration.ingest import ledger
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.landing import read_rating_scales
+from orchestration.ingest.platforms import PLATFORMS
 from orchestration.settings import SettingsError
 
 RECORDS = [
@@ -275,7 +276,7 @@ def test_a_crash_at_any_point_of_the_commit_costs_nothing(
     drop_a_bit_of_everything(undisturbed)
     drop_a_bit_of_everything(crashed)
     undisturbed.ingest()
-    put = ledger._put
+    put = ledger.put
 
     def crash_after(moves: int) -> Callable[[Path, Path], None]:
         done = itertools.count()
@@ -289,7 +290,7 @@ def test_a_crash_at_any_point_of_the_commit_costs_nothing(
 
     written = len(list(undisturbed.settings.home.rglob("2*.parquet")))
     for moves in range(written):
-        monkeypatch.setattr(ledger, "_put", crash_after(moves))
+        monkeypatch.setattr(ledger, "put", crash_after(moves))
         with pytest.raises(KeyboardInterrupt):
             crashed.ingest()
     monkeypatch.undo()
@@ -341,7 +342,7 @@ def test_landing_is_only_read(house: House) -> None:
 
 def test_a_platform_without_a_scale_is_rated_from_one_to_five(tmp_path: Path) -> None:
     (tmp_path / "csat_scales.csv").write_text("platform,rating_min,rating_max\n")
-    assert read_rating_scales(tmp_path) == {"activecampaign": (1, 5), "chatwoot": (1, 5)}
+    assert read_rating_scales(tmp_path) == dict.fromkeys(PLATFORMS, (1, 5))
 
 
 @pytest.mark.parametrize(
@@ -374,9 +375,18 @@ def test_dagster_shows_every_entity_and_warns_of_folders_without_a_place(house: 
     agents = next(event.metadata for event in metadata if event.asset_key == AssetKey(["raw", "agents"]))
     counts = ("files", "records_read", "records_accepted", "records_rejected", "dagster/row_count")
     assert [agents[name].value for name in counts] == [1, 2, 1, 1, 1]
-    assert len(metadata) == 7
-    (check,) = result.get_asset_check_evaluations()
+    assert {event.asset_key for event in metadata} == set(ingest_asset.keys)
+    shown = {event.asset_key.path[-1]: event.metadata for event in metadata}
+    files = shown["ingested_files"]["files_of_the_last_batch"].value
+    assert "| demo/agents/a.jsonl | loaded | - | 2 | 1 | 1 |" in files
+    reasons = shown["rejected_records"]["most_frequent_reasons"].value
+    assert (
+        "| demo | agents | id is missing | every record must have it | 1 | 1 | demo/agents/a.jsonl |"
+        in reasons
+    )
+    check, erasures = result.get_asset_check_evaluations()
     assert not check.passed
+    assert erasures.passed
     assert "stranger" in check.description
 
 

@@ -72,7 +72,7 @@ def in_another_process(settings, query):
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 
-def test_a_release_holds_exactly_the_eleven_tables_described_and_in_order(settings, old):
+def test_a_release_holds_exactly_the_tables_described_and_in_order(settings, old):
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
         found = connection.execute("select table_name from duckdb_tables()").fetchall()
@@ -309,6 +309,18 @@ def test_the_last_few_releases_are_kept_and_nothing_foreign_is_touched(settings,
     assert old.release_id < kept[0] < kept[1]
 
 
+def test_after_an_erasure_all_older_releases_go_even_if_the_removal_was_cut_short(settings, old, monkeypatch):
+    settings.outdated_path.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "_prune", crash)
+        with pytest.raises(KeyboardInterrupt):
+            release_now(settings)
+    assert settings.outdated_path.exists()
+    new = release_now(settings)
+    assert names(settings.published_path / "releases") == [new.release_id]
+    assert not settings.outdated_path.exists()
+
+
 def test_ids_go_on_rising_where_the_clock_goes_back(settings, old, monkeypatch):
     class Earlier(datetime):
         @classmethod
@@ -400,7 +412,7 @@ def instance():
         yield instance
 
 
-def test_ten_assets_are_published_when_every_check_passed(settings, instance):
+def test_every_table_is_published_when_every_check_passed(settings, instance):
     result = run(gated(settings, ALL_PASS), "all", instance)
     assert result.success
     events = {event.asset_key.path[-1]: event for event in result.asset_materializations_for_node("publish")}
@@ -412,6 +424,10 @@ def test_ten_assets_are_published_when_every_check_passed(settings, instance):
     assert events["fct_messages"].metadata["release"].value == release.release_id
     assert Path(events["fct_messages"].metadata["path"].value).exists()
     assert "| conversations |" in events["agg_overview"].metadata["preview"].value
+    files = events["ingested_files"].metadata["preview"].value
+    assert r"| a\|b.jsonl | loaded | - | 10 | 8 | 2 |" in files
+    assert r"| &lt;b&gt;\*c\*&lt;/b&gt;.jsonl |" in files
+    assert "| id is missing | mend it | 4 | 2 |" in events["rejected_records"].metadata["preview"].value
 
 
 def test_a_failed_blocking_check_keeps_publishing_from_running(settings, instance):

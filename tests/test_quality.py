@@ -128,6 +128,18 @@ create table marts.dim_contacts as
 select contact_key, any_value(account_id) as account_id from marts.fct_conversations group by contact_key;
 create table marts.bridge_conversation_tags as
 select conversation_id, account_id, unnest(conversation_tags) as tag from marts.fct_conversations;
+
+create table marts.ingested_files as
+select batch_id, account_id, entity, entity || '/' || account_id || batch_id || '.jsonl' as file,
+    'loaded' as status, null::varchar as reason, 1 as bytes, 1000 as records_read,
+    if(batch_id = '1', 100, 960) as records_accepted, if(batch_id = '1', 900, 40) as records_rejected,
+    timestamp '2026-01-01' as first_at, timestamp '2026-01-01' as last_at
+from (values ('1'), ('2')) as b(batch_id), seeds.accounts,
+    (values ('conversations'), ('messages'), ('contacts'), ('agents'), ('surveys')) as e(entity);
+create table marts.rejected_records as
+select batch_id, account_id, entity, file, 'id' as field, r.reason, 'mend it' as remedy,
+    records_rejected // 2 as records_rejected
+from marts.ingested_files, (values ('id is missing'), ('id is not a text')) as r(reason);
 """
 
 # Every record came twice, in two versions.
@@ -145,12 +157,7 @@ copy (
     select 'note' as id, 'demo' as _account_id, private, message_type
     from (values ('true', '1'), (null, '2')) as unseen(private, message_type)
 ) to '{raw}/messages/chatwoot/1.parquet';
-copy (
-    select batch_id, account_id, entity, entity || '/' || batch_id || '.jsonl' as file, 'loaded' as status,
-        1000 as records_read, if(batch_id = '1', 900, 40) as records_rejected
-    from (values ('1'), ('2')) as b(batch_id), seeds.accounts,
-        (values ('conversations'), ('messages'), ('contacts'), ('agents'), ('surveys')) as e(entity)
-) to '{raw}/ingested_files/1.parquet';
+copy marts.ingested_files to '{raw}/ingested_files/1.parquet';
 """
 
 
@@ -217,6 +224,24 @@ def raw_record(entity: str) -> str:
 
 # What breaks each check that only one mart has.
 CORRUPTIONS = {
+    ("ingested_files", "measures_are_not_negative"): one_row("ingested_files", "bytes = -1"),
+    ("ingested_files", "last_at_is_not_before_first_at"): one_row(
+        "ingested_files", "last_at = first_at - interval 1 second"
+    ),
+    ("ingested_files", "records_read_are_accepted_or_rejected"): one_row(
+        "ingested_files", "records_read = records_read + 1"
+    ),
+    ("ingested_files", "only_loaded_files_hold_records"): one_row("ingested_files", "status = 'duplicate'"),
+    ("ingested_files", "rejected_files_have_a_reason"): one_row("ingested_files", "reason = 'it is empty'"),
+    ("ingested_files", "all_ingested_files_arrived"): ledger("file || '.gz' as file"),
+    ("rejected_records", "measures_are_not_negative"): """
+        update marts.rejected_records
+        set records_rejected = records_rejected + if(reason = 'id is missing', -100, 100)
+        where batch_id = '2'
+    """,
+    ("rejected_records", "reasons_sum_to_the_ledger"): one_row(
+        "rejected_records", "records_rejected = records_rejected + 1"
+    ),
     ("dim_contacts", "contact_key_is_a_hash"): one_row("dim_contacts", "contact_key = '+393331234567'"),
     ("fct_conversations", "all_conversations_arrived"): raw_record("conversations"),
     ("fct_conversations", "first_response_at_is_not_before_first_inbound_at"): one_row(
@@ -343,6 +368,7 @@ ENTAILED = {
     ),
     "all_conversations_arrived",
     "all_messages_arrived",
+    "all_ingested_files_arrived",
     "conversations_count_their_messages",
     "iso_weekday_is_that_of_the_day",
     *(name for _, name in CORRUPTIONS if re.search("_agree|_sum_?s?_?to_|tags_cover", name)),
@@ -429,7 +455,7 @@ def test_a_table_that_shrank_fails_in_every_mart(candidate):
     assert [(result.table, result.check.name) for result in failed] == [
         (mart.table, "rows_did_not_drop") for mart in MARTS
     ]
-    contacts = failed[1]
+    [contacts] = [result for result in failed if result.table == "dim_contacts"]
     assert contacts.found == f"{rows['dim_contacts']:,}"
     assert contacts.check.expected.endswith(f"in the last release: {rows['dim_contacts'] * 2 + 1:,} rows")
 
@@ -463,7 +489,7 @@ def test_a_failed_check_says_what_it_found_and_shows_five_keys(candidate):
 def test_rejected_records_are_judged_by_the_newest_batch_and_name_the_worst_files(candidate):
     spoil(candidate, ledger("if(batch_id = '2' and account_id = 'demo', 51, 0) as records_rejected"))
     result = failures(candidate, "fct_messages")["few_records_were_rejected"]
-    assert result.examples == ("demo/messages: 51 of 1000 records, most in messages/2.jsonl",)
+    assert result.examples == ("demo/messages: 51 of 1000 records, most in messages/demo2.jsonl",)
     assert result.check.expected == "at most 5.0% of the newest batch's messages refused"
 
 

@@ -3,7 +3,8 @@
 Belongs here: what Dagster shows and checks of the ingest. Does not: the ingest itself (`run`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import duckdb
 from dagster import (
@@ -15,13 +16,17 @@ from dagster import (
     AssetSpec,
     Failure,
     MaterializeResult,
+    MetadataValue,
     ResourceParam,
     TableColumn,
     TableSchema,
     multi_asset,
 )
 
-from orchestration.ingest.ledger import LEDGER
+from orchestration.glance import last_files, top_reasons
+from orchestration.ingest import erasure
+from orchestration.ingest.landing import read_accounts
+from orchestration.ingest.ledger import LEDGER, REJECTED, ledger_folder
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import raw_columns
 from orchestration.ingest.run import ingest as run_ingest
@@ -80,6 +85,12 @@ FOLDERS_KNOWN = AssetCheckSpec(
     description="Every folder and file of landing has its place: a known account, an entity of its platform.",
 )
 
+ERASURES_MET = AssetCheckSpec(
+    "every_erasure_meets_a_contact",
+    asset=_key("contacts"),
+    description="Every line of seed erasures.csv names a contact that was taken in, and no file is named so.",
+)
+
 
 INGESTED_FILES = _spec(
     "ingested_files",
@@ -87,10 +98,20 @@ INGESTED_FILES = _spec(
     LEDGER,
 )
 
+REJECTED_RECORDS = _spec(
+    "rejected_records",
+    "Everything that was refused, with file, line, field, reason and what to do. One row per record.",
+    REJECTED,
+)
+
 
 @multi_asset(
-    specs=[INGESTED_FILES, *(_entity_spec(name, entities) for name, entities in _entities().items())],
-    check_specs=[FOLDERS_KNOWN],
+    specs=[
+        INGESTED_FILES,
+        REJECTED_RECORDS,
+        *(_entity_spec(name, entities) for name, entities in _entities().items()),
+    ],
+    check_specs=[FOLDERS_KNOWN, ERASURES_MET],
 )
 def ingest(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
@@ -100,6 +121,7 @@ def ingest(
         result = run_ingest(settings, context.log.info)
     except SettingsError as error:
         raise Failure(str(error)) from None
+    ledger = _parquet(ledger_folder(settings) / "*.parquet")
     for name in ("ingested_files", *_entities()):
         totals = result.totals(name if name in _entities() else None)
         yield MaterializeResult(
@@ -110,25 +132,51 @@ def ingest(
                 "records_read": totals.records_read,
                 "records_accepted": totals.records_accepted,
                 "records_rejected": totals.records_rejected,
-                "dagster/row_count": _count_rows(settings, name),
-            },
+                "dagster/row_count": _count_rows(settings.raw_path / name / "**" / "*.parquet"),
+            }
+            | ({"files_of_the_last_batch": _look(last_files, ledger)} if name == "ingested_files" else {}),
         )
-    yield AssetCheckResult(
-        check_name=FOLDERS_KNOWN.name,
-        asset_key=FOLDERS_KNOWN.asset_key,
-        passed=not result.refused,
-        severity=AssetCheckSeverity.WARN,
-        description="\n".join(result.refused) or None,
+    rejected = settings.rejected_path / "*.parquet"
+    yield MaterializeResult(
+        asset_key=_key("rejected_records"),
         metadata={
-            "expected": FOLDERS_KNOWN.description,
-            "found": f"{len(result.refused)} without a place",
-            "examples": "\n".join(result.refused),
+            "dagster/row_count": _count_rows(rejected),
+            "most_frequent_reasons": _look(
+                top_reasons,
+                f"(select *, (line is not null)::int as records_rejected from {_parquet(rejected)})",
+            ),
+        },
+    )
+    yield _warned(FOLDERS_KNOWN, result.refused, "without a place")
+    yield _warned(ERASURES_MET, erasure.doubts(settings, read_accounts(settings.seeds)), "in doubt")
+
+
+def _warned(check: AssetCheckSpec, complaints: list[str], what: str) -> AssetCheckResult:
+    return AssetCheckResult(
+        check_name=check.name,
+        asset_key=check.asset_key,
+        passed=not complaints,
+        severity=AssetCheckSeverity.WARN,
+        description="\n".join(complaints) or None,
+        metadata={
+            "expected": check.description,
+            "found": f"{len(complaints)} {what}",
+            "examples": "\n".join(complaints),
         },
     )
 
 
-def _count_rows(settings: Settings, entity: str) -> int:
-    """Count the rows of an entity's raw files, from their footers."""
-    files = quoted(str(settings.raw_path / entity / "**" / "*.parquet"))
+def _count_rows(files: Path) -> int:
+    """Count the rows of Parquet files, from their footers."""
     with duckdb.connect() as con:
-        return con.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({files})").fetchone()[0]
+        rows = con.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({quoted(files)})")
+        return rows.fetchone()[0]
+
+
+def _parquet(files: Path) -> str:
+    return f"read_parquet({quoted(files)})"
+
+
+def _look(at: Callable[[duckdb.DuckDBPyConnection, str], str], source: str) -> MetadataValue:
+    with duckdb.connect() as con:
+        return MetadataValue.md(at(con, source))

@@ -48,7 +48,7 @@ _SIGNATURES = {
 
 
 class BadFileError(Exception):
-    """A file that cannot be loaded; its two arguments are the reason and the remedy."""
+    """A file that cannot be loaded: the reason, the remedy and, if anything of the file is quoted, that."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class LandedFile:
 def read_accounts(seeds: Path) -> dict[str, Account]:
     """Return the accounts by id. Raises `SettingsError` for a platform or a zone that does not exist."""
     accounts = {}
-    for row in _rows(seeds / "accounts.csv", "account_id", "platform", "time_zone"):
+    for _, row in read_seed(seeds / "accounts.csv", "account_id", "platform", "time_zone"):
         account_id, platform, zone = row["account_id"], row["platform"], row["time_zone"]
         if platform not in PLATFORMS:
             raise SettingsError(
@@ -66,7 +66,7 @@ def read_accounts(seeds: Path) -> dict[str, Account]:
 def read_rating_scales(seeds: Path) -> dict[str, tuple[int, int]]:
     """Return the lowest and highest rating by platform. Raises `SettingsError` for a scale that is none."""
     scales = dict.fromkeys(PLATFORMS, DEFAULT_SCALE)
-    for row in _rows(seeds / "csat_scales.csv", "platform", "rating_min", "rating_max"):
+    for _, row in read_seed(seeds / "csat_scales.csv", "platform", "rating_min", "rating_max"):
         try:
             scales[row["platform"]] = int(row["rating_min"]), int(row["rating_max"])
         except ValueError:
@@ -99,14 +99,15 @@ def find_files(landing: Path, accounts: dict[str, Account]) -> tuple[list[Landed
     return sorted(files, key=lambda file: file.name), refused
 
 
-def _rows(path: Path, *columns: str) -> list[dict[str, str]]:
+def read_seed(path: Path, *columns: str) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a seed, each with its line. Raises `SettingsError` if the seed or a column lacks."""
     if not path.is_file():
         raise SettingsError(f"{path}: the seed is missing")
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
         if missing := set(columns) - set(reader.fieldnames or ()):
             raise SettingsError(f"{path}: the seed lacks the columns {', '.join(sorted(missing))}")
-        return list(reader)
+        return [(reader.line_num, row) for row in reader]
 
 
 def _visible(folder: Path) -> list[os.DirEntry]:

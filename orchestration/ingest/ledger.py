@@ -51,12 +51,17 @@ REJECTED = {
     "file_id": "VARCHAR",
     "line": "BIGINT",
     "field": "VARCHAR",
+    "value": "VARCHAR",
     "reason": "VARCHAR",
     "remedy": "VARCHAR",
     "raw": "VARCHAR",
     "batch_id": "VARCHAR",
     "rejected_at": "TIMESTAMP",
 }
+
+# A refusal in one sentence. The reason begins with the field and never quotes the export; the value does.
+TOLD = """case when value is null then reason when field is null then reason || ': ' || value
+    else field || ' "' || value || '"' || substr(reason, length(field) + 1) end"""
 
 _BATCH = "%Y%m%dT%H%M%S%fZ"
 _EMPTY = "_empty.parquet"
@@ -76,6 +81,7 @@ class FileOutcome:
     status: Literal["loaded", "rejected", "duplicate"] = "loaded"
     reason: str | None = None
     remedy: str | None = None
+    value: str | None = None
     records_read: int = 0
     records_accepted: int = 0
     records_rejected: int = 0
@@ -97,9 +103,9 @@ class FileOutcome:
             file.modified_us,
         )
 
-    def reject(self, reason: str, remedy: str) -> None:
-        """Refuse the file as a whole: nothing of it counts."""
-        self.status, self.reason, self.remedy = "rejected", reason, remedy
+    def reject(self, reason: str, remedy: str, value: str | None = None) -> None:
+        """Refuse the file as a whole: nothing of it counts. Only `value` may quote what is in it."""
+        self.status, self.reason, self.remedy, self.value = "rejected", reason, remedy, value
         self.records_read = self.records_accepted = self.records_rejected = 0
         self.first_us = self.last_us = None
         self.unknown_fields = []
@@ -184,11 +190,12 @@ def commit(settings: Settings, batch_id: str, outputs: list[tuple[Path, Path]], 
     for written, folder in outputs:
         placed[folder] += 1
         suffix = f"-{placed[folder]}" if placed[folder] > 1 else ""
-        _put(written, folder / f"{batch_id}{suffix}.parquet")
-    _put(entries, ledger_folder(settings) / f"{batch_id}.parquet")
+        put(written, folder / f"{batch_id}{suffix}.parquet")
+    put(entries, ledger_folder(settings) / f"{batch_id}.parquet")
 
 
-def _put(written: Path, place: Path) -> None:
+def put(written: Path, place: Path) -> None:
+    """Move a file to its place, in the stead of what may be there, and have the disk hold it."""
     with written.open("rb") as stream:
         os.fsync(stream.fileno())
     written.replace(place)

@@ -69,7 +69,7 @@ def csv_layout(header: str, entity: Entity) -> Layout:
     twice = sorted({name for name in layout.columns if layout.columns.count(name) > 1})
     if twice:
         raise BadFileError(
-            f"its header names a column twice: {', '.join(twice)}", "give each column a name of its own"
+            "its header names a column twice", "give each column a name of its own", ", ".join(twice)
         )
     _check_required(layout, entity)
     return layout

@@ -56,13 +56,13 @@ def typed(source: str, entity: Entity, zone: str, scale: tuple[int, int], nested
     - `zone`: of the times written without one; `scale`: the lowest and the highest rating
     - `nested`: _raw is JSON, and a text field may turn out to hold a list or an object
 
-    The columns: _path, _position, _raw, the typed fields, and _problem, a struct of field, reason and remedy:
-    the first thing wrong in the order of the fields, or null.
+    The columns: _path, _position, _raw, the typed fields, and _problem, a struct of field, value, reason and
+    remedy: the first thing wrong in the order of the fields, or null. Only the value quotes the record.
     """
     texts = ", ".join(f"nullif(_fields.{_place(f, nested)}, '') AS {_text(f)}" for f in entity.fields)
     values = ", ".join(f"{_value(f, zone)} AS {named(f.name)}" for f in entity.fields)
     problems = "\n".join(
-        f"WHEN {condition} THEN {_problem(quoted(f.name), reason, remedy)}"
+        f"WHEN {condition} THEN {_problem(quoted(f.name), reason, remedy, _text(f))}"
         for f in entity.fields
         for condition, reason, remedy in _refusals(f, scale, nested)
     )
@@ -81,8 +81,9 @@ def _text(field: Field) -> str:
     return named(f"text of {field.name}")
 
 
-def _problem(field: str, reason: str, remedy: str) -> str:
-    return f"{{'field': CAST({field} AS VARCHAR), 'reason': {reason}, 'remedy': {remedy}}}"
+def _problem(field: str, reason: str, remedy: str, value: str = "NULL") -> str:
+    columns = f"'field': CAST({field} AS VARCHAR), 'value': left(CAST({value} AS VARCHAR), 80)"
+    return f"{{{columns}, 'reason': {reason}, 'remedy': {remedy}}}"
 
 
 def _value(field: Field, zone: str) -> str:
@@ -125,7 +126,7 @@ def _unless_empty(elements: str) -> str:
 def _refusals(field: Field, scale: tuple[int, int], nested: bool) -> list[tuple[str, str, str]]:
     """Return what may be wrong with a field, as SQL: when it is, the reason and the remedy."""
     text, value, name = _text(field), named(field.name), quoted(field.name)
-    shown = f"{name} || ' ' || {quoted(chr(34))} || left({text}, 80) || {quoted(chr(34) + ' ')}"
+    shown = f"{name} || ' '"
     unreadable = f"{text} IS NOT NULL AND {value} IS NULL"
     refusals = []
     if field.required:

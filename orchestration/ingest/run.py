@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest import content, ledger, reading
+from orchestration.ingest import content, erasure, ledger, reading, retention
 from orchestration.ingest.content import BadFileError, Content
 from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
@@ -78,6 +78,8 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
     scales = read_rating_scales(settings.seeds)
     with _workshop(settings) as work, _engine(settings, work) as con:
         ledger.open_house(con, settings)
+        erasure.apply(con, settings, accounts, work, progress)
+        retention.apply(con, settings, work)
         found, refused = find_files(settings.landing_path, accounts)
         if not found:
             progress(f"{settings.landing_path} holds no files of a known account")
@@ -97,6 +99,16 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
             batch.load(paths, group)
         batch.commit()
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
+
+
+def has_news(settings: Settings) -> bool:
+    """Return whether there is a file unknown to the ledger, or something to forget; raises like `ingest`."""
+    accounts = read_accounts(settings.seeds)
+    return (
+        not erasure.is_applied(settings, erasure.read_erasures(settings.seeds, accounts))
+        or retention.is_due(settings)
+        or bool(new_files(settings))
+    )
 
 
 def new_files(settings: Settings) -> list[LandedFile]:
@@ -222,6 +234,8 @@ class _Batch:
         if any(outcome.status == "rejected" for outcome in self.outcomes.values()):
             whole = self._write(f"SELECT *, {self.stamps} FROM files WHERE status = 'rejected'", REJECTED)
             self.outputs.append((whole, self.settings.rejected_path))
+        erasure.screen(self.con, self.settings, self.outputs, self.work)
+        retention.screen(self.con, self.settings, self.outputs, self.work)
         entries = self._write(f"SELECT *, {self.stamps} FROM files", LEDGER)
         ledger.commit(self.settings, self.batch_id, self.outputs, entries)
 
@@ -273,9 +287,8 @@ class _Batch:
             rejected = self._write(
                 f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
                     {quoted(group.source.entity.name)} AS entity, _file_id AS file_id, _line AS line,
-                    _raw AS raw,
-                    _problem.field AS field, _problem.reason AS reason, _problem.remedy AS remedy,
-                    {self.stamps}
+                    _raw AS raw, _problem.field AS field, _problem.value AS value,
+                    _problem.reason AS reason, _problem.remedy AS remedy, {self.stamps}
                 FROM ({self._located(doubtful, group)}) WHERE _problem IS NOT NULL AND _raw IS NOT NULL""",
                 REJECTED,
             )
@@ -362,4 +375,4 @@ def _unreadable(error: duckdb.Error) -> BadFileError:
     complaint = re.sub(
         r"^[\w ]+ Error: | (in|while reading) file \S+| '\S+'|,? at byte .*?(?=:)", "", str(error)
     )
-    return BadFileError(f"it cannot be read: {complaint.splitlines()[0].strip()}", "export or copy it again")
+    return BadFileError("it cannot be read", "export or copy it again", complaint.splitlines()[0].strip())

@@ -59,6 +59,12 @@ class Entity:
     """One kind of record of a platform.
 
     - `ignored`: fields that are known and left behind on purpose
+    - `contact_fields`: those that name a contact; where `id` is one, the record is the contact itself, and
+      all else in it goes when that is erased
+    - `contact_if`: a field, and its values under which the contact fields do so
+    - `has_telling_ids`: whether a record's own id holds its contact's number
+    - `aged_by`: the fields whose first filled instant gives the record its age; without any it never grows
+      too old
     - `nested`: where else its records stand than in files of its own
     - `has_files`: whether there is a folder of its own name
     """
@@ -66,6 +72,10 @@ class Entity:
     name: str
     fields: tuple[Field, ...]
     ignored: tuple[str, ...] = ()
+    contact_fields: tuple[str, ...] = ()
+    contact_if: tuple[str, tuple[str, ...]] | None = None
+    has_telling_ids: bool = False
+    aged_by: tuple[str, ...] = ()
     description: str = ""
     nested: tuple[Nested, ...] = ()
     has_files: bool = True

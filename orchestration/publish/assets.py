@@ -1,4 +1,4 @@
-"""The published tables as Dagster assets: all eleven become one release, or none does.
+"""The published tables as Dagster assets: all of them become one release, or none does.
 
 Belongs here: what the assets are called, what a stakeholder reads about them, and when they may be published.
 Does not: how a release is built (see `release`) and which checks allow it (see `verify`).
@@ -10,6 +10,7 @@ from datetime import timedelta
 import dagster as dg
 import duckdb
 
+from orchestration.glance import last_files, markdown_table, top_reasons
 from orchestration.publish.release import TABLES, PublishError, Release, publish, reader
 from orchestration.publish.verify import verify_checks
 from orchestration.settings import Settings
@@ -26,6 +27,8 @@ DESCRIPTIONS = {
     "dim_agents": "The agents by name, role and team.",
     "dim_contacts": "The contacts, each under a keyed hash, with their tags. No names, no numbers.",
     "bridge_conversation_tags": "Which conversation carries which tag.",
+    "ingested_files": "Every file that was taken in: what it held, what was accepted and what was rejected.",
+    "rejected_records": "Why records were refused, counted by file and reason. Never what they say.",
 }
 PREVIEW_DAYS = 28
 PREVIEW = """
@@ -34,6 +37,7 @@ select conversations, messages, distinct_contacts as contacts,
     round(csat_avg, 2) as rating, csat_n as ratings
 from report_overview(?::date - ?::integer, ?)
 """
+GLANCES = {"ingested_files": last_files, "rejected_records": top_reasons}
 
 
 def build_publish_assets(
@@ -104,6 +108,8 @@ def _metadata(
     }
     if table == "agg_overview" and release.data_through:
         metadata["preview"] = dg.MetadataValue.md(_preview(connection, release.data_through[:10]))
+    if table in GLANCES:
+        metadata["preview"] = dg.MetadataValue.md(GLANCES[table](connection, table))
     return metadata
 
 
@@ -119,7 +125,5 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dg.TableSchem
 def _preview(connection: duckdb.DuckDBPyConnection, last_day: str) -> str:
     """Return the headline figures of the last days as a Markdown table."""
     result = connection.execute(PREVIEW, [last_day, PREVIEW_DAYS - 1, last_day])
-    names = [column[0].replace("_", " ") for column in result.description]
-    figures = ["-" if value is None else f"{value:,}" for value in result.fetchone()]
-    lines = [f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names), figures)]
-    return "\n".join([f"The {PREVIEW_DAYS} days to {last_day}", "", *lines])
+    figures = markdown_table([column[0] for column in result.description], result.fetchall())
+    return f"The {PREVIEW_DAYS} days to {last_day}\n\n{figures}"

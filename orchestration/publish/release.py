@@ -42,6 +42,8 @@ TABLES = {
     "dim_agents": None,
     "dim_contacts": None,
     "bridge_conversation_tags": None,
+    "ingested_files": None,
+    "rejected_records": None,
 }
 REPORTS = (
     "report_overview",
@@ -143,7 +145,9 @@ def _publish(
         raise PublishError(f"Release {release_id} was not published: {error}") from error
     finally:
         _sweep(published, None)
-    _prune(published / "releases", settings.keep_releases)
+    # After an erasure the older releases still hold who was erased.
+    _prune(published / "releases", 1 if settings.outdated_path.exists() else settings.keep_releases)
+    settings.outdated_path.unlink(missing_ok=True)
     progress(f"Published {release_id}, data through {release.data_through}")
     return release
 

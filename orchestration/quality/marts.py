@@ -3,6 +3,6 @@
 Belongs here: the list. Does not: any promise.
 """
 
-from orchestration.quality import aggregates, conversations, messages, people
+from orchestration.quality import aggregates, conversations, intake, messages, people
 
-MARTS = (*people.MARTS, *conversations.MARTS, *messages.MARTS, *aggregates.MARTS)
+MARTS = (*intake.MARTS, *people.MARTS, *conversations.MARTS, *messages.MARTS, *aggregates.MARTS)

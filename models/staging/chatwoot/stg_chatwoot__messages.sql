@@ -53,8 +53,8 @@ sorted as (
         told.template_name,
         told.is_deleted,
         told.delivery_rank,
-        coalesce(latest.sender_id, latest.sender.id) as sender_id,
-        lower(replace(coalesce(latest.sender_type, latest.sender.type), '_', '')) as sender_type,
+        coalesce(latest.sender_id, latest.webhook_sender_id) as sender_id,
+        lower(replace(coalesce(latest.sender_type, latest.webhook_sender_type), '_', '')) as sender_type,
         case lower(latest.message_type)
             when '0' then 'incoming'
             when '1' then 'outgoing'

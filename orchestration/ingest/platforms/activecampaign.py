@@ -19,6 +19,8 @@ CONVERSATIONS = Entity(
         Field("last_updated_on", "instant"),
         Field("closed_on", "instant"),
     ),
+    contact_fields=("contact",),
+    aged_by=("created_on",),
     description="Conversations: when each began and ended, its status, its tags and its agents.",
 )
 
@@ -46,6 +48,8 @@ MESSAGES = Entity(
     ),
     # What people wrote and the numbers they wrote from stay in landing.
     ignored=("body", "from_number", "to_number"),
+    contact_fields=("contact",),
+    aged_by=("timestamp",),
     description="Messages: when and by whom each was sent, in which conversation; not what they say.",
 )
 
@@ -60,6 +64,7 @@ CONTACTS = Entity(
     ),
     # No report needs who a contact is: names, addresses and numbers stay in landing.
     ignored=("first_name", "last_name", "email", "phone"),
+    contact_fields=("id",),
     description="Contacts: their tags; who they are stays in landing.",
 )
 
@@ -89,6 +94,8 @@ SURVEYS = Entity(
         Field("last_updated_on", "instant"),
     ),
     ignored=("comment",),
+    contact_fields=("contact",),
+    aged_by=("sent_on", "responded_on", "last_updated_on"),
     description="Satisfaction surveys: when each was sent and answered, and the rating.",
 )
 
@@ -106,6 +113,7 @@ CONVERSATION_EVENTS = Entity(
         Field("agent"),
         Field("reason"),
     ),
+    aged_by=("occurred_on",),
     description="What happened to conversations: assigned, handed off, closed, reopened.",
 )
 

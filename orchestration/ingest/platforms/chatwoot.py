@@ -48,6 +48,8 @@ CONVERSATIONS = Entity(
         *("muted", "snoozed_until", "priority", "sla_policy_id", "applied_sla", "sla_events"),
         *("event", "changed_attributes", "account"),
     ),
+    contact_fields=("contact_id",),
+    aged_by=("created_at",),
     description="Conversations: when each began and ended, its status, its tags and its agents.",
     nested=(
         Nested("webhooks", where=ABOUT_CONVERSATIONS),
@@ -72,7 +74,8 @@ MESSAGES = Entity(
         Field("status"),
         Field("sender_type"),
         Field("sender_id"),
-        Field("sender", "object", members=("id", "type")),
+        Field("webhook_sender_type", path="sender.type"),
+        Field("webhook_sender_id", path="sender.id"),
         Field("campaign_id", path="additional_attributes.campaign_id"),
         Field("template_name", path="additional_attributes.template_params.name"),
         Field("automation_rule_id", path="content_attributes.automation_rule_id"),
@@ -88,6 +91,9 @@ MESSAGES = Entity(
         *("content", "processed_message_content", "attachments", "sentiment", "source_id"),
         *("external_source_ids", "echo_id", "inbox_id", "inbox", "account_id", "account", "contact", "event"),
     ),
+    contact_fields=("sender_id", "webhook_sender_id"),
+    contact_if=("message_type", ("0", "incoming")),
+    aged_by=("created_at",),
     description="Messages: when and by whom each was sent, in which conversation; not what they say.",
     nested=(
         Nested("conversations", elements="$.messages[*]"),
@@ -111,6 +117,7 @@ CONTACTS = Entity(
         *("name", "email", "phone_number", "identifier", "thumbnail", "additional_attributes"),
         *("custom_attributes", "availability_status", "contact_inboxes", "blocked"),
     ),
+    contact_fields=("id",),
     description="Contacts: their tags; who they are stays in landing.",
 )
 
@@ -124,6 +131,13 @@ AGENTS = Entity(
     description="The people who answer, and their teams.",
 )
 
+LABELS = Entity(
+    "labels",
+    (Field("id"), Field("title", required=True)),
+    ignored=("description", "color", "show_on_sidebar"),
+    description="The catalogue of labels; which conversation carries which, conversations tell.",
+)
+
 CSAT_SURVEY_RESPONSES = Entity(
     "csat_survey_responses",
     (
@@ -135,6 +149,7 @@ CSAT_SURVEY_RESPONSES = Entity(
         Field("updated_at", "instant"),
     ),
     ignored=("feedback_message", "contact", "assigned_agent", "account_id"),
+    aged_by=("created_at",),
     description="Answers to satisfaction surveys: when each was given, and the rating.",
 )
 
@@ -153,6 +168,7 @@ REPORTING_EVENTS = Entity(
         *("event_start_time", "value_in_business_hours", "account_id", "inbox_id", "created_at"),
         "updated_at",
     ),
+    aged_by=("event_end_time",),
     description="What the platform's own reports note of conversations: resolved, opened, handed over.",
 )
 
@@ -165,6 +181,7 @@ STATUS_CHANGES = Entity(
         Field("previous_value"),
         Field("current_value"),
     ),
+    aged_by=("updated_at", "last_activity_at"),
     description="Changes of a conversation's status, as webhooks tell them.",
     nested=(
         Nested(
@@ -184,6 +201,7 @@ PLATFORM = Platform(
         MESSAGES,
         CONTACTS,
         AGENTS,
+        LABELS,
         CSAT_SURVEY_RESPONSES,
         REPORTING_EVENTS,
         STATUS_CHANGES,

@@ -1,0 +1,33 @@
+with
+
+ledger as (
+
+    select * from {{ source('ingest', 'ingested_files') }}
+
+),
+
+final as (
+
+    select
+        account_id,
+        batch_id,
+        file_id,
+        platform,
+        entity,
+        file,
+        status,
+        reason,
+        unknown_fields,
+        bytes,
+        records_read,
+        records_accepted,
+        records_rejected,
+        first_at,
+        last_at,
+        modified_at,
+        ingested_at
+    from ledger
+
+)
+
+select * from final

@@ -1,0 +1,102 @@
+"""How long what was taken in is kept: the texts of refused records, and records that have an age.
+
+Belongs here: what is too old, and removing it. Does not: contacts to forget (`erasure`).
+
+A refused text may hold anything, names and numbers too, and is kept only so that the export can be mended;
+once it is gone, the row with its reason stays. A record too old leaves raw/, and so the reports. The ledger
+stays as it is: it tells what was taken in, not what is left.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from orchestration.ingest import ledger
+from orchestration.ingest.platforms import PLATFORMS
+from orchestration.ingest.records import named
+from orchestration.quoting import quoted
+from orchestration.settings import Settings
+
+
+def is_due(settings: Settings) -> bool:
+    """Return whether a refused text is too old; for records, see the horizon."""
+    with duckdb.connect() as con:
+        return bool(_old_texts(con, settings))
+
+
+def horizon(settings: Settings) -> datetime | None:
+    """Return the UTC instant before which records go, or None if they are kept for ever.
+
+    It is the first of a month, so that files of a long history are rewritten once a month and not every day.
+    """
+    if settings.keep_raw_days is None:
+        return None
+    last = now() - timedelta(days=settings.keep_raw_days)
+    return datetime(last.year, last.month, 1)
+
+
+def apply(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> None:
+    """Remove what is too old from all that was taken in."""
+    for path in _old_texts(con, settings):
+        _rewrite(con, path, "* REPLACE (NULL::VARCHAR AS raw, NULL::VARCHAR AS value)", "true", work)
+    for folder in _ages(settings):
+        _age(con, settings, folder, folder / "*.parquet", work)
+
+
+def screen(
+    con: duckdb.DuckDBPyConnection, settings: Settings, outputs: list[tuple[Path, Path]], work: Path
+) -> None:
+    """Remove the records that are too old from the files of a batch, before these are put into place."""
+    for written, folder in outputs:
+        _age(con, settings, folder, written, work)
+
+
+def now() -> datetime:
+    """Return the time from which ages are counted."""
+    return datetime.now(UTC)
+
+
+def _old_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Path]:
+    if settings.keep_rejected_days is None or not settings.rejected_path.exists():
+        return []
+    oldest = now().replace(tzinfo=None) - timedelta(days=settings.keep_rejected_days)
+    too_old = f"coalesce(raw, value) IS NOT NULL AND rejected_at < TIMESTAMP {quoted(oldest)}"
+    return _holding(con, settings.rejected_path / "*.parquet", too_old)
+
+
+def _age(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files: Path, work: Path) -> None:
+    """Remove the records that are too old from these files, which are or will be of this folder."""
+    oldest, age = horizon(settings), _ages(settings).get(folder)
+    if oldest is None or age is None:
+        return
+    too_old = f"{age} < TIMESTAMP {quoted(oldest)}"
+    for path in _holding(con, files, too_old):
+        _rewrite(con, path, "*", f"NOT coalesce({too_old}, false)", work)
+
+
+def _ages(settings: Settings) -> dict[Path, str]:
+    """Return, for each folder of records that have an age, the SQL of the instant that it counts from."""
+    return {
+        ledger.raw_folder(settings, entity.name, platform.name): (
+            f"coalesce({', '.join(map(named, entity.aged_by))})"
+        )
+        for platform in PLATFORMS.values()
+        for entity in platform.entities
+        if entity.aged_by
+    }
+
+
+def _holding(con: duckdb.DuckDBPyConnection, files: Path, condition: str) -> list[Path]:
+    found = con.execute(f"""
+        SELECT DISTINCT filename FROM read_parquet({quoted(files)}, filename = true, union_by_name = true)
+        WHERE {condition} ORDER BY filename""")
+    return [Path(path) for (path,) in found.fetchall()]
+
+
+def _rewrite(con: duckdb.DuckDBPyConnection, path: Path, columns: str, where: str, work: Path) -> None:
+    written = work / "kept.parquet"
+    con.execute(f"""
+        COPY (SELECT {columns} FROM read_parquet({quoted(path)}) WHERE {where})
+        TO {quoted(written)} (FORMAT parquet, COMPRESSION zstd)""")
+    ledger.put(written, path)

@@ -1,0 +1,465 @@
+"""Who is on the list of erasures is forgotten, wherever traces were, and the figures stay.
+
+Belongs here: erasure and the retention of refused texts. Does not: how records are taken in (`test_ingest`).
+"""
+
+import itertools
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from house import House, jsonl
+
+from orchestration.__main__ import run
+from orchestration.automation import is_up_to_date
+from orchestration.ingest import erasure, ledger, retention
+from orchestration.ingest.landing import read_accounts
+from orchestration.ingest.run import has_news
+from orchestration.publish.release import TABLES, current_release, reader
+from orchestration.settings import PROJECT, Settings, SettingsError
+from orchestration.warehouse import fingerprint
+from tests.conftest import project_with
+
+WHO = "k-forget.me"
+CONTACT = {"id": WHO, "tags": [{"id": 1, "name": "PRIVATE"}], "source": "FAIR", "created_on": 1788162240}
+CONVERSATION = {"id": "v1", "created_on": 1788162240, "contact": WHO, "tags": [{"id": 1, "name": "late"}]}
+MESSAGE = {"id": "m1", "timestamp": 1788162241, "contact": WHO, "direction": "INBOUND", "body": "PRIVATE"}
+SURVEY = {"id": "s1", "conversation": "v1", "contact": WHO, "rating": 5}
+OTHERS = {
+    "contacts": CONTACT | {"id": "other"},
+    "conversations": CONVERSATION | {"id": "v2", "contact": "other"},
+    "messages": MESSAGE | {"id": "m2", "contact": "other"},
+    "surveys": SURVEY | {"id": "s2", "contact": "other"},
+}
+
+
+def list_erasures(project: Path, *contacts: str, account: str = "demo") -> None:
+    lines = [f"{account},{contact},2026-09-01\n" for contact in contacts]
+    (project / "seeds" / "erasures.csv").write_text(
+        "".join(["account_id,contact_id,requested_on\n", *lines]), encoding="utf-8"
+    )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    shutil.copytree(PROJECT / "seeds", tmp_path / "project" / "seeds")
+    return House(tmp_path / "home", project=tmp_path / "project", hash_key="a key of sixteen letters")
+
+
+def another(house: House, home: Path) -> House:
+    """Return a house with the same seeds and the same key."""
+    return House(home, project=house.settings.project, hash_key=house.settings.hash_key)
+
+
+def erase(house: House, *contacts: str) -> None:
+    list_erasures(house.settings.project, *contacts)
+
+
+def with_account(house: House, account: str, platform: str) -> None:
+    with (house.settings.project / "seeds" / "accounts.csv").open("a") as seed:
+        seed.write(f"{account},{platform},UTC\n")
+
+
+def drop_everything(house: House) -> None:
+    for entity, record in [
+        ("contacts", CONTACT),
+        ("conversations", CONVERSATION),
+        ("messages", MESSAGE),
+        ("surveys", SURVEY),
+    ]:
+        house.drop(f"{entity}/a.jsonl", jsonl(record, OTHERS[entity]))
+    house.drop("messages/bad.jsonl", jsonl(MESSAGE | {"direction": WHO}, OTHERS["messages"] | {"id": None}))
+    house.drop("messages/bad.csv", f"id,timestamp,direction,contact,body\n1,soon,INBOUND,{WHO},PRIVATE\n")
+
+
+def contents(path: Path) -> bytes:
+    """Return what a reader finds in a file whose bytes may be compressed."""
+    if path.suffix == ".parquet":
+        with duckdb.connect() as con:
+            return repr(con.execute(f"FROM read_parquet('{path}')").fetchall()).encode()
+    if path.suffix == ".duckdb":
+        with duckdb.connect(path, read_only=True) as con:
+            tables = con.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+            found = (con.execute(f'FROM "{schema}"."{table}"').fetchall() for schema, table in tables)
+            return b"".join(repr(rows).encode() for rows in found)
+    return b""
+
+
+def traces(home: Path, *words: str) -> set[Path]:
+    """Return the files, of all but landing, that hold one of the words, as bytes or within Parquet."""
+    found = set()
+    for path in home.rglob("*"):
+        if path.is_file() and "landing" not in path.parts:
+            content = path.read_bytes() + contents(path)
+            if any(word.encode() in content for word in words):
+                found.add(path.relative_to(home))
+    return found
+
+
+def test_an_erased_contact_is_nowhere_and_every_row_is_still_there(house: House) -> None:
+    drop_everything(house)
+    house.ingest()
+    assert len(traces(house.settings.home, WHO)) == 6
+    before = house.everything()
+
+    erase(house, WHO)
+    house.ingest()
+
+    assert traces(house.settings.home, WHO) == set()
+    after = house.everything()
+    assert {entity: len(rows) for entity, rows in after.items()} == {
+        entity: len(rows) for entity, rows in before.items()
+    }
+    assert after["ledger"] == before["ledger"]
+    [(stand_in, *others)] = {row[:1] for row in house.rows("conversations", "contact") if row != ("other",)}
+    assert stand_in.startswith("erased-")
+    assert not others
+    rows = "id, tags IS NULL, source, created_on IS NULL"
+    assert sorted(house.rows("contacts", rows)) == [
+        (stand_in, True, None, True),
+        ("other", False, "FAIR", False),
+    ]
+    for entity in ("conversations", "messages", "surveys"):
+        assert sorted(house.rows(entity, "id, contact")) == [
+            (f"{entity[0].replace('c', 'v')}1", stand_in),
+            (f"{entity[0].replace('c', 'v')}2", "other"),
+        ]
+    told = "file, line, field, reason, value IS NULL, raw IS NULL"
+    assert house.rejected(told) == [
+        ("demo/messages/bad.csv", 2, "timestamp", "timestamp is not a time", True, True),
+        ("demo/messages/bad.jsonl", 1, "direction", "direction is none of INBOUND, OUTBOUND", True, True),
+        ("demo/messages/bad.jsonl", 2, "id", "id is missing", True, False),
+    ]
+
+
+def test_a_customer_of_whatsapp_goes_with_number_and_message_ids_and_the_threads_stay(house: House) -> None:
+    """The platform writes the number into the ids of messages; a status must still meet its message."""
+    with_account(house, "cloud", "whatsapp_cloud")
+    message = {"id": "wamid.39333", "from": "39333", "from_user_id": "IT.7", "timestamp": "1788162241"}
+    other = {"id": "wamid.4", "from": "44", "timestamp": "1788162241"}
+    status = {"id": "wamid.39333", "status": "read", "timestamp": "1788162242", "recipient_id": "+39333"}
+    value = {
+        "metadata": {"phone_number_id": "5"},
+        "contacts": [{"wa_id": "39333", "user_id": "IT.7"}],
+        "messages": [message, other],
+        "statuses": [status, {"id": "wamid.9", "status": "sent", "timestamp": "1", "recipient_id": "39333"}],
+    }
+    envelope = {"entry": [{"changes": [{"value": value}]}]}
+    house.drop("webhooks/a.jsonl", jsonl(envelope), account="cloud")
+    house.ingest()
+    list_erasures(house.settings.project, "+39333", "IT.7", account="cloud")
+
+    house.ingest()
+    house.drop("webhooks/late.jsonl", jsonl(envelope | {"late": True}), account="cloud")
+    house.ingest()
+
+    assert traces(house.settings.home, "39333", "IT.7") == set()
+    raw = f"read_parquet('{house.settings.raw_path}/{{}}/whatsapp_cloud/*.parquet')"
+    with duckdb.connect() as con:
+        messages = con.execute(f"SELECT id, sender FROM {raw.format('messages')} ORDER BY sender").fetchall()
+        statuses = con.execute(f"SELECT id, recipient_id FROM {raw.format('statuses')}").fetchall()
+        contacts = con.execute(f"SELECT wa_id, user_id FROM {raw.format('contacts')}").fetchall()
+        emptied = con.execute(f"SELECT raw FROM '{house.settings.rejected_path}/*.parquet'").fetchall()
+    assert messages[:2] == [("wamid.4", "44")] * 2
+    assert statuses == messages[2:]
+    assert [wa_id for wa_id, _ in contacts] == [messages[2][1]] * 2
+    assert all(user_id.startswith("erased-") for _, user_id in contacts)
+    assert emptied == [(None,)] * 2
+
+
+def test_of_an_agent_with_the_same_id_as_a_contact_nothing_is_erased(house: House) -> None:
+    """Chatwoot numbers contacts and agents apart, and a sender may be either."""
+    with_account(house, "desk", "chatwoot")
+    sent = {"id": 1, "created_at": 1788162241, "conversation_id": 5, "sender_id": 7}
+    house.drop(
+        "messages/a.jsonl",
+        jsonl(
+            sent | {"message_type": 0, "sender_type": "Contact"},
+            sent | {"id": 2, "message_type": 1, "sender_type": "User"},
+        ),
+        account="desk",
+    )
+    list_erasures(house.settings.project, "7", account="desk")
+
+    house.ingest()
+
+    with duckdb.connect() as con:
+        senders = con.execute(
+            f"SELECT sender_id FROM '{house.settings.raw_path}/messages/chatwoot/*.parquet' ORDER BY id"
+        ).fetchall()
+    assert senders[0][0].startswith("erased-")
+    assert senders[1] == ("7",)
+
+
+def test_the_order_of_listing_and_loading_makes_no_difference(house: House, tmp_path: Path) -> None:
+    other = another(house, tmp_path / "other")
+    drop_everything(house)
+    drop_everything(other)
+    house.ingest()
+    erase(house, WHO)
+    house.ingest()
+    other.ingest()
+    assert other.everything() == house.everything()
+
+
+def test_what_comes_later_of_an_erased_contact_is_erased_as_it_comes(house: House) -> None:
+    erase(house, WHO)
+    drop_everything(house)
+    house.ingest()
+    house.drop("conversations/late.jsonl", jsonl(CONVERSATION | {"id": "v3"}))
+    house.ingest()
+    assert traces(house.settings.home, WHO) == set()
+    assert len(set(house.rows("conversations", "contact"))) == 2
+
+
+def test_the_same_list_is_not_applied_twice(house: House) -> None:
+    drop_everything(house)
+    house.ingest()
+    erase(house, "other", WHO)
+    assert has_news(house.settings)
+    house.ingest()
+    files = {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")}
+    erase(house, WHO, "other", WHO)
+    assert not has_news(house.settings)
+    house.ingest()
+    assert {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")} == files
+
+
+def test_only_files_that_hold_the_contact_are_written_anew(house: House) -> None:
+    house.drop("conversations/a.jsonl", jsonl(OTHERS["conversations"]))
+    house.ingest()
+    before = {path: path.stat().st_ino for path in house.settings.home.rglob("*.parquet")}
+    house.drop("conversations/b.jsonl", jsonl(CONVERSATION))
+    house.ingest()
+    erase(house, WHO)
+    house.ingest()
+    assert {path: path.stat().st_ino for path in before} == before
+
+
+def test_a_kill_at_any_point_loses_nothing_and_the_next_run_finishes(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_everything(house)
+    house.ingest()
+    undisturbed = another(house, tmp_path / "undisturbed")
+    drop_everything(undisturbed)
+    undisturbed.ingest()
+    erase(house, WHO)
+    undisturbed.ingest()
+
+    def counts(of: House) -> dict[str, int]:
+        return {entity: len(rows) for entity, rows in of.everything().items()}
+
+    put, kills = ledger.put, 0
+    while has_news(house.settings):
+        left = itertools.count()
+
+        def put_or_die(written: Path, place: Path, left: itertools.count = left) -> None:
+            if next(left) == 1:
+                raise KeyboardInterrupt
+            put(written, place)
+
+        monkeypatch.setattr(ledger, "put", put_or_die)
+        try:
+            house.ingest()
+        except KeyboardInterrupt:
+            kills += 1
+            assert house.settings.outdated_path.exists()
+        assert counts(house) == counts(undisturbed)
+    assert kills == 6
+    assert house.everything() == undisturbed.everything()
+
+
+@pytest.mark.parametrize(
+    ("contact", "text", "is_gone"),
+    [
+        ("7", '{"id": 7, "direction": "UP"}', True),
+        ("7", '{"id": 77, "note": "17:70"}', False),
+        ("7", "cut off in the middle, contact: 7", True),
+        ("+39 333", '{"from": "+39 333"}', True),
+        ("a.b", '{"id": "aXb"}', False),
+        ("é1", '{"contact": "é1"}', True),
+        ("é1", '{"contact": "\\u00e91"}', True),
+        ("k1", '{"contact": "k1-2"}', True),
+    ],
+)
+def test_a_refused_text_goes_where_the_id_stands_in_it_as_a_word(
+    house: House, contact: str, text: str, is_gone: bool
+) -> None:
+    house.drop("messages/a.jsonl", text)
+    house.ingest()
+    erase(house, contact)
+    house.ingest()
+    assert house.rejected("raw IS NULL") == [(is_gone,)]
+
+
+def test_one_account_erases_nothing_of_another(house: House) -> None:
+    (house.settings.seeds / "accounts.csv").write_text(
+        "account_id,platform,time_zone\ndemo,activecampaign,Europe/Rome\nb,activecampaign,Europe/Rome\n"
+    )
+    for account in ("demo", "b"):
+        house.drop("conversations/a.jsonl", jsonl(CONVERSATION, {"contact": WHO}), account)
+    house.ingest()
+    erase(house, WHO)
+    house.ingest()
+    assert [contact == WHO for (contact,) in house.rows("conversations", "contact")] == [True, False]
+    assert house.rejected("raw IS NULL") == [(False,), (True,)]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (
+            "demos,k1,2026-01-01",
+            "line 2 has account 'demos', which is not in accounts.csv; write one of demo",
+        ),
+        ("demo,,2026-01-01", "line 2 has no contact_id"),
+        ("demo,k1,tomorrow", "line 2 has requested_on 'tomorrow'; write YYYY-MM-DD"),
+    ],
+)
+def test_a_line_that_makes_no_sense_stops_the_run_and_names_itself(
+    house: House, line: str, complaint: str, capfd: pytest.CaptureFixture
+) -> None:
+    (house.settings.seeds / "erasures.csv").write_text(f"account_id,contact_id,requested_on\n{line}\n")
+    with pytest.raises(SettingsError, match=r"erasures\.csv: line 2"):
+        house.ingest()
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    assert run(house.settings) == 2
+    error = capfd.readouterr().err
+    assert complaint in error
+    assert "Traceback" not in error
+
+
+def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_line(house: House) -> None:
+    house.drop("conversations/a.jsonl", jsonl(CONVERSATION))
+    house.drop(f"conversations/only {WHO}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
+    erase(house, WHO, "stranger")
+    house.ingest()
+    told = erasure.doubts(house.settings, read_accounts(house.settings.seeds))
+    assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
+    assert "nothing of account demo names this contact" in told[0]
+    assert "the names of 1 files" in told[1]
+    assert not any(contact in message for message in told for contact in (WHO, "stranger"))
+
+
+def test_a_refused_text_goes_after_the_set_days_and_its_reason_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.drop("messages/a.jsonl", jsonl(MESSAGE | {"direction": "PRIVATE"}, MESSAGE))
+    house.drop("messages/b.jsonl", '[{"id": "PRIVATE')
+    house.ingest()
+    kept = House(house.settings.home, project=house.settings.project, keep_rejected_days=30)
+    before, told = kept.everything(), kept.rejected("file, line, field, remedy")
+    assert not has_news(kept.settings)
+
+    today = datetime.now(UTC)
+    monkeypatch.setattr(retention, "now", lambda: today + timedelta(days=29, hours=23))
+    kept.ingest()
+    assert kept.everything() == before
+    monkeypatch.setattr(retention, "now", lambda: today + timedelta(days=30, hours=1))
+    assert has_news(kept.settings)
+    assert not has_news(house.settings)
+    kept.ingest()
+
+    assert not has_news(kept.settings)
+    assert kept.rejected("file, line, field, remedy") == told
+    assert kept.rejected("value, raw") == [(None, None)] * 2
+    assert kept.everything() | {"rejected": []} == before | {"rejected": []}
+    assert traces(kept.settings.home, "PRIVATE") == set()
+
+
+def test_records_older_than_set_are_gone_whenever_they_come_and_stay_counted(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drop(into: House) -> None:
+        for day in ("2026-03-31T23:59:59Z", "2026-04-01T00:00:00Z", "2026-05-09T00:00:00Z"):
+            house_day = {"id": day, "conversation": day}
+            into.drop(f"conversations/{day[:10]}.jsonl", jsonl(house_day | {"created_on": day}))
+            into.drop(
+                f"messages/{day[:10]}.jsonl", jsonl(house_day | {"timestamp": day, "direction": "INBOUND"})
+            )
+            into.drop(f"surveys/{day[:10]}.jsonl", jsonl(house_day | {"responded_on": day}))
+        into.drop("surveys/timeless.jsonl", jsonl({"id": "t", "conversation": "t"}))
+        into.drop("contacts/a.jsonl", jsonl({"id": "c", "created_on": "2020-01-01T00:00:00Z"}))
+
+    settings = {"project": house.settings.project, "hash_key": house.settings.hash_key, "keep_raw_days": 30}
+    first, second = House(house.settings.home, **settings), House(tmp_path / "second", **settings)
+    drop(first)
+    drop(second)
+    today = datetime(2026, 4, 30, 12, tzinfo=UTC)
+    monkeypatch.setattr(retention, "now", lambda: today)
+    first.ingest()
+    assert len(first.rows("messages")) == 3
+    before = first.ledger(), fingerprint(first.settings)
+
+    today = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    assert fingerprint(first.settings) != before[1]
+    first.ingest()
+    second.ingest()
+
+    assert [name for (name,) in first.rows("messages", "id")] == [
+        "2026-04-01T00:00:00Z",
+        "2026-05-09T00:00:00Z",
+    ]
+    assert [len(first.rows(entity)) for entity in ("conversations", "surveys", "contacts")] == [2, 3, 1]
+    assert first.everything() == second.everything()
+    assert first.ledger() == before[0]
+    files = {path: path.stat().st_mtime_ns for path in first.settings.home.rglob("*.parquet")}
+    first.ingest()
+    assert {path: path.stat().st_mtime_ns for path in first.settings.home.rglob("*.parquet")} == files
+
+
+def figures(settings: Settings) -> dict[str, list[tuple]]:
+    """Return the rows of the release, without what stands for a contact and describes it."""
+    of_contacts = {
+        "fct_conversations": "EXCLUDE (contact_key, contact_tags)",
+        "fct_messages": "EXCLUDE (contact_key)",
+        "dim_contacts": "EXCLUDE (contact_key, source, contact_tags, created_at)",
+    }
+    with reader(settings) as connection:
+        return {
+            table: sorted(
+                connection.execute(f"SELECT * {of_contacts.get(table, '')} FROM {table}").fetchall(), key=repr
+            )
+            for table in TABLES
+        }
+
+
+def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
+    sample: Settings, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    home, seeds = tmp_path / "home", tmp_path / "seeds"
+    shutil.copytree(sample.home, home)
+    before = figures(sample)
+    with duckdb.connect() as connection:
+        known = connection.execute(
+            f"SELECT DISTINCT contact FROM '{sample.raw_path}/conversations/*/*.parquet' ORDER BY contact"
+        ).fetchall()
+    forgotten = [contact for (contact,) in known[::10]]
+    with reader(sample) as connection:
+        keys = {key for (key,) in connection.execute("SELECT contact_key FROM dim_contacts").fetchall()}
+    assert {Path("warehouse.duckdb")} < traces(home, *forgotten)
+    seeds.mkdir()
+    lines = [f"demo,{contact},2026-09-01\n" for contact in [*forgotten, "nobody-knows"]]
+    (seeds / "erasures.csv").write_text("".join(["account_id,contact_id,requested_on\n", *lines]))
+    settings = Settings(
+        home=home, dagster=home / "dagster", project=project_with(seeds, tmp_path / "project")
+    )
+
+    assert run(settings) == 0
+
+    assert figures(settings) == before
+    assert traces(home, *forgotten, "nobody-knows") == set()
+    with reader(settings) as connection:
+        left = {key for (key,) in connection.execute("SELECT contact_key FROM dim_contacts").fetchall()}
+    assert len(left) == len(keys)
+    gone = keys - left
+    assert len(gone) == len(forgotten)
+    assert traces(home, *gone) == set()
+    release = current_release(settings)
+    assert [path.name for path in (settings.published_path / "releases").iterdir()] == [release.release_id]
+    output = capfd.readouterr().out
+    assert f"erasures.csv line {len(forgotten) + 2}: nothing of account demo names this contact" in output
+    assert is_up_to_date(settings)
