@@ -28,8 +28,9 @@ class House:
         return ingest(self.settings, progress)
 
     def rows(self, entity: str, columns: str = "* EXCLUDE (_batch_id)") -> list[tuple]:
-        """The raw rows of an entity, in the order of file and line."""
-        return self._rows(self.settings.raw_path / entity / "*" / "*.parquet", columns, "_file, _line")
+        """The raw rows of an entity of the first platform, in the order of file and line."""
+        files = self.settings.raw_path / entity / "activecampaign" / "*.parquet"
+        return self._rows(files, columns, "_file, _line")
 
     def rejected(self, columns: str = "* EXCLUDE (batch_id, rejected_at)") -> list[tuple]:
         return self._rows(self.settings.rejected_path / "*.parquet", columns, "file, line NULLS FIRST")
@@ -39,7 +40,7 @@ class House:
 
     def everything(self) -> dict[str, list[tuple]]:
         """All that was written, but for the batch and the times."""
-        entities = sorted(p.name for p in self.settings.raw_path.iterdir() if p.name != "ingested_files")
+        entities = sorted(p.parent.name for p in self.settings.raw_path.glob("*/activecampaign"))
         raw = {entity: self.rows(entity) for entity in entities}
         return raw | {"rejected": self.rejected(), "ledger": self.ledger()}
 
