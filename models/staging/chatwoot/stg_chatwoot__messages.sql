@@ -17,7 +17,7 @@ latest as (
 
 ),
 
--- Not every answer of the platform tells all of a message. What one of them told stays true, and its delivery only advances.
+-- Not every answer of the platform tells all of a message. What one told stays true, and delivery only advances.
 told as (
 
     select
