@@ -2,8 +2,10 @@
 {{ config(materialized='table') }}
 
 {% set before = 'rows between unbounded preceding and 1 preceding' %}
-{% set thread = 'partition by account_id, channel_id, contact_id order by sent_at, case when is_inbound then 0 else 1 end,
-    source_message_id' %}
+{% set thread -%}
+    partition by account_id, channel_id, contact_id
+    order by sent_at, case when is_inbound then 0 else 1 end, source_message_id
+{%- endset %}
 
 with
 
@@ -38,7 +40,9 @@ asked as (
 
     select
         *,
-        max(case when is_window_closed and not is_inbound then sent_at end) over ({{ thread }} {{ before }}) as last_asked_at
+        max(case when is_window_closed and not is_inbound then sent_at end) over (
+            {{ thread }} {{ before }}
+        ) as last_asked_at
     from windowed
 
 ),
@@ -72,12 +76,10 @@ final as (
     select
         account_id,
         source_message_id,
-        case
-            when contact_id is not null
-                then max(case when is_opening then source_message_id end) over (
-                    partition by account_id, channel_id, contact_id, conversation_number
-                )
-        end as source_conversation_id,
+        -- A message of nobody is in no conversation.
+        max(case when is_opening and contact_id is not null then source_message_id end) over (
+            partition by account_id, channel_id, contact_id, conversation_number
+        ) as source_conversation_id,
         contact_id,
         channel_id,
         source,
