@@ -9,7 +9,7 @@ export
 
 CONVERSATIONS_HOME ?= $(CURDIR)/data
 CONVERSATIONS_DAGSTER ?= $(CONVERSATIONS_HOME)/dagster
-DAGSTER_HOME := $(CURDIR)
+DAGSTER_HOME ?= $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -62,6 +62,6 @@ clean: ## all that was made from landing; landing itself is never touched
 	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements-postgres.txt .venv/installed
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@

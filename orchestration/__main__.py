@@ -53,8 +53,9 @@ def ship_samples(settings: Settings) -> None:
 
 
 def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
-    """Run the `refresh` job, or these assets of it, in this process, on the repository's Dagster instance."""
-    os.environ.update(settings.environment() | {"DAGSTER_HOME": str(PROJECT)})
+    """Run the `refresh` job, or these assets of it, in this process, on the instance of `DAGSTER_HOME`."""
+    os.environ.update(settings.environment())
+    os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
     settings.dagster_path.mkdir(parents=True, exist_ok=True)
     with dg.DagsterInstance.get() as instance:
         job = build_definitions(settings).resolve_job_def("refresh")
