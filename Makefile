@@ -13,7 +13,7 @@ DAGSTER_HOME ?= $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui sql dbt test test-slow lint format clean
+.PHONY: help run ui sql dbt test test-slow lint format upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ format: .venv/installed-dev ## put code and SQL in the common form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix models dbt_project/tests
+
+upgrade: ## the newest versions of the requirements, pinned if the tests pass with them
+	@deploy/upgrade.sh
 
 clean: ## all that was made from landing; landing itself is never touched
 	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected published dbt dagster warehouse.duckdb warehouse.duckdb.wal || true

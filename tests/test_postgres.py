@@ -105,7 +105,7 @@ def test_on_postgres_the_sample_is_published_and_a_failed_check_keeps_the_releas
 ):
     home = tmp_path / "dagster"
     home.mkdir()
-    compose = documented("sed -e '/^storage").replace("/etc/conversations", str(home))
+    compose = documented("{ sed '/^storage").replace("/etc/conversations", str(home))
     subprocess.run(["bash", "-c", compose], cwd=PROJECT, check=True)
     settings = Settings(home=tmp_path / "home", dagster=home, threads=2)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
