@@ -19,7 +19,9 @@ mkdir "$new"
 copy() { # <from> <name in the backup> [<options>]
     [ -d "$1" ] || return 0
     mkdir -p "$new/$2"
-    rsync --archive --link-dest="$folder/latest/$2/" --exclude='*.tmp' --exclude='.building-*' "${@:3}" \
+    local before=()
+    if [ -d "$folder/latest/$2" ]; then before=("--link-dest=$folder/latest/$2/"); fi
+    rsync --archive "${before[@]}" --exclude='*.tmp' --exclude='.building-*' "${@:3}" \
         "$1/" "$new/$2/" || [ $? -eq 24 ]
 }
 

@@ -7,26 +7,36 @@ next=$PWD/.venv-next
 pins=$next/pins
 python3 -m venv --clear "$next"
 mkdir "$pins"
-touch "$pins/known"
+python=$next/bin/python
 
-named() { # <file>: what pyproject.toml names for it
-    "$next/bin/python" - "$1" <<'END'
+named() { # [<extra>]: what pyproject.toml names
+    "$python" - "$@" <<'END'
 import sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-extra = sys.argv[1].removeprefix("requirements").removesuffix(".txt").removeprefix("-")
-print("\n".join(project["optional-dependencies"][extra] if extra else project["dependencies"]))
+print("\n".join(project["optional-dependencies"][sys.argv[1]] if sys.argv[1:] else project["dependencies"]))
 END
 }
 
-# Each builds on the one before it, so it adds to it and changes nothing in it.
-for file in requirements.txt requirements-postgres.txt requirements-dev.txt; do
-    named "$file" > "$pins/named"
-    "$next/bin/python" -m pip install --quiet --upgrade --requirement "$pins/named" --constraint "$pins/known"
-    "$next/bin/python" -m pip freeze | LC_ALL=C sort --ignore-case > "$pins/all"
-    { grep -E '^(#|-r)' "$file"; grep --invert-match --line-regexp --fixed-strings --file "$pins/known" "$pins/all"; } > "$pins/$file"
-    cp "$pins/all" "$pins/known"
-done
+# All at once, so that they go together; then each file takes what its own part of them needs.
+{ named; named postgres; named dev; } > "$pins/named"
+"$python" -m pip install --quiet --upgrade --requirement "$pins/named"
+"$python" -m pip freeze > "$pins/together"
 
-"$next/bin/python" -m pytest -n 2 --dist loadfile -m "not slow"
+pin() { # <file> [<extra>]: write what it needs and the files before it do not hold
+    named "${@:2}" > "$pins/named"
+    "$python" -m pip install --quiet --dry-run --ignore-installed --report "$pins/report" \
+        --requirement "$pins/named" --constraint "$pins/together"
+    grep -E '^(#|-r )' "$1" > "$pins/$1"
+    "$python" - "$pins/report" <<'END' | LC_ALL=C sort --ignore-case | grep -vxFf <(cat "$pins"/requirements*.txt) >> "$pins/$1"
+import json, sys
+for package in json.load(open(sys.argv[1]))["install"]:
+    print("{name}=={version}".format(**package["metadata"]))
+END
+}
+pin requirements.txt
+pin requirements-postgres.txt postgres
+pin requirements-dev.txt dev
+
+"$python" -m pytest -n 2 --dist loadfile -m "not slow"
 cp "$pins"/requirements*.txt .
 git --no-pager diff --stat -- 'requirements*.txt'
