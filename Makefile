@@ -9,11 +9,11 @@ export
 
 CONVERSATIONS_HOME ?= $(CURDIR)/data
 CONVERSATIONS_DAGSTER ?= $(CONVERSATIONS_HOME)/dagster
-DAGSTER_HOME := $(CURDIR)
+DAGSTER_HOME ?= $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run rollback ui sql dbt test test-slow lint format clean
+.PHONY: help run rollback ui sql dbt test test-slow lint format upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ format: .venv/installed-dev ## put code and SQL in the common form
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix models dbt_project/tests
 
+upgrade: ## the newest versions of the requirements, pinned if the tests pass with them
+	@deploy/upgrade.sh
+
 clean: ## all that was made from landing; landing itself is never touched
 	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
@@ -65,6 +68,6 @@ clean: ## all that was made from landing; landing itself is never touched
 	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements-postgres.txt .venv/installed
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@

@@ -79,7 +79,7 @@ def ship_samples(settings: Settings) -> None:
 
 
 def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
-    """Run the `refresh` job, or these assets of it, in this process, on the repository's Dagster instance."""
+    """Run the `refresh` job, or these assets of it, in this process, on the instance of `DAGSTER_HOME`."""
     with _instance(settings) as instance:
         job = build_definitions(settings).resolve_job_def("refresh")
         return job.execute_in_process(
@@ -92,8 +92,9 @@ def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.E
 
 
 def _instance(settings: Settings) -> dg.DagsterInstance:
-    """Return the repository's Dagster instance."""
-    os.environ.update(settings.environment() | {"DAGSTER_HOME": str(PROJECT)})
+    """Return the instance of `DAGSTER_HOME`, by default the repository's."""
+    os.environ.update(settings.environment())
+    os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
     settings.dagster_path.mkdir(parents=True, exist_ok=True)
     return dg.DagsterInstance.get()
 

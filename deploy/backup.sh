@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Copies what cannot be made anew from CONVERSATIONS_HOME to <folder>/<time>; safe while a run goes on.
+# What is as in the backup before is a hard link to it. usage: deploy/backup.sh <folder>
+set -euo pipefail
+umask 077
+
+folder=${1:?usage: deploy/backup.sh <folder>}
+home=${CONVERSATIONS_HOME:?must name the home that is to be copied}
+landing=${CONVERSATIONS_LANDING:-$home/landing}
+dagster=${CONVERSATIONS_DAGSTER:-$home/dagster}
+
+mkdir -p "$folder"
+folder=$(realpath "$folder")
+time=$(date -u +%Y%m%dT%H%M%SZ)
+new=$folder/.$time
+mkdir "$new"
+
+# 24: a file vanished meanwhile, such as a release that grew too old.
+copy() { # <from> <name in the backup> [<options>]
+    [ -d "$1" ] || return 0
+    mkdir -p "$new/$2"
+    local before=()
+    if [ -d "$folder/latest/$2" ]; then before=("--link-dest=$folder/latest/$2/"); fi
+    rsync --archive "${before[@]}" --exclude='*.tmp' --exclude='.building-*' "${@:3}" \
+        "$1/" "$new/$2/" || [ $? -eq 24 ]
+}
+
+# Each before what it is made from. The ledger says which raw files count, and its file of a batch is written
+# last: copied first, it never names what the copy lacks. What is newer in landing is simply taken in again.
+if [ -f "$home/hash_key" ]; then cp --preserve "$home/hash_key" "$new/"; fi
+copy "$home/published" published
+copy "$home/raw/ingested_files" raw/ingested_files
+copy "$home/raw" raw --exclude=/ingested_files
+copy "$home/rejected" rejected
+copy "$landing" landing
+copy "$dagster" dagster --exclude='*.db' --exclude='*.db-*'
+if [ -d "$dagster" ]; then
+    (cd "$dagster" && find . -name '*.db' -print0) | while IFS= read -r -d '' database; do
+        mkdir -p "$new/dagster/$(dirname "$database")"
+        sqlite3 "$dagster/$database" ".timeout 30000" ".backup '$new/dagster/$database'"
+    done
+fi
+
+mv "$new" "$folder/$time"
+ln -sfn "$time" "$folder/latest"
+echo "$folder/$time"
