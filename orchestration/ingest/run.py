@@ -21,7 +21,7 @@ from orchestration.ingest.content import BadFileError
 from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
 from orchestration.ingest.reading import Layout
-from orchestration.ingest.records import MACROS, named, raw_columns, typed
+from orchestration.ingest.records import MACROS, month_first_dates, named, raw_columns, typed
 from orchestration.ingest.schema import Entity
 from orchestration.quoting import quoted
 from orchestration.settings import Settings
@@ -168,6 +168,8 @@ class _Batch:
         self.batch_id = ledger.new_batch_id(settings)
         self.outcomes: dict[str, FileOutcome] = {}
         self.lines: dict[str, int] = {}
+        self.repeating: set[str] = set()
+        self.month_first: set[str] = set()
         self.outputs: list[tuple[Path, Path]] = []
         self.written = 0
         now = f"TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"
@@ -244,6 +246,9 @@ class _Batch:
         self._count_accepted(accepted, group.entity)
         doubtful = [p for p in paths if self.outcomes[p].records_accepted != self.outcomes[p].records_read]
         if doubtful:
+            if self._finds_month_first(doubtful, group):
+                self._load_together(paths, group)
+                return
             rejected = self._write(
                 f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
                     {quoted(group.entity.name)} AS entity, _file_id AS file_id, _line AS line, _raw AS raw,
@@ -258,13 +263,23 @@ class _Batch:
             self._prove(path)
         self.outputs += outputs
 
+    def _finds_month_first(self, paths: list[str], group: _Group) -> bool:
+        """Note which of these files have a date with the month first; return whether that is news."""
+        known = len(self.month_first)
+        select = month_first_dates(reading.records(paths, group.layout, group.entity), group.entity)
+        self.month_first.update(path for (path,) in self.con.execute(select).fetchall())
+        return len(self.month_first) > known
+
     def _take_census(self, paths: list[str], group: _Group) -> None:
         """Count what the files hold, before any of it is typed: the number that must come out at the end."""
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE census AS {reading.census(paths, group.layout, group.entity)}"
         )
-        for path, lines, records, unknown in self.con.execute("FROM census").fetchall():
+        for path, lines, records, unknown, repeats in self.con.execute("FROM census").fetchall():
             outcome = self.outcomes[path]
+            outcome.records_accepted = outcome.records_rejected = 0
+            if repeats:
+                self.repeating.add(path)
             if lines != self.lines.get(path, lines):
                 raise ConservationError(f"{outcome.file}: {self.lines[path]} lines, but {lines} were read")
             outcome.records_read = records - group.layout.header_lines
@@ -278,10 +293,14 @@ class _Batch:
         """
         records = reading.records(paths, group.layout, group.entity)
         scale = self.scales[group.platform]
+        repeating, month_first = self.repeating.intersection(paths), self.month_first.intersection(paths)
+        typed_records = typed(
+            records, group.entity, group.zone, scale, group.layout.is_json, repeating, month_first
+        )
         return f"""
             SELECT *, _n - _before AS _line, '{self.batch_id}' AS _batch_id
             FROM (SELECT *, row_number() OVER () AS _n
-                FROM ({typed(records, group.entity, group.zone, scale, group.layout.is_json)}))
+                FROM ({typed_records}))
             JOIN (SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
                     sum(lines) OVER (ORDER BY path) - lines AS _before
                 FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))}))
@@ -334,4 +353,6 @@ def _unreadable(error: duckdb.Error) -> BadFileError:
     complaint = re.sub(
         r"^[\w ]+ Error: | (in|while reading) file \S+| '\S+'|,? at byte .*?(?=:)", "", str(error)
     )
+    if "maximum_object_size" in complaint:
+        return BadFileError("a record of it is too long to be read", "export it again, a record a line")
     return BadFileError(f"it cannot be read: {complaint.splitlines()[0].strip()}", "export or copy it again")
