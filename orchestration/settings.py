@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         min_length=16,
         description="key of the hash that stands for a contact; default: made once, in `<home>/hash_key`",
     )
+    settle_seconds: float = Field(
+        2, ge=0, description="a file changed less than this long ago is waited for, in case it still grows"
+    )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
     max_rejected_share: float = Field(

@@ -17,7 +17,7 @@ from house import House, gz, jsonl, zst
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration.ingest import ledger
+from orchestration.ingest import ledger, run
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.landing import read_rating_scales
@@ -459,3 +459,81 @@ def test_corrupted_lines_are_rejected_and_the_untouched_ones_accepted(
     assert {line for (line,) in accepted} == {index + 1 for index in range(len(lines))} - {
         i + 1 for i in broken
     }
+
+
+def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As does a twin of it, which was not loaded only because the other one was."""
+    growing = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.drop("agents/twin.jsonl", jsonl({"id": 1}))
+    house.drop("agents/z.jsonl", jsonl({"id": 9}))
+    load = run._Batch._load_together
+
+    def load_while_it_grows(batch: run._Batch, *args: object) -> list:
+        outputs = load(batch, *args)
+        with growing.open("ab") as stream:
+            stream.write(jsonl({"id": 2}))
+        return outputs
+
+    monkeypatch.setattr(run._Batch, "_load_together", load_while_it_grows)
+    result = house.ingest()
+    assert [file.file for file in result.files] == ["demo/agents/z.jsonl"]
+    assert result.refused == ["demo/agents/a.jsonl: it is still being written; it is left for the next run"]
+    assert house.rows("agents", "id") == [("9",)]
+
+    monkeypatch.undo()
+    assert house.ingest().totals().records_accepted == 4
+    assert house.rows("agents", "_file, id")[-2:] == [
+        ("demo/agents/twin.jsonl", "1"),
+        ("demo/agents/z.jsonl", "9"),
+    ]
+
+
+@pytest.mark.parametrize("change", ["removed", "cut", "spoilt"])
+def test_a_file_that_changes_before_it_is_read_stops_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    changing = house.drop("agents/a.json", json.dumps([{"id": 1}, {"id": 2}]))
+    lines = house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+    house.drop("agents/b.json", json.dumps([{"id": 3}]))
+    house.drop("agents/b.jsonl", jsonl({"id": 4}))
+    changes = {
+        "removed": lambda path: path.unlink(),
+        "cut": lambda path: os.truncate(path, 5),
+        "spoilt": lambda path: path.write_bytes(b"\xff" * 7),
+    }
+    opened = run._Batch.open_files
+
+    def open_then_change(*args: object) -> tuple:
+        found = opened(*args)
+        changes[change](changing)
+        changes[change](lines)
+        return found
+
+    monkeypatch.setattr(run._Batch, "open_files", open_then_change)
+    result = house.ingest()
+    assert [file.file for file in result.files] == ["demo/agents/b.json", "demo/agents/b.jsonl"]
+    assert len(result.refused) == 2
+    assert house.rows("agents", "id") == [("3",), ("4",)]
+    assert house.rejected() == []
+
+
+def test_a_file_just_written_is_waited_for_and_an_old_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, waits = House(tmp_path, settle_seconds=30), []
+    path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    monkeypatch.setattr("orchestration.ingest.landing.time.sleep", waits.append)
+    assert house.ingest().totals().records_accepted == 1
+    assert 0 < waits.pop() <= 30
+    house.drop("agents/b.jsonl", jsonl({"id": 2}))
+    os.utime(house.settings.landing_path / "demo/agents/b.jsonl", (1_700_000_000, 1_700_000_000))
+    assert house.ingest().totals().records_accepted == 1
+    assert waits == []
+    house.drop("agents/c.jsonl", jsonl({"id": 3}))
+    monkeypatch.setattr("orchestration.ingest.landing.time.sleep", lambda _: path.write_bytes(b""))
+    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 4}))
+    result = house.ingest()
+    assert [file.file for file in result.files] == ["demo/agents/c.jsonl"]
+    assert [message.split(":")[0] for message in result.refused] == ["demo/agents/a.jsonl"]

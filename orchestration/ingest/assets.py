@@ -121,7 +121,7 @@ def ingest(
         description="\n".join(result.refused) or None,
         metadata={
             "expected": FOLDERS_KNOWN.description,
-            "found": f"{len(result.refused)} without a place",
+            "found": f"{len(result.refused)} not loaded",
             "examples": "\n".join(result.refused),
         },
     )

@@ -18,7 +18,15 @@ import duckdb
 
 from orchestration.ingest import content, ledger, reading
 from orchestration.ingest.content import BadFileError
-from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
+from orchestration.ingest.landing import (
+    LandedFile,
+    find_files,
+    has_changed,
+    left_for_later,
+    read_accounts,
+    read_rating_scales,
+    settle,
+)
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
 from orchestration.ingest.reading import Layout
 from orchestration.ingest.records import MACROS, month_first_dates, named, raw_columns, typed
@@ -32,6 +40,7 @@ _UNREADABLE = (
     duckdb.InvalidTypeException,
     duckdb.SerializationException,
     duckdb.ConversionException,
+    UnicodeDecodeError,  # it complains in the bytes of the file
 )
 
 
@@ -71,7 +80,8 @@ class IngestResult:
 def ingest(settings: Settings, progress: Callable[[str], None] = lambda message: None) -> IngestResult:
     """Load every file of landing that is new, as one batch.
 
-    A bad record or file is rejected and the rest goes on. Raises `SettingsError` for seeds that cannot be
+    A bad record or file is rejected and the rest goes on; a file that changes meanwhile is left for the next
+    run. Raises `SettingsError` for seeds that cannot be
     used, and `ConservationError` if a record was lost or doubled on the way; nothing is then committed.
     """
     accounts = read_accounts(settings.seeds)
@@ -82,7 +92,8 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
         if not found:
             progress(f"{settings.landing_path} holds no files of a known account")
         seen = ledger.read_seen(con, settings)
-        news = _unknown(found, seen)
+        news, unsettled = settle(_unknown(found, seen), settings.settle_seconds)
+        refused += unsettled
         if not news:
             return IngestResult(None, [], refused)
         batch = _Batch(con, settings, work, scales)
@@ -93,6 +104,10 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
         for group, paths in groups.items():
             progress(f"{group.platform} {group.entity.name}: {len(paths)} new files ({group.layout.kind})")
             batch.load(paths, group)
+        batch.leave_changed([path for path, file in batch.outcomes.items() if file.status != "loaded"])
+        refused += batch.left
+        if not batch.outcomes:
+            return IngestResult(None, [], refused)
         batch.commit()
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
 
@@ -167,6 +182,7 @@ class _Batch:
         self.scales = scales
         self.batch_id = ledger.new_batch_id(settings)
         self.outcomes: dict[str, FileOutcome] = {}
+        self.left: list[str] = []
         self.lines: dict[str, int] = {}
         self.repeating: set[str] = set()
         self.month_first: set[str] = set()
@@ -201,15 +217,45 @@ class _Batch:
         return groups, refused
 
     def load(self, paths: list[str], group: _Group) -> None:
-        """Load these files together; where the engine cannot read one of them, halve until that is alone."""
+        """Load these files together; where the engine cannot read one of them, halve until that is alone.
+
+        What was read counts only if no file changed meanwhile; those that did are left, the rest read again.
+        """
+        failure: Exception | None = None
         try:
-            self._load_together(paths, group)
-        except _UNREADABLE as error:
-            if len(paths) == 1:
-                self.outcomes[paths[0]].reject(*_unreadable(error).args)
-                return
-            self.load(paths[: len(paths) // 2], group)
-            self.load(paths[len(paths) // 2 :], group)
+            outputs = self._load_together(paths, group)
+        except (*_UNREADABLE, duckdb.IOException, ConservationError) as error:
+            failure = error
+        steady = self.leave_changed(paths)
+        if len(steady) < len(paths):
+            parts = [steady] if steady else []
+        elif failure is None:
+            self.outputs += outputs
+            parts = []
+        elif not isinstance(failure, _UNREADABLE):
+            raise failure
+        elif len(paths) == 1:
+            self.outcomes[paths[0]].reject(*_unreadable(failure).args)
+            parts = []
+        else:
+            parts = [paths[: len(paths) // 2], paths[len(paths) // 2 :]]
+        for part in parts:
+            self.load(part, group)
+
+    def leave_changed(self, paths: list[str]) -> list[str]:
+        """Forget those of these files that changed since they were found, and return the others."""
+        for path in paths:
+            file = self.outcomes[path]
+            if has_changed(self.settings.landing_path / file.file, file.bytes, file.modified_us):
+                del self.outcomes[path]
+                self.left.append(left_for_later(file.file))
+                # A file of the same content was not loaded for the sake of this one.
+                self.outcomes = {
+                    p: other
+                    for p, other in self.outcomes.items()
+                    if other.status != "duplicate" or other.file_id != file.file_id
+                }
+        return [path for path in paths if path in self.outcomes]
 
     def commit(self) -> None:
         """Write the ledger and what was refused as a whole, and put every file of the batch in its place."""
@@ -237,7 +283,8 @@ class _Batch:
                 return reading.parquet_layout([row[:2] for row in described.fetchall()], file.entity)
         return Layout(found.kind)
 
-    def _load_together(self, paths: list[str], group: _Group) -> None:
+    def _load_together(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
+        """Return the files written, each with its folder."""
         self._take_census(paths, group)
         accepted = self._write(
             f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL", raw_columns(group.entity)
@@ -247,8 +294,7 @@ class _Batch:
         doubtful = [p for p in paths if self.outcomes[p].records_accepted != self.outcomes[p].records_read]
         if doubtful:
             if self._finds_month_first(doubtful, group):
-                self._load_together(paths, group)
-                return
+                return self._load_together(paths, group)
             rejected = self._write(
                 f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
                     {quoted(group.entity.name)} AS entity, _file_id AS file_id, _line AS line, _raw AS raw,
@@ -261,7 +307,7 @@ class _Batch:
             self._count_rejected(rejected)
         for path in paths:
             self._prove(path)
-        self.outputs += outputs
+        return outputs
 
     def _finds_month_first(self, paths: list[str], group: _Group) -> bool:
         """Note which of these files have a date with the month first; return whether that is news."""
@@ -348,8 +394,10 @@ class _Batch:
             )
 
 
-def _unreadable(error: duckdb.Error) -> BadFileError:
+def _unreadable(error: Exception) -> BadFileError:
     """Return the engine's complaint, without the path in the workshop and a position that misleads."""
+    if isinstance(error, UnicodeDecodeError):
+        return BadFileError("it cannot be read: it is not UTF-8", "save it as UTF-8")
     complaint = re.sub(
         r"^[\w ]+ Error: | (in|while reading) file \S+| '\S+'|,? at byte .*?(?=:)", "", str(error)
     )
