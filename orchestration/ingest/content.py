@@ -39,11 +39,9 @@ _OPENERS: dict[str, Callable[..., BinaryIO]] = {".gz": gzip.open, ".zst": zstd.o
 _DAMAGE = (gzip.BadGzipFile, zstd.ZstdError, zlib.error, EOFError)
 _KINDS = {".jsonl": "lines", ".ndjson": "lines", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 _SIGNATURES = {
-    b"\x1f\x8b": ("gzip", "add .gz to its name"),
+    b"\x1f\x8b\x08": ("gzip", "add .gz to its name"),
     b"\x28\xb5\x2f\xfd": ("zstd", "add .zst to its name"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV UTF-8"),
-    b"\xff\xfe": ("UTF-16 text", "save it as UTF-8"),
-    b"\xfe\xff": ("UTF-16 text", "save it as UTF-8"),
     b"PAR1": ("Parquet", "let its name end in .parquet"),
 }
 
@@ -125,7 +123,8 @@ def _kind(head: bytes, kind: str) -> str:
         if not head.startswith(b"PAR1"):
             raise BadFileError("wrong extension: it is not Parquet", "name it after what it holds")
         return kind
-    if [byte == 0 for byte in head[:4]] in ([True, False] * 2, [False, True] * 2):
+    begin = head.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")[:4]
+    if [byte == 0 for byte in begin] in ([True, False] * 2, [False, True] * 2):
         raise BadFileError("wrong extension: it is UTF-16 text", "save it as UTF-8")
     text = head.removeprefix(_BOM).decode(errors="replace").lstrip()
     if kind == "csv" and text.startswith(("[", "{")):

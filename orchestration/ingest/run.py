@@ -40,7 +40,6 @@ _UNREADABLE = (
     duckdb.InvalidTypeException,
     duckdb.SerializationException,
     duckdb.ConversionException,
-    UnicodeDecodeError,  # it complains in the bytes of the file
 )
 
 
@@ -224,7 +223,7 @@ class _Batch:
         failure: Exception | None = None
         try:
             outputs = self._load_together(paths, group)
-        except (*_UNREADABLE, duckdb.IOException, ConservationError) as error:
+        except (duckdb.Error, UnicodeDecodeError, ConservationError) as error:
             failure = error
         steady = self.leave_changed(paths)
         if len(steady) < len(paths):
@@ -232,7 +231,7 @@ class _Batch:
         elif failure is None:
             self.outputs += outputs
             parts = []
-        elif not isinstance(failure, _UNREADABLE):
+        elif not _is_fault_of_file(failure):
             raise failure
         elif len(paths) == 1:
             self.outcomes[paths[0]].reject(*_unreadable(failure).args)
@@ -394,6 +393,15 @@ class _Batch:
             )
 
 
+def _is_fault_of_file(error: Exception) -> bool:
+    """Return whether an error lies in the content of a file, and in nothing of this program or machine.
+
+    An error of no class of its own is one of the engine's Parquet reader; one that cannot be decoded quotes
+    the file.
+    """
+    return isinstance(error, (*_UNREADABLE, UnicodeDecodeError)) or type(error) is duckdb.Error
+
+
 def _unreadable(error: Exception) -> BadFileError:
     """Return the engine's complaint, without the path in the workshop and a position that misleads."""
     if isinstance(error, UnicodeDecodeError):
@@ -403,4 +411,5 @@ def _unreadable(error: Exception) -> BadFileError:
     )
     if "maximum_object_size" in complaint:
         return BadFileError("a record of it is too long to be read", "export it again, a record a line")
-    return BadFileError(f"it cannot be read: {complaint.splitlines()[0].strip()}", "export or copy it again")
+    complaint = re.sub(r"[\x00-\x1f]+", " ", complaint.splitlines()[0]).strip()
+    return BadFileError(f"it cannot be read: {complaint}", "export or copy it again")
