@@ -1,4 +1,4 @@
-# Everything a user does: run, ui, sql, test, lint, clean.
+# Everything a user does: run, full-refresh, ui, sql, test, lint, clean.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,13 +13,16 @@ DAGSTER_HOME := $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui sql dbt test test-slow lint format clean
+.PHONY: help run full-refresh ui sql dbt test test-slow lint format clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: .venv/installed ## everything, from landing to the published release
 	@$(BIN)/python -m orchestration run
+
+full-refresh: .venv/installed ## everything anew from landing; FORCE=1 even if landing no longer holds all
+	@$(BIN)/python -m orchestration run --full-refresh $(if $(FORCE),--force)
 
 ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
 	@mkdir -p "$(CONVERSATIONS_DAGSTER)"
@@ -51,7 +54,7 @@ format: .venv/installed-dev ## put code and SQL in the common form
 	@$(BIN)/sqlfluff fix models dbt_project/tests
 
 clean: ## all that was made from landing; landing itself is never touched
-	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected published dbt dagster warehouse.duckdb warehouse.duckdb.wal || true
+	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected before-refresh published dbt dagster warehouse.duckdb warehouse.duckdb.wal || true
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 

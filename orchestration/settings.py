@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         return self.home / "rejected"
 
     @cached_property
+    def set_aside_path(self) -> Path:
+        """Folder of what was ingested before a full refresh, until that has published."""
+        return self.home / "before-refresh"
+
+    @cached_property
     def warehouse_path(self) -> Path:
         """The DuckDB file of the candidate."""
         return self.home / "warehouse.duckdb"

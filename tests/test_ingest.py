@@ -5,10 +5,15 @@ import io
 import itertools
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -21,7 +26,7 @@ from orchestration.ingest import ledger, run
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.landing import read_rating_scales
-from orchestration.settings import SettingsError
+from orchestration.settings import PROJECT, SettingsError
 
 RECORDS = [
     {
@@ -537,3 +542,56 @@ def test_a_file_just_written_is_waited_for_and_an_old_one_is_not(
     result = house.ingest()
     assert [file.file for file in result.files] == ["demo/agents/c.jsonl"]
     assert [message.split(":")[0] for message in result.refused] == ["demo/agents/a.jsonl"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write anywhere")
+def test_landing_may_be_read_only_and_one_file_forbidden(tmp_path: Path) -> None:
+    """Root may do anything and would prove nothing, so it gives up that right first."""
+    house = House(tmp_path / "home", landing=tmp_path / "landing")
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.drop("agents/b.csv.gz", gz(b"id\r2\r"))
+    house.drop("agents/forbidden.jsonl", jsonl({"id": 3})).chmod(0)
+    folders = [tmp_path / "landing" / "demo" / "agents", tmp_path / "landing" / "demo", tmp_path / "landing"]
+    for folder in folders:
+        folder.chmod(0o555)
+    humbly = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = (
+        "from orchestration.ingest.run import ingest; from orchestration.settings import Settings;"
+        " s = Settings(); print(*ingest(s).refused); (s.landing_path / 'demo' / 'probe').touch()"
+    )
+    told = subprocess.run(
+        [*humbly, sys.executable, "-c", command],
+        cwd=PROJECT,
+        env=os.environ | house.settings.environment() | {"CONVERSATIONS_LANDING": str(tmp_path / "landing")},
+        capture_output=True,
+        text=True,
+    )
+    for folder in folders:
+        folder.chmod(0o755)
+    assert "forbidden.jsonl: it cannot be opened (Permission denied)" in told.stdout, told.stderr
+    assert "PermissionError" in told.stderr, "landing could be written after all"
+    assert house.rows("agents", "id") == [("1",), ("2",)]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_number_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def queries(files: int) -> int:
+        house, asked = House(tmp_path / str(files)), itertools.count()
+        for number in range(files):
+            house.drop(f"agents/{number}.jsonl", jsonl({"id": number}))
+            house.drop(f"agents/{number}.json", json.dumps([{"id": number + files}]))
+            house.drop(f"agents/{number}.csv", f"id\n{number + 2 * files}\n")
+        engine = run._engine
+
+        @contextmanager
+        def counting_engine(*args: object) -> Iterator[object]:
+            with engine(*args) as con:
+                yield SimpleNamespace(execute=lambda query: (next(asked), con.execute(query))[1])
+
+        monkeypatch.setattr(run, "_engine", counting_engine)
+        assert house.ingest().totals().records_accepted == 3 * files
+        monkeypatch.undo()
+        return next(asked)
+
+    assert queries(200) == queries(2)

@@ -124,6 +124,43 @@ def _unknown(found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
     return [file for file in found if (file.name, file.size, file.modified_us) not in seen.states]
 
 
+def gone_from_landing(settings: Settings) -> list[str]:
+    """Return the names of the files that were loaded and whose content landing no longer holds."""
+    if not ledger.ledger_folder(settings).exists():
+        return []
+    found, _ = find_files(settings.landing_path, read_accounts(settings.seeds))
+    with duckdb.connect() as con:
+        loaded = ledger.read_loaded_files(con, settings)
+    names = {file.name: file for file in found}
+    kept, missing = set(), {}
+    for identity, (name, size, modified_us) in loaded.items():
+        file = names.get(name)
+        if file and (file.size, file.modified_us) == (size, modified_us):
+            kept.add(name)
+        else:
+            missing[identity] = name
+    for file in found if missing else []:
+        if file.name not in kept:
+            missing.pop((file.account.account_id, file.entity.name, content.file_id(file.path)), None)
+    return sorted(missing.values())
+
+
+def set_raw_aside(settings: Settings) -> None:
+    """Move all that was ingested to `before-refresh/`, so that the next ingest begins with an empty ledger.
+
+    The ledger stands in raw/, so one renaming decides: whatever crashes before or after it, the next ingest
+    finds a house that is whole. The candidate goes too; what readers read stays.
+    """
+    with _workshop(settings):
+        aside = settings.set_aside_path / ledger.new_batch_id(settings)
+        aside.mkdir(parents=True)
+        for folder in (settings.raw_path, settings.rejected_path):
+            if folder.exists():
+                folder.rename(aside / folder.name)
+    for file in (settings.fingerprint_path, settings.warehouse_path):
+        file.unlink(missing_ok=True)
+
+
 @contextmanager
 def _workshop(settings: Settings) -> Iterator[Path]:
     """Give an empty folder beside raw/, to this process alone: a second ingest waits for the first."""
