@@ -1,4 +1,4 @@
-# Everything a user does: run, rollback, ui, sql, test, lint, clean.
+# Everything a user does: run, full-refresh, rollback, ui, sql, test, lint, clean.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,13 +13,16 @@ DAGSTER_HOME ?= $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run rollback ui sql dbt test test-slow lint format upgrade clean
+.PHONY: help run full-refresh rollback ui sql dbt test test-slow lint format upgrade clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: .venv/installed ## everything, from landing to the published release
 	@$(BIN)/python -m orchestration run
+
+full-refresh: .venv/installed ## everything anew from landing; FORCE=1 even if landing no longer holds all
+	@$(BIN)/python -m orchestration run --full-refresh $(if $(FORCE),--force)
 
 rollback: .venv/installed ## an older release back in place: the last, or RELEASE=<its id>
 	@$(BIN)/python -m orchestration rollback $(RELEASE)
@@ -57,7 +60,7 @@ upgrade: ## the newest versions of the requirements, pinned if the tests pass wi
 	@deploy/upgrade.sh
 
 clean: ## all that was made from landing; landing itself is never touched
-	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
+	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected before-refresh published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 

@@ -1,21 +1,26 @@
 """The command line: `python -m orchestration run`, which does what the Dagster UI's `refresh` job does.
 
-Belongs here: starting a run or a rollback and telling how it went. Does not: any stage's work.
+Belongs here: starting a run, a full refresh or a rollback, and telling how it went. Does not: any stage's
+work.
 """
 
 import argparse
+import fcntl
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
 from orchestration.alerts import failure, send
 from orchestration.automation import BY_HAND, is_up_to_date
 from orchestration.definitions import build_definitions
+from orchestration.ingest.run import gone_from_landing, set_raw_aside
 from orchestration.publish.release import TABLES, PublishError, current_release, rollback
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
-from orchestration.terminal import print_summary
+from orchestration.terminal import EXAMPLES, print_summary
 
 SAMPLES = PROJECT / "samples" / "landing"
 
@@ -24,7 +29,9 @@ def main(arguments: list[str]) -> int:
     """Run the command named by the arguments; return the exit code, 0 only if a release is in place."""
     parser = argparse.ArgumentParser(prog="python -m orchestration")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="everything, from landing to the published release")
+    forth = commands.add_parser("run", help="everything, from landing to the published release")
+    forth.add_argument("--full-refresh", action="store_true", help="read all of landing again")
+    forth.add_argument("--force", action="store_true", help="even if landing no longer holds all")
     back = commands.add_parser("rollback", help="put an older release back in place")
     back.add_argument("release", nargs="?", help="its id; else the last before the current one")
     command = parser.parse_args(arguments)
@@ -33,7 +40,9 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         print(f"A setting makes no sense:\n{error}", file=sys.stderr)
         return 2
-    return run(settings) if command.command == "run" else go_back(settings, command.release)
+    if command.command == "rollback":
+        return go_back(settings, command.release)
+    return full_refresh(settings, command.force) if command.full_refresh else run(settings)
 
 
 def go_back(settings: Settings, release_id: str | None) -> int:
@@ -55,32 +64,65 @@ def go_back(settings: Settings, release_id: str | None) -> int:
     return 0
 
 
+def full_refresh(settings: Settings, force: bool = False) -> int:
+    """Build everything anew from landing; readers keep the release in place until the new one replaces it.
+
+    Where that would lose what landing no longer holds, nothing is done unless forced. Return the exit code.
+    """
+    try:
+        gone = gone_from_landing(settings)
+    except SettingsError as error:
+        print(f"A seed makes no sense:\n{error}", file=sys.stderr)
+        return 2
+    if gone and not force:
+        print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
+        print("\n".join(f"  {name}" for name in gone[:EXAMPLES]), file=sys.stderr)
+        print("What only they held would be lost. Put them back, or lose it: FORCE=1", file=sys.stderr)
+        return 1
+    set_raw_aside(settings)
+    return run(settings)
+
+
 def run(settings: Settings) -> int:
     """Materialize everything if anything is new, print the summary and return the exit code."""
     ship_samples(settings)
     try:
-        result = None if is_up_to_date(settings) else refresh(settings)
+        with _alone(settings):
+            result = None if is_up_to_date(settings) else refresh(settings)
     except SettingsError as error:
         print(f"A seed makes no sense:\n{error}", file=sys.stderr)
         return 2
     print_summary(settings, result)
     if result and not result.success:
         send(settings, *failure(settings, result.all_events))
-    return 0 if current_release(settings) and (result is None or result.success) else 1
+    succeeded = current_release(settings) is not None and (result is None or result.success)
+    if settings.set_aside_path.exists():
+        if succeeded:
+            shutil.rmtree(settings.set_aside_path)
+        else:
+            print(f"What was ingested before the full refresh lies in {settings.set_aside_path}")
+    return 0 if succeeded else 1
 
 
 def ship_samples(settings: Settings) -> None:
-    """Put the shipped sample exports into an empty landing folder, and say so."""
+    """Put the shipped sample exports into a landing folder that never held any, and say so."""
     landing = settings.landing_path
+    if settings.raw_path.exists() or settings.set_aside_path.exists():
+        return
     if landing.exists() and any(path.is_file() for path in landing.rglob("*")):
         return
-    shutil.copytree(SAMPLES, landing, dirs_exist_ok=True)
+    try:
+        shutil.copytree(SAMPLES, landing, dirs_exist_ok=True)
+    except OSError:
+        print(f"Landing is empty, and the sample exports cannot be put there: {landing} may not be written")
+        return
     print(f"Landing was empty: the sample exports (account demo) were put into {landing}")
 
 
 def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
     """Run the `refresh` job, or these assets of it, in this process, on the instance of `DAGSTER_HOME`."""
     with _instance(settings) as instance:
+        _bury_the_dead(instance)
         job = build_definitions(settings).resolve_job_def("refresh")
         return job.execute_in_process(
             instance=instance,
@@ -89,6 +131,30 @@ def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.E
             run_config={"loggers": {"progress": {}}},
             tags={BY_HAND: "true"},
         )
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Let one run by hand go on at a time; another waits for it, and then finds that nothing is new."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another run is under way; waiting for it …", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _bury_the_dead(instance: dg.DagsterInstance) -> None:
+    """Mark runs by hand that were killed as failed, and free the places that they still hold in the pool.
+
+    Whoever calls this holds the lock of such runs, so none of them can be alive.
+    """
+    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    for dead in instance.get_runs(dg.RunsFilter(tags={BY_HAND: "true"}, statuses=statuses)):
+        instance.report_run_failed(dead, "Its process was killed; the next run does its work.")
+        instance.event_log_storage.free_concurrency_slots_for_run(dead.run_id)
 
 
 def _instance(settings: Settings) -> dg.DagsterInstance:

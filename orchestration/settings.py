@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         min_length=16,
         description="key of the hash that stands for a contact; default: made once, in `<home>/hash_key`",
     )
+    settle_seconds: float = Field(
+        2, ge=0, description="a file changed less than this long ago is waited for, in case it still grows"
+    )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
     window_hours: float = Field(
@@ -121,6 +124,11 @@ class Settings(BaseSettings):
     def rejected_path(self) -> Path:
         """Folder of what was refused, with the reasons."""
         return self.home / "rejected"
+
+    @cached_property
+    def set_aside_path(self) -> Path:
+        """Folder of what was ingested before a full refresh, until that has published."""
+        return self.home / "before-refresh"
 
     @cached_property
     def warehouse_path(self) -> Path:

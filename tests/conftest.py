@@ -16,6 +16,9 @@ from orchestration.__main__ import run
 from orchestration.ingest.run import ingest
 from orchestration.settings import PROJECT, Settings
 
+# Tests ingest what they have just written, and wait for nobody.
+os.environ.setdefault("CONVERSATIONS_SETTLE_SECONDS", "0")
+
 
 @pytest.fixture(autouse=True)
 def _environment_of_its_own():

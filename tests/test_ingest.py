@@ -5,10 +5,15 @@ import io
 import itertools
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -17,12 +22,12 @@ from house import House, gz, jsonl, zst
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration.ingest import ledger
+from orchestration.ingest import ledger, run
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.landing import read_rating_scales
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.settings import SettingsError
+from orchestration.settings import PROJECT, SettingsError
 
 RECORDS = [
     {
@@ -469,3 +474,134 @@ def test_corrupted_lines_are_rejected_and_the_untouched_ones_accepted(
     assert {line for (line,) in accepted} == {index + 1 for index in range(len(lines))} - {
         i + 1 for i in broken
     }
+
+
+def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As does a twin of it, which was not loaded only because the other one was."""
+    growing = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.drop("agents/twin.jsonl", jsonl({"id": 1}))
+    house.drop("agents/z.jsonl", jsonl({"id": 9}))
+    load = run._Batch._load_together
+
+    def load_while_it_grows(batch: run._Batch, *args: object) -> list:
+        outputs = load(batch, *args)
+        with growing.open("ab") as stream:
+            stream.write(jsonl({"id": 2}))
+        return outputs
+
+    monkeypatch.setattr(run._Batch, "_load_together", load_while_it_grows)
+    result = house.ingest()
+    assert [file.file for file in result.files] == ["demo/agents/z.jsonl"]
+    assert result.refused == ["demo/agents/a.jsonl: it is still being written; it is left for the next run"]
+    assert house.rows("agents", "id") == [("9",)]
+
+    monkeypatch.undo()
+    assert house.ingest().totals().records_accepted == 4
+    assert house.rows("agents", "_file, id")[-2:] == [
+        ("demo/agents/twin.jsonl", "1"),
+        ("demo/agents/z.jsonl", "9"),
+    ]
+
+
+@pytest.mark.parametrize("change", ["removed", "cut", "spoilt"])
+def test_a_file_that_changes_before_it_is_read_stops_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    changing = house.drop("agents/a.json", json.dumps([{"id": 1}, {"id": 2}]))
+    lines = house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+    house.drop("agents/b.json", json.dumps([{"id": 3}]))
+    house.drop("agents/b.jsonl", jsonl({"id": 4}))
+    changes = {
+        "removed": lambda path: path.unlink(),
+        "cut": lambda path: os.truncate(path, 5),
+        "spoilt": lambda path: path.write_bytes(b"\xff" * 7),
+    }
+    opened = run._Batch.open_files
+
+    def open_then_change(*args: object) -> tuple:
+        found = opened(*args)
+        changes[change](changing)
+        changes[change](lines)
+        return found
+
+    monkeypatch.setattr(run._Batch, "open_files", open_then_change)
+    result = house.ingest()
+    assert [file.file for file in result.files] == ["demo/agents/b.json", "demo/agents/b.jsonl"]
+    assert len(result.refused) == 2
+    assert house.rows("agents", "id") == [("3",), ("4",)]
+    assert house.rejected() == []
+
+
+def test_a_file_just_written_is_waited_for_and_an_old_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, waits = House(tmp_path, settle_seconds=30), []
+    path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    monkeypatch.setattr("orchestration.ingest.landing.time.sleep", waits.append)
+    assert house.ingest().totals().records_accepted == 1
+    assert 0 < waits.pop() <= 30
+    house.drop("agents/b.jsonl", jsonl({"id": 2}))
+    os.utime(house.settings.landing_path / "demo/agents/b.jsonl", (1_700_000_000, 1_700_000_000))
+    assert house.ingest().totals().records_accepted == 1
+    assert waits == []
+    house.drop("agents/c.jsonl", jsonl({"id": 3}))
+    monkeypatch.setattr("orchestration.ingest.landing.time.sleep", lambda _: path.write_bytes(b""))
+    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 4}))
+    result = house.ingest()
+    assert [file.file for file in result.files] == ["demo/agents/c.jsonl"]
+    assert [message.split(":")[0] for message in result.refused] == ["demo/agents/a.jsonl"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write anywhere")
+def test_landing_may_be_read_only_and_one_file_forbidden(tmp_path: Path) -> None:
+    """Root may do anything and would prove nothing, so it gives up that right first."""
+    house = House(tmp_path / "home", landing=tmp_path / "landing")
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.drop("agents/b.csv.gz", gz(b"id\r2\r"))
+    house.drop("agents/forbidden.jsonl", jsonl({"id": 3})).chmod(0)
+    folders = [tmp_path / "landing" / "demo" / "agents", tmp_path / "landing" / "demo", tmp_path / "landing"]
+    for folder in folders:
+        folder.chmod(0o555)
+    humbly = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = (
+        "from orchestration.ingest.run import ingest; from orchestration.settings import Settings;"
+        " s = Settings(); print(*ingest(s).refused); (s.landing_path / 'demo' / 'probe').touch()"
+    )
+    told = subprocess.run(
+        [*humbly, sys.executable, "-c", command],
+        cwd=PROJECT,
+        env=os.environ | house.settings.environment() | {"CONVERSATIONS_LANDING": str(tmp_path / "landing")},
+        capture_output=True,
+        text=True,
+    )
+    for folder in folders:
+        folder.chmod(0o755)
+    assert "forbidden.jsonl: it cannot be opened (Permission denied)" in told.stdout, told.stderr
+    assert "PermissionError" in told.stderr, "landing could be written after all"
+    assert house.rows("agents", "id") == [("1",), ("2",)]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_number_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def queries(files: int) -> int:
+        house, asked = House(tmp_path / str(files)), itertools.count()
+        for number in range(files):
+            house.drop(f"agents/{number}.jsonl", jsonl({"id": number}))
+            house.drop(f"agents/{number}.json", json.dumps([{"id": number + files}]))
+            house.drop(f"agents/{number}.csv", f"id\n{number + 2 * files}\n")
+        engine = run._engine
+
+        @contextmanager
+        def counting_engine(*args: object) -> Iterator[object]:
+            with engine(*args) as con:
+                yield SimpleNamespace(execute=lambda *query: (next(asked), con.execute(*query))[1])
+
+        monkeypatch.setattr(run, "_engine", counting_engine)
+        assert house.ingest().totals().records_accepted == 3 * files
+        monkeypatch.undo()
+        return next(asked)
+
+    assert queries(200) == queries(2)

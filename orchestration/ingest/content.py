@@ -30,7 +30,8 @@ FLAW = "\x1f"  # before and after what is wrong with a line, which follows
 NEVER = "\x1e"  # in no plain line: the delimiter of columns of which there is only one
 FOLDED_LINE_BREAK = "\x1d"  # stands for a line break within the quotation marks of a CSV
 
-_CONTROLS = (FLAW.encode(), NEVER.encode())
+_CONTROLS = {FLAW: "a control character", NEVER: "a control character", "\x00": "a NUL byte"}
+_UNREADABLE = tuple(control.encode() for control in _CONTROLS)
 _BLOCK = 2**20
 _SHOWN = 1000  # bytes of a line that is too long to keep
 _BOM = b"\xef\xbb\xbf"
@@ -38,11 +39,9 @@ _OPENERS: dict[str, Callable[..., BinaryIO]] = {".gz": gzip.open, ".zst": zstd.o
 _DAMAGE = (gzip.BadGzipFile, zstd.ZstdError, zlib.error, EOFError)
 _KINDS = {".jsonl": "lines", ".ndjson": "lines", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 _SIGNATURES = {
-    b"\x1f\x8b": ("gzip", "add .gz to its name"),
+    b"\x1f\x8b\x08": ("gzip", "add .gz to its name"),
     b"\x28\xb5\x2f\xfd": ("zstd", "add .zst to its name"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV UTF-8"),
-    b"\xff\xfe": ("UTF-16 text", "save it as UTF-8"),
-    b"\xfe\xff": ("UTF-16 text", "save it as UTF-8"),
     b"PAR1": ("Parquet", "let its name end in .parquet"),
 }
 
@@ -115,7 +114,7 @@ def csv_field(delimiter: str) -> str:
 
 def _kind(head: bytes, kind: str) -> str:
     """Return what the file holds, from its beginning; `json` is decided to be an array or objects."""
-    if not head.removeprefix(_BOM).strip():
+    if len(head) < _BLOCK and not head.removeprefix(_BOM).strip(b"\x00 \t\r\n"):
         raise BadFileError("it is empty", "export it again")
     for signature, (what, remedy) in _SIGNATURES.items():
         if head.startswith(signature) and (kind, what) != ("parquet", "Parquet"):
@@ -124,13 +123,16 @@ def _kind(head: bytes, kind: str) -> str:
         if not head.startswith(b"PAR1"):
             raise BadFileError("wrong extension: it is not Parquet", "name it after what it holds")
         return kind
+    begin = head.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")[:4]
+    if [byte == 0 for byte in begin] in ([True, False] * 2, [False, True] * 2):
+        raise BadFileError("wrong extension: it is UTF-16 text", "save it as UTF-8")
     text = head.removeprefix(_BOM).decode(errors="replace").lstrip()
-    if kind == "csv" and text[0] in "[{":
+    if kind == "csv" and text.startswith(("[", "{")):
         raise BadFileError("wrong extension: it is JSON", "let its name end in .jsonl or .json")
     if kind == "json":
-        if text[0] not in "[{":
+        if not text.startswith(("[", "{")):
             raise BadFileError("wrong extension: it is not JSON", "name it after what it holds")
-        return "array" if text[0] == "[" else "objects"
+        return "array" if text.startswith("[") else "objects"
     if kind == "lines" and _spans_lines(text):
         raise BadFileError("wrong extension: it is not one record a line", "let its name end in .json")
     return kind
@@ -208,7 +210,7 @@ def _split(block: bytes) -> list[bytes]:
 def _is_plain(block: bytes) -> bool:
     if len(block) > MAX_RECORD and max(map(len, _split(block))) > MAX_RECORD:
         return False
-    if any(control in block for control in _CONTROLS):
+    if any(control in block for control in _UNREADABLE):
         return False
     try:
         return block.isascii() or bool(block.decode())
@@ -248,9 +250,10 @@ def _marked(line: bytes) -> bytes:
     flaw = "it is not UTF-8"
     if len(line) > MAX_RECORD:
         line, flaw = line[:_SHOWN], f"it is longer than {MAX_RECORD // 2**20} MB"
-    elif any(control in line for control in _CONTROLS):
-        flaw = "it holds a control character"
-    text = line.translate(None, b"".join(_CONTROLS)).decode(errors="replace")
+    else:
+        held = [what for control, what in _CONTROLS.items() if control.encode() in line]
+        flaw = f"it holds {held[0]}" if held else flaw
+    text = line.decode(errors="replace").translate(dict.fromkeys(map(ord, _CONTROLS), "\ufffd"))
     return f"{FLAW}{flaw}{FLAW}{text}".encode()
 
 

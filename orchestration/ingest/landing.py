@@ -6,6 +6,7 @@ knowing which were loaded before (`ledger`).
 
 import csv
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,6 +41,10 @@ class LandedFile:
     source: Source
     size: int
     modified_us: int
+
+    def identity(self, file_id: str) -> tuple[str, str, str, str]:
+        """Return account, folder, entity and id of its content: what is loaded once."""
+        return self.account.account_id, self.path.parent.name, self.source.entity.name, file_id
 
 
 def read_accounts(seeds: Path) -> dict[str, Account]:
@@ -76,6 +81,29 @@ def read_rating_scales(seeds: Path) -> dict[str, tuple[int, int]]:
     return scales
 
 
+def settle(files: list[LandedFile], seconds: float) -> tuple[list[LandedFile], list[str]]:
+    """Wait until these files are so old; return those that did not change, and a message for each other."""
+    if seconds and (ages := [age for file in files if 0 <= (age := _age(file)) < seconds]):
+        time.sleep(seconds - min(ages))
+    steady = [file for file in files if not has_changed(file.path, file.size, file.modified_us)]
+    changed = sorted({file.name for file in files} - {file.name for file in steady})
+    return steady, [left_for_later(name) for name in changed]
+
+
+def has_changed(path: Path, size: int, modified_us: int) -> bool:
+    """Return whether a file is no longer what it was when it was found."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return True
+    return (stat.st_size, stat.st_mtime_ns // 1000) != (size, modified_us)
+
+
+def left_for_later(name: str) -> str:
+    """Return the message for a file that changed while it was looked at."""
+    return f"{name}: it is still being written; it is left for the next run"
+
+
 def find_files(landing: Path, accounts: dict[str, Account]) -> tuple[list[LandedFile], list[str]]:
     """Return the files in the order of their paths, and a message for everything that has no place."""
     files: list[LandedFile] = []
@@ -97,6 +125,10 @@ def find_files(landing: Path, accounts: dict[str, Account]) -> tuple[list[Landed
                 continue
             files += _files(subfolder, place, account, sources[subfolder.name], refused)
     return sorted(files, key=lambda file: file.name), refused
+
+
+def _age(file: LandedFile) -> float:
+    return time.time() - file.modified_us / 1e6
 
 
 def read_seed(path: Path, *columns: str) -> list[tuple[int, dict[str, str]]]:

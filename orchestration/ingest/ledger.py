@@ -157,6 +157,17 @@ def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
     return Seen(set(states), set(loaded))
 
 
+def read_loaded_files(
+    con: duckdb.DuckDBPyConnection, settings: Settings
+) -> dict[tuple[str, str, str, str], tuple[str, int, int]]:
+    """Return the identity of every file that was loaded, with its name, bytes and modified_us."""
+    ledger = f"read_parquet({quoted(str(ledger_folder(settings) / '*.parquet'))})"
+    rows = con.execute(f"""
+        SELECT account_id, split_part(file, '/', 2), entity, file_id, file, bytes, epoch_us(modified_at)
+        FROM {ledger} WHERE status = 'loaded'""").fetchall()
+    return {row[:4]: row[4:] for row in rows}
+
+
 def new_batch_id(settings: Settings) -> str:
     """Return an id that sorts after every earlier one, even if the clock was set back."""
     now = datetime.now(UTC)

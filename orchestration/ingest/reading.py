@@ -85,7 +85,12 @@ def parquet_layout(columns: list[tuple[str, str]], entity: Entity) -> Layout:
     layout = Layout("parquet", tuple(name for name, _ in columns), tuple(kind for _, kind in columns))
     _check_required(layout, entity)
     for field in entity.fields:
-        if field.kind == "text" and _is_composite(layout, field.name):
+        if field.kind == "id" and dict(columns).get(field.name) == "FLOAT":
+            raise BadFileError(
+                f"its column {field.name} is of type FLOAT, in which long ids lose digits",
+                f"write {field.name} as a text or a whole number",
+            )
+        if field.kind in ("text", "id") and _is_composite(layout, field.name):
             raise BadFileError(
                 f"its column {field.name} is not a text", f"write {field.name} as a text or a number"
             )
@@ -123,13 +128,17 @@ def records(paths: list[str], layout: Layout, source: Source) -> str:
 
 
 def census(paths: list[str], layout: Layout, source: Source) -> str:
-    """Return the SELECT of path, lines, records and unknown_fields: what the files hold before any typing."""
+    """Return the SELECT of what the files hold before any typing.
+
+    Its columns: path, lines, records, unknown_fields, and has_repeated_keys (a JSON object names one twice).
+    """
     keys = "try(json_keys(_raw))" if layout.is_json else "NULL"
     known = f"[{', '.join(map(quoted, sorted(_declared(source.entity))))}]"
     return f"""
         SELECT path, sum(n) FILTER (is_line) AS lines, coalesce(sum(n) FILTER (has_record), 0) AS records,
             list_sort(list_distinct(list_filter(flatten(list(keys)),
-                lambda key: NOT list_contains({known}, key)))) AS unknown_fields
+                lambda key: NOT list_contains({known}, key)))) AS unknown_fields,
+            coalesce(bool_or(len(keys) <> list_unique(keys)), false) AS has_repeated_keys
         FROM (SELECT _path AS path, _position = 1 AS is_line, _raw IS NOT NULL AS has_record,
                 CAST({keys} AS VARCHAR[]) AS keys, count(*) AS n
             FROM ({records(paths, layout, source)}) GROUP BY ALL)

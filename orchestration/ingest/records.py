@@ -5,6 +5,7 @@ Belongs here: the types of the raw columns, the rules of every kind of field, th
 """
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from orchestration.ingest.schema import Entity, Field
@@ -23,9 +24,11 @@ LINEAGE = {
 
 _TYPES = {
     "text": "VARCHAR",
+    "id": "VARCHAR",
     "texts": "VARCHAR[]",
     "number": "BIGINT",
     "rating": "BIGINT",
+    "boolean": "BOOLEAN",
     "instant": "TIMESTAMP",
 }
 _WRITE_INSTANT = "write ISO 8601 with an offset, as 2026-08-31T07:44:00+02:00, or unix seconds"
@@ -49,23 +52,38 @@ def raw_columns(entity: Entity) -> dict[str, str]:
     return {field.name: field_type(field) for field in entity.fields} | LINEAGE
 
 
-def typed(source: str, entity: Entity, zone: str, scale: tuple[int, int], nested: bool) -> str:
+def typed(
+    source: str,
+    entity: Entity,
+    zone: str,
+    scale: tuple[int, int],
+    nested: bool,
+    repeating: Collection[str] = (),
+    month_first: Collection[str] = (),
+) -> str:
     """Return the SELECT that types what `source` reads.
 
     - `source`: a SELECT as `reading.records` gives it
     - `zone`: of the times written without one; `scale`: the lowest and the highest rating
     - `nested`: _raw is JSON, and a text field may turn out to hold a list or an object
+    - `repeating`: the paths where some record names a field twice; it is refused
+    - `month_first`: the paths where some date has its month first; those that could be either are refused
 
     The columns: _path, _position, _raw, the typed fields, and _problem, a struct of field, value, reason and
     remedy: the first thing wrong in the order of the fields, or null. Only the value quotes the record.
     """
-    texts = ", ".join(f"nullif(_fields.{_place(f, nested)}, '') AS {_text(f)}" for f in entity.fields)
+    texts = ", ".join(f"{_written(f, nested)} AS {_text(f)}" for f in entity.fields)
     values = ", ".join(f"{_value(f, zone)} AS {named(f.name)}" for f in entity.fields)
     problems = "\n".join(
         f"WHEN {condition} THEN {_problem(quoted(f.name), reason, remedy, _text(f))}"
         for f in entity.fields
-        for condition, reason, remedy in _refusals(f, scale, nested)
+        for condition, reason, remedy in _refusals(f, scale, nested, month_first)
     )
+    if repeating:
+        names = f"[{', '.join(quoted(f.name) for f in entity.fields)}]"
+        twice = f"repeated_key(_raw, {names})"
+        problem = _problem(twice, f"{twice} || ' is named twice'", quoted("name each field once"))
+        problems = f"WHEN {_among(repeating)} AND {twice} IS NOT NULL THEN {problem}\n{problems}"
     return f"""
         SELECT *, CASE WHEN _fields IS NULL THEN {_problem("NULL", "_trouble", "_remedy")}
             {problems} END AS _problem
@@ -75,6 +93,23 @@ def typed(source: str, entity: Entity, zone: str, scale: tuple[int, int], nested
 
 def _place(field: Field, nested: bool) -> str:
     return ".".join(map(named, field.steps)) if nested else named(field.name)
+
+
+def month_first_dates(source: str, entity: Entity, nested: bool) -> str:
+    """Return the SELECT of the _path of each file with a date that can only have its month first."""
+    instants = [field for field in entity.fields if field.kind == "instant"]
+    dates = [f"is_month_first(trim(_fields.{_place(field, nested)}))" for field in instants]
+    return f"SELECT DISTINCT _path FROM ({source}) WHERE {' OR '.join(dates) or 'false'}"
+
+
+def _among(paths: Collection[str]) -> str:
+    return f"_path IN ({', '.join(map(quoted, paths))})"
+
+
+def _written(field: Field, nested: bool) -> str:
+    """Return the text of a field as it was written, null where it is empty."""
+    text = f"_fields.{_place(field, nested)}"
+    return f"id_of({text})" if field.kind == "id" else f"nullif({text}, '')"
 
 
 def _text(field: Field) -> str:
@@ -91,6 +126,8 @@ def _value(field: Field, zone: str) -> str:
     match field.kind:
         case "number" | "rating":
             return f"whole_of({text})"
+        case "boolean":
+            return f"boolean_of({text})"
         case "instant":
             return f"instant_of(trim({text}), {quoted(zone)})"
         case "object":
@@ -115,7 +152,15 @@ def _object(field: Field, text: str) -> str:
         for member in field.members
     )
     by_name = f"WHEN NOT starts_with({text}, '[') THEN {{{members}}}" if field.named_by else ""
-    return f"CASE WHEN starts_with({text}, '{{') THEN try(json_transform({text}, {structure})) {by_name} END"
+    given = f"try(json_transform({text}, {structure}))"
+    if "id" in field.members:
+        parts = {member: f"given.{named(member)}" for member in field.members}
+        parts["id"] = f"id_of({parts['id']})"
+        plain = ", ".join(f"{quoted(member)}: {part}" for member, part in parts.items())
+        given = (
+            f"list_transform([{given}], lambda given: CASE WHEN given IS NOT NULL THEN {{{plain}}} END)[1]"
+        )
+    return f"CASE WHEN starts_with({text}, '{{') THEN {given} {by_name} END"
 
 
 def _unless_empty(elements: str) -> str:
@@ -123,7 +168,9 @@ def _unless_empty(elements: str) -> str:
     return f"nullif({elements}, [])"
 
 
-def _refusals(field: Field, scale: tuple[int, int], nested: bool) -> list[tuple[str, str, str]]:
+def _refusals(
+    field: Field, scale: tuple[int, int], nested: bool, month_first: Collection[str]
+) -> list[tuple[str, str, str]]:
     """Return what may be wrong with a field, as SQL: when it is, the reason and the remedy."""
     text, value, name = _text(field), named(field.name), quoted(field.name)
     shown = f"{name} || ' '"
@@ -136,10 +183,20 @@ def _refusals(field: Field, scale: tuple[int, int], nested: bool) -> list[tuple[
             reason = f"{shown} || instant_trouble(trim({text}))"
             impossible = f"{text} IS NOT NULL AND NOT is_possible({value})"
             refusals.append((impossible, reason, quoted(_WRITE_INSTANT)))
+            if month_first:
+                either = f"{_among(month_first)} AND is_either_way(trim({text}))"
+                reason = f"{shown} || 'has the day or the month first: the file has dates of both orders'"
+                refusals.append((either, reason, quoted(_WRITE_INSTANT)))
+        case "id":
+            remedy = quoted("write it as a text, or as a whole number with all its digits")
+            refusals.append((f"is_no_id({text})", f"{shown} || 'is no id'", remedy))
         case "number":
             refusals.append(
                 (unreadable, f"{shown} || 'is not a whole number'", quoted("write a whole number"))
             )
+        case "boolean":
+            remedy = quoted("write true or false, yes or no, 1 or 0")
+            refusals.append((unreadable, f"{shown} || 'is neither true nor false'", remedy))
         case "rating":
             span = f"{scale[0]} to {scale[1]}"
             reason = f"""{shown} || CASE WHEN {value} IS NULL THEN 'is not a whole number'
@@ -167,8 +224,11 @@ def _refusals(field: Field, scale: tuple[int, int], nested: bool) -> list[tuple[
             allowed = ", ".join(field.values)
             reason = f"{shown} || {quoted(f'is none of {allowed}')}"
             refusals.append((unreadable, reason, quoted(f"write one of {allowed}")))
-        case "text" if nested:
-            path = quoted("$." + ".".join(map(json.dumps, field.steps)))
-            composite = f"{text}[1] IN ('{{', '[') AND json_type(_raw, {path}) IN ('OBJECT', 'ARRAY')"
-            refusals.append((composite, f"{shown} || 'is not a text'", quoted("write a text or a number")))
+    if field.kind in ("text", "id") and not field.values and nested:
+        kind = f"json_type(_raw, {quoted('$.' + '.'.join(map(json.dumps, field.steps)))})"
+        composite = f"{text}[1] IN ('{{', '[') AND {kind} IN ('OBJECT', 'ARRAY')"
+        refusals.append((composite, f"{shown} || 'is not a text'", quoted("write a text or a number")))
+        no_number = f"{text} IN ('NaN', 'Infinity', '-Infinity') AND {kind} = 'DOUBLE'"
+        remedy = quoted("write null where there is no value")
+        refusals.append((no_number, f"{name} || ' is ' || {text} || ', which is no value'", remedy))
     return refusals

@@ -2,14 +2,17 @@
 
 -- An instant in UTC, without a zone in its type; what is written without one is local time in `zone`.
 -- The cast to timestamptz, not to timestamp: that one overlooks an offset without a colon.
+-- A local time that a spring night skips is the one an hour later; one that an autumn night has twice is the second.
 create macro instant_of(x, zone) as case
     when x is null then null
-    when regexp_full_match(x, '\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)')
-        then timezone('UTC', try_cast(x as timestamptz))
-    when regexp_full_match(x, '\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?')
-        then timezone('UTC', timezone(zone, try_cast(x as timestamp)))
-    when regexp_full_match(x, '-?\d{1,12}(\.\d+)?')
-        then make_timestamp(cast(cast(x as decimal(38, 6)) * 1000000 as bigint))
+    when regexp_full_match(
+        x, '\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)'
+    )
+        then timezone('UTC', try_cast(replace(x, ',', '.') as timestamptz))
+    when regexp_full_match(x, '\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?)?')
+        then timezone('UTC', timezone(zone, try_cast(replace(x, ',', '.') as timestamp)))
+    when regexp_full_match(x, '-?\d{1,12}([.,]\d+)?')
+        then make_timestamp(cast(cast(replace(x, ',', '.') as decimal(38, 6)) * 1000000 as bigint))
     when regexp_full_match(x, '\d{1,2}/\d{1,2}/\d{4}( \d{1,2}:\d\d(:\d\d)?)?')
         then timezone('UTC', timezone(
             zone, try_strptime(x, ['%d/%m/%Y %H:%M', '%d/%m/%Y %H:%M:%S', '%d/%m/%Y'])
@@ -20,17 +23,48 @@ end;
 create macro is_possible(instant) as
     coalesce(instant >= timestamp '2000-01-01' and instant < timestamp '2100-01-01', false);
 
+-- A date with slashes that can only have its month first; and one that could be read either way.
+create macro is_month_first(x) as regexp_full_match(x, '(0?[1-9]|1[0-2])/(1[3-9]|2\d|3[01])/\d{4}( .*)?');
+create macro is_either_way(x) as regexp_full_match(x, '(0?[1-9]|1[0-2])/(0?[1-9]|1[0-2])/\d{4}( .*)?')
+    and ltrim(split_part(x, '/', 1), '0') <> ltrim(split_part(x, '/', 2), '0');
+
 create macro instant_trouble(x) as case
-    when regexp_full_match(x, '-?\d+(\.\d+)?') then
-        case when x not like '-%' and length(split_part(x, '.', 1)) > 10
+    when regexp_full_match(x, '-?\d+([.,]\d+)?') then
+        case when regexp_full_match(x, '\d{11,}([.,]\d+)?')
             then 'is not a time between 2000 and 2100; milliseconds? write seconds'
             else 'is not a time between 2000 and 2100' end
+    when is_month_first(x) then 'is a date with the month first; here the day comes first'
     when regexp_matches(x, '^(\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{4})([T ]|$)')
         then 'is an impossible time, or not between 2000 and 2100'
     else 'is not a time'
 end;
 
-create macro whole_of(x) as case when regexp_full_match(x, '\s*-?\d+(\.0*)?\s*') then try_cast(x as bigint) end;
+-- Not with three noughts after a point or a comma: 1.000 may be a thousand.
+create macro whole_of(x) as
+    case when regexp_full_match(x, '\s*-?\d+([.,](0{0,2}|0{4,}))?\s*')
+        then try_cast(regexp_extract(x, '-?\d+') as bigint) end;
+
+create macro boolean_of(x) as case
+    when lower(trim(x)) in ('true', 'yes', '1', '1.0') then true
+    when lower(trim(x)) in ('false', 'no', '0', '0.0') then false
+end;
+
+-- The same id from every kind of file: what holds ids beside gaps, as a data frame does, writes 1 as 1.0.
+create macro id_of(x) as nullif(
+    case when ends_with(x, '0') or ends_with(x, ' ') or starts_with(x, ' ')
+        then regexp_replace(trim(x), '^(-?\d{1,15})(\.0+|,0)$', '\1') else x end,
+    ''
+);
+
+-- No id: no value at all, or a number too long for a float or a spreadsheet, which lost its last digits.
+create macro is_no_id(x) as regexp_full_match(
+    x, '(?is)nan|[+-]?inf(inity)?|true|false|-?\d([.,]\d+)?e\+\d+|-?\d{16,}\.0+|.*[\x00-\x1f\x7f].*'
+);
+
+-- The first of these names that a JSON object gives twice.
+create macro repeated_key(object, names) as list_filter(
+    names, lambda name: len(list_filter(json_keys(object), lambda key: key = name)) > 1
+)[1];
 
 -- The elements of a list, as texts: a JSON list, one JSON object, or names with `;` between them.
 create macro elements_of(x) as list_filter(

@@ -18,10 +18,18 @@ import duckdb
 
 from orchestration.ingest import content, erasure, ledger, reading, retention
 from orchestration.ingest.content import BadFileError, Content
-from orchestration.ingest.landing import LandedFile, find_files, read_accounts, read_rating_scales
+from orchestration.ingest.landing import (
+    LandedFile,
+    find_files,
+    has_changed,
+    left_for_later,
+    read_accounts,
+    read_rating_scales,
+    settle,
+)
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
 from orchestration.ingest.reading import Layout
-from orchestration.ingest.records import MACROS, named, raw_columns, typed
+from orchestration.ingest.records import MACROS, month_first_dates, named, raw_columns, typed
 from orchestration.ingest.schema import Entity, Source
 from orchestration.quoting import quoted
 from orchestration.settings import Settings
@@ -71,8 +79,9 @@ class IngestResult:
 def ingest(settings: Settings, progress: Callable[[str], None] = lambda message: None) -> IngestResult:
     """Load every file of landing that is new, as one batch.
 
-    A bad record or file is rejected and the rest goes on. Raises `SettingsError` for seeds that cannot be
-    used, and `ConservationError` if a record was lost or doubled on the way; nothing is then committed.
+    A bad record or file is rejected and the rest goes on; a file that changes meanwhile is left for the next
+    run. Raises `SettingsError` for seeds that cannot be used, and `ConservationError` if a record was lost or
+    doubled on the way; nothing is then committed.
     """
     accounts = read_accounts(settings.seeds)
     scales = read_rating_scales(settings.seeds)
@@ -84,7 +93,8 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
         if not found:
             progress(f"{settings.landing_path} holds no files of a known account")
         seen = ledger.read_seen(con, settings)
-        news = _unknown(found, seen)
+        news, unsettled = settle(_unknown(found, seen), settings.settle_seconds)
+        refused += unsettled
         if not news:
             return IngestResult(None, [], refused)
         batch = _Batch(con, settings, work, scales)
@@ -97,6 +107,10 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
                 f"{group.platform} {group.source.entity.name}: {len(paths)} new files ({group.layout.kind})"
             )
             batch.load(paths, group)
+        batch.leave_changed([path for path, file in batch.outcomes.items() if file.status != "loaded"])
+        refused += batch.left
+        if not batch.outcomes:
+            return IngestResult(None, [], refused)
         batch.commit()
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
 
@@ -122,6 +136,43 @@ def new_files(settings: Settings) -> list[LandedFile]:
 
 def _unknown(found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
     return [file for file in found if (file.name, file.size, file.modified_us) not in seen.states]
+
+
+def gone_from_landing(settings: Settings) -> list[str]:
+    """Return the names of the files that were loaded and whose content landing no longer holds."""
+    if not ledger.ledger_folder(settings).exists():
+        return []
+    found, _ = find_files(settings.landing_path, read_accounts(settings.seeds))
+    with duckdb.connect() as con:
+        loaded = ledger.read_loaded_files(con, settings)
+    names = {file.name: file for file in found}
+    kept, missing = set(), {}
+    for identity, (name, size, modified_us) in loaded.items():
+        file = names.get(name)
+        if file and (file.size, file.modified_us) == (size, modified_us):
+            kept.add(name)
+        else:
+            missing[identity] = name
+    for file in found if missing else []:
+        if file.name not in kept:
+            missing.pop(file.identity(content.file_id(file.path)), None)
+    return sorted(missing.values())
+
+
+def set_raw_aside(settings: Settings) -> None:
+    """Move all that was ingested to `before-refresh/`, so that the next ingest begins with an empty ledger.
+
+    The ledger stands in raw/, so one renaming decides: whatever crashes before or after it, the next ingest
+    finds a house that is whole. The candidate goes too; what readers read stays.
+    """
+    with _workshop(settings):
+        aside = settings.set_aside_path / ledger.new_batch_id(settings)
+        aside.mkdir(parents=True)
+        for folder in (settings.raw_path, settings.rejected_path):
+            if folder.exists():
+                folder.rename(aside / folder.name)
+    for file in (settings.fingerprint_path, settings.warehouse_path):
+        file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -182,7 +233,10 @@ class _Batch:
         self.batch_id = ledger.new_batch_id(settings)
         self.outcomes: dict[str, FileOutcome] = {}
         self.prepared: dict[Path, tuple[Path, Content]] = {}
+        self.left: list[str] = []
         self.lines: dict[str, int] = {}
+        self.repeating: set[str] = set()
+        self.month_first: set[str] = set()
         self.outputs: list[tuple[Path, Path]] = []
         self.written = 0
         now = f"TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"
@@ -196,9 +250,8 @@ class _Batch:
         refused = []
         for number, file in enumerate(news):
             path, account, source = str(self.work / f"{number:09}"), file.account, file.source
-            folder = file.path.parent.name
             try:
-                identity = (account.account_id, folder, source.entity.name, content.file_id(file.path))
+                identity = file.identity(content.file_id(file.path))
                 self.outcomes[path] = FileOutcome.of(file, identity[-1])
                 if identity in loaded:
                     self.outcomes[path].status = "duplicate"
@@ -218,15 +271,46 @@ class _Batch:
         return groups, refused
 
     def load(self, paths: list[str], group: _Group) -> None:
-        """Load these files together; where the engine cannot read one of them, halve until that is alone."""
+        """Load these files together; where the engine cannot read one of them, halve until that is alone.
+
+        What was read counts only if no file changed meanwhile; those that did are left, the rest read again.
+        """
+        failure: Exception | None = None
         try:
-            self._load_together(paths, group)
-        except _UNREADABLE as error:
-            if len(paths) == 1:
-                self._refuse(paths[0], group.source, _unreadable(error))
-                return
-            self.load(paths[: len(paths) // 2], group)
-            self.load(paths[len(paths) // 2 :], group)
+            outputs = self._load_together(paths, group)
+        except (duckdb.Error, UnicodeDecodeError, ConservationError) as error:
+            failure = error
+        steady = self.leave_changed(paths)
+        if len(steady) < len(paths):
+            parts = [steady] if steady else []
+        elif failure is None:
+            self.outputs += outputs
+            parts = []
+        elif not _is_fault_of_file(failure):
+            raise failure
+        elif len(paths) == 1:
+            self._refuse(paths[0], group.source, _unreadable(failure))
+            parts = []
+        else:
+            parts = [paths[: len(paths) // 2], paths[len(paths) // 2 :]]
+        for part in parts:
+            self.load(part, group)
+
+    def leave_changed(self, paths: list[str]) -> list[str]:
+        """Forget those of these files that changed since they were found, and return the others."""
+        for path in paths:
+            file = self.outcomes[path]
+            if has_changed(self.settings.landing_path / file.file, file.bytes, file.modified_us):
+                del self.outcomes[path]
+                if (message := left_for_later(file.file)) not in self.left:
+                    self.left.append(message)
+                # A file of the same content was not loaded for the sake of this one.
+                self.outcomes = {
+                    p: other
+                    for p, other in self.outcomes.items()
+                    if other.status != "duplicate" or other.file_id != file.file_id
+                }
+        return [path for path in paths if path in self.outcomes]
 
     def commit(self) -> None:
         """Write the ledger and what was refused as a whole, and put every file of the batch in its place."""
@@ -274,7 +358,8 @@ class _Batch:
         self.prepared[file] = path, found
         return found
 
-    def _load_together(self, paths: list[str], group: _Group) -> None:
+    def _load_together(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
+        """Return the files written, each with its folder."""
         self._take_census(paths, group)
         accepted = self._write(
             f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL",
@@ -284,6 +369,8 @@ class _Batch:
         self._count_accepted(accepted, group.source.entity)
         doubtful = [p for p in paths if self.outcomes[p].records_accepted != self.outcomes[p].records_read]
         if doubtful:
+            if self._finds_month_first(doubtful, group):
+                return self._load_together(paths, group)
             rejected = self._write(
                 f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
                     {quoted(group.source.entity.name)} AS entity, _file_id AS file_id, _line AS line,
@@ -296,15 +383,27 @@ class _Batch:
             self._count_rejected(rejected)
         for path in paths:
             self._prove(path)
-        self.outputs += outputs
+        return outputs
+
+    def _finds_month_first(self, paths: list[str], group: _Group) -> bool:
+        """Note which of these files have a date with the month first; return whether that is news."""
+        known = len(self.month_first)
+        select = month_first_dates(
+            reading.records(paths, group.layout, group.source), group.source.entity, group.layout.is_json
+        )
+        self.month_first.update(path for (path,) in self.con.execute(select).fetchall())
+        return len(self.month_first) > known
 
     def _take_census(self, paths: list[str], group: _Group) -> None:
         """Count what the files hold, before any of it is typed: the number that must come out at the end."""
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE census AS {reading.census(paths, group.layout, group.source)}"
         )
-        for path, lines, records, unknown in self.con.execute("FROM census").fetchall():
+        for path, lines, records, unknown, repeats in self.con.execute("FROM census").fetchall():
             outcome = self.outcomes[path]
+            outcome.records_accepted = outcome.records_rejected = 0
+            if repeats:
+                self.repeating.add(path)
             if lines != self.lines.get(path, lines):
                 raise ConservationError(f"{outcome.file}: {self.lines[path]} lines, but {lines} were read")
             outcome.records_read = records - group.layout.header_lines
@@ -318,10 +417,14 @@ class _Batch:
         """
         records = reading.records(paths, group.layout, group.source)
         scale = self.scales[group.platform]
+        repeating, month_first = self.repeating.intersection(paths), self.month_first.intersection(paths)
+        typed_records = typed(
+            records, group.source.entity, group.zone, scale, group.layout.is_json, repeating, month_first
+        )
         return f"""
             SELECT *, _n - _before AS _line, '{self.batch_id}' AS _batch_id
             FROM (SELECT *, count(*) FILTER (_position = 1) OVER (ROWS UNBOUNDED PRECEDING) AS _n
-                FROM ({typed(records, group.source.entity, group.zone, scale, group.layout.is_json)}))
+                FROM ({typed_records}))
             JOIN (SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
                     sum(lines) OVER (ORDER BY path) - lines AS _before
                 FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))}))
@@ -370,9 +473,23 @@ class _Batch:
             )
 
 
-def _unreadable(error: duckdb.Error) -> BadFileError:
+def _is_fault_of_file(error: Exception) -> bool:
+    """Return whether an error lies in the content of a file, and in nothing of this program or machine.
+
+    An error of no class of its own is one of the engine's Parquet reader; one that cannot be decoded quotes
+    the file.
+    """
+    return isinstance(error, (*_UNREADABLE, UnicodeDecodeError)) or type(error) is duckdb.Error
+
+
+def _unreadable(error: Exception) -> BadFileError:
     """Return the engine's complaint, without the path in the workshop and a position that misleads."""
+    if isinstance(error, UnicodeDecodeError):
+        return BadFileError("it cannot be read: it is not UTF-8", "save it as UTF-8")
     complaint = re.sub(
         r"^[\w ]+ Error: | (in|while reading) file \S+| '\S+'|,? at byte .*?(?=:)", "", str(error)
     )
-    return BadFileError("it cannot be read", "export or copy it again", complaint.splitlines()[0].strip())
+    if "maximum_object_size" in complaint:
+        return BadFileError("a record of it is too long to be read", "export it again, a record a line")
+    complaint = re.sub(r"[\x00-\x1f]+", " ", complaint.splitlines()[0]).strip()
+    return BadFileError("it cannot be read", "export or copy it again", complaint)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-Kind = Literal["text", "number", "rating", "instant", "object", "objects", "texts"]
+Kind = Literal["text", "id", "number", "rating", "boolean", "instant", "object", "objects", "texts"]
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,11 @@ class Field:
     """One field of an entity, under its raw name.
 
     - `text`: kept as written; numbers become their text. With `values`, anything else is refused.
+    - `id`: a text that names something, however it is written: 1, "1" and 1.0 are one id, 007 is another.
     - `number`: a whole number. `rating`: a whole number within the platform's CSAT scale.
+    - `boolean`: true or false, yes or no, 1 or 0, in any case; nothing else.
     - `instant`: ISO 8601, unix seconds or a day-first date; stored as a UTC timestamp.
-    - `object`: one object with the text members `members`; `objects`: a list of them.
+    - `object`: one object with the text members `members`, of which `id` is an id; `objects`: a list of them.
     - `texts`: a list of texts.
     - `named_by`: the members filled from a plain name where an object is due (`a;b` in a CSV).
     - `path`: where in a JSON record it stands, if not under its name; `.` between the steps.

@@ -10,8 +10,11 @@ nothing or judged an earlier version of its table lets the asset go on.
 from collections.abc import Iterable
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from orchestration.publish.release import PublishError
+
+EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
 def verify_checks(
@@ -45,11 +48,11 @@ def verify_checks(
 
 
 def _outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> str:
-    # The row of the latest execution; until it is evaluated it is only planned and has no result.
-    record = instance.get_latest_asset_check_evaluation_record(key)
-    if record is None or record.status.value == "PLANNED":
+    # Of what was evaluated: a run that waits in the queue has planned its checks already.
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1, status=EVALUATED)
+    if not records:
         return "has not run"
-    evaluation = record.evaluation
+    evaluation = records[0].evaluation
     latest = instance.fetch_materializations(key.asset_key, limit=1).records
     judged = evaluation.target_materialization_data
     if (judged and judged.storage_id) != (latest[0].storage_id if latest else None):

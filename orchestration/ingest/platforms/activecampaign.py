@@ -7,9 +7,9 @@ PERSON = ("id", "first_name", "last_name", "email")
 CONVERSATIONS = Entity(
     "conversations",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("created_on", "instant", required=True),
-        Field("contact"),
+        Field("contact", "id"),
         Field("status"),
         Field("source"),
         Field("assigned", "objects", members=PERSON, named_by=("id", "first_name")),
@@ -27,10 +27,10 @@ CONVERSATIONS = Entity(
 MESSAGES = Entity(
     "messages",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("timestamp", "instant", required=True),
-        Field("conversation"),
-        Field("contact"),
+        Field("conversation", "id"),
+        Field("contact", "id"),
         Field("direction", required=True, values=("INBOUND", "OUTBOUND")),
         Field("source"),
         Field("msg_type"),
@@ -56,7 +56,7 @@ MESSAGES = Entity(
 CONTACTS = Entity(
     "contacts",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("tags", "objects", members=("id", "name"), named_by=("name",)),
         Field("source"),
         Field("created_on", "instant"),
@@ -71,7 +71,7 @@ CONTACTS = Entity(
 AGENTS = Entity(
     "agents",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("first_name"),
         Field("last_name"),
         Field("email"),
@@ -84,10 +84,10 @@ AGENTS = Entity(
 SURVEYS = Entity(
     "surveys",
     (
-        Field("id", required=True),
-        Field("conversation", required=True),
-        Field("contact"),
-        Field("agent"),
+        Field("id", "id", required=True),
+        Field("conversation", "id", required=True),
+        Field("contact", "id"),
+        Field("agent", "id"),
         Field("sent_on", "instant"),
         Field("responded_on", "instant"),
         Field("rating", "rating"),
@@ -102,15 +102,15 @@ SURVEYS = Entity(
 CONVERSATION_EVENTS = Entity(
     "conversation_events",
     (
-        Field("id", required=True),
-        Field("conversation", required=True),
+        Field("id", "id", required=True),
+        Field("conversation", "id", required=True),
         Field(
             "type",
             required=True,
             values=("assigned", "unassigned", "handed_off", "closed", "reopened"),
         ),
         Field("occurred_on", "instant", required=True),
-        Field("agent"),
+        Field("agent", "id"),
         Field("reason"),
     ),
     aged_by=("occurred_on",),

@@ -22,11 +22,11 @@ ABOUT_CONVERSATIONS = (
 CONVERSATIONS = Entity(
     "conversations",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("created_at", "instant", required=True),
         Field("status"),
-        Field("inbox_id"),
-        Field("contact_id", path="meta.sender.id"),
+        Field("inbox_id", "id"),
+        Field("contact_id", "id", path="meta.sender.id"),
         Field(
             "assignee",
             "object",
@@ -35,7 +35,7 @@ CONVERSATIONS = Entity(
             path="meta.assignee",
         ),
         Field("assignee_type", path="meta.assignee_type"),
-        Field("team_id", path="meta.team.id"),
+        Field("team_id", "id", path="meta.team.id"),
         Field("labels", "objects", members=("id", "name"), named_by=("name",)),
         Field("last_activity_at", "instant"),
         Field("updated_at", "instant"),
@@ -60,23 +60,23 @@ CONVERSATIONS = Entity(
 MESSAGES = Entity(
     "messages",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("created_at", "instant", required=True),
         Field(
             "message_type",
             required=True,
             values=("0", "1", "2", "3", "incoming", "outgoing", "activity", "template"),
         ),
-        Field("conversation_id"),
-        Field("conversation_in_webhook", path="conversation.id"),
+        Field("conversation_id", "id"),
+        Field("conversation_in_webhook", "id", path="conversation.id"),
         Field("private", values=YES_OR_NO),
         Field("content_type"),
         Field("status"),
         Field("sender_type"),
-        Field("sender_id"),
+        Field("sender_id", "id"),
         Field("webhook_sender_type", path="sender.type"),
-        Field("webhook_sender_id", path="sender.id"),
-        Field("campaign_id", path="additional_attributes.campaign_id"),
+        Field("webhook_sender_id", "id", path="sender.id"),
+        Field("campaign_id", "id", path="additional_attributes.campaign_id"),
         Field("template_name", path="additional_attributes.template_params.name"),
         Field("automation_rule_id", path="content_attributes.automation_rule_id"),
         Field("deleted", values=YES_OR_NO, path="content_attributes.deleted"),
@@ -106,7 +106,7 @@ MESSAGES = Entity(
 CONTACTS = Entity(
     "contacts",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("labels", "objects", members=("id", "name"), named_by=("name",)),
         Field("created_at", "instant"),
         Field("last_activity_at", "instant"),
@@ -123,7 +123,7 @@ CONTACTS = Entity(
 
 AGENTS = Entity(
     "agents",
-    (Field("id", required=True), Field("name"), Field("role")),
+    (Field("id", "id", required=True), Field("name"), Field("role")),
     ignored=(
         *("email", "available_name", "account_id", "availability_status", "auto_offline", "confirmed"),
         *("provider", "thumbnail", "custom_attributes", "custom_role_id"),
@@ -133,7 +133,7 @@ AGENTS = Entity(
 
 LABELS = Entity(
     "labels",
-    (Field("id"), Field("title", required=True)),
+    (Field("id", "id"), Field("title", required=True)),
     ignored=("description", "color", "show_on_sidebar"),
     description="The catalogue of labels; which conversation carries which, conversations tell.",
 )
@@ -141,9 +141,9 @@ LABELS = Entity(
 CSAT_SURVEY_RESPONSES = Entity(
     "csat_survey_responses",
     (
-        Field("id", required=True),
-        Field("conversation_id", required=True),
-        Field("message_id"),
+        Field("id", "id", required=True),
+        Field("conversation_id", "id", required=True),
+        Field("message_id", "id"),
         Field("rating", "rating", required=True),
         Field("created_at", "instant", required=True),
         Field("updated_at", "instant"),
@@ -156,11 +156,11 @@ CSAT_SURVEY_RESPONSES = Entity(
 REPORTING_EVENTS = Entity(
     "reporting_events",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("name", required=True),
-        Field("conversation_id"),
-        Field("conversation_display_id"),
-        Field("user_id"),
+        Field("conversation_id", "id"),
+        Field("conversation_display_id", "id"),
+        Field("user_id", "id"),
         Field("value"),
         Field("event_end_time", "instant", required=True),
     ),
@@ -175,7 +175,7 @@ REPORTING_EVENTS = Entity(
 STATUS_CHANGES = Entity(
     "status_changes",
     (
-        Field("id", required=True),
+        Field("id", "id", required=True),
         Field("updated_at", "instant"),
         Field("last_activity_at", "instant"),
         Field("previous_value"),

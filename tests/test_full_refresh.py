@@ -1,0 +1,97 @@
+"""Everything anew from landing, without a moment in which readers have nothing, and nothing lost unasked."""
+
+import shutil
+
+import duckdb
+import pytest
+
+from orchestration import __main__ as command
+from orchestration.ingest.run import gone_from_landing
+from orchestration.publish.release import TABLES, current_release, reader
+from orchestration.settings import Settings
+
+
+@pytest.fixture
+def settings(sample: Settings, tmp_path) -> Settings:
+    shutil.copytree(sample.home, tmp_path / "home")
+    return Settings(home=tmp_path / "home", dagster=tmp_path / "home" / "dagster")
+
+
+def published_rows(settings: Settings) -> dict[str, list[tuple]]:
+    with reader(settings) as connection:
+        return {table: sorted(connection.execute(f"from {table}").fetchall(), key=repr) for table in TABLES}
+
+
+def batches(settings: Settings) -> set[str]:
+    with duckdb.connect() as connection:
+        files = settings.raw_path / "ingested_files" / "*.parquet"
+        return {batch for (batch,) in connection.execute(f"select batch_id from '{files}'").fetchall()}
+
+
+def test_a_full_refresh_that_stops_is_finished_by_the_next_run(settings, monkeypatch, capfd):
+    before, release, loaded = published_rows(settings), current_release(settings), batches(settings)
+
+    def crash(settings: Settings) -> int:
+        raise KeyboardInterrupt
+
+    run = command.run
+    monkeypatch.setattr(command, "run", crash)
+    with pytest.raises(KeyboardInterrupt):
+        command.full_refresh(settings)
+    assert not settings.raw_path.exists()
+    assert (published_rows(settings), current_release(settings)) == (before, release)
+
+    assert run(settings) == 0
+    assert published_rows(settings) == before
+    assert current_release(settings).release_id > release.release_id
+    assert batches(settings).isdisjoint(loaded)
+    assert not settings.set_aside_path.exists()
+
+
+def test_what_left_landing_stays_published_and_a_full_refresh_asks_before_it_goes(settings, capfd):
+    before = published_rows(settings)
+    demo = settings.landing_path / "demo"
+    (demo / "surveys" / "2025-10.csv").unlink()
+    (demo / "surveys" / "2025-11.csv").rename(demo / "surveys" / "renamed.csv")
+    (demo / "agents" / "2025-10.json").write_text("[]")
+
+    assert gone_from_landing(settings) == ["demo/agents/2025-10.json", "demo/surveys/2025-10.csv"]
+    assert command.full_refresh(settings) == 1
+    error = capfd.readouterr().err
+    assert "2 files that were loaded" in error
+    assert "demo/surveys/2025-10.csv" in error
+    assert "FORCE=1" in error
+    assert published_rows(settings) == before
+    assert settings.raw_path.exists()
+
+
+def test_a_forced_full_refresh_sets_aside_what_it_will_lose(settings, monkeypatch):
+    shutil.rmtree(settings.landing_path)
+    monkeypatch.setattr(command, "refresh", lambda settings: pytest.fail("nothing could be built of nothing"))
+    monkeypatch.setattr(command, "is_up_to_date", lambda settings: True)
+    monkeypatch.setattr(command, "print_summary", lambda settings, result: None)
+    monkeypatch.setattr(command, "current_release", lambda settings: None)
+
+    assert command.full_refresh(settings, force=True) == 1
+
+    assert not settings.raw_path.exists()
+    assert not settings.landing_path.exists(), "the sample is no stand-in for exports that were there"
+    assert list(settings.set_aside_path.glob("*/raw/ingested_files/2*.parquet"))
+
+
+def test_an_emptied_landing_changes_nothing_that_was_published(settings, capfd):
+    before = published_rows(settings)
+    shutil.rmtree(settings.landing_path)
+    settings.landing_path.mkdir()
+
+    assert command.run(settings) == 0
+
+    assert published_rows(settings) == before
+    assert list(settings.landing_path.iterdir()) == []
+    assert "none run: nothing was new" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["ran"], ["run", "--force"], ["run", "--fully"]])
+def test_a_command_that_is_none_is_answered_with_those_that_are(arguments, capfd):
+    assert command.main(arguments) == 2
+    assert "usage: python -m orchestration run [--full-refresh [--force]]" in capfd.readouterr().err
