@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.ingest.run import has_new_files
 from orchestration.publish.release import current_release
+from orchestration.publish.report import has_reports
 from orchestration.settings import Settings
 from orchestration.warehouse import fingerprint
 
@@ -21,12 +22,17 @@ REFRESH = dg.define_asset_job(
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.
 
-    Raises `SettingsError` for a seed that makes no sense.
+    A release without its report, of the period that is set, is not finished. Raises `SettingsError` for a
+    seed that makes no sense.
     """
     if has_new_files(settings):
         return False
     release = current_release(settings)
-    return release is not None and release.fingerprint == fingerprint(settings)
+    return (
+        release is not None
+        and release.fingerprint == fingerprint(settings)
+        and has_reports(settings, release)
+    )
 
 
 def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:

@@ -7,6 +7,7 @@ import os
 import secrets
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from zoneinfo import available_timezones
 
 from croniter import croniter
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "CONVERSATIONS_"
+ReportPeriod = Literal["last_full_week", "last_full_month", "last_full_quarter", "last_28_days"]
 
 
 class SettingsError(Exception):
@@ -51,6 +53,9 @@ class Settings(BaseSettings):
     )
     stale_error_after_hours: float = Field(
         72, gt=0, description="a published table older than this counts as stale"
+    )
+    report_period: ReportPeriod = Field(
+        "last_full_month", description="what the report to send is about, counted from the latest data"
     )
     keep_releases: int = Field(5, ge=1, description="how many releases' Parquet folders are kept")
     memory_limit: str = Field(
