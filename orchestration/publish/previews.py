@@ -59,7 +59,7 @@ PREVIEWS = {
         from ({WEEKS}) order by week
         """,
         f"select report_date as day, origin as kind, sum(conversations) as number"
-        f" from report_overview_by_day({PERIOD}) group by all",
+        f" from report_overview_by_day({PERIOD}) group by all order by all",
         partial(charts.bars_by_day, kinds=charts.ORIGINS),
     ),
     "agg_by_agent": Preview(
@@ -116,7 +116,8 @@ PREVIEWS = {
         from report_by_hour({PERIOD}) group by iso_weekday order by iso_weekday
         """,
         f"""
-        select iso_weekday, hour, sum(conversations) as number from report_by_hour({PERIOD}) group by all
+        select iso_weekday, hour, sum(conversations) as number from report_by_hour({PERIOD})
+        group by all order by all
         """,
         charts.week,
     ),
@@ -152,7 +153,7 @@ PREVIEWS = {
         unpivot (
             select report_date as day, sum(inbound_messages) as inbound, sum(agent_messages) as agents,
                 sum(automated_messages) as automation
-            from report_overview_by_day({PERIOD}) group by all
+            from report_overview_by_day({PERIOD}) group by all order by all
         )
         on inbound, agents, automation into name kind value number
         """,

@@ -124,9 +124,13 @@ def _figures(
     (overview,) = _rows(report("report_overview", period))
     (overview_before,) = _rows(report("report_overview", before))
     by_day = report(
-        "report_overview_by_day", period, "select report_date as day, origin as kind, conversations as number"
+        "report_overview_by_day",
+        period,
+        "select report_date as day, origin as kind, conversations as number order by all",
     ).df()
-    by_hour = report("report_by_hour", period, "select iso_weekday, hour, inbound_messages as number").df()
+    by_hour = report(
+        "report_by_hour", period, "select iso_weekday, hour, inbound_messages as number order by all"
+    ).df()
     most = "order by conversations desc, messages desc,"
     return {
         "begins": begins,
