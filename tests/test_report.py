@@ -284,6 +284,17 @@ def test_a_crash_between_pages_leaves_the_last_ones_to_be_read(settings, made, m
     assert has_reports(settings, current_release(settings))
 
 
+def test_a_copy_of_the_home_that_followed_the_link_is_as_good_as_the_home(settings, tmp_path):
+    write_reports(settings)
+    shutil.copytree(settings.published_path, tmp_path / "copy" / "published")
+    copy = Settings(home=tmp_path / "copy", report_period=settings.report_period)
+    assert has_reports(copy, current_release(copy))
+    page = write_reports(copy)["demo"]
+    assert page.parent.is_symlink()
+    page.unlink()
+    assert not has_reports(copy, current_release(copy))
+
+
 def test_without_a_release_there_is_nothing_to_report_on(tmp_path):
     with pytest.raises(PublishError, match="no release"):
         write_reports(Settings(home=tmp_path))

@@ -9,9 +9,11 @@ with it. `published/report` is a link to the current folder; swapping it publish
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from filecmp import cmp
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,15 +83,18 @@ def write_reports(settings: Settings) -> dict[str, Path]:
         for account in release.accounts:
             page = render(connection, release, account, settings.report_period)
             _replace(folder / f"{account}.html", lambda path, page=page: path.write_text(page, "utf-8"))
-    target = folder.relative_to(settings.published_path)
-    _replace(settings.published_path / LINK, lambda path: path.symlink_to(target))
+    target, link = folder.relative_to(settings.published_path), settings.published_path / LINK
+    if link.is_dir() and not link.is_symlink():  # in a copy of the home made by a tool that follows links
+        shutil.rmtree(link)
+    _replace(link, lambda path: path.symlink_to(target))
     return {account: settings.published_path / LINK / f"{account}.html" for account in release.accounts}
 
 
 def has_reports(settings: Settings, release: Release) -> bool:
     """Return whether the reports that can be read are those of this release, of the period that is set."""
-    link = settings.published_path / LINK
-    return link.is_dir() and link.resolve() == _folder(settings, release).resolve()
+    folders = settings.published_path / LINK, _folder(settings, release)
+    pages = [[folder / f"{account}.html" for folder in folders] for account in release.accounts]
+    return all(shown.exists() and own.exists() and cmp(shown, own, shallow=False) for shown, own in pages)
 
 
 def render(connection: duckdb.DuckDBPyConnection, release: Release, account: str, period_name: str) -> str:
