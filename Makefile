@@ -13,7 +13,7 @@ DAGSTER_HOME := $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui sql docs dbt test test-slow lint format clean
+.PHONY: help run ui sql docs metrics dbt test test-slow lint format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ sql: .venv/installed ## a prompt on the published tables, read-only
 docs: .venv/installed ## dbt's pages on every table, column and dependency, in one file that opens offline
 	@cd dbt_project && ../$(BIN)/dbt --quiet docs generate --static --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"
 	@echo "$(CONVERSATIONS_HOME)/dbt/static_index.html"
+
+metrics: .venv/installed-dev ## dbt's metrics, for example: make metrics ARGS="query --metrics messages --group-by agent__agent_name"
+	@cd dbt_project && export DBT_PROFILES_DIR=. && ../$(BIN)/dbt --quiet parse && ../$(BIN)/mf $(ARGS)
 
 dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -s fct_conversations"
 	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"
