@@ -1,4 +1,4 @@
-# Everything a user does: run, full-refresh, rollback, ui, sql, test, lint, clean.
+# Everything a user does: run, full-refresh, rollback, ui, sql, docs, test, lint, clean.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,7 +13,7 @@ DAGSTER_HOME ?= $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run full-refresh rollback ui sql dbt test test-slow lint format upgrade clean
+.PHONY: help run full-refresh rollback ui sql docs metrics dbt test test-slow lint format upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,13 @@ ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
 
 sql: .venv/installed ## a prompt on the published tables, read-only
 	@$(BIN)/duckdb -readonly "$(CONVERSATIONS_HOME)/published/reports.duckdb"
+
+docs: .venv/installed ## dbt's pages on every table, column and dependency, in one file that opens offline
+	@cd dbt_project && ../$(BIN)/dbt --quiet docs generate --static --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"
+	@echo "$(CONVERSATIONS_HOME)/dbt/static_index.html"
+
+metrics: .venv/installed-dev ## dbt's metrics, for example: make metrics ARGS="query --metrics messages --group-by agent__agent_name"
+	@cd dbt_project && export DBT_PROFILES_DIR=. && ../$(BIN)/dbt --quiet parse && ../$(BIN)/mf $(ARGS)
 
 dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -s fct_conversations"
 	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"

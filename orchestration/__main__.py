@@ -19,6 +19,7 @@ from orchestration.automation import BY_HAND, is_up_to_date
 from orchestration.definitions import build_definitions
 from orchestration.ingest.run import gone_from_landing, set_raw_aside
 from orchestration.publish.release import TABLES, PublishError, current_release, rollback
+from orchestration.publish.report import write_reports
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.terminal import EXAMPLES, print_summary
 
@@ -52,6 +53,7 @@ def go_back(settings: Settings, release_id: str | None) -> int:
     except PublishError as error:
         print(error, file=sys.stderr)
         return 1
+    write_reports(settings)
     with _instance(settings) as instance:
         for table in TABLES:
             metadata = {"release": release.release_id, "data_through": release.data_through or "no messages"}

@@ -10,6 +10,7 @@ import dagster as dg
 from orchestration.alerts import failure, send, staleness
 from orchestration.ingest.run import has_news, new_files
 from orchestration.publish.release import current_release
+from orchestration.publish.report import has_reports
 from orchestration.settings import Settings
 from orchestration.warehouse import fingerprint
 
@@ -37,14 +38,18 @@ def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.
 
     So it is too where the release made from all that was rolled back: the same would be made again. Not so
-    while older releases wait to be removed because of an erasure.
+    while older releases wait to be removed because of an erasure, nor without the report of the period set.
 
     Raises `SettingsError` for a seed that makes no sense.
     """
     if has_news(settings) or settings.outdated_path.exists():
         return False
     release = current_release(settings)
-    return release is not None and fingerprint(settings) in (release.fingerprint, release.withdrawn)
+    return (
+        release is not None
+        and fingerprint(settings) in (release.fingerprint, release.withdrawn)
+        and has_reports(settings, release)
+    )
 
 
 def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:

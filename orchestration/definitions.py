@@ -10,7 +10,7 @@ from orchestration.automation import (
     staleness_sensor,
 )
 from orchestration.ingest.assets import ingest, landing
-from orchestration.publish.assets import build_publish_assets
+from orchestration.publish.assets import build_publish_assets, build_report_asset
 from orchestration.quality.checks import quality_gate
 from orchestration.settings import Settings, load_settings
 from orchestration.terminal import progress
@@ -25,6 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             ingest,
             build_dbt_assets(settings),
             build_publish_assets(settings, [quality_gate], built_from),
+            build_report_asset(settings),
         ],
         asset_checks=[quality_gate],
         jobs=[REFRESH],

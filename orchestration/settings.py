@@ -7,6 +7,7 @@ import os
 import secrets
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from zoneinfo import available_timezones
 
 from croniter import croniter
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "CONVERSATIONS_"
+ReportPeriod = Literal["last_full_week", "last_full_month", "last_full_quarter", "last_28_days"]
 
 
 class SettingsError(Exception):
@@ -63,6 +65,9 @@ class Settings(BaseSettings):
     alert_urls: SecretStr | None = Field(
         None,
         description="who is told of failed runs and old data: addresses of apprise, with spaces between",
+    )
+    report_period: ReportPeriod = Field(
+        "last_full_month", description="what the report to send is about, counted from the latest data"
     )
     keep_releases: int = Field(
         5, ge=1, description="how many releases are kept, as Parquet and to go back to"

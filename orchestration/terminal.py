@@ -13,6 +13,7 @@ import duckdb
 from orchestration.ingest.landing import find_files, read_accounts
 from orchestration.ingest.ledger import TOLD, ledger_folder
 from orchestration.publish.release import Release, current_release, reader
+from orchestration.publish.report import LINK, has_reports
 from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
@@ -94,7 +95,7 @@ def print_summary(settings: Settings, result: dg.ExecuteInProcessResult | None) 
         ("Exports", _exports(settings, _new_files(result) if result else 0)),
         ("Checks", _checks(result) if result else ["none run: nothing was new"]),
         ("Release", _release(settings, release, result)),
-        *([("Reports", _headlines(settings))] if release else []),
+        *([("Reports", _reports(settings, release))] if release else []),
         ("Next", _next_commands(release)),
     ]
     print()
@@ -183,6 +184,16 @@ def _release(
     yield f"data through {release.data_through}, in {settings.published_path / 'reports.duckdb'}"
     for table, rows in release.rows.items():
         yield f"  {table:28}{rows:>12,} rows"
+
+
+def _reports(settings: Settings, release: Release) -> Iterator[str]:
+    yield from _headlines(settings)
+    folder = settings.published_path / LINK
+    if has_reports(settings, release):
+        pages = [folder / f"{account}.html" for account in release.accounts]
+        yield from (f"To send   {page}" for page in (pages if len(pages) <= EXAMPLES else [folder]))
+    else:
+        yield "To send   not written; the next run writes it"
 
 
 def _headlines(settings: Settings) -> Iterator[str]:

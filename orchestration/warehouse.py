@@ -22,6 +22,7 @@ from orchestration.ingest.retention import horizon
 from orchestration.settings import PROJECT, Settings
 
 DBT_FOLDERS = ("dbt_project", "models", "seeds")
+CODE = ("*.py", "*.sql", "*.j2")
 DBT_FILES = {".sql", ".yml", ".csv", ".md"}
 
 
@@ -122,9 +123,7 @@ def fingerprint(settings: Settings) -> str:
     digest = sha256()
     batches = sorted(path.name for path in ledger_folder(settings).glob("*.parquet"))
     digest.update(repr((batches, horizon(settings))).encode())
-    code = sorted((PROJECT / "orchestration").rglob("*.py")) + sorted(
-        (PROJECT / "orchestration").rglob("*.sql")
-    )
+    code = [path for kind in CODE for path in sorted((PROJECT / "orchestration").rglob(kind))]
     for path in [*_dbt_files(settings), *code]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(settings.ensure_hash_key().read_bytes())

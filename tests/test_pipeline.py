@@ -56,6 +56,7 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
         "By agent  7 agents; Giulia Ferri",
         "By tag    10 tags; Spedizione",
         "Details   2,000 conversations; 70 reopened",
+        f"To send   {sample.published_path / 'report' / 'demo.html'}",
         "make sql",
         "make ui",
     ):
@@ -64,7 +65,8 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
 
 def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
     settings = copy_of(sample, tmp_path / "home")
-    published = [settings.published_path / name for name in ("reports.duckdb", "release.json")]
+    names = ("reports.duckdb", "release.json", "report/demo.html")
+    published = [settings.published_path / name for name in names]
     before = [(path.stat().st_ino, path.stat().st_mtime_ns) for path in published]
 
     assert run(settings) == 0

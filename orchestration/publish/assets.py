@@ -1,4 +1,4 @@
-"""The published tables as Dagster assets: all of them become one release, or none does.
+"""What is published as Dagster assets: all tables become one release, or none does; then its report.
 
 Belongs here: what the assets are called, what a stakeholder reads about them, and when they may be published.
 Does not: how a release is built (see `release`) and which checks allow it (see `verify`).
@@ -10,8 +10,11 @@ from datetime import timedelta
 import dagster as dg
 import duckdb
 
-from orchestration.glance import last_files, markdown_table, top_reasons
+from orchestration.glance import last_files, top_reasons
+from orchestration.publish.periods import last_day
+from orchestration.publish.previews import preview
 from orchestration.publish.release import TABLES, PublishError, Release, publish, reader
+from orchestration.publish.report import write_reports
 from orchestration.publish.verify import verify_checks
 from orchestration.settings import Settings
 
@@ -30,13 +33,6 @@ DESCRIPTIONS = {
     "ingested_files": "Every file that was taken in: what it held, what was accepted and what was rejected.",
     "rejected_records": "Why records were refused, counted by file and reason. Never what they say.",
 }
-PREVIEW_DAYS = 28
-PREVIEW = """
-select conversations, messages, distinct_contacts as contacts,
-    round(first_response_median / 60) as response_minutes, round(duration_median / 3600, 1) as duration_hours,
-    round(csat_avg, 2) as rating, csat_n as ratings
-from report_overview(?::date - ?::integer, ?)
-"""
 GLANCES = {"ingested_files": last_files, "rejected_records": top_reasons}
 
 
@@ -83,6 +79,34 @@ def build_publish_assets(
     return publish_release
 
 
+def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
+    """Return the asset `published/report`, made when all tables of a release are published."""
+
+    @dg.asset(
+        key=["published", "report"],
+        deps=[["published", table] for table in TABLES],
+        description="The report to send: a page for each account that opens anywhere, without a network.",
+        group_name="published",
+        kinds={"html"},
+        owners=["team:data"],
+        pool="warehouse",
+        freshness_policy=_freshness(settings),
+    )
+    def report(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    ) -> dg.MaterializeResult:
+        try:
+            pages = write_reports(settings)
+        except (PublishError, duckdb.Error, OSError) as error:
+            raise dg.Failure(str(error)) from None
+        context.log.info(f"Wrote the report ({settings.report_period}) of {', '.join(pages)}")
+        return dg.MaterializeResult(
+            metadata={account: dg.MetadataValue.path(path) for account, path in pages.items()}
+        )
+
+    return report
+
+
 def _freshness(settings: Settings) -> dg.FreshnessPolicy:
     fail, warn = settings.stale_error_after_hours, settings.stale_after_hours
     return dg.FreshnessPolicy.time_window(
@@ -106,11 +130,11 @@ def _metadata(
         "data_through": dg.MetadataValue.text(release.data_through or "no messages yet"),
         "path": dg.MetadataValue.path(settings.published_path / release.parquet / f"{table}.parquet"),
     }
-    if table == "agg_overview" and release.data_through:
-        metadata["preview"] = dg.MetadataValue.md(_preview(connection, release.data_through[:10]))
     if table in GLANCES:
-        metadata["preview"] = dg.MetadataValue.md(GLANCES[table](connection, table))
-    return metadata
+        return metadata | {"preview": dg.MetadataValue.md(GLANCES[table](connection, table))}
+    last = max(filter(None, map(last_day, release.accounts.values())), default=None)
+    shown = preview(connection, table, last) if last else None
+    return metadata | ({"preview": dg.MetadataValue.md(shown)} if shown else {})
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dg.TableSchema:
@@ -120,10 +144,3 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dg.TableSchem
         [table],
     ).fetchall()
     return dg.TableSchema([dg.TableColumn(name, kind, comment) for name, kind, comment in columns])
-
-
-def _preview(connection: duckdb.DuckDBPyConnection, last_day: str) -> str:
-    """Return the headline figures of the last days as a Markdown table."""
-    result = connection.execute(PREVIEW, [last_day, PREVIEW_DAYS - 1, last_day])
-    figures = markdown_table([column[0] for column in result.description], result.fetchall())
-    return f"The {PREVIEW_DAYS} days to {last_day}\n\n{figures}"

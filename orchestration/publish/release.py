@@ -406,7 +406,7 @@ def _sweep(published: Path, current: str | None) -> None:
     """Remove what a crash left: the half-built and, given the current release, folders that it outran."""
     orphans = [path for path in _releases(published / "releases") if current and path.name > current]
     for path in [*published.glob(f"{BUILDING}*"), *published.glob(f"releases/{BUILDING}*"), *orphans]:
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()

@@ -1,0 +1,103 @@
+"""Charts as SVG, drawn without a browser or the network.
+
+Belongs here: how a chart looks, on paper, on a light and on a dark ground. Does not: which figures it shows
+(see `previews` and `report`).
+
+Every function takes a table of rows that are ready to be drawn, and gives the text of an `<svg>` element that
+loads nothing. `width` is in pixels.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import altair
+    import pandas
+
+# Mid tones, so that text and lines can be read on white and on black.
+TEXT, LINE, BAR = "#7a7a7a", "#7a7a7a40", "#4c8fd0"
+PALETTE = ["#4c8fd0", "#e0913a", "#4aa88a", "#b07cc6"]
+ORIGINS = ["inbound", "flow", "inbox", "other"]
+WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+DAY = "%-d %b"
+
+
+def bars_by_day(rows: pandas.DataFrame, width: int, kinds: list[str]) -> str:
+    """Draw a stacked bar a day of rows (day, kind, number), the kinds in the order given.
+
+    The days must be datetimes: texts would be read as UTC and drawn on the clock of this machine.
+    """
+    import altair as alt
+
+    order = alt.Scale(domain=kinds, range=PALETTE)
+    chart = (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X("yearmonthdate(day):T", axis=alt.Axis(format=DAY, labelOverlap=True, grid=False)),
+            y=alt.Y("number:Q", axis=alt.Axis(tickMinStep=1)),
+            color=alt.Color("kind:N", scale=order, legend=alt.Legend(orient="top")),
+            order=alt.Order("place:Q"),
+        )
+        .transform_calculate(place=f"indexof({kinds!r}, datum.kind)")
+    )
+    return _svg(chart, width, 200)
+
+
+def bars(rows: pandas.DataFrame, width: int) -> str:
+    """Draw a horizontal bar for each of the rows (name, number), with the number at its end."""
+    import altair as alt
+
+    base = alt.Chart(rows).encode(
+        y=alt.Y("name:N", sort=None, axis=alt.Axis(labelLimit=160, domain=False, ticks=False)),
+        x=alt.X("number:Q", axis=None),
+    )
+    ends = base.mark_text(align="left", dx=4, color=TEXT).encode(text=alt.Text("number:Q", format=","))
+    return _svg(base.mark_bar(color=BAR) + ends, width, max(1, len(rows)) * 24)
+
+
+def columns(rows: pandas.DataFrame, width: int) -> str:
+    """Draw a column for each of the rows (name, number), with the number on top."""
+    import altair as alt
+
+    base = alt.Chart(rows).encode(
+        x=alt.X("name:N", sort=None, axis=alt.Axis(labelAngle=0, ticks=False)),
+        y=alt.Y("number:Q", axis=None),
+    )
+    tops = base.mark_text(baseline="bottom", dy=-3, color=TEXT).encode(text=alt.Text("number:Q", format=","))
+    return _svg(base.mark_bar(color=BAR) + tops, width, 150)
+
+
+def week(rows: pandas.DataFrame, width: int) -> str:
+    """Draw the hours of the week of rows (iso_weekday, hour, number), darker where more happened."""
+    import altair as alt
+
+    named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["iso_weekday"]])
+    chart = (
+        alt.Chart(named)
+        .mark_rect()
+        .encode(
+            x=alt.X("hour:O", scale=alt.Scale(domain=list(range(24))), axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("weekday:O", sort=WEEKDAYS, scale=alt.Scale(domain=WEEKDAYS)),
+            opacity=alt.Opacity("number:Q", scale=alt.Scale(range=[0.08, 1]), legend=None),
+            color=alt.value(BAR),
+        )
+    )
+    return _svg(chart, width, 150)
+
+
+def _svg(chart: altair.Chart, width: int, height: int) -> str:
+    styled = (
+        chart.properties(
+            width=width, height=height, autosize={"type": "fit", "contains": "padding"}, padding=4
+        )
+        .configure(background="transparent", font="sans-serif", aria=False)
+        .configure_view(stroke=None)
+        .configure_axis(title=None, labelColor=TEXT, domainColor=LINE, tickColor=LINE, gridColor=LINE)
+        .configure_legend(title=None, labelColor=TEXT)
+    )
+    text = StringIO()
+    styled.save(text, format="svg")
+    return text.getvalue()

@@ -1,0 +1,186 @@
+"""What Dagster's UI shows of a published table: the figures of the last four weeks, and a chart of them.
+
+Belongs here: which figures stand for a table at a glance. Does not: how a figure is measured (the report
+macros say it), nor how a chart looks (see `charts`).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from html import escape
+from typing import TYPE_CHECKING
+
+from orchestration.publish import charts
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas
+
+WIDTH = 640
+DAYS = 28
+PERIOD = f"$last::date - {DAYS - 1}, $last::date"
+WEEKS = " union all ".join(
+    f"select {week} as week, strftime($last::date - {7 * week + 6}, '%-d %b') || ' to '"
+    f" || strftime($last::date - {7 * week}, '%-d %b') as days, *"
+    f" from report_overview($last::date - {7 * week + 6}, $last::date - {7 * week})"
+    for week in range(DAYS // 7)
+)
+# With several accounts, whose row it is: their agents and tags may have the same names.
+OF = "case when (select count(*) from _accounts()) > 1 then account_id || ': ' else '' end ||"
+BY_KEY = """
+    conversations, messages, round(first_response_median / 60) as "response, minutes",
+    round(wait_median / 60) as "wait, minutes", reopens, round(csat_avg, 2) as rating, csat_n as ratings
+"""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Two queries with the parameter `$last`, the last local day: of the rows read and of those drawn."""
+
+    about: str
+    rows: str
+    drawn: str
+    draw: Callable[[pandas.DataFrame, int], str]
+
+
+PREVIEWS = {
+    "agg_overview": Preview(
+        "Conversations a day, by origin",
+        f"""
+        select days, conversations, messages, distinct_contacts as contacts,
+            round(first_response_median / 60) as "response, minutes",
+            round(duration_median / 3600, 1) as "duration, hours",
+            round(csat_avg, 2) as rating, csat_n as ratings
+        from ({WEEKS}) order by week
+        """,
+        f"select report_date as day, origin as kind, sum(conversations) as number"
+        f" from report_overview_by_day({PERIOD}) group by all order by all",
+        partial(charts.bars_by_day, kinds=charts.ORIGINS),
+    ),
+    "agg_by_agent": Preview(
+        "Conversations of each agent",
+        f"""
+        select {OF} agent_name as agent, {BY_KEY} from report_by_agent({PERIOD})
+        order by conversations desc, agent_name limit 20
+        """,
+        f"""
+        select {OF} agent_name as name, conversations as number from report_by_agent({PERIOD})
+        order by conversations desc, agent_name limit 20
+        """,
+        charts.bars,
+    ),
+    "agg_by_tag": Preview(
+        "Conversations of each tag; one with two tags counts in both",
+        f"""
+        select {OF} tag as tag, {BY_KEY} from report_by_tag({PERIOD})
+        order by conversations desc, tag limit 20
+        """,
+        f"""
+        select {OF} tag as name, conversations as number from report_by_tag({PERIOD})
+        order by conversations desc, tag limit 20
+        """,
+        charts.bars,
+    ),
+    "csat_summary": Preview(
+        "Answers by rating",
+        f"""
+        select days, surveys_sent as "surveys sent", csat_n as answered,
+            round(100 * response_rate)::int || ' %' as "response rate",
+            round(100 * csat_score)::int || ' %' as satisfied,
+            round(csat_avg, 2) as rating
+        from ({WEEKS}) order by week
+        """,
+        f"""
+        select rating::varchar as name, number
+        from (
+            select unnest([1, 2, 3, 4, 5]) as rating,
+                unnest([rating_1, rating_2, rating_3, rating_4, rating_5]) as number
+            from report_overview({PERIOD})
+        )
+        order by rating
+        """,
+        charts.columns,
+    ),
+    "agg_by_hour": Preview(
+        "Conversations by weekday and local hour",
+        f"""
+        select ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'][iso_weekday] as weekday,
+            sum(conversations) as conversations, sum(inbound_messages) as "inbound messages",
+            sum(agent_messages) as "agent messages",
+            arg_max(hour, inbound_messages) || ':00' as "busiest hour"
+        from report_by_hour({PERIOD}) group by iso_weekday order by iso_weekday
+        """,
+        f"""
+        select iso_weekday, hour, sum(conversations) as number from report_by_hour({PERIOD})
+        group by all order by all
+        """,
+        charts.week,
+    ),
+    "fct_conversations": Preview(
+        "Time to the first response, of the conversations begun; below, the latest ten",
+        f"""
+        select strftime(started_at, '%-d %b %H:%M') as "started (UTC)", origin, status, agent_name as agent,
+            list_aggregate(conversation_tags, 'string_agg', ', ') as tags, messages,
+            round(first_response_seconds / 60) as "response, minutes", csat_rating as rating
+        from report_details({PERIOD}) limit 10
+        """,
+        f"""
+        select name, count(first_response_seconds) as number
+        from (
+            values ('< 5 min', 0, 300), ('< 15 min', 300, 900), ('< 1 h', 900, 3600), ('< 4 h', 3600, 14400),
+                ('< 1 day', 14400, 86400), ('longer', 86400, 'infinity'::double)
+        ) as bins(name, from_seconds, to_seconds)
+        left join report_details({PERIOD})
+            on first_response_seconds >= from_seconds and first_response_seconds < to_seconds
+        group by name, from_seconds
+        order by from_seconds
+        """,
+        charts.columns,
+    ),
+    "fct_messages": Preview(
+        "Messages a day, by who wrote",
+        f"""
+        select days, messages, inbound_messages as inbound, agent_messages as "by agents",
+            automated_messages as automated
+        from ({WEEKS}) order by week
+        """,
+        f"""
+        unpivot (
+            select report_date as day, sum(inbound_messages) as inbound, sum(agent_messages) as agents,
+                sum(automated_messages) as automation
+            from report_overview_by_day({PERIOD}) group by all order by all
+        )
+        on inbound, agents, automation into name kind value number
+        """,
+        partial(charts.bars_by_day, kinds=["inbound", "agents", "automation"]),
+    ),
+}
+
+
+def preview(connection: duckdb.DuckDBPyConnection, table: str, last: date) -> str | None:
+    """Return the preview of the table in the weeks to `last` as Markdown, None for a table that has none."""
+    if table not in PREVIEWS:
+        return None
+    known, parameters = PREVIEWS[table], {"last": last}
+    result = connection.execute(known.rows, parameters)
+    names = [column[0] for column in result.description]
+    rows = [[_cell(value) for value in row] for row in result.fetchall()]
+    lines = [f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names), *rows)]
+    drawn = connection.execute(known.drawn, parameters).df()
+    chart = b64encode(known.draw(drawn, WIDTH).encode()).decode()
+    about = f"{known.about}, in the {DAYS} days to {last:%-d %B %Y}"
+    return "\n\n".join([f"{about}.", f"![{about}](data:image/svg+xml;base64,{chart})", "\n".join(lines)])
+
+
+def _cell(value: object) -> str:
+    """Return the value as text that Markdown shows as it stands, whatever an agent or a tag is called."""
+    if value is None:
+        return "-"
+    if isinstance(value, int | float):
+        return f"{value:,.2f}".rstrip("0").rstrip(".")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~-])", r"\\\1", escape(" ".join(str(value).split())))
