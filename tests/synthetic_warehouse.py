@@ -89,7 +89,7 @@ select
     started_at + to_seconds(first_response_seconds) as first_response_at,
     started_at + to_seconds(duration_seconds) as first_closed_at,
     started_at + to_seconds(duration_seconds) as closed_at,
-    started_at + interval 1 day as last_message_at,
+    started_at + to_seconds(200000) as last_message_at,
     survey_sent_at,
     survey_responded_at
 from base;

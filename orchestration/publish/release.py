@@ -42,10 +42,15 @@ TABLES = {
 }
 REPORTS = (
     "report_overview",
+    "report_overview_compared",
     "report_overview_by_day",
+    "report_over_time",
+    "report_trend",
     "report_by_hour",
     "report_by_agent",
     "report_by_tag",
+    "report_by_tag_compared",
+    "report_inbox",
     "report_details",
 )
 MACROS = Path(__file__).with_name("reports.sql")
