@@ -1,6 +1,6 @@
 """The report macros against the same questions answered slowly in Python, and against the daily marts."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, timedelta
 from statistics import fmean
 from zoneinfo import ZoneInfo
@@ -402,15 +402,24 @@ def test_nothing_before_leaves_the_change_unknown(connection):
 def test_the_trend_is_the_mean_of_seven_days(connection, facts):
     period = FIRST_DAY + timedelta(2), FIRST_DAY + timedelta(12)
     found = report(connection, "report_trend", *period, {"accounts": ["demo"]})
-    counted = defaultdict(lambda: defaultdict(int))
-    for day, _, kind, _ in happenings(facts, {"accounts": ["demo"]}):
-        counted[kind][day] += 1
+    counted = Counter(c["started_on"] for c in facts[0] if c["account_id"] == "demo")
     assert [row["day"] for row in found] == days_of(*period)
     for row in found:
         week = days_of(row["day"] - timedelta(6), row["day"])
-        for kind in ("conversation", "message"):
-            assert row[f"{kind}s"] == counted[kind][row["day"]]
-            assert row[f"{kind}s_mean"] == pytest.approx(fmean(counted[kind][day] for day in week))
+        assert row["conversations"] == counted[row["day"]]
+        assert row["conversations_mean"] == pytest.approx(fmean(counted[day] for day in week))
+
+
+@pytest.mark.parametrize("filters", [{}, {"contact_tags": ["vip"], "working_hours": False}])
+def test_the_heatmap_has_every_hour_of_the_week(connection, facts, filters):
+    period = FIRST_DAY, FIRST_DAY + timedelta(9)
+    counted = Counter(
+        (c["started_on"].isoweekday(), c["started_hour"]) for c in started(facts, filters, days_of(*period))
+    )
+    found = report(connection, "report_heatmap", *period, filters)
+    assert {(row["iso_weekday"], row["hour"]): row["conversations"] for row in found} == {
+        (weekday, hour): counted[weekday, hour] for weekday in range(1, 8) for hour in range(24)
+    }
 
 
 def started(facts, filters, days):

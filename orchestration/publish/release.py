@@ -47,6 +47,7 @@ REPORTS = (
     "report_over_time",
     "report_trend",
     "report_by_hour",
+    "report_heatmap",
     "report_by_agent",
     "report_by_tag",
     "report_by_tag_compared",

@@ -15,6 +15,37 @@
 -- DuckDB looks the names up where the caller stands: open the file, or `attach` it and `use` it.
 -- `_accounts()` (account_id, time_zone, satisfied_from, dissatisfied_to) is made when the release is built.
 
+-- Messages never change a filter's answer but through their conversation, and come by the million: they are counted once,
+-- when the release is built, by day, sender (`sender_id`) and all that a filter asks about the conversation.
+create table _messages_by_day as
+select
+    m.account_id,
+    m.agent_id as sender_id,
+    c.agent_id,
+    coalesce(c.origin, 'other') as origin,
+    case when len(c.conversation_tags) > 0 then c.conversation_tags when c.conversation_id is not null then ['Untagged'] end
+        as tags,
+    c.contact_tags,
+    c.is_in_working_hours,
+    c.conversation_id is not null as has_conversation,
+    m.sent_on,
+    count(*) as messages,
+    count(*) filter (where m.direction = 'inbound') as inbound_messages,
+    count(*) filter (where m.is_agent_message) as agent_messages,
+    count(*) filter (where m.is_automated) as automated_messages
+from fct_messages as m
+left join fct_conversations as c on m.conversation_id = c.conversation_id
+group by all
+order by m.sent_on;
+
+create macro _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours) as
+    (accounts is null or list_contains(accounts, c.account_id))
+    and (agents is null or list_contains(agents, coalesce(c.agent_id, 'Unassigned')))
+    and (origins is null or list_contains(origins, c.origin))
+    and (conversation_tags is null or list_has_any(c.tags, conversation_tags))
+    and (contact_tags is null or list_has_any(c.contact_tags, contact_tags))
+    and (working_hours is null or c.is_in_working_hours = working_hours);
+
 create macro _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as table
 with labelled as (
     select *, case when len(c.conversation_tags) > 0 then c.conversation_tags else ['Untagged'] end as tags
@@ -22,12 +53,11 @@ with labelled as (
 )
 select *
 from labelled as c
-where (accounts is null or list_contains(accounts, c.account_id))
-    and (agents is null or list_contains(agents, coalesce(c.agent_id, 'Unassigned')))
-    and (origins is null or list_contains(origins, c.origin))
-    and (conversation_tags is null or list_has_any(c.tags, conversation_tags))
-    and (contact_tags is null or list_has_any(c.contact_tags, contact_tags))
-    and (working_hours is null or c.is_in_working_hours = working_hours);
+where _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours);
+
+-- A message without a known conversation is selected only where nothing is asked about the conversation.
+create macro _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours) as
+    agents is null and origins is null and conversation_tags is null and contact_tags is null and working_hours is null;
 
 -- The local day of a survey's instant. The range in UTC comes first: it spares most rows the calendar.
 create macro _within(instant, from_date, to_date) as
@@ -62,7 +92,6 @@ surveyed as not materialized (
 select
     'conversation' as event,
     started_on as day,
-    started_hour as hour,
     account_id,
     origin,
     agent_id,
@@ -95,27 +124,20 @@ from selected
 where started_on between from_date::date and to_date::date and first_response_seconds is not null
 union all by name
 select
-    'message' as event,
+    'messages' as event,
     m.sent_on as day,
-    m.sent_hour as hour,
     m.account_id,
-    coalesce(selected.origin, 'other') as origin,
-    m.agent_id,
-    selected.tags,
-    m.direction = 'inbound' as is_inbound,
-    m.is_agent_message,
-    m.is_automated
-from fct_messages as m
-left join selected on m.conversation_id = selected.conversation_id
+    m.origin,
+    m.sender_id as agent_id,
+    m.tags,
+    m.messages,
+    m.inbound_messages,
+    m.agent_messages,
+    m.automated_messages
+from _messages_by_day as m
 where m.sent_on between from_date::date and to_date::date
-    and (accounts is null or list_contains(accounts, m.account_id))
-    and (
-        selected.conversation_id is not null
-        or (
-            agents is null and origins is null and conversation_tags is null
-            and contact_tags is null and working_hours is null
-        )
-    )
+    and _is_selected(m, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    and (m.has_conversation or _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours))
 union all by name
 select 'survey sent' as event, sent_on as day, account_id, origin, agent_id, tags
 from surveyed
@@ -138,10 +160,10 @@ where responded_on between from_date::date and to_date::date and csat_rating is 
 create macro _measures(e) as struct_pack(
     conversations := count(*) filter (where e.event = 'conversation'),
     distinct_contacts := count(distinct e.contact_key),
-    messages := count(*) filter (where e.event = 'message'),
-    inbound_messages := count(*) filter (where e.is_inbound),
-    agent_messages := count(*) filter (where e.is_agent_message),
-    automated_messages := count(*) filter (where e.is_automated),
+    messages := coalesce(sum(e.messages), 0)::bigint,
+    inbound_messages := coalesce(sum(e.inbound_messages), 0)::bigint,
+    agent_messages := coalesce(sum(e.agent_messages), 0)::bigint,
+    automated_messages := coalesce(sum(e.automated_messages), 0)::bigint,
     closed := count(*) filter (where e.is_closed),
     reopens := coalesce(sum(e.reopens), 0)::bigint,
     one_touch := count(*) filter (where e.is_one_touch),
@@ -294,23 +316,25 @@ select
 from filled
 order by all;
 
--- One row per day: the counts of the day, and their mean over it and the six days before it, those before the period too.
+-- One row per day: its conversations, and their mean over it and the six days before it, those before the period too.
 create macro report_trend(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
-with days as (
+with counted as (
+    select started_on, count(*) as conversations
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where started_on between from_date::date - 6 and to_date::date
+    group by started_on
+),
+days as (
     select
-        period_start as day,
-        conversations,
-        messages,
-        avg(conversations) over week as conversations_mean,
-        avg(messages) over week as messages_mean
-    from report_over_time(
-        from_date::date - 6, to_date, accounts := accounts, agents := agents, origins := origins,
-        conversation_tags := conversation_tags, contact_tags := contact_tags, working_hours := working_hours
-    )
-    window week as (order by period_start rows between 6 preceding and current row)
+        t.day::date as day,
+        coalesce(counted.conversations, 0) as conversations,
+        avg(coalesce(counted.conversations, 0)) over (order by t.day rows between 6 preceding and current row)
+            as conversations_mean
+    from range(from_date::date - 6, to_date::date + 1, interval 1 day) as t(day)
+    left join counted on t.day::date = counted.started_on
 )
 select * from days where day >= from_date::date order by day;
 
@@ -330,18 +354,51 @@ create macro report_by_hour(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
+with selected as (
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+),
+happenings as (
+    select account_id, started_on as day, started_hour as hour, true as is_conversation
+    from selected
+    where started_on between from_date::date and to_date::date
+    union all by name
+    select m.account_id, m.sent_on as day, m.sent_hour as hour, m.direction = 'inbound' as is_inbound, m.is_agent_message
+    from fct_messages as m
+    -- No message is later than its conversation's last: this spares the join all that ended before the period.
+    left join (from selected where last_message_at >= from_date::date - interval 1 day) as selected
+        on m.conversation_id = selected.conversation_id
+    where m.sent_on between from_date::date and to_date::date
+        and (accounts is null or list_contains(accounts, m.account_id))
+        and (
+            selected.conversation_id is not null
+            or _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours)
+        )
+)
 select
-    e.account_id,
-    isodow(e.day)::integer as iso_weekday,
-    e.hour,
-    count(*) filter (where e.event = 'conversation') as conversations,
-    count(*) filter (where e.is_inbound) as inbound_messages,
-    count(*) filter (where e.is_agent_message) as agent_messages
-from _events(
-    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
-) as e
-where e.hour is not null
+    account_id,
+    isodow(day)::integer as iso_weekday,
+    hour,
+    count(*) filter (where is_conversation) as conversations,
+    count(*) filter (where is_inbound) as inbound_messages,
+    count(*) filter (where is_agent_message) as agent_messages
+from happenings
 group by all;
+
+-- One row per weekday (1 = Monday) and hour of the local clocks, 168 in all: the conversations that started in it.
+create macro report_heatmap(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select w.iso_weekday::integer as iso_weekday, h.hour::integer as hour, count(c.conversation_id) as conversations
+from range(1, 8) as w(iso_weekday)
+cross join range(24) as h(hour)
+left join (
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where started_on between from_date::date and to_date::date
+) as c
+    on isodow(c.started_on) = w.iso_weekday and c.started_hour = h.hour
+group by w.iso_weekday, h.hour
+order by w.iso_weekday, h.hour;
 
 -- One row per account and agent, 'Unassigned' (agent_id null) included; the rows sum to the overview. Messages count
 -- to the agent who sent them and first responses to the agent who gave them, everything else to the conversation's

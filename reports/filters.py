@@ -1,0 +1,157 @@
+"""What a page is asked to show, and the address that says so.
+
+Belongs here: the filters, how each is written in the address, and keeping the two alike. Does not: how a widget
+looks (see `sidebar`), nor what is done with a filter (see `release`).
+
+The address is read when a session begins and when the user walks back or forth; in between, what the widgets hold
+is the truth and the address follows. Values in it are ids and codes, never labels, so that a link shows the same in
+every language.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import streamlit as st
+
+EVERY = None
+LISTS = ("accounts", "agents", "origins", "conversation_tags", "contact_tags")
+HOURS = {"all": None, "in": True, "out": False}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The period (local days, both included) and what conversations are selected; None selects all."""
+
+    from_date: date
+    to_date: date
+    accounts: list[str] | None = None
+    agents: list[str] | None = None
+    origins: list[str] | None = None
+    conversation_tags: list[str] | None = None
+    contact_tags: list[str] | None = None
+    working_hours: bool | None = None
+
+    def selections(self) -> dict[str, object]:
+        """Return the filters by the names of the macros' parameters."""
+        return {name: getattr(self, name) for name in (*LISTS, "working_hours")}
+
+    @property
+    def days(self) -> int:
+        """Number of days of the period."""
+        return (self.to_date - self.from_date).days + 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A value kept in the address: its name there, its default, and how it is read from text.
+
+    `read` raises ValueError where the text makes no sense.
+    """
+
+    name: str
+    default: object
+    read: Callable[[list[str]], object]
+
+    def write(self, value: object) -> list[str]:
+        """Return the value's texts; a date as ISO 8601."""
+        return [str(part) for part in value] if isinstance(value, (list, tuple)) else [str(value)]
+
+
+def day(name: str, default: date, first: date, last: date) -> Entry:
+    """Return the entry of a day between two others."""
+
+    def read(texts: list[str]) -> date:
+        found = date.fromisoformat(texts[-1])
+        if not first <= found <= last:
+            raise ValueError(found)
+        return found
+
+    return Entry(name, default, read)
+
+
+def one_of(name: str, options: Sequence[str], default: str | None = None) -> Entry:
+    """Return the entry of one of the options, by default the first."""
+
+    def read(texts: list[str]) -> str:
+        if texts[-1] not in options:
+            raise ValueError(texts[-1])
+        return texts[-1]
+
+    return Entry(name, options[0] if default is None else default, read)
+
+
+def some_of(name: str, options: Iterable[str]) -> Entry:
+    """Return the entry of any of the options; none of them stands for all."""
+    known = set(options)
+
+    def read(texts: list[str]) -> list[str]:
+        if not known.issuperset(texts):
+            raise ValueError(set(texts) - known)
+        return texts
+
+    return Entry(name, [], read)
+
+
+def text(name: str) -> Entry:
+    """Return the entry of a free text."""
+    return Entry(name, "", lambda texts: texts[-1])
+
+
+def number(name: str) -> Entry:
+    """Return the entry of a number from 1."""
+
+    def read(texts: list[str]) -> int:
+        found = int(texts[-1])
+        if found < 1:
+            raise ValueError(found)
+        return found
+
+    return Entry(name, 1, read)
+
+
+class Address:
+    """Keeps the widgets' values, which stand in the session's state under the entries' names, in the address."""
+
+    def __init__(self) -> None:
+        st.session_state.setdefault("_address", None)
+        written = {name: st.query_params.get_all(name) for name in st.query_params}
+        walked = not st.session_state.pop("_touched", False) and bool(written)
+        self.entries: list[Entry] = []
+        self.unreadable: list[str] = []
+        self._written = written
+        self._is_news = st.session_state["_address"] is None or (
+            walked and written != st.session_state["_address"]
+        )
+
+    def hold(self, entry: Entry) -> None:
+        """Take the entry's value from the address if that is news, else leave what the widget holds."""
+        self.entries.append(entry)
+        texts = self._written.get(entry.name)
+        if not self._is_news and entry.name in st.session_state:
+            # Said again, so that the value outlives a page that does not show its widget.
+            st.session_state[entry.name] = st.session_state[entry.name]
+            return
+        st.session_state[entry.name] = entry.default
+        if self._is_news and texts:
+            try:
+                st.session_state[entry.name] = entry.read(texts)
+            except ValueError:
+                self.unreadable.append(entry.name)
+
+    def write(self) -> None:
+        """Put every value that is not its default into the address."""
+        values = {entry.name: (entry, st.session_state.get(entry.name)) for entry in self.entries}
+        written = {
+            name: entry.write(value)
+            for name, (entry, value) in values.items()
+            if value not in (entry.default, None)
+        }
+        st.session_state["_address"] = written
+        if written != {name: st.query_params.get_all(name) for name in st.query_params}:
+            st.query_params.from_dict(written)
+
+
+def touched() -> None:
+    """Note that a widget was used: what it holds is newer than the address. The `on_change` of every widget."""
+    st.session_state["_touched"] = True
