@@ -1,4 +1,4 @@
-# Everything a user does: run, ui, sql, test, lint, clean.
+# Everything a user does: run, ui, reports, sql, test, lint, clean.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,7 +13,7 @@ DAGSTER_HOME := $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run ui sql dbt test test-slow lint format clean
+.PHONY: help run ui reports sql dbt test test-slow lint format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ run: .venv/installed ## everything, from landing to the published release
 ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
 	@mkdir -p "$(CONVERSATIONS_DAGSTER)"
 	@$(BIN)/dagster dev -h 127.0.0.1 -p $${PORT:-3000} -m orchestration.definitions
+
+reports: .venv/installed ## the report pages on http://127.0.0.1:8501
+	@$(BIN)/python -m streamlit run reports/app.py --server.port $${PORT:-8501}
 
 sql: .venv/installed ## a prompt on the published tables, read-only
 	@$(BIN)/duckdb -readonly "$(CONVERSATIONS_HOME)/published/reports.duckdb"

@@ -1,11 +1,11 @@
 """What a page is asked to show, and the address that says so.
 
-Belongs here: the filters, how each is written in the address, and keeping the two alike. Does not: how a widget
-looks (see `sidebar`), nor what is done with a filter (see `release`).
+Belongs here: the filters, how each is written in the address, and keeping the two alike. Does not: how a
+widget looks (see `sidebar`), nor what is done with a filter (see `release`).
 
-The address is read when a session begins and when the user walks back or forth; in between, what the widgets hold
-is the truth and the address follows. Values in it are ids and codes, never labels, so that a link shows the same in
-every language.
+The address is read when a session begins and when the user walks back or forth; in between, what the widgets
+hold is the truth and the address follows. Values in it are ids and codes, never labels, so that a link shows
+the same in every language.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,6 @@ from datetime import date
 
 import streamlit as st
 
-EVERY = None
 LISTS = ("accounts", "agents", "origins", "conversation_tags", "contact_tags")
 HOURS = {"all": None, "in": True, "out": False}
 
@@ -46,12 +45,14 @@ class Filters:
 class Entry:
     """A value kept in the address: its name there, its default, and how it is read from text.
 
-    `read` raises ValueError where the text makes no sense.
+    `read` raises ValueError where the text makes no sense. A default is left out of the address, unless it
+    changes with the release.
     """
 
     name: str
     default: object
     read: Callable[[list[str]], object]
+    is_always_written: bool = False
 
     def write(self, value: object) -> list[str]:
         """Return the value's texts; a date as ISO 8601."""
@@ -67,7 +68,7 @@ def day(name: str, default: date, first: date, last: date) -> Entry:
             raise ValueError(found)
         return found
 
-    return Entry(name, default, read)
+    return Entry(name, default, read, is_always_written=True)
 
 
 def one_of(name: str, options: Sequence[str], default: str | None = None) -> Entry:
@@ -111,7 +112,7 @@ def number(name: str) -> Entry:
 
 
 class Address:
-    """Keeps the widgets' values, which stand in the session's state under the entries' names, in the address."""
+    """Keeps in the address what the widgets hold, which the session's state has under the entries' names."""
 
     def __init__(self) -> None:
         st.session_state.setdefault("_address", None)
@@ -125,19 +126,19 @@ class Address:
         )
 
     def hold(self, entry: Entry) -> None:
-        """Take the entry's value from the address if that is news, else leave what the widget holds."""
+        """Take the entry's value from the address if that is news, else leave what the widget holds.
+
+        What makes no sense, or no longer in this release, becomes the default.
+        """
         self.entries.append(entry)
-        texts = self._written.get(entry.name)
-        if not self._is_news and entry.name in st.session_state:
-            # Said again, so that the value outlives a page that does not show its widget.
-            st.session_state[entry.name] = st.session_state[entry.name]
-            return
-        st.session_state[entry.name] = entry.default
-        if self._is_news and texts:
-            try:
-                st.session_state[entry.name] = entry.read(texts)
-            except ValueError:
-                self.unreadable.append(entry.name)
+        held = st.session_state.get(entry.name)
+        texts = self._written.get(entry.name) if self._is_news or held is None else entry.write(held)
+        try:
+            # Said again even if it is held: so it outlives a page that does not show its widget.
+            st.session_state[entry.name] = entry.read(texts) if texts else entry.default
+        except ValueError:
+            self.unreadable.append(entry.name)
+            st.session_state[entry.name] = entry.default
 
     def write(self) -> None:
         """Put every value that is not its default into the address."""
@@ -145,7 +146,7 @@ class Address:
         written = {
             name: entry.write(value)
             for name, (entry, value) in values.items()
-            if value not in (entry.default, None)
+            if value is not None and (value != entry.default or entry.is_always_written)
         }
         st.session_state["_address"] = written
         if written != {name: st.query_params.get_all(name) for name in st.query_params}:
@@ -153,5 +154,5 @@ class Address:
 
 
 def touched() -> None:
-    """Note that a widget was used: what it holds is newer than the address. The `on_change` of every widget."""
+    """Note that a widget was used, and so is newer than the address: the `on_change` of every widget."""
     st.session_state["_touched"] = True

@@ -1,7 +1,7 @@
 """The published release, asked through its report macros.
 
 Belongs here: opening the release, narrowing every question to the accounts a user may see, keeping answers.
-Does not: what is asked (see `views`), who the user is (see `access`), nor any figure's making (see the macros).
+Does not: what is asked (see `views`), who the user is (see `access`), nor any figure's making.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,9 @@ class Questions:
     release: Release
     allowed: tuple[str, ...] | None
 
-    def report(self, macro: str, filters: Filters, select: str = "*", tail: str = "", **more: object) -> pd.DataFrame:
+    def report(
+        self, macro: str, filters: Filters, select: str = "*", tail: str = "", **more: object
+    ) -> pd.DataFrame:
         """Return the rows of a report macro over the filters' period; `more` are its further parameters.
 
         `select` and `tail` (order, limit) are SQL of ours, never of the user; values in them are `more` whose
@@ -37,9 +39,9 @@ class Questions:
         rest = {name: value for name, value in more.items() if name[0] == "_"}
         return self._ask(macro, select, tail, named, rest)
 
-    def about(self, macro: str, **more: object) -> pd.DataFrame:
+    def about(self, macro: str, select: str = "*", **more: object) -> pd.DataFrame:
         """Return the rows of a macro that asks about no period."""
-        return self._ask(macro, "*", "", more, {})
+        return self._ask(macro, select, "", more, {})
 
     def accounts(self) -> dict[str, dict[str, str | None]]:
         """Return the zone and the data-through instant of every account that the user may see."""
