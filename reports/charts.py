@@ -14,7 +14,6 @@ import pandas as pd
 from reports.language import Language
 
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
-DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 4]]
 SERIES = len(PALETTE)
 HEIGHT = 340
 UNITS = (("days", 2 * 86400), ("hours", 2 * 3600), ("minutes", 0))
@@ -45,19 +44,17 @@ def stacked(language: Language, frame: pd.DataFrame, names: Sequence[str], y: st
 
 
 def lines(language: Language, frame: pd.DataFrame, names: Sequence[str], y: str) -> alt.Chart:
-    """Return a line over time for each name, by colour and dash: columns `when`, `name`, `value`."""
+    """Return a line over time for each name, by colour and shape: columns `when`, `name`, `value`."""
     frame = _dated(language, frame)
     return _dressed(
         language,
         alt.Chart(frame.dropna(subset=["value"]))
-        .mark_line(point=alt.OverlayMarkDef(size=30))
+        .mark_line(point=alt.OverlayMarkDef(size=45))
         .encode(
             x=_time(frame),
             y=alt.Y("value:Q", title=y),
-            color=_colours(names, "stroke"),
-            strokeDash=alt.StrokeDash(
-                "name:N", sort=list(names), scale=alt.Scale(domain=list(names), range=DASHES)
-            ),
+            color=_colours(names),
+            shape=alt.Shape("name:N", title=None, sort=list(names), scale=alt.Scale(domain=list(names))),
             tooltip=_tooltip(language, y, "name"),
         ),
     )
@@ -153,7 +150,7 @@ def _time(frame: pd.DataFrame) -> alt.X:
     )
 
 
-def _colours(names: Sequence[str], symbol: str = "square") -> alt.Color:
+def _colours(names: Sequence[str]) -> alt.Color:
     return alt.Color(
         "name:N",
         title=None,
@@ -174,7 +171,7 @@ def _dressed(language: Language, chart: alt.Chart, height: int = HEIGHT) -> alt.
     return chart.properties(height=height).configure(
         locale={"number": language.chart_numbers()},
         legend=alt.LegendConfig(
-            orient="top", direction="horizontal", columns=3, labelLimit=110, titleLimit=200
+            orient="top", direction="horizontal", columns=2, labelLimit=130, titleLimit=200
         ),
         axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12),
     )

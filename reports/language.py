@@ -54,7 +54,8 @@ class Language:
 
     def code_name(self, kind: str, value: str) -> str:
         """Return the text of a code of the release, such as an origin; the code itself where we have none."""
-        return self(f"{kind}.{value}") if self.has(f"{kind}.{value}") else value
+        key = f"{kind}.{value.replace(' ', '_')}"
+        return self(key) if self.has(key) else value
 
     def count(self, value: float) -> str:
         """Return a whole number."""

@@ -15,6 +15,7 @@ from reports.downloads import as_csv, as_xlsx
 from reports.language import SMALL, UNKNOWN, Language
 
 PLACES = 4
+MOST_UNFOLDED = 25  # rows of a table that is shown at its full height
 TEXTS = ("text", "name", "list", "yes", "origin", "status", "event")
 
 
@@ -38,7 +39,7 @@ class Column:
 
 def missing(value: object) -> bool:
     """Tell whether a value is unknown; a list never is."""
-    return not isinstance(value, (list, tuple)) and not hasattr(value, "shape") and bool(pd.isna(value))
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def written(language: Language, kind: str, value: object) -> str:
@@ -61,14 +62,13 @@ def written(language: Language, kind: str, value: object) -> str:
         "weekday": language.weekday,
         "yes": lambda flag: language(f"yes.{str(bool(flag)).lower()}"),
     }
-    write = writers.get(kind) or (lambda code: language.code_name(kind, str(code).replace(" ", "_")))
+    write = writers.get(kind) or (lambda code: language.code_name(kind, str(code)))
     return write(value)
 
 
-def marked(language: Language, shown: str, n: float | None) -> str:
-    """Return a shown average with the number of its cases where these are few."""
-    is_small = n is not None and not pd.isna(n) and 0 < n < SMALL
-    return f"{shown} {language('note.small', n=language.count(n))}" if is_small else shown
+def mark(language: Language, n: float | None) -> str:
+    """Return what marks an average of few cases, empty where they are enough."""
+    return language("note.small", n=language.count(n)) if n is not None and 0 < n < SMALL else ""
 
 
 def show(
@@ -85,16 +85,15 @@ def show(
             styler = styler.format(partial(written, language, column.kind), subset=[column.field])
         if column.n:
             for row in rows.index[rows[column.n].between(1, SMALL - 1)]:
-                text = marked(
-                    language,
-                    written(language, column.kind, rows.at[row, column.field]),
-                    rows.at[row, column.n],
-                )
+                value = written(language, column.kind, rows.at[row, column.field])
+                text = f"{value} {mark(language, rows.at[row, column.n])}"
                 styler = styler.format(lambda _, text=text: text, subset=pd.IndexSlice[[row], [column.field]])
     configuration = {column.field: column.heading(language) for column in columns}
+    options = {"height": "content" if len(rows) <= MOST_UNFOLDED else "auto"} | options
     selected = st.dataframe(
         styler,
         hide_index=True,
+        placeholder=UNKNOWN,
         column_config=configuration,
         alt=name,
         key=options.pop("key", name),

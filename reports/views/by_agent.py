@@ -19,21 +19,21 @@ def by_agent(view: View) -> None:
         view.nothing()
         return
     who = [*view.account_columns(), Column("agent_name", "name")]
-    st.subheader(language("agents.table"))
+    st.header(language("agents.table"))
     st.caption(language("agents.messages_note"))
     show(language, language("agents.table"), frame, [*who, *measures(view)])
     view.notes()
 
-    st.subheader(language("agents.bars"))
+    st.header(language("agents.bars"))
     view.bars(
         language("agents.bars"), frame, "agent_name", view.choose_metric("bars", list(BAR_METRICS)), who
     )
 
-    st.subheader(language("agents.over_time"))
+    st.header(language("agents.over_time"))
     metric = view.choose_metric("metric", list(METRICS))
     view.over_time(language("agents.over_time"), "agent", view.choose_grain(), metric)
 
-    st.subheader(language("agents.inbox"))
+    st.header(language("agents.inbox"))
     st.caption(language("agents.inbox_note"))
     inbox = view.questions.report("report_inbox", view.filters, tail="order by open desc, agent_name")
     counts = ("conversations", "open", "new", "in_progress", "in_flow", "not_contacted", "closed")

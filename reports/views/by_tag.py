@@ -18,12 +18,12 @@ def by_tag(view: View) -> None:
         view.nothing()
         return
     which = [*view.account_columns(), Column("tag", "name")]
-    st.subheader(language("tags.table"))
+    st.header(language("tags.table"))
     st.caption(language("tags.overlap_note"))
     show(language, language("tags.table"), frame, [*which, *measures(view)])
     view.notes()
 
-    st.subheader(language("tags.changes"))
+    st.header(language("tags.changes"))
     changes = view.questions.report(
         "report_by_tag_compared", view.filters, tail="order by difference desc, tag"
     )
@@ -35,9 +35,9 @@ def by_tag(view: View) -> None:
     ]
     show(language, language("tags.changes"), changes, [*which, *compared])
 
-    st.subheader(language("tags.bars"))
+    st.header(language("tags.bars"))
     view.bars(language("tags.bars"), frame, "tag", view.choose_metric("bars", list(BAR_METRICS)), which)
 
-    st.subheader(language("tags.over_time"))
+    st.header(language("tags.over_time"))
     metric = view.choose_metric("metric", list(METRICS))
     view.over_time(language("tags.over_time"), "tag", view.choose_grain(), metric)

@@ -183,7 +183,7 @@ def _columns(view: View) -> list[Column]:
 
 def _timeline(view: View) -> None:
     language = view.language
-    st.subheader(language("details.timeline"))
+    st.header(language("details.timeline"))
     conversation = st.text_input(
         language("details.choose"),
         key="conversation",

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from reports import charts
-from reports.tables import Column, marked, missing, show, written
+from reports.tables import Column, mark, missing, show, written
 from reports.view import View
 
 # Measure, kind, number of cases, and whether more is better ("off": neither).
@@ -50,21 +50,22 @@ def overview(view: View) -> None:
 
 def _figures(view: View, figures: pd.DataFrame) -> None:
     language, filters = view.language, view.filters
-    st.subheader(language("overview.figures"))
+    st.header(language("overview.figures"))
     with st.container(horizontal=True, key="figures"):
         for measure, kind, n, better in FIGURES:
             row = figures.loc[view.timed(measure)]
-            delta = _delta(view, kind, row)
-            is_same = delta is not None and not any(digit in delta for digit in "123456789")
-            cases = figures.loc[view.timed(n), "value"] if n else None
+            change = _change(view, kind, row)
+            is_even = change is None or not any(digit in change for digit in "123456789")
+            note = mark(language, figures.loc[view.timed(n), "value"] if n else None)
+            before = change or (None if missing(row["value"]) else language("overview.nothing_before"))
             st.metric(
                 language(f"column.{measure}"),
-                marked(language, written(language, kind, row["value"]), cases),
-                delta=delta,
-                delta_color="off" if is_same else better,
-                delta_arrow="off" if is_same else "auto",
+                written(language, kind, row["value"]),
+                delta=" ".join(filter(None, (before, note))) or None,
+                delta_color="off" if is_even else better,
+                delta_arrow="off" if is_even else "auto",
                 border=True,
-                width=215,
+                width=170,
             )
     st.caption(
         language(
@@ -77,7 +78,7 @@ def _figures(view: View, figures: pd.DataFrame) -> None:
     view.notes()
 
 
-def _delta(view: View, kind: str, row: pd.Series) -> str | None:
+def _change(view: View, kind: str, row: pd.Series) -> str | None:
     language = view.language
     if missing(row["value"]) or missing(row["previous_value"]):
         return None
@@ -91,7 +92,7 @@ def _delta(view: View, kind: str, row: pd.Series) -> str | None:
 def _by_origin(view: View, grain: str) -> None:
     language = view.language
     name = language("overview.by_origin")
-    st.subheader(name)
+    st.header(name)
     frame = view.questions.report("report_over_time", view.filters, grain=grain, per="origin")
     names = {origin: language.code_name("origin", origin) for origin in sorted(frame["group_id"].unique())}
     points = pd.DataFrame(
@@ -113,7 +114,7 @@ def _by_origin(view: View, grain: str) -> None:
 def _trend(view: View) -> None:
     language = view.language
     name = language("overview.trend")
-    st.subheader(name)
+    st.header(name)
     frame = view.questions.report("report_trend", view.filters)
     points = frame.rename(columns={"day": "when", "conversations": "value", "conversations_mean": "mean"})
     labels = language("column.conversations"), language("column.conversations_mean")
@@ -124,7 +125,7 @@ def _trend(view: View) -> None:
 def _heatmap(view: View) -> None:
     language = view.language
     name = language("overview.heatmap")
-    st.subheader(name)
+    st.header(name)
     frame = view.questions.report("report_heatmap", view.filters)
     points = pd.DataFrame(
         {
@@ -141,7 +142,7 @@ def _heatmap(view: View) -> None:
 def _ratings(view: View, figures: pd.DataFrame) -> None:
     language = view.language
     name = language("overview.csat")
-    st.subheader(name)
+    st.header(name)
     if not figures.loc["csat_n", "value"]:
         st.info(language("empty.no_ratings"))
         return
@@ -154,7 +155,7 @@ def _ratings(view: View, figures: pd.DataFrame) -> None:
 
 def _table(view: View, grain: str) -> None:
     name = view.language("overview.table", grain=view.language(f"period.{grain}"))
-    st.subheader(name)
+    st.header(name)
     frame = view.questions.report("report_over_time", view.filters, grain=grain)
     columns = [
         Column("period_start", "day"),
