@@ -25,11 +25,11 @@ PAGES = {"overview": overview, "by_agent": by_agent, "by_tag": by_tag, "details"
 def main() -> None:
     """Make the page that the address names."""
     address = Address()
-    language = _language(address)
+    language = chosen_language(address)
     st.set_page_config(page_title=language("page.title"), layout="wide")
     pages = [
         st.Page(
-            lambda name=name: _page(language, address, name),
+            lambda name=name: show_page(language, address, name),
             title=language(f"page.{name}"),
             url_path=name.replace("_", "-"),
             default=name == "overview",
@@ -48,13 +48,15 @@ def main() -> None:
     address.write()
 
 
-def _language(address: Address) -> Language:
+def chosen_language(address: Address) -> Language:
+    """Return the language of the address, else that of the browser."""
     default = preferred(st.context.locale)
     address.hold(one_of("lang", list(LANGUAGES), default))
     return Language(st.session_state["lang"])
 
 
-def _page(language: Language, address: Address, name: str) -> None:
+def show_page(language: Language, address: Address, name: str) -> None:
+    """Show a page, or why there is nothing to show."""
     st.title(language(f"page.{name}"))
     try:
         questions = _questions(language)
@@ -112,7 +114,7 @@ def _view(language: Language, address: Address, questions: Questions) -> View | 
     first, last = first.date(), last.date()
     filters, is_working_time = show_filters(language, address, questions.about("report_choices"), first, last)
     if address.unreadable:
-        names = [language(f"filter.{name}") for name in address.unreadable if language.has(f"filter.{name}")]
+        names = [language.code_name("filter", name) for name in address.unreadable]
         st.warning(language("note.no_filter_values", names=language.listed(names)))
     if filters.from_date > filters.to_date:
         st.info(language("empty.period_reversed"))
@@ -120,4 +122,5 @@ def _view(language: Language, address: Address, questions: Questions) -> View | 
     return View(language, questions, filters, address, is_working_time, first, last)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ def show_filters(
         st.header(language("filter.heading"))
         from_date, to_date = (
             st.date_input(
-                language(f"filter.{name}_date"),
+                language(f"filter.{name}"),
                 min_value=first,
                 max_value=last,
                 format="DD/MM/YYYY",

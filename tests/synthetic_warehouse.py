@@ -8,6 +8,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.quoting import quoted
+
 FIRST_DAY = "2026-03-20"  # ten days before the clocks change in Rome
 ACCOUNTS = {"demo": "Europe/Rome", "second": "America/New_York"}
 
@@ -133,7 +135,7 @@ from base;
 
 create table marts.dim_agents as
 select account_id || ':' || i as agent_id, account_id, i::varchar as source_agent_id,
-    'Agent ' || i as agent_name, 'agent' as role, ['support'] as team_names
+    getvariable('agent_name') || i as agent_name, 'agent' as role, ['support'] as team_names
 from seeds.accounts, range(4) as t(i);
 
 create table marts.dim_contacts as
@@ -239,16 +241,22 @@ from (
 
 
 def write(
-    path: Path, conversations: int = 300, messages_each: int = 6, days: int = 20, salt: int = 0
+    path: Path,
+    conversations: int = 300,
+    messages_each: int = 6,
+    days: int = 20,
+    salt: int = 0,
+    agent_name: str = "Agent ",
+    memory_limit: str = "4GB",
 ) -> Path:
     """Write the warehouse to `path` and return it; another `salt` gives other numbers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    with duckdb.connect(path) as connection:
+    with duckdb.connect(path, config={"memory_limit": memory_limit}) as connection:
         connection.execute(
             f"set variable conversations = {conversations}; set variable messages_each = {messages_each};"
             f"set variable days = {days}; set variable salt = {salt}; set variable first_day = '{FIRST_DAY}';"
-            "set preserve_insertion_order = false;"
+            f"set variable agent_name = {quoted(agent_name)}; set preserve_insertion_order = false;"
         )
         connection.execute(MARTS)
         connection.execute(EVENTS)

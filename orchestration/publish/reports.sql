@@ -616,23 +616,24 @@ order by events.happened_at, events.rank, events.place;
 
 -- One row per value that a filter can take: the filter's name, the value, and the name to show for it.
 create macro report_choices(accounts := null) as table
-with conversations as (
+with combinations as materialized (
+    select distinct agent_id, origin, tags, contact_tags
     from _selected_conversations(accounts, null, null, null, null, null)
 ),
 choices as (
-    select 'accounts' as filter, account_id as value, account_id as label
+    select 'accounts' as filter, account_id as value, null as label
     from _accounts()
     where accounts is null or list_contains(accounts, account_id)
     union
-    select 'agents', coalesce(c.agent_id, 'Unassigned'), coalesce(dim_agents.agent_name, c.agent_id, 'Unassigned')
-    from conversations as c
+    select 'agents', coalesce(c.agent_id, 'Unassigned'), dim_agents.agent_name
+    from combinations as c
     left join dim_agents on c.agent_id = dim_agents.agent_id
     union
-    select 'origins', origin, origin from conversations
+    select 'origins', origin, null from combinations
     union
-    select 'conversation_tags', unnest(tags), null from conversations
+    select 'conversation_tags', unnest(tags), null from combinations
     union
-    select 'contact_tags', unnest(contact_tags), null from conversations
+    select 'contact_tags', unnest(contact_tags), null from combinations
 )
 select filter, value, coalesce(label, value) as label
 from choices
