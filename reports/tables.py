@@ -115,7 +115,7 @@ def downloads(language: Language, name: str, table: Callable[[], pd.DataFrame]) 
                 data=lambda make=make: make(table()),
                 file_name=f"{re.sub(r'[^0-9a-z]+', '-', name.lower()).strip('-')}.{kind}",
                 mime=mime,
-                key=f"{kind}: {name}",
+                key=f"{kind}-{name}",
                 help=language(f"download.{kind}_help", name=name),
                 on_click="ignore",
                 icon=":material/download:",

@@ -15,16 +15,18 @@
 -- DuckDB looks the names up where the caller stands: open the file, or `attach` it and `use` it.
 -- `_accounts()` (account_id, time_zone, satisfied_from, dissatisfied_to) is made when the release is built.
 
--- Messages never change a filter's answer but through their conversation, and come by the million: they are counted once,
--- when the release is built, by day, sender (`sender_id`) and all that a filter asks about the conversation.
+-- Messages come by the million, and a filter asks about their conversation only: they are counted once, when the
+-- release is built, by day, sender (`sender_id`) and all that a filter asks about the conversation.
 create table _messages_by_day as
 select
     m.account_id,
     m.agent_id as sender_id,
     c.agent_id,
     coalesce(c.origin, 'other') as origin,
-    case when len(c.conversation_tags) > 0 then c.conversation_tags when c.conversation_id is not null then ['Untagged'] end
-        as tags,
+    case
+        when len(c.conversation_tags) > 0 then c.conversation_tags
+        when c.conversation_id is not null then ['Untagged']
+    end as tags,
     c.contact_tags,
     c.is_in_working_hours,
     c.conversation_id is not null as has_conversation,
@@ -226,7 +228,7 @@ from _events(
     from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
 ) as e;
 
--- One row per measure of the overview, all as doubles: its value, the value in the period before, and what became of it.
+-- One row per measure of the overview, all as doubles: its value, that of the period before, and what became of it.
 create macro report_overview_compared(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
@@ -255,7 +257,12 @@ compared as (
     from listed
     group by measure
 )
-select measure, value, previous_value, value - previous_value as difference, value / nullif(previous_value, 0) - 1 as change
+select
+    measure,
+    value,
+    previous_value,
+    value - previous_value as difference,
+    value / nullif(previous_value, 0) - 1 as change
 from compared;
 
 -- One row per day, week or month (`grain`; weeks begin on Monday) and per group, which `per` names: 'total', 'origin',
@@ -295,7 +302,11 @@ groups as (
     select null, 'total' where per = 'total'
 ),
 filled as (
-    select periods.period_start, groups.account_id, groups.group_id, measured.* exclude (period_start, account_id, group_id)
+    select
+        periods.period_start,
+        groups.account_id,
+        groups.group_id,
+        measured.* exclude (period_start, account_id, group_id)
     from periods
     cross join groups
     left join measured
@@ -316,7 +327,7 @@ select
 from filled
 order by all;
 
--- One row per day: its conversations, and their mean over it and the six days before it, those before the period too.
+-- One row per day: its conversations, and their mean over it and the six days before it, also those before the period.
 create macro report_trend(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
@@ -362,7 +373,12 @@ happenings as (
     from selected
     where started_on between from_date::date and to_date::date
     union all by name
-    select m.account_id, m.sent_on as day, m.sent_hour as hour, m.direction = 'inbound' as is_inbound, m.is_agent_message
+    select
+        m.account_id,
+        m.sent_on as day,
+        m.sent_hour as hour,
+        m.direction = 'inbound' as is_inbound,
+        m.is_agent_message
     from fct_messages as m
     -- No message is later than its conversation's last: this spares the join all that ended before the period.
     left join (from selected where last_message_at >= from_date::date - interval 1 day) as selected
@@ -533,8 +549,9 @@ left join dim_agents as responder on c.first_response_agent_id = responder.agent
 where c.started_on between from_date::date and to_date::date
 order by c.started_at desc, c.conversation_id;
 
--- One row per thing known to have happened in a conversation, in its order: what (`event`), who, which of the customer's
--- turns, and how long the customer had waited for an answer. None where the accounts do not hold the conversation.
+-- One row per thing known to have happened in a conversation, in its order: what (`event`), who, which of the
+-- customer's turns, and how long the customer had waited for an answer. None where
+-- the accounts do not hold the conversation.
 create macro report_timeline(conversation, accounts := null) as table
 with chosen as (
     select c.*, account.time_zone
