@@ -1,4 +1,4 @@
-# Everything a user does: run, full-refresh, rollback, ui, sql, docs, test, lint, clean.
+# Everything a user does: run, full-refresh, rollback, ui, reports, sql, docs, test, lint, clean.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,7 +13,7 @@ DAGSTER_HOME ?= $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run full-refresh rollback ui sql docs metrics dbt test test-slow lint format upgrade clean
+.PHONY: help run full-refresh rollback ui reports sql docs metrics dbt test test-slow lint format upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ rollback: .venv/installed ## an older release back in place: the last, or RELEAS
 ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
 	@mkdir -p "$(CONVERSATIONS_DAGSTER)"
 	@$(BIN)/dagster dev -h 127.0.0.1 -p $${PORT:-3000} -m orchestration.definitions
+
+reports: .venv/installed ## the report pages on http://127.0.0.1:8501
+	@$(BIN)/python -m streamlit run reports/app.py --server.port $${PORT:-8501}
 
 sql: .venv/installed ## a prompt on the published tables, read-only
 	@$(BIN)/duckdb -readonly "$(CONVERSATIONS_HOME)/published/reports.duckdb"

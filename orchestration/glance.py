@@ -46,7 +46,7 @@ def top_reasons(connection: duckdb.DuckDBPyConnection, rejected: str) -> str:
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as Markdown: numbers with thousands, nothing as `-`, texts as text and no more."""
-    names = [name.replace("_", " ") for name in columns]
+    names = [_cell(name.replace("_", " ")) for name in columns]
     lines = [names, ["---"] * len(names), *([_cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -65,6 +65,5 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, (int, float)):
-        return f"{value:,}"
-    text = html.escape(" ".join(str(value).split()), quote=False)
-    return re.sub(r"([\\`*_\[\]|~!:])", r"\\\1", text)
+        return f"{value:,.2f}".removesuffix(".00")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~:-])", r"\\\1", html.escape(" ".join(str(value).split())))

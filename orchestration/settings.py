@@ -78,12 +78,18 @@ class Settings(BaseSettings):
     keep_raw_days: int | None = Field(
         None, ge=1, description="conversations and messages are kept at least this long; default: for ever"
     )
+    report_access: Path | None = Field(
+        None, description="CSV file `email,account_id` of who may see which account; default: everybody, all"
+    )
+    report_user_header: str | None = Field(
+        None, description="header in which a proxy that you trust passes the user's e-mail"
+    )
     memory_limit: str = Field(
         "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
     )
     threads: int = Field(os.cpu_count() or 2, ge=1, description="DuckDB's threads")
 
-    @field_validator("home", "landing", "project", "dagster")
+    @field_validator("home", "landing", "project", "dagster", "report_access")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None

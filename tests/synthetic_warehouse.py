@@ -8,6 +8,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.quoting import quoted
+
 FIRST_DAY = "2026-03-20"  # ten days before the clocks change in Rome
 ACCOUNTS = {"demo": "Europe/Rome", "second": "America/New_York"}
 
@@ -89,7 +91,7 @@ select
     started_at + to_seconds(first_response_seconds) as first_response_at,
     started_at + to_seconds(duration_seconds) as first_closed_at,
     started_at + to_seconds(duration_seconds) as closed_at,
-    started_at + interval 1 day as last_message_at,
+    started_at + to_seconds(200000) as last_message_at,
     survey_sent_at,
     survey_responded_at
 from base;
@@ -135,7 +137,7 @@ from base;
 
 create table marts.dim_agents as
 select account_id || ':' || i as agent_id, account_id, i::varchar as source_agent_id,
-    'Agent ' || i as agent_name, 'agent' as role, ['support'] as team_names
+    getvariable('agent_name') || i as agent_name, 'agent' as role, ['support'] as team_names
 from seeds.accounts, range(4) as t(i);
 
 create table marts.dim_contacts as
@@ -264,16 +266,22 @@ from marts.fct_messages where direction = 'outbound' group by all;
 
 
 def write(
-    path: Path, conversations: int = 300, messages_each: int = 6, days: int = 20, salt: int = 0
+    path: Path,
+    conversations: int = 300,
+    messages_each: int = 6,
+    days: int = 20,
+    salt: int = 0,
+    agent_name: str = "Agent ",
+    memory_limit: str = "4GB",
 ) -> Path:
     """Write the warehouse to `path` and return it; another `salt` gives other numbers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    with duckdb.connect(path) as connection:
+    with duckdb.connect(path, config={"memory_limit": memory_limit}) as connection:
         connection.execute(
             f"set variable conversations = {conversations}; set variable messages_each = {messages_each};"
             f"set variable days = {days}; set variable salt = {salt}; set variable first_day = '{FIRST_DAY}';"
-            "set preserve_insertion_order = false;"
+            f"set variable agent_name = {quoted(agent_name)}; set preserve_insertion_order = false;"
         )
         connection.execute(MARTS)
         connection.execute(EVENTS)

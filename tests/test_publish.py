@@ -72,11 +72,11 @@ def in_another_process(settings, query):
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 
-def test_a_release_holds_exactly_the_tables_described_and_in_order(settings, old):
+def test_a_release_holds_exactly_the_tables_and_the_macros_own_described_and_in_order(settings, old):
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
         found = connection.execute("select table_name from duckdb_tables()").fetchall()
-        assert sorted(name for (name,) in found) == sorted(TABLES)
+        assert sorted(name for (name,) in found) == sorted([*TABLES, "_messages_by_day"])
         assert connection.execute("select count(*) from duckdb_views() where not internal").fetchone() == (0,)
         comments = connection.execute(
             "select comment from duckdb_tables() where comment is not null"

@@ -1,6 +1,6 @@
 """The report macros against the same questions answered slowly in Python, and against the daily marts."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, timedelta
 from statistics import fmean
 from zoneinfo import ZoneInfo
@@ -321,3 +321,220 @@ def test_a_period_without_news_is_a_row_of_zeros_and_unknowns(connection):
     assert {value for value in overview.values() if value is not None} == {0}
     assert {"csat_score", "response_rate", "first_response_median", "duration_avg"} <= unknown
     assert report(connection, "report_by_agent", date(2001, 1, 1), date(2001, 1, 2), {}) == []
+
+
+# What the report pages ask besides
+
+PER = {
+    "total": lambda known: [(None, "total")],
+    "origin": lambda known: [(None, known["origin"])],
+    "agent": lambda known: [(known["account_id"], known["agent_id"] or "Unassigned")],
+    "tag": lambda known: [(known["account_id"], tag) for tag in known["tags"]],
+}
+STARTS = {
+    "day": lambda day: day,
+    "week": lambda day: day - timedelta(day.weekday()),
+    "month": lambda day: day.replace(day=1),
+}
+
+
+def days_of(from_date, to_date):
+    return [from_date + timedelta(i) for i in range((to_date - from_date).days + 1)]
+
+
+@hypothesis_settings(max_examples=4, deadline=None, derandomize=True)
+@given(period=PERIODS, filters=FILTERS)
+@example(period=(FIRST_DAY, FIRST_DAY + timedelta(19)), filters={})
+@pytest.mark.parametrize("grain", STARTS)
+@pytest.mark.parametrize("per", PER)
+def test_a_report_over_time_says_what_counting_by_hand_says(connection, facts, per, grain, period, filters):
+    groups = defaultdict(lambda: defaultdict(list))
+    for day, known, kind, record in happenings(facts, filters):
+        if day and period[0] <= day <= period[1]:
+            for group in PER[per](known):
+                groups[STARTS[grain](day), *group][kind].append(record)
+    names = {group[1:] for group in groups} | ({(None, "total")} if per == "total" else set())
+    starts = {STARTS[grain](day) for day in days_of(*period)}
+    named = "".join(f", {name} := ${name}" for name in filters)
+    query = f"from report_over_time($a, $b{named}, grain := '{grain}', per := '{per}')"
+    listed = rows(connection, query, {"a": period[0], "b": period[1], **filters})
+    found = {(row["period_start"], row["account_id"], row["group_id"]): row for row in listed}
+    assert found.keys() == {(start, *name) for start in starts for name in names}
+    assert len(listed) == len(found)
+    for key, row in found.items():
+        expected = measure(groups[key])
+        assert {name: row[name] for name in expected} == pytest.approx(expected), key
+
+
+def test_agents_over_time_have_their_names(connection):
+    listed = rows(connection, f"from report_over_time('{FIRST_DAY}', '{FIRST_DAY}', per := 'agent')")
+    assert {row["group_id"]: row["group_name"] for row in listed} == {
+        row["group_id"]: f"Agent {row['group_id'][-1]}" if ":" in row["group_id"] else "Unassigned"
+        for row in listed
+    }
+
+
+@pytest.mark.parametrize("filters", [{}, {"accounts": ["second"], "origins": ["flow", "inbox"]}])
+@pytest.mark.parametrize("length", [1, 7])
+def test_the_period_before_is_as_long_and_ends_the_day_before(connection, length, filters):
+    start = FIRST_DAY + timedelta(9)
+    now = start, start + timedelta(length - 1)
+    before = start - timedelta(length), start - timedelta(1)
+    ((current,), (previous,)) = (
+        report(connection, "report_overview", *days, filters) for days in (now, before)
+    )
+    listed = report(connection, "report_overview_compared", *now, filters)
+    found = {row["measure"]: row for row in listed}
+    assert {name: row["value"] for name, row in found.items()} == pytest.approx(current)
+    assert {name: row["previous_value"] for name, row in found.items()} == pytest.approx(previous)
+    messages = found["messages"]
+    assert messages["difference"] == current["messages"] - previous["messages"]
+    assert messages["change"] == pytest.approx(current["messages"] / previous["messages"] - 1)
+
+
+def test_nothing_before_leaves_the_change_unknown(connection):
+    found = report(connection, "report_overview_compared", FIRST_DAY - timedelta(5), FIRST_DAY, {})
+    (conversations,) = (row for row in found if row["measure"] == "conversations")
+    assert (conversations["previous_value"], conversations["change"]) == (0, None)
+    assert conversations["difference"] == conversations["value"] > 0
+
+
+def test_the_trend_is_the_mean_of_seven_days(connection, facts):
+    period = FIRST_DAY + timedelta(2), FIRST_DAY + timedelta(12)
+    found = report(connection, "report_trend", *period, {"accounts": ["demo"]})
+    counted = Counter(c["started_on"] for c in facts[0] if c["account_id"] == "demo")
+    assert [row["day"] for row in found] == days_of(*period)
+    for row in found:
+        week = days_of(row["day"] - timedelta(6), row["day"])
+        assert row["conversations"] == counted[row["day"]]
+        assert row["conversations_mean"] == pytest.approx(fmean(counted[day] for day in week))
+
+
+@pytest.mark.parametrize("filters", [{}, {"contact_tags": ["vip"], "working_hours": False}])
+def test_the_heatmap_has_every_hour_of_the_week(connection, facts, filters):
+    period = FIRST_DAY, FIRST_DAY + timedelta(9)
+    counted = Counter(
+        (c["started_on"].isoweekday(), c["started_hour"]) for c in started(facts, filters, days_of(*period))
+    )
+    found = report(connection, "report_heatmap", *period, filters)
+    assert {(row["iso_weekday"], row["hour"]): row["conversations"] for row in found} == {
+        (weekday, hour): counted[weekday, hour] for weekday in range(1, 8) for hour in range(24)
+    }
+
+
+def started(facts, filters, days):
+    return [c for c in facts[0] if selects(filters, c) and c["started_on"] in days]
+
+
+@pytest.mark.parametrize("filters", [{}, {"agents": ["demo:1", "Unassigned"]}])
+def test_tags_are_compared_with_the_period_before(connection, facts, filters):
+    period = FIRST_DAY + timedelta(10), FIRST_DAY + timedelta(14)
+    before = days_of(FIRST_DAY + timedelta(5), FIRST_DAY + timedelta(9))
+    counts = defaultdict(lambda: [0, 0])
+    for place, days in enumerate((days_of(*period), before)):
+        for c in started(facts, filters, days):
+            for tag in tags(c):
+                counts[c["account_id"], tag][place] += 1
+    found = report(connection, "report_by_tag_compared", *period, filters)
+    assert {
+        (row["account_id"], row["tag"]): (
+            row["conversations"],
+            row["previous_conversations"],
+            row["difference"],
+            row["change"],
+        )
+        for row in found
+    } == {
+        key: (now, then, now - then, pytest.approx(now / then - 1) if then else None)
+        for key, (now, then) in counts.items()
+    }
+
+
+def test_the_inbox_counts_how_conversations_stand(connection, facts):
+    period, filters = (FIRST_DAY, FIRST_DAY + timedelta(9)), {"accounts": ["demo"]}
+    found = report(connection, "report_inbox", *period, filters)
+    mine = started(facts, filters, days_of(*period))
+    assert {row["agent_id"] for row in found} == {c["agent_id"] for c in mine}
+    for row in found:
+        statuses = [c["status"] for c in mine if c["agent_id"] == row["agent_id"]]
+        assert row["conversations"] == len(statuses)
+        assert row["open"] == len(statuses) - row["closed"]
+        assert [row[s] for s in ("new", "in_progress", "closed")] == [
+            statuses.count(s) for s in ("new", "in_progress", "closed")
+        ]
+
+
+def slow_waits(messages):
+    """Return each answer's wait, None where nobody waited, in the order of the messages."""
+    waits, waiting_since = [], None
+    for m in sorted(
+        messages, key=lambda m: (m["sent_at"], len(m["source_message_id"]), m["source_message_id"])
+    ):
+        if m["direction"] == "inbound":
+            waiting_since = waiting_since or m["sent_at"]
+        elif m["is_agent_message"]:
+            waits.append((m["sent_at"] - waiting_since).total_seconds() if waiting_since else None)
+            waiting_since = None
+    return waits
+
+
+def test_a_timeline_tells_who_wrote_and_how_long_the_customer_waited(connection, facts):
+    conversations, messages = facts
+    for c in conversations[:30]:
+        mine = [m for m in messages if m["conversation_id"] == c["conversation_id"]]
+        found = rows(connection, "from report_timeline(?)", [c["conversation_id"]])
+        kinds = [row["event"] for row in found]
+        assert kinds.count("inbound") == sum(m["direction"] == "inbound" for m in mine)
+        assert kinds.count("automated") == sum(m["is_automated"] for m in mine)
+        assert [row["wait_seconds"] for row in found if row["event"] == "agent"] == slow_waits(mine)
+        assert ("closed" in kinds) == c["is_closed"]
+        assert [row["happened_at"] for row in found] == sorted(row["happened_at"] for row in found)
+        assert {row["time_zone"] for row in found} == {synthetic_warehouse.ACCOUNTS[c["account_id"]]}
+
+
+def test_the_waits_of_a_timeline_are_those_of_the_conversation(sample):
+    with reader(sample) as connection:
+        conversations = rows(
+            connection, "from fct_conversations where agent_messages > 1 order by conversation_id limit 60"
+        )
+        for c in conversations:
+            answered, unanswered, waited = connection.execute(
+                "select count(wait_seconds), count(distinct turn) - count(wait_seconds), sum(wait_seconds)"
+                " from report_timeline(?)",
+                [c["conversation_id"]],
+            ).fetchone()
+            assert (answered, unanswered) == (c["turns_answered"], c["turns_unanswered"]), c
+            assert waited == pytest.approx(c["wait_sum_seconds"])
+
+
+def test_a_timeline_of_another_account_is_empty(connection, facts):
+    theirs = next(c for c in facts[0] if c["account_id"] == "second")["conversation_id"]
+    assert rows(connection, "from report_timeline(?, accounts := ['second'])", [theirs])
+    assert rows(connection, "from report_timeline(?, accounts := ['demo'])", [theirs]) == []
+
+
+@pytest.mark.parametrize("accounts", [None, ["demo"], []])
+def test_the_choices_are_what_the_accounts_hold(connection, facts, accounts):
+    mine = [c for c in facts[0] if accounts is None or c["account_id"] in accounts]
+    found = defaultdict(set)
+    for row in rows(connection, "from report_choices(accounts := ?)", [accounts]):
+        found[row["filter"]].add(row["value"])
+    assert found == {
+        name: values
+        for name, values in {
+            "accounts": set(SATISFIED_FROM if accounts is None else accounts),
+            "agents": {c["agent_id"] or "Unassigned" for c in mine},
+            "origins": {c["origin"] for c in mine},
+            "conversation_tags": {tag for c in mine for tag in tags(c)},
+            "contact_tags": {tag for c in mine for tag in c["contact_tags"]},
+        }.items()
+        if values
+    }
+
+
+def test_the_days_are_those_of_the_daily_mart(connection):
+    found = rows(connection, "from report_days(accounts := ['second'])")
+    expected = connection.execute(
+        "select min(report_date), max(report_date) from agg_overview where account_id = 'second'"
+    ).fetchone()
+    assert [tuple(row.values()) for row in found] == [expected]

@@ -69,7 +69,7 @@ class IngestResult:
         """Return the sums over the batch's files, of one entity or of all."""
         files = [file for file in self.files if entity in (None, file.entity)]
         return Totals(
-            len(files),
+            len({file.file for file in files}),
             sum(file.records_read for file in files),
             sum(file.records_accepted for file in files),
             sum(file.records_rejected for file in files),

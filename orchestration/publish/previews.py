@@ -6,15 +6,14 @@ macros say it), nor how a chart looks (see `charts`).
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from html import escape
 from typing import TYPE_CHECKING
 
+from orchestration.glance import markdown_table
 from orchestration.publish import charts
 
 if TYPE_CHECKING:
@@ -169,18 +168,8 @@ def preview(connection: duckdb.DuckDBPyConnection, table: str, last: date) -> st
     known, parameters = PREVIEWS[table], {"last": last}
     result = connection.execute(known.rows, parameters)
     names = [column[0] for column in result.description]
-    rows = [[_cell(value) for value in row] for row in result.fetchall()]
-    lines = [f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names), *rows)]
+    rows = markdown_table(names, result.fetchall())
     drawn = connection.execute(known.drawn, parameters).df()
     chart = b64encode(known.draw(drawn, WIDTH).encode()).decode()
     about = f"{known.about}, in the {DAYS} days to {last:%-d %B %Y}"
-    return "\n\n".join([f"{about}.", f"![{about}](data:image/svg+xml;base64,{chart})", "\n".join(lines)])
-
-
-def _cell(value: object) -> str:
-    """Return the value as text that Markdown shows as it stands, whatever an agent or a tag is called."""
-    if value is None:
-        return "-"
-    if isinstance(value, int | float):
-        return f"{value:,.2f}".rstrip("0").rstrip(".")
-    return re.sub(r"([\\`*_{}\[\]()#+!|~-])", r"\\\1", escape(" ".join(str(value).split())))
+    return "\n\n".join([f"{about}.", f"![{about}](data:image/svg+xml;base64,{chart})", rows])

@@ -47,10 +47,16 @@ TABLES = {
 }
 REPORTS = (
     "report_overview",
+    "report_overview_compared",
     "report_overview_by_day",
+    "report_over_time",
+    "report_trend",
     "report_by_hour",
+    "report_heatmap",
     "report_by_agent",
     "report_by_tag",
+    "report_by_tag_compared",
+    "report_inbox",
     "report_details",
 )
 FILE = "reports.duckdb"
@@ -202,14 +208,16 @@ def current_release(settings: Settings) -> Release | None:
 
 @contextmanager
 def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection that stands in the current `reports.duckdb`, read-only.
+    """Yield a connection that stands in the current `reports.duckdb`, read-only, and reaches nothing else.
 
     The file is attached, not connected to: within one process DuckDB gives a second connection to a path the
     file that the first one opened, even after a swap. Raises `duckdb.Error` where there is no readable file.
     """
-    with duckdb.connect() as connection:
+    limits = {"memory_limit": settings.memory_limit, "threads": settings.threads}
+    with duckdb.connect(config=limits) as connection:
         connection.execute(f"attach {quoted(settings.published_path / FILE)} as reports (read_only)")
         connection.execute("use reports")
+        connection.execute("set enable_external_access = false")
         yield connection
 
 

@@ -15,6 +15,39 @@
 -- DuckDB looks the names up where the caller stands: open the file, or `attach` it and `use` it.
 -- `_accounts()` (account_id, time_zone, satisfied_from, dissatisfied_to) is made when the release is built.
 
+-- Messages come by the million, and a filter asks about their conversation only: they are counted once, when the
+-- release is built, by day, sender (`sender_id`) and all that a filter asks about the conversation.
+create table _messages_by_day as
+select
+    m.account_id,
+    m.agent_id as sender_id,
+    c.agent_id,
+    coalesce(c.origin, 'other') as origin,
+    case
+        when len(c.conversation_tags) > 0 then c.conversation_tags
+        when c.conversation_id is not null then ['Untagged']
+    end as tags,
+    c.contact_tags,
+    c.is_in_working_hours,
+    c.conversation_id is not null as has_conversation,
+    m.sent_on,
+    count(*) as messages,
+    count(*) filter (where m.direction = 'inbound') as inbound_messages,
+    count(*) filter (where m.is_agent_message) as agent_messages,
+    count(*) filter (where m.is_automated) as automated_messages
+from fct_messages as m
+left join fct_conversations as c on m.conversation_id = c.conversation_id
+group by all
+order by m.sent_on;
+
+create macro _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours) as
+    (accounts is null or list_contains(accounts, c.account_id))
+    and (agents is null or list_contains(agents, coalesce(c.agent_id, 'Unassigned')))
+    and (origins is null or list_contains(origins, c.origin))
+    and (conversation_tags is null or list_has_any(c.tags, conversation_tags))
+    and (contact_tags is null or list_has_any(c.contact_tags, contact_tags))
+    and (working_hours is null or c.is_in_working_hours = working_hours);
+
 create macro _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as table
 with labelled as (
     select *, case when len(c.conversation_tags) > 0 then c.conversation_tags else ['Untagged'] end as tags
@@ -22,18 +55,23 @@ with labelled as (
 )
 select *
 from labelled as c
-where (accounts is null or list_contains(accounts, c.account_id))
-    and (agents is null or list_contains(agents, coalesce(c.agent_id, 'Unassigned')))
-    and (origins is null or list_contains(origins, c.origin))
-    and (conversation_tags is null or list_has_any(c.tags, conversation_tags))
-    and (contact_tags is null or list_has_any(c.contact_tags, contact_tags))
-    and (working_hours is null or c.is_in_working_hours = working_hours);
+where _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours);
+
+-- A message without a known conversation is selected only where nothing is asked about the conversation.
+create macro _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours) as
+    agents is null and origins is null and conversation_tags is null and contact_tags is null and working_hours is null;
 
 -- The local day of a survey's instant. The range in UTC comes first: it spares most rows the calendar.
 create macro _within(instant, from_date, to_date) as
     instant >= from_date::date - interval 1 day and instant < to_date::date + interval 2 days;
 
-create macro _local_day(instant, time_zone) as timezone(time_zone, timezone('UTC', instant))::date;
+create macro local_time(instant, time_zone) as timezone(time_zone, timezone('UTC', instant));
+
+create macro _local_day(instant, time_zone) as local_time(instant, time_zone)::date;
+
+-- The period before one has as many days, and ends the day before it begins.
+create macro _previous_from(from_date, to_date) as
+    (from_date::date - (to_date::date - from_date::date + 1)::integer)::date;
 
 -- All that happened in the period, one row each, with the agent to whom it is counted.
 create macro _events(
@@ -56,7 +94,6 @@ surveyed as not materialized (
 select
     'conversation' as event,
     started_on as day,
-    started_hour as hour,
     account_id,
     origin,
     agent_id,
@@ -89,27 +126,20 @@ from selected
 where started_on between from_date::date and to_date::date and first_response_seconds is not null
 union all by name
 select
-    'message' as event,
+    'messages' as event,
     m.sent_on as day,
-    m.sent_hour as hour,
     m.account_id,
-    coalesce(selected.origin, 'other') as origin,
-    m.agent_id,
-    selected.tags,
-    m.direction = 'inbound' as is_inbound,
-    m.is_agent_message,
-    m.is_automated
-from fct_messages as m
-left join selected on m.conversation_id = selected.conversation_id
+    m.origin,
+    m.sender_id as agent_id,
+    m.tags,
+    m.messages,
+    m.inbound_messages,
+    m.agent_messages,
+    m.automated_messages
+from _messages_by_day as m
 where m.sent_on between from_date::date and to_date::date
-    and (accounts is null or list_contains(accounts, m.account_id))
-    and (
-        selected.conversation_id is not null
-        or (
-            agents is null and origins is null and conversation_tags is null
-            and contact_tags is null and working_hours is null
-        )
-    )
+    and _is_selected(m, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    and (m.has_conversation or _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours))
 union all by name
 select 'survey sent' as event, sent_on as day, account_id, origin, agent_id, tags
 from surveyed
@@ -132,10 +162,10 @@ where responded_on between from_date::date and to_date::date and csat_rating is 
 create macro _measures(e) as struct_pack(
     conversations := count(*) filter (where e.event = 'conversation'),
     distinct_contacts := count(distinct e.contact_key),
-    messages := count(*) filter (where e.event = 'message'),
-    inbound_messages := count(*) filter (where e.is_inbound),
-    agent_messages := count(*) filter (where e.is_agent_message),
-    automated_messages := count(*) filter (where e.is_automated),
+    messages := coalesce(sum(e.messages), 0)::bigint,
+    inbound_messages := coalesce(sum(e.inbound_messages), 0)::bigint,
+    agent_messages := coalesce(sum(e.agent_messages), 0)::bigint,
+    automated_messages := coalesce(sum(e.automated_messages), 0)::bigint,
     closed := count(*) filter (where e.is_closed),
     reopens := coalesce(sum(e.reopens), 0)::bigint,
     one_touch := count(*) filter (where e.is_one_touch),
@@ -198,6 +228,127 @@ from _events(
     from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
 ) as e;
 
+-- One row per measure of the overview, all as doubles: its value, that of the period before, and what became of it.
+create macro report_overview_compared(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with measured as (
+    select period.is_current, unnest(_measures(e))
+    from (values (true), (false)) as period(is_current)
+    left join _events(
+        _previous_from(from_date, to_date), to_date, accounts, agents, origins, conversation_tags, contact_tags,
+        working_hours
+    ) as e
+        on period.is_current = (e.day >= from_date::date)
+    group by period.is_current
+),
+numbers as (
+    select is_current, columns(* exclude (is_current))::double from measured
+),
+listed as (
+    from numbers unpivot include nulls (amount for measure in (columns(* exclude (is_current))))
+),
+compared as (
+    select
+        measure,
+        any_value(amount) filter (where is_current) as value,
+        any_value(amount) filter (where not is_current) as previous_value
+    from listed
+    group by measure
+)
+select
+    measure,
+    value,
+    previous_value,
+    value - previous_value as difference,
+    value / nullif(previous_value, 0) - 1 as change
+from compared;
+
+-- One row per day, week or month (`grain`; weeks begin on Monday) and per group, which `per` names: 'total', 'origin',
+-- 'agent' or 'tag'. Agents and tags are told apart by account; every group has a row for every period, of zeros and
+-- unknowns where nothing happened. The first and the last week and month hold the period's days only.
+create macro report_over_time(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null, grain := 'day', per := 'total'
+) as table
+with grouped as (
+    select
+        *,
+        date_trunc(grain, day)::date as period_start,
+        case when per in ('agent', 'tag') then account_id end as group_account_id,
+        unnest(case per
+            when 'origin' then [origin]
+            when 'agent' then [coalesce(agent_id, 'Unassigned')]
+            when 'tag' then tags
+            else ['total']
+        end) as group_id
+    from _events(
+        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+    )
+),
+measured as (
+    select e.period_start, e.group_account_id as account_id, e.group_id, unnest(_measures(e))
+    from grouped as e
+    group by e.period_start, e.group_account_id, e.group_id
+),
+periods as (
+    select distinct date_trunc(grain, day)::date as period_start
+    from range(from_date::date, to_date::date + 1, interval 1 day) as t(day)
+),
+groups as (
+    select distinct account_id, group_id from measured
+    union
+    select null, 'total' where per = 'total'
+),
+filled as (
+    select
+        periods.period_start,
+        groups.account_id,
+        groups.group_id,
+        measured.* exclude (period_start, account_id, group_id)
+    from periods
+    cross join groups
+    left join measured
+        on periods.period_start = measured.period_start
+        and groups.group_id = measured.group_id
+        and groups.account_id is not distinct from measured.account_id
+)
+select
+    filled.period_start,
+    filled.account_id,
+    filled.group_id,
+    coalesce((select agent_name from dim_agents where per = 'agent' and agent_id = filled.group_id), filled.group_id)
+        as group_name,
+    coalesce(
+        columns(lambda name: not regexp_matches(name, '^(period_start|.*_id|.*_(sum|avg|median|p90|score|rate))$')), 0
+    ),
+    columns(lambda name: regexp_matches(name, '_(sum|avg|median|p90|score|rate)$'))
+from filled
+order by all;
+
+-- One row per day: its conversations, and their mean over it and the six days before it, also those before the period.
+create macro report_trend(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with counted as (
+    select started_on, count(*) as conversations
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where started_on between from_date::date - 6 and to_date::date
+    group by started_on
+),
+days as (
+    select
+        t.day::date as day,
+        coalesce(counted.conversations, 0) as conversations,
+        avg(coalesce(counted.conversations, 0)) over (order by t.day rows between 6 preceding and current row)
+            as conversations_mean
+    from range(from_date::date - 6, to_date::date + 1, interval 1 day) as t(day)
+    left join counted on t.day::date = counted.started_on
+)
+select * from days where day >= from_date::date order by day;
+
 -- One row per account, local day and origin on which anything happened.
 create macro report_overview_by_day(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
@@ -214,18 +365,56 @@ create macro report_by_hour(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
+with selected as (
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+),
+happenings as (
+    select account_id, started_on as day, started_hour as hour, true as is_conversation
+    from selected
+    where started_on between from_date::date and to_date::date
+    union all by name
+    select
+        m.account_id,
+        m.sent_on as day,
+        m.sent_hour as hour,
+        m.direction = 'inbound' as is_inbound,
+        m.is_agent_message
+    from fct_messages as m
+    -- No message is later than its conversation's last: this spares the join all that ended before the period.
+    left join (from selected where last_message_at >= from_date::date - interval 1 day) as selected
+        on m.conversation_id = selected.conversation_id
+    where m.sent_on between from_date::date and to_date::date
+        and (accounts is null or list_contains(accounts, m.account_id))
+        and (
+            selected.conversation_id is not null
+            or _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours)
+        )
+)
 select
-    e.account_id,
-    isodow(e.day)::integer as iso_weekday,
-    e.hour,
-    count(*) filter (where e.event = 'conversation') as conversations,
-    count(*) filter (where e.is_inbound) as inbound_messages,
-    count(*) filter (where e.is_agent_message) as agent_messages
-from _events(
-    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
-) as e
-where e.hour is not null
+    account_id,
+    isodow(day)::integer as iso_weekday,
+    hour,
+    count(*) filter (where is_conversation) as conversations,
+    count(*) filter (where is_inbound) as inbound_messages,
+    count(*) filter (where is_agent_message) as agent_messages
+from happenings
 group by all;
+
+-- One row per weekday (1 = Monday) and hour of the local clocks, 168 in all: the conversations that started in it.
+create macro report_heatmap(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select w.iso_weekday::integer as iso_weekday, h.hour::integer as hour, count(c.conversation_id) as conversations
+from range(1, 8) as w(iso_weekday)
+cross join range(24) as h(hour)
+left join (
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where started_on between from_date::date and to_date::date
+) as c
+    on isodow(c.started_on) = w.iso_weekday and c.started_hour = h.hour
+group by w.iso_weekday, h.hour
+order by w.iso_weekday, h.hour;
 
 -- One row per account and agent, 'Unassigned' (agent_id null) included; the rows sum to the overview. Messages count
 -- to the agent who sent them and first responses to the agent who gave them, everything else to the conversation's
@@ -265,7 +454,54 @@ select e.account_id, e.tag, unnest(_measures(e))
 from tagged as e
 group by e.account_id, e.tag;
 
--- One row per conversation that started in the period, the latest first.
+-- One row per account and tag: its conversations in the period, in the period before, and what became of them.
+create macro report_by_tag_compared(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with tagged as (
+    select account_id, started_on >= from_date::date as is_current, unnest(tags) as tag
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where started_on between _previous_from(from_date, to_date) and to_date::date
+),
+counted as (
+    select
+        account_id,
+        tag,
+        count(*) filter (where is_current) as conversations,
+        count(*) filter (where not is_current) as previous_conversations
+    from tagged
+    group by account_id, tag
+)
+select
+    *,
+    conversations - previous_conversations as difference,
+    conversations / nullif(previous_conversations, 0) - 1 as change
+from counted;
+
+-- One row per account and agent, 'Unassigned' included: how the conversations that started in the period stand now.
+create macro report_inbox(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select
+    c.account_id,
+    c.agent_id,
+    coalesce(any_value(dim_agents.agent_name), c.agent_id, 'Unassigned') as agent_name,
+    count(*) as conversations,
+    count(*) filter (where not c.is_closed) as open,
+    count(*) filter (where c.status = 'not_contacted') as not_contacted,
+    count(*) filter (where c.status = 'in_flow') as in_flow,
+    count(*) filter (where c.status = 'new') as new,
+    count(*) filter (where c.status = 'in_progress') as in_progress,
+    count(*) filter (where c.is_closed) as closed
+from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as c
+left join dim_agents on c.agent_id = dim_agents.agent_id
+where c.started_on between from_date::date and to_date::date
+group by c.account_id, c.agent_id;
+
+-- One row per conversation that started in the period, the latest first. Instants are UTC; local_time(started_at,
+-- time_zone) is the account's clock.
 create macro report_details(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
@@ -276,6 +512,7 @@ select
     c.contact_key,
     c.origin,
     c.status,
+    account.time_zone,
     c.agent_id,
     coalesce(agent.agent_name, c.agent_id, 'Unassigned') as agent_name,
     coalesce(responder.agent_name, c.first_response_agent_id) as first_response_agent_name,
@@ -296,6 +533,7 @@ select
     c.first_response_working_seconds,
     c.wait_sum_seconds,
     c.wait_max_seconds,
+    c.wait_working_sum_seconds,
     c.duration_seconds,
     c.duration_working_seconds,
     c.csat_rating,
@@ -305,7 +543,121 @@ select
     c.closed_at,
     c.last_message_at
 from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as c
+inner join _accounts() as account on c.account_id = account.account_id
 left join dim_agents as agent on c.agent_id = agent.agent_id
 left join dim_agents as responder on c.first_response_agent_id = responder.agent_id
 where c.started_on between from_date::date and to_date::date
 order by c.started_at desc, c.conversation_id;
+
+-- One row per thing known to have happened in a conversation, in its order: what (`event`), who, which of the
+-- customer's turns, and how long the customer had waited for an answer. None where
+-- the accounts do not hold the conversation.
+create macro report_timeline(conversation, accounts := null) as table
+with chosen as (
+    select c.*, account.time_zone
+    from fct_conversations as c
+    inner join _accounts() as account on c.account_id = account.account_id
+    where c.conversation_id = conversation and (accounts is null or list_contains(accounts, c.account_id))
+),
+written as (
+    select
+        m.*,
+        row_number() over sequence as place,
+        count(*) filter (where m.is_agent_message) over before as answers_before
+    from fct_messages as m
+    where m.conversation_id = conversation
+    window
+        sequence as (order by m.sent_at, length(m.source_message_id), m.source_message_id),
+        before as (
+            order by m.sent_at, length(m.source_message_id), m.source_message_id
+            rows between unbounded preceding and 1 preceding
+        )
+),
+turns as (
+    select
+        answers_before,
+        row_number() over (order by answers_before) as turn,
+        min(sent_at) as began_at
+    from written
+    where direction = 'inbound'
+    group by answers_before
+),
+events as (
+    select 1 as rank, 'started' as event, started_at as happened_at from chosen
+    union all by name
+    select
+        2 as rank,
+        case
+            when direction = 'inbound' then 'inbound'
+            when is_agent_message then 'agent'
+            when is_automated then 'automated'
+            else 'outbound'
+        end as event,
+        sent_at as happened_at,
+        place,
+        agent_id,
+        message_type,
+        delivery_status,
+        turn,
+        case when is_agent_message then epoch(sent_at - began_at) end as wait_seconds
+    from written
+    left join turns using (answers_before)
+    union all by name
+    select 3 as rank, 'first closed' as event, first_closed_at as happened_at from chosen
+    where first_closed_at <> closed_at
+    union all by name
+    select 3 as rank, 'closed' as event, closed_at as happened_at from chosen
+    union all by name
+    select 4 as rank, 'survey sent' as event, survey_sent_at as happened_at from chosen
+    union all by name
+    select 5 as rank, 'survey answered' as event, survey_responded_at as happened_at, csat_rating from chosen
+)
+select
+    chosen.conversation_id,
+    chosen.account_id,
+    chosen.time_zone,
+    events.event,
+    events.agent_id,
+    coalesce(dim_agents.agent_name, events.agent_id) as agent_name,
+    events.message_type,
+    events.delivery_status,
+    events.turn,
+    events.wait_seconds,
+    events.csat_rating,
+    events.happened_at
+from events
+cross join chosen
+left join dim_agents on events.agent_id = dim_agents.agent_id
+where events.happened_at is not null
+order by events.happened_at, events.rank, events.place;
+
+-- One row per value that a filter can take: the filter's name, the value, and the name to show for it.
+create macro report_choices(accounts := null) as table
+with combinations as materialized (
+    select distinct agent_id, origin, tags, contact_tags
+    from _selected_conversations(accounts, null, null, null, null, null)
+),
+choices as (
+    select 'accounts' as filter, account_id as value, null as label
+    from _accounts()
+    where accounts is null or list_contains(accounts, account_id)
+    union
+    select 'agents', coalesce(c.agent_id, 'Unassigned'), dim_agents.agent_name
+    from combinations as c
+    left join dim_agents on c.agent_id = dim_agents.agent_id
+    union
+    select 'origins', origin, null from combinations
+    union
+    select 'conversation_tags', unnest(tags), null from combinations
+    union
+    select 'contact_tags', unnest(contact_tags), null from combinations
+)
+select filter, value, coalesce(label, value) as label
+from choices
+order by filter, label, value;
+
+-- One row: the first and the last local day on which anything happened.
+create macro report_days(accounts := null) as table
+select min(report_date) as first_day, max(report_date) as last_day
+from agg_overview
+where accounts is null or list_contains(accounts, account_id);

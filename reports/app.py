@@ -1,0 +1,126 @@
+"""The report pages' entry: `streamlit run reports/app.py`, or `make reports`.
+
+Belongs here: the order in which a page is made. Does not: what stands on it (see `views`).
+"""
+
+import streamlit as st
+
+from orchestration.publish.release import current_release
+from orchestration.settings import SettingsError, load_settings
+from reports.access import AccessError, allowed_accounts, login_is_set_up, user_email
+from reports.filters import Address, one_of, touched
+from reports.header import show_release
+from reports.language import LANGUAGES, Language, preferred
+from reports.release import Questions, ReleaseChangedError
+from reports.sidebar import show_filters
+from reports.view import View
+from reports.views.by_agent import by_agent
+from reports.views.by_tag import by_tag
+from reports.views.details import details
+from reports.views.overview import overview
+
+PAGES = {"overview": overview, "by_agent": by_agent, "by_tag": by_tag, "details": details}
+
+
+def main() -> None:
+    """Make the page that the address names."""
+    address = Address()
+    language = chosen_language(address)
+    st.set_page_config(page_title=language("page.title"), layout="wide")
+    pages = [
+        st.Page(
+            lambda name=name: show_page(language, address, name),
+            title=language(f"page.{name}"),
+            url_path=name.replace("_", "-"),
+            default=name == "overview",
+        )
+        for name in PAGES
+    ]
+    st.navigation(pages, position="top").run()
+    with st.sidebar:
+        st.selectbox(
+            language("filter.language"),
+            list(LANGUAGES),
+            format_func=LANGUAGES.get,
+            key="lang",
+            on_change=touched,
+        )
+    address.write()
+
+
+def chosen_language(address: Address) -> Language:
+    """Return the language of the address, else that of the browser."""
+    default = preferred(st.context.locale)
+    address.hold(one_of("lang", list(LANGUAGES), default))
+    return Language(st.session_state["lang"])
+
+
+def show_page(language: Language, address: Address, name: str) -> None:
+    """Show a page, or why there is nothing to show."""
+    st.title(language(f"page.{name}"))
+    try:
+        questions = _questions(language)
+        if questions is None:
+            return
+        view = _view(language, address, questions)
+        if view is not None:
+            PAGES[name](view)
+    except ReleaseChangedError:
+        st.rerun()
+
+
+def _questions(language: Language) -> Questions | None:
+    """Return the way to ask the release what this user may see; where there is none, say why."""
+    try:
+        settings = load_settings()
+        email = user_email(settings)
+        if login_is_set_up():
+            _sign_on(language, email)
+        if email is None and (settings.report_access or login_is_set_up()):
+            st.warning(language("empty.not_known"))
+            return None
+        allowed = allowed_accounts(settings, email)
+    except (SettingsError, AccessError) as error:
+        st.error(language("empty.access_broken", reason=""))
+        st.text(str(error))
+        return None
+    release = current_release(settings)
+    if release is None:
+        st.info(language("empty.no_release"))
+        return None
+    questions = Questions(settings, release, allowed)
+    if not questions.accounts():
+        st.warning(language("empty.no_access"))
+        return None
+    return questions
+
+
+def _sign_on(language: Language, email: str | None) -> None:
+    with st.sidebar:
+        if email is None:
+            st.button(language("empty.log_in"), on_click=st.login)
+        else:
+            st.text(email)
+            st.button(language("empty.log_out"), on_click=st.logout)
+
+
+def _view(language: Language, address: Address, questions: Questions) -> View | None:
+    """Show the release and the filters; return what the page is given, None after saying why it is empty."""
+    show_release(language, questions)
+    first, last = questions.about("report_days").iloc[0]
+    if first is None or first != first:
+        st.info(language("empty.no_data"))
+        return None
+    first, last = first.date(), last.date()
+    filters, is_working_time = show_filters(language, address, questions.about("report_choices"), first, last)
+    if address.unreadable:
+        names = [language.code_name("filter", name) for name in address.unreadable]
+        st.warning(language("note.no_filter_values", names=language.listed(names)))
+    if filters.from_date > filters.to_date:
+        st.info(language("empty.period_reversed"))
+        return None
+    return View(language, questions, filters, address, is_working_time, first, last)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""The charts: what they look like, in colours that the colour-blind can tell apart.
+
+Belongs here: Altair specifications. Does not: figures, which come ready from the macros, nor words.
+
+Colours that depend on light or dark come from the theme (`.streamlit/config.toml`); those here are the
+palette of Okabe and Ito, in an order in which neighbours differ in lightness too.
+"""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from reports.language import Language
+
+PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
+SERIES = len(PALETTE)
+HEIGHT = 340
+UNITS = (("days", 2 * 86400), ("hours", 2 * 3600), ("minutes", 0))
+SECONDS = {"days": 86400, "hours": 3600, "minutes": 60}
+
+
+def in_units(language: Language, seconds: pd.Series) -> tuple[pd.Series, str]:
+    """Return durations in the unit that suits the longest of them, and the unit's name."""
+    longest = seconds.max() if seconds.notna().any() else 0
+    unit = next(unit for unit, least in UNITS if longest >= least)
+    return seconds / SECONDS[unit], language(f"unit.{unit}")
+
+
+def stacked(language: Language, frame: pd.DataFrame, names: Sequence[str], y: str) -> alt.Chart:
+    """Return bars over time, one on the other: columns `when`, `name`, `value`."""
+    frame = _dated(language, frame)
+    return _dressed(
+        language,
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            x=_time(frame),
+            y=alt.Y("value:Q", title=y, stack=True),
+            color=_colours(names),
+            tooltip=_tooltip(language, y, "name"),
+        ),
+    )
+
+
+def lines(language: Language, frame: pd.DataFrame, names: Sequence[str], y: str) -> alt.Chart:
+    """Return a line over time for each name, by colour and shape: columns `when`, `name`, `value`."""
+    frame = _dated(language, frame)
+    return _dressed(
+        language,
+        alt.Chart(frame.dropna(subset=["value"]))
+        .mark_line(point=alt.OverlayMarkDef(size=45))
+        .encode(
+            x=_time(frame),
+            y=alt.Y("value:Q", title=y),
+            color=_colours(names),
+            shape=alt.Shape("name:N", title=None, sort=list(names), scale=alt.Scale(domain=list(names))),
+            tooltip=_tooltip(language, y, "name"),
+        ),
+    )
+
+
+def trend(language: Language, frame: pd.DataFrame, y: str, mean: str) -> alt.Chart:
+    """Return bars by day and the line of their mean: columns `when`, `value`, `mean`."""
+    names = [y, mean]
+    frame = _dated(language, frame).assign(bars=y, line=mean)
+    base = alt.Chart(frame).encode(x=_time(frame))
+    scale = alt.Scale(domain=names, range=["#56B4E9", "#D55E00"])
+    bars = base.mark_bar().encode(
+        y=alt.Y("value:Q", title=y),
+        color=alt.Color("bars:N", title=None, scale=scale),
+        tooltip=_tooltip(language, y),
+    )
+    line = base.mark_line(strokeWidth=3).encode(
+        y=alt.Y("mean:Q"),
+        color=alt.Color("line:N", title=None, scale=scale),
+        tooltip=[_tooltip(language, y)[0], alt.Tooltip("mean:Q", title=mean, format=",.1f")],
+    )
+    return _dressed(language, bars + line)
+
+
+def bars(language: Language, frame: pd.DataFrame, x: str) -> alt.Chart:
+    """Return one bar for each name, the longest first: columns `name`, `value`."""
+    return _dressed(
+        language,
+        alt.Chart(frame)
+        .mark_bar(color=PALETTE[0])
+        .encode(
+            x=alt.X("value:Q", title=x),
+            y=alt.Y("name:N", title=None, sort="-x", axis=alt.Axis(labelLimit=140, labelOverlap=False)),
+            tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("value:Q", title=x, format=",.2~f")],
+        ),
+        height=80 + 24 * len(frame),
+    )
+
+
+def heatmap(language: Language, frame: pd.DataFrame, hour: str, value: str) -> alt.Chart:
+    """Return weekdays by hours: columns `weekday` (its name, Monday first), `hour`, `value`."""
+    return _dressed(
+        language,
+        alt.Chart(frame)
+        .mark_rect()
+        .encode(
+            x=alt.X("hour:O", title=hour, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y(
+                "weekday:O",
+                title=None,
+                sort=list(dict.fromkeys(frame["weekday"])),
+                axis=alt.Axis(labelOverlap=False),
+            ),
+            color=alt.Color("value:Q", title=value, scale=alt.Scale(scheme="viridis", reverse=True)),
+            tooltip=[
+                alt.Tooltip("weekday:O", title=" "),
+                alt.Tooltip("hour:O", title=hour),
+                alt.Tooltip("value:Q", title=value, format=","),
+            ],
+        ),
+        height=300,
+    )
+
+
+def columns(language: Language, frame: pd.DataFrame, x: str, y: str) -> alt.Chart:
+    """Return a column for each name in the order given: columns `name`, `value`."""
+    return _dressed(
+        language,
+        alt.Chart(frame)
+        .mark_bar(color=PALETTE[0])
+        .encode(
+            x=alt.X("name:O", title=x, sort=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("value:Q", title=y, axis=alt.Axis(tickMinStep=1)),
+            tooltip=[alt.Tooltip("name:O", title=x), alt.Tooltip("value:Q", title=y, format=",")],
+        ),
+        height=300,
+    )
+
+
+def _dated(language: Language, frame: pd.DataFrame) -> pd.DataFrame:
+    # Days are texts in their order: as instants they would shift with the browser's own zone.
+    return frame.assign(day=[language.short_day(day) for day in frame["when"]])
+
+
+def _time(frame: pd.DataFrame) -> alt.X:
+    days = list(frame.sort_values("when")["day"].unique())
+    return alt.X(
+        "day:O",
+        title=None,
+        sort=days,
+        axis=alt.Axis(labelAngle=-40, labelOverlap=True),
+        scale=alt.Scale(domain=days),
+    )
+
+
+def _colours(names: Sequence[str]) -> alt.Color:
+    return alt.Color(
+        "name:N",
+        title=None,
+        sort=list(names),
+        scale=alt.Scale(domain=list(names), range=PALETTE[: len(names)]),
+    )
+
+
+def _tooltip(language: Language, value: str, *names: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("day:O", title=language("column.day")),
+        *(alt.Tooltip(f"{name}:N", title=" ") for name in names),
+        alt.Tooltip("value:Q", title=value, format=",.2~f"),
+    ]
+
+
+def _dressed(language: Language, chart: alt.Chart, height: int = HEIGHT) -> alt.Chart:
+    return chart.properties(height=height).configure(
+        locale={"number": language.chart_numbers()},
+        legend=alt.LegendConfig(
+            orient="top", direction="horizontal", columns=2, labelLimit=130, titleLimit=200
+        ),
+        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12),
+    )

@@ -1,0 +1,33 @@
+"""A table as a file that a spreadsheet opens without running anything.
+
+Belongs here: CSV and XLSX, safe against formulas in values. Does not: which rows and columns (see `tables`).
+"""
+
+import io
+
+import pandas as pd
+
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """Return the table as CSV in UTF-8 with a byte order mark, by which Excel knows it.
+
+    A text that a spreadsheet could take for a formula begins with an apostrophe; numbers stay numbers.
+    """
+    return frame.rename(columns=_inert).map(_inert).to_csv(index=False).encode("utf-8-sig")
+
+
+def as_xlsx(frame: pd.DataFrame) -> bytes:
+    """Return the table as an Excel workbook of one sheet; texts are texts, whatever they begin with."""
+    file = io.BytesIO()
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:
+        frame.to_excel(writer, index=False, freeze_panes=(1, 0))
+        for sheet in writer.sheets.values():
+            sheet.autofit()
+    return file.getvalue()
+
+
+def _inert(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value

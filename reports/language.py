@@ -1,0 +1,127 @@
+"""Words, numbers, durations and dates in the reader's language.
+
+Belongs here: the catalogue of texts and how a value is written. Does not: which text a page shows.
+
+A catalogue is `texts/<language>.toml`; all have the same keys and placeholders.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+
+import babel
+from babel.dates import format_date, format_datetime, get_day_names
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent
+
+CATALOGUES = Path(__file__).with_name("texts")
+LANGUAGES = {"en": "English", "it": "Italiano"}
+SMALL = 5  # averages of fewer cases than this are marked
+UNKNOWN = "—"
+UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+@cache
+def catalogue(code: str) -> Mapping[str, str]:
+    """Return a language's texts by key."""
+    sections = tomllib.loads((CATALOGUES / f"{code}.toml").read_text())
+    return {f"{section}.{key}": text for section, texts in sections.items() for key, text in texts.items()}
+
+
+def preferred(locale: str | None) -> str:
+    """Return the language nearest to a browser's locale: English where it is none of ours."""
+    code = (locale or "en")[:2].lower()
+    return code if code in LANGUAGES else "en"
+
+
+class Language:
+    """Writes texts and values in one language."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        # English of no country in particular writes days as in Europe, not as in the United States.
+        self.locale = babel.Locale.parse({"en": "en_GB"}.get(code, code))
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return the text of a key with its placeholders filled."""
+        return catalogue(self.code)[key].format(**values)
+
+    def has(self, key: str) -> bool:
+        """Tell whether the catalogue has the key."""
+        return key in catalogue(self.code)
+
+    def code_name(self, kind: str, value: str) -> str:
+        """Return the text of a code of the release, such as an origin; the code itself where we have none."""
+        key = f"{kind}.{value.replace(' ', '_')}"
+        return self(key) if self.has(key) else value
+
+    def count(self, value: float) -> str:
+        """Return a whole number."""
+        return format_decimal(int(value), format="#,##0", locale=self.locale)
+
+    def decimal(self, value: float) -> str:
+        """Return a number to two places."""
+        return format_decimal(value, format="0.00", locale=self.locale)
+
+    def share(self, value: float) -> str:
+        """Return a share as per cent to one place."""
+        return format_percent(value, format="0.0 %", locale=self.locale)
+
+    def change(self, value: float) -> str:
+        """Return a relative change as per cent with its sign."""
+        return format_percent(value, format="+0.0 %;-0.0 %", locale=self.locale)
+
+    def points(self, value: float) -> str:
+        """Return the difference of two shares as percentage points with its sign."""
+        number = format_decimal(value * 100, format="+0.0;-0.0", locale=self.locale)
+        return self("unit.points", value=number)
+
+    def signed(self, value: float) -> str:
+        """Return the difference of two counts with its sign."""
+        return format_decimal(int(value), format="+#,##0;-#,##0", locale=self.locale)
+
+    def signed_decimal(self, value: float) -> str:
+        """Return the difference of two numbers to two places with its sign."""
+        return format_decimal(value, format="+0.00;-0.00", locale=self.locale)
+
+    def duration(self, seconds: float) -> str:
+        """Return a duration by its two largest units, such as `2 h 5 min`."""
+        left, parts = round(seconds), []
+        for unit, size in UNITS:
+            if parts or left >= size or size == 1:
+                parts.append((left // size, unit))
+                left %= size
+        shown = [(number, unit) for place, (number, unit) in enumerate(parts[:2]) if number or place == 0]
+        return " ".join(f"{self.count(number)} {self(f'unit.{unit}')}" for number, unit in shown)
+
+    def day(self, value: date) -> str:
+        """Return a day."""
+        return format_date(value, "medium", locale=self.locale)
+
+    def short_day(self, value: date) -> str:
+        """Return a day for the axis of a chart, with its year to two places."""
+        return format_date(value, "d MMM yy", locale=self.locale)
+
+    def chart_numbers(self) -> dict[str, object]:
+        """Return the locale's numbers as Vega wants to be told of them."""
+        symbols = self.locale.number_symbols["latn"]
+        return {
+            "decimal": symbols["decimal"],
+            "thousands": symbols["group"],
+            "grouping": [3],
+            "currency": ["", ""],
+        }
+
+    def time(self, value: datetime) -> str:
+        """Return a moment of a local clock, to the second."""
+        return f"{self.day(value)}, {format_datetime(value, 'HH:mm:ss', locale=self.locale)}"
+
+    def weekday(self, iso_weekday: int) -> str:
+        """Return the short name of a weekday, 1 being Monday."""
+        return get_day_names("abbreviated", locale=self.locale)[iso_weekday - 1]
+
+    def listed(self, values: list[str]) -> str:
+        """Return the values as one enumeration."""
+        return format_list(list(values), locale=self.locale)

@@ -1,0 +1,156 @@
+"""A table on a page: how each kind of value is written, and the same rows as a file.
+
+Belongs here: kinds of columns, the mark of small samples, what a download holds. Does not: figures.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from reports.downloads import as_csv, as_xlsx
+from reports.language import SMALL, UNKNOWN, Language
+
+PLACES = 4
+MOST_UNFOLDED = 25  # rows of a table that is shown at its full height
+TEXTS = ("text", "name", "list", "yes", "origin", "status", "event")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: where its values stand, their kind, and where the number of cases does.
+
+    Kinds: text, name, list, count, decimal, seconds, share, change, signed, rating, day, time, yes,
+    and `origin`, `status`, `event` for codes of these. `label` is a key of the catalogue's columns.
+    """
+
+    field: str
+    kind: str = "count"
+    n: str | None = None
+    label: str | None = None
+
+    def heading(self, language: Language) -> str:
+        """Return the column's heading."""
+        return language(f"column.{self.label or self.field}")
+
+
+def missing(value: object) -> bool:
+    """Tell whether a value is unknown; a list never is."""
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+
+
+def written(language: Language, kind: str, value: object) -> str:
+    """Return a value as the page shows it."""
+    if missing(value):
+        return UNKNOWN
+    writers: dict[str, Callable[[object], str]] = {
+        "text": str,
+        "name": lambda name: language.code_name("name", str(name)),
+        "list": lambda names: ", ".join(language.code_name("name", str(name)) for name in names),
+        "count": language.count,
+        "decimal": language.decimal,
+        "rating": language.decimal,
+        "seconds": language.duration,
+        "share": language.share,
+        "change": language.change,
+        "signed": language.signed,
+        "day": language.day,
+        "time": language.time,
+        "weekday": language.weekday,
+        "yes": lambda flag: language(f"yes.{str(bool(flag)).lower()}"),
+    }
+    write = writers.get(kind) or (lambda code: language.code_name(kind, str(code)))
+    return write(value)
+
+
+def mark(language: Language, n: float | None) -> str:
+    """Return what marks an average of few cases, empty where they are enough."""
+    return language("note.small", n=language.count(n)) if n is not None and 0 < n < SMALL else ""
+
+
+def show(
+    language: Language, name: str, frame: pd.DataFrame, columns: Sequence[Column], **options: object
+) -> object:
+    """Show the columns of the rows as a sortable table, with its downloads below; return what is selected."""
+    rows = frame.reset_index(drop=True)
+    shown = pd.DataFrame(
+        {column.field: _sortable(language, column, rows[column.field]) for column in columns}
+    )
+    styler = shown.style
+    for column in columns:
+        if column.kind not in TEXTS:
+            styler = styler.format(partial(written, language, column.kind), subset=[column.field])
+        if column.n:
+            for row in rows.index[rows[column.n].between(1, SMALL - 1)]:
+                value = written(language, column.kind, rows.at[row, column.field])
+                text = f"{value} {mark(language, rows.at[row, column.n])}"
+                styler = styler.format(lambda _, text=text: text, subset=pd.IndexSlice[[row], [column.field]])
+    configuration = {column.field: column.heading(language) for column in columns}
+    options = {"height": "content" if len(rows) <= MOST_UNFOLDED else "auto"} | options
+    selected = st.dataframe(
+        styler,
+        hide_index=True,
+        placeholder=UNKNOWN,
+        column_config=configuration,
+        alt=name,
+        key=options.pop("key", name),
+        **options,
+    )
+    downloads(language, name, lambda: as_file(language, frame, columns))
+    return selected
+
+
+def downloads(language: Language, name: str, table: Callable[[], pd.DataFrame]) -> None:
+    """Show the buttons that give the table as CSV and XLSX; it is made only when one is pressed."""
+    with st.container(horizontal=True):
+        for kind, make, mime in (
+            ("csv", as_csv, "text/csv"),
+            ("xlsx", as_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ):
+            st.download_button(
+                language(f"download.{kind}"),
+                data=lambda make=make: make(table()),
+                file_name=f"{re.sub(r'[^0-9a-z]+', '-', name.lower()).strip('-')}.{kind}",
+                mime=mime,
+                key=f"{kind}-{name}",
+                help=language(f"download.{kind}_help", name=name),
+                on_click="ignore",
+                icon=":material/download:",
+            )
+
+
+def as_file(language: Language, frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """Return the same rows and columns as plain values: durations in seconds, n beside an average."""
+    made: dict[str, object] = {}
+    for column in columns:
+        heading = column.heading(language)
+        if column.kind == "seconds":
+            heading = f"{heading} ({language('unit.seconds')})"
+        made[heading] = [_plain(language, column.kind, value) for value in frame[column.field]]
+        if column.n:
+            made[f"{heading}, n"] = [None if missing(n) else int(n) for n in frame[column.n]]
+    return pd.DataFrame(made)
+
+
+def _plain(language: Language, kind: str, value: object) -> object:
+    if missing(value):
+        return None
+    if kind in ("count", "weekday"):
+        return int(value)
+    if kind in ("seconds", "share", "change", "rating", "decimal", "signed"):
+        return round(float(value), PLACES)
+    if kind == "day":
+        return pd.Timestamp(value).date()
+    if kind == "time":
+        return pd.Timestamp(value).to_pydatetime().replace(microsecond=0)
+    return written(language, kind, value)
+
+
+def _sortable(language: Language, column: Column, values: pd.Series) -> pd.Series:
+    """Return texts as they are shown, and everything else as it is, so that the page sorts by value."""
+    if column.kind in TEXTS:
+        return pd.Series([written(language, column.kind, value) for value in values], dtype="object")
+    return values

@@ -1,0 +1,300 @@
+"""The report pages without a browser: texts, values, files, the address, and who may see what."""
+
+import io
+import string
+from datetime import date
+
+import openpyxl
+import pandas as pd
+import pytest
+import synthetic_warehouse
+from streamlit.testing.v1 import AppTest
+
+from orchestration.publish.release import current_release, publish, reader
+from orchestration.settings import PROJECT, Settings
+from reports.access import AccessError, allowed_accounts
+from reports.downloads import as_csv, as_xlsx
+from reports.filters import Filters, day, number, one_of, some_of
+from reports.language import LANGUAGES, Language, catalogue, preferred
+from reports.release import Questions
+from reports.tables import Column, as_file, mark, written
+
+PERIOD = date(2026, 3, 25), date(2026, 4, 5)
+FILTERS = Filters(*PERIOD)
+FORMULAS = ["=1+1", "+1", "-1", "@sum(a)", "\tx", "\rx"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    settings = Settings(home=tmp_path_factory.mktemp("reports"), memory_limit="500MB", threads=1)
+    synthetic_warehouse.write(settings.warehouse_path, conversations=200)
+    publish(settings, {}, source_files=1, fingerprint="f")
+    return settings
+
+
+# Words and values
+
+
+def placeholders(text):
+    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
+
+
+def test_every_language_has_the_same_texts_with_the_same_placeholders():
+    said = {code: {key: placeholders(text) for key, text in catalogue(code).items()} for code in LANGUAGES}
+    assert said["it"] == said["en"]
+    assert all(text.strip() for code in LANGUAGES for text in catalogue(code).values())
+
+
+def test_no_text_is_left_over():
+    code = "".join(path.read_text() for path in (PROJECT / "reports").rglob("*.py"))
+    named_in_full = [
+        key for key in catalogue("en") if key.startswith(("agents.", "empty.", "note.", "overview."))
+    ]
+    assert [key for key in named_in_full if f'"{key}"' not in code] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "english", "italian"),
+    [
+        ("count", 1234567, "1,234,567", "1.234.567"),
+        ("rating", 4.256, "4.26", "4,26"),
+        ("share", 0.1234, "12.3 %", "12,3 %"),
+        ("change", -0.5, "-50.0 %", "-50,0 %"),
+        ("signed", 1200, "+1,200", "+1.200"),
+        ("seconds", 0.4, "0 s", "0 s"),
+        ("seconds", 59.6, "1 min", "1 min"),
+        ("seconds", 3725, "1 h 2 min", "1 h 2 min"),
+        ("seconds", 86400 * 1234 + 3600, "1,234 d 1 h", "1.234 g 1 h"),
+        ("day", date(2026, 3, 9), "9 Mar 2026", "9 mar 2026"),
+        ("weekday", 7, "Sun", "dom"),
+        ("origin", "inbound", "Inbound", "In entrata"),
+        ("origin", "carrier pigeon", "carrier pigeon", "carrier pigeon"),
+        ("name", "Unassigned", "Unassigned", "Non assegnate"),
+        ("list", ["a", "Untagged"], "a, Untagged", "a, Senza tag"),
+        ("yes", True, "Yes", "Sì"),
+        ("seconds", None, "—", "—"),
+        ("count", float("nan"), "—", "—"),
+        ("count", pd.Series([None], dtype="float64")[0], "—", "—"),
+    ],
+)
+def test_values_are_written_in_the_readers_language(kind, value, english, italian):
+    assert [written(Language(code), kind, value) for code in ("en", "it")] == [english, italian]
+
+
+def test_the_language_is_that_of_the_browser_where_there_is_one():
+    assert [preferred(locale) for locale in ("it-CH", "IT", "de-DE", None, "")] == [
+        "it",
+        "it",
+        "en",
+        "en",
+        "en",
+    ]
+
+
+def test_an_average_of_few_cases_is_marked():
+    language = Language("en")
+    assert [mark(language, n) for n in (None, 0, 1, 4, 5, float("nan"))] == [
+        "",
+        "",
+        "(n = 1)",
+        "(n = 4)",
+        "",
+        "",
+    ]
+
+
+# Files
+
+
+def test_no_value_of_a_csv_is_a_formula():
+    frame = pd.DataFrame({"=name": [*FORMULAS, "a=b"], "number": [-1.5, -2, 3, 4, 5, 6, 7]})
+    found = pd.read_csv(io.BytesIO(as_csv(frame)), lineterminator="\n", encoding="utf-8-sig", dtype=str)
+    assert list(found.columns) == ["'=name", "number"]
+    assert list(found["'=name"]) == [*(f"'{value}" for value in FORMULAS), "a=b"]
+    assert list(found["number"].astype(float)) == [-1.5, -2, 3, 4, 5, 6, 7]
+
+
+def test_no_cell_of_a_workbook_is_a_formula_or_a_link():
+    values = ["=1+1", "+1", "-1", "@sum(a)", "https://example.com", "00123"]
+    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx(pd.DataFrame({"=name": values})))).active
+    cells = [row[0] for row in sheet.iter_rows()]
+    assert [cell.value for cell in cells] == ["=name", *values]
+    assert {cell.data_type for cell in cells} == {"s"}
+    assert not any(cell.hyperlink for cell in cells)
+
+
+def test_a_file_holds_the_columns_shown_with_the_number_of_cases():
+    frame = pd.DataFrame(
+        {"tag": ["Untagged", "x"], "wait_avg": [1.23456, None], "wait_n": [3, 0], "other": [1, 2]}
+    )
+    columns = [Column("tag", "name"), Column("wait_avg", "seconds", "wait_n")]
+    found = as_file(Language("it"), frame, columns)
+    assert list(found.columns) == ["Tag", "Attesa, media (s)", "Attesa, media (s), n"]
+    assert found.iloc[0].to_list() == ["Senza tag", 1.2346, 3]
+    assert found.iloc[1, 2] == 0
+    assert pd.isna(found.iloc[1, 1])
+
+
+# The address
+
+
+@pytest.mark.parametrize(
+    ("entry", "good", "bad"),
+    [
+        (day("from", PERIOD[0], *PERIOD), [date(2026, 4, 1)], ["2026-4-1x", "2030-01-01", ""]),
+        (one_of("hours", ["all", "in"]), ["in"], ["out", ""]),
+        (some_of("agents", ["a", "b,c"]), [["b,c"], ["a", "b,c"]], ["b", "a,b,c"]),
+        (number("page"), [1, 7], ["0", "-1", "x", "1.5"]),
+    ],
+)
+def test_what_is_written_in_the_address_is_read_from_it(entry, good, bad):
+    assert [entry.read(entry.write(value)) for value in good] == good
+    for text in bad:
+        with pytest.raises(ValueError):  # noqa: PT011
+            entry.read([text])
+
+
+# Who may see what
+
+
+@pytest.fixture
+def access(tmp_path):
+    path = tmp_path / "access.csv"
+
+    def write(content):
+        path.write_text(content)
+        return Settings(home=tmp_path, report_access=path)
+
+    return write
+
+
+def test_the_list_of_access_names_the_accounts_of_a_user(access):
+    settings = access("email,account_id\nAnn@x.org,demo\nann@x.org , second\nboss@x.org,*\n\n")
+    assert allowed_accounts(settings, "ann@X.org") == ("demo", "second")
+    assert allowed_accounts(settings, "boss@x.org") is None
+    assert allowed_accounts(settings, "eve@x.org") == ()
+    assert allowed_accounts(settings, None) == ()
+    assert allowed_accounts(Settings(home=settings.home), None) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "line 1: expected the heading"),
+        ("user,account\n", "line 1: expected the heading"),
+        ("email,account_id\nann@x.org\n", "line 2: expected an e-mail"),
+        ("email,account_id\nann@x.org,demo\n,demo\n", "line 3: expected an e-mail"),
+    ],
+)
+def test_a_list_of_access_that_makes_no_sense_lets_nobody_in(access, content, message):
+    with pytest.raises(AccessError, match=message):
+        allowed_accounts(access(content), "ann@x.org")
+
+
+def test_a_list_of_access_that_is_not_there_lets_nobody_in(tmp_path):
+    with pytest.raises(AccessError, match=r"gone\.csv"):
+        allowed_accounts(Settings(home=tmp_path, report_access=tmp_path / "gone.csv"), "ann@x.org")
+
+
+def ask(home, allowed, accounts):
+    questions = Questions(home, current_release(home), allowed)
+    filters = Filters(*PERIOD, accounts=accounts)
+    conversation = "select min(conversation_id) from fct_conversations where account_id = 'second'"
+    with reader(home) as connection:
+        (theirs,) = connection.execute(conversation).fetchone()
+    rows = [
+        questions.report("report_details", filters)["account_id"],
+        questions.report("report_by_agent", filters)["account_id"],
+        questions.report("report_over_time", filters, per="tag")["account_id"],
+        questions.about("report_timeline", conversation=theirs, accounts=accounts)["account_id"],
+        questions.about("report_choices").query("filter == 'accounts'")["value"],
+    ]
+    return {account for column in rows for account in column} | set(questions.accounts())
+
+
+@pytest.mark.parametrize("accounts", [None, [], ["second"], ["demo", "second"], ["x"]])
+def test_no_question_reaches_beyond_the_accounts_of_the_user(home, accounts):
+    assert ask(home, ("demo",), accounts) <= {"demo"}
+    assert "second" in ask(home, None, ["second"])
+    assert ask(home, (), accounts) == set()
+
+
+# The pages, run without a browser
+
+
+@pytest.fixture
+def app(home, monkeypatch):
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(home.home))
+    app = AppTest.from_file(str(PROJECT / "reports" / "app.py"), default_timeout=60)
+    app.query_params.update({"from": str(PERIOD[0]), "to": str(PERIOD[1])})
+    return app
+
+
+def conversations(app):
+    return next(metric.value for metric in app.metric if metric.label == "Conversations")
+
+
+def expected(home, **filters):
+    named = "".join(f", {name} := ${name}" for name in filters)
+    with reader(home) as connection:
+        query = f"select conversations from report_overview($a, $b{named})"
+        (found,) = connection.execute(query, {"a": PERIOD[0], "b": PERIOD[1], **filters}).fetchone()
+    return f"{found:,}"
+
+
+def test_the_address_sets_the_filters(home, app):
+    app.query_params.update({"origins": ["flow", "inbox"], "hours": "in"})
+    app.run()
+    assert not app.exception
+    assert conversations(app) == expected(home, origins=["flow", "inbox"], working_hours=True)
+
+
+def test_a_filter_is_written_into_the_address(home, app):
+    app.run()
+    app.multiselect(key="origins").select("flow").run()
+    assert app.query_params["origins"] == "flow"
+    assert conversations(app) == expected(home, origins=["flow"])
+
+
+def test_values_that_the_release_does_not_know_are_named(app):
+    app.query_params.update({"agents": "nobody", "hours": "never", "from": "yesterday"})
+    app.run()
+    assert "Agent" in app.warning[0].value
+    assert not app.exception
+
+
+def test_an_address_reaches_no_account_that_is_not_ones_own(home, app, tmp_path, monkeypatch):
+    path = tmp_path / "access.csv"
+    path.write_text("email,account_id\nann@x.org,demo\n")
+    monkeypatch.setenv("CONVERSATIONS_REPORT_ACCESS", str(path))
+    app.query_params["accounts"] = "second"
+    app.run()
+    assert [warning.value for warning in app.warning] == [Language("en")("empty.not_known")]
+    assert not app.metric
+    assert not app.multiselect
+
+
+def test_a_reversed_period_is_told(app):
+    app.query_params.update({"from": str(PERIOD[1]), "to": str(PERIOD[0])})
+    app.run()
+    assert app.info[0].value == Language("en")("empty.period_reversed")
+
+
+def test_without_a_release_the_page_says_what_to_do(app, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
+    app.run()
+    assert "make run" in app.info[0].value
+
+
+def test_a_new_release_shows_at_the_next_look(home, app, tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
+    synthetic_warehouse.write(settings.warehouse_path, conversations=100)
+    publish(settings, {}, source_files=1, fingerprint="f")
+    app.run()
+    assert conversations(app) == expected(settings)
+    synthetic_warehouse.write(settings.warehouse_path, conversations=150, salt=1)
+    release = publish(settings, {}, source_files=1, fingerprint="g")
+    app.run()
+    assert conversations(app) == expected(settings)
+    assert any(release.release_id in caption.value for caption in app.caption)
