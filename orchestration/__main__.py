@@ -168,4 +168,9 @@ def _instance(settings: Settings) -> dg.DagsterInstance:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is closed and on disk. An orderly end takes longer, and DuckDB ends it with pages on what other
+    # libraries still hold of it.
+    os._exit(code)
