@@ -18,7 +18,7 @@ from orchestration.alerts import failure, send
 from orchestration.automation import BY_HAND, is_up_to_date
 from orchestration.definitions import build_definitions
 from orchestration.ingest.run import gone_from_landing, set_raw_aside
-from orchestration.publish.release import TABLES, PublishError, current_release, rollback
+from orchestration.publish.release import PublishError, current_release, rollback
 from orchestration.publish.report import write_reports
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.terminal import EXAMPLES, print_summary
@@ -55,7 +55,7 @@ def go_back(settings: Settings, release_id: str | None) -> int:
         return 1
     write_reports(settings)
     with _instance(settings) as instance:
-        for table in TABLES:
+        for table in release.rows:
             metadata = {"release": release.release_id, "data_through": release.data_through or "no messages"}
             instance.report_runless_asset_event(
                 dg.AssetObservation(["published", table], "Rolled back to this release.", metadata=metadata)

@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         return self.home / "warehouse.fingerprint"
 
     @cached_property
+    def quality_path(self) -> Path:
+        """Folder of what the checks of each run found."""
+        return self.home / "quality"
+
+    @cached_property
     def published_path(self) -> Path:
         """Folder of what readers read."""
         return self.home / "published"

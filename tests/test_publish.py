@@ -15,6 +15,9 @@ import synthetic_warehouse
 from orchestration.publish import release as publishing
 from orchestration.publish.assets import build_publish_assets
 from orchestration.publish.release import TABLES, PublishError, current_release, publish, reader, rollback
+from orchestration.quality.declaration import CheckResult
+from orchestration.quality.marts import MARTS
+from orchestration.quality.results import keep
 from orchestration.settings import Settings
 
 CHECKS = {"passed": ["marts/fct_messages:unique"], "warned": ["marts/fct_messages:unknown conversations"]}
@@ -59,11 +62,11 @@ def assert_intact(settings, release):
     """Readers see this release, whole, and nothing else lies about."""
     assert current_release(settings) == release
     assert names(settings.published_path) == ["release.json", "releases", "reports.duckdb"]
-    with reader(settings) as connection:
+    with reader(settings) as connection, duckdb.connect() as outside:
         for table, rows in release.rows.items():
             parquet = settings.published_path / release.parquet / f"{table}.parquet"
-            counts = connection.execute(f"select (select count(*) from {table}), count(*) from '{parquet}'")
-            assert counts.fetchone() == (rows, rows)
+            assert connection.execute(f"select count(*) from {table}").fetchone() == (rows,)
+            assert outside.execute(f"select count(*) from '{parquet}'").fetchone() == (rows,)
 
 
 def in_another_process(settings, query):
@@ -76,11 +79,12 @@ def test_a_release_holds_exactly_the_tables_and_the_macros_own_described_and_in_
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
         found = connection.execute("select table_name from duckdb_tables()").fetchall()
-        assert sorted(name for (name,) in found) == sorted([*TABLES, "_messages_by_day"])
+        assert sorted(name for (name,) in found) == sorted([*TABLES, "quality_results", "_messages_by_day"])
         assert connection.execute("select count(*) from duckdb_views() where not internal").fetchone() == (0,)
         comments = connection.execute(
-            "select comment from duckdb_tables() where comment is not null"
-            " union all select comment from duckdb_columns() where comment is not null"
+            "select comment from duckdb_tables() where table_name = 'fct_conversations' and comment is not null"
+            " union all select comment from duckdb_columns()"
+            " where table_name = 'fct_conversations' and comment is not null"
         ).fetchall()
         assert comments == [("One row per conversation",), ("How it began; a reader's word",)]
         days = connection.execute("select account_id, started_on from fct_conversations").fetchall()
@@ -184,6 +188,19 @@ def test_an_interrupted_release_leaves_the_last_one_in_place(settings, old, monk
         with pytest.raises(KeyboardInterrupt):
             release_now(settings)
     assert_intact(settings, old)
+
+
+def test_what_the_checks_found_in_all_runs_is_published(settings, old):
+    check = next(check for mart in MARTS for check in mart.checks)
+    keep(settings, "failed-run", [CheckResult("fct_messages", check, passed=False, found="too many")])
+    keep(settings, "good-run", [CheckResult("fct_messages", check)])
+
+    new = release_now(settings)
+
+    assert (old.rows["quality_results"], new.rows["quality_results"]) == (0, 2)
+    with reader(settings) as connection:
+        found = connection.execute("select run_id, status, found from quality_results").fetchall()
+    assert sorted(found) == [("failed-run", "failed", "too many"), ("good-run", "passed", "as expected")]
 
 
 def test_a_rollback_puts_the_release_before_back_and_a_second_one_undoes_it(settings, old):

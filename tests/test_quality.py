@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import dagster as dg
 import duckdb
@@ -19,6 +20,7 @@ from orchestration.quality.checks import blocking_checks, quality_gate
 from orchestration.quality.declaration import Check, CheckResult, Mart
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
+from orchestration.quality.results import history, keep, write_page
 from orchestration.settings import PROJECT, Settings
 
 # Forty days up to 20:00 of yesterday in Rome; the last day but one is nearly empty, and a holiday.
@@ -595,3 +597,52 @@ def test_the_list_of_checks_is_read_without_great_expectations():
     code = "import sys; from orchestration.quality.checks import blocking_checks; blocking_checks();"
     code += "sys.exit('great_expectations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
+
+
+def test_what_the_gate_found_is_kept_run_by_run_without_examples(tmp_path):
+    settings = Settings(home=tmp_path)
+    first, second = broken_and_failed_results()
+    keep(settings, "run-1", [first, second])
+    keep(settings, "run-2", [replace(first, passed=True)])
+
+    with duckdb.connect() as connection:
+        kept = connection.execute(
+            f"select run_id, check_name, severity, status, found from ({history(settings)}) order by all"
+        ).fetchall()
+
+    assert kept == [
+        ("run-1", "a_warning", "warn", "broken", "no such table"),
+        ("run-1", "ids_are_unique", "error", "failed", "2 ids twice"),
+        ("run-2", "ids_are_unique", "error", "passed", "2 ids twice"),
+    ]
+    assert b"c-7" not in b"".join(path.read_bytes() for path in settings.quality_path.iterdir())
+
+
+def test_the_page_of_the_checks_tells_what_failed_and_nothing_in_it_is_markup(tmp_path):
+    settings = Settings(home=tmp_path)
+    failed, broken = broken_and_failed_results()
+    page = write_page(settings, [failed, broken, replace(failed, passed=True)]).read_text()
+
+    assert "1 passed, 1 warned, 1 failed" in page
+    assert "Nothing was published" in page
+    assert "✗ FAILED" in page
+    assert "✗ BROKEN" in page
+    assert "e.g. &lt;b&gt;c-7&lt;/b&gt;" in page
+    assert not re.search(r"(src|href)=|url\(|https?:", page), "it would load something"
+    assert "No check blocks" in write_page(settings, [replace(failed, passed=True)]).read_text()
+
+
+def broken_and_failed_results() -> tuple[CheckResult, CheckResult]:
+    unique = next(check for mart in MARTS for check in mart.checks if check.severity == "error")
+    warning = next(check for mart in MARTS for check in mart.checks if check.severity == "warn")
+    return (
+        CheckResult(
+            "fct_messages",
+            replace(unique, name="ids_are_unique"),
+            False,
+            False,
+            "2 ids twice",
+            ("<b>c-7</b>",),
+        ),
+        CheckResult("fct_messages", replace(warning, name="a_warning"), False, True, "no such table"),
+    )

@@ -13,7 +13,7 @@ import duckdb
 from orchestration.glance import last_files, top_reasons
 from orchestration.publish.periods import last_day
 from orchestration.publish.previews import preview
-from orchestration.publish.release import TABLES, PublishError, Release, publish, reader
+from orchestration.publish.release import QUALITY_RESULTS, TABLES, PublishError, Release, publish, reader
 from orchestration.publish.report import write_reports
 from orchestration.publish.verify import verify_checks
 from orchestration.settings import Settings
@@ -31,6 +31,7 @@ DESCRIPTIONS = {
     "dim_contacts": "The contacts, each under a keyed hash, with their tags. No names, no numbers.",
     "bridge_conversation_tags": "Which conversation carries which tag.",
     "ingested_files": "Every file that was taken in: what it held, what was accepted and what was rejected.",
+    "quality_results": "What the checks of every run found, of runs too that were not published.",
     "rejected_records": "Why records were refused, counted by file and reason. Never what they say.",
 }
 GLANCES = {"ingested_files": last_files, "rejected_records": top_reasons}
@@ -51,14 +52,14 @@ def build_publish_assets(
         specs=[
             dg.AssetSpec(
                 ["published", table],
-                deps=[marts[table]],
+                deps=[marts[table]] if table in marts else list(marts.values()),
                 description=DESCRIPTIONS[table],
                 group_name="published",
                 kinds={"duckdb", "parquet"},
                 owners=["team:data"],
                 freshness_policy=_freshness(settings),
             )
-            for table in TABLES
+            for table in (*TABLES, QUALITY_RESULTS)
         ],
         pool="warehouse",
     )
@@ -72,9 +73,9 @@ def build_publish_assets(
         except (PublishError, duckdb.Error) as error:
             raise dg.Failure(str(error)) from None
         with reader(settings) as connection:
-            metadata = {table: _metadata(settings, release, table, connection) for table in TABLES}
-        for table in TABLES:
-            yield dg.MaterializeResult(asset_key=["published", table], metadata=metadata[table])
+            metadata = {table: _metadata(settings, release, table, connection) for table in release.rows}
+        for table, told in metadata.items():
+            yield dg.MaterializeResult(asset_key=["published", table], metadata=told)
 
     return publish_release
 
@@ -84,7 +85,7 @@ def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["published", "report"],
-        deps=[["published", table] for table in TABLES],
+        deps=[["published", table] for table in (*TABLES, QUALITY_RESULTS)],
         description="The report to send: a page for each account that opens anywhere, without a network.",
         group_name="published",
         kinds={"html"},

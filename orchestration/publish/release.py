@@ -26,6 +26,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.quality.results import COLUMNS, history
 from orchestration.quoting import quoted
 from orchestration.settings import PROJECT, Settings
 
@@ -59,6 +60,7 @@ REPORTS = (
     "report_inbox",
     "report_details",
 )
+QUALITY_RESULTS = "quality_results"  # the one table that is not of the warehouse
 FILE = "reports.duckdb"
 NOTE = "release.json"
 MACROS = Path(__file__).with_name("reports.sql")
@@ -253,6 +255,7 @@ def _build(
             ordered = f"order by {order}" if order else ""
             connection.execute(f"create table {table} as from warehouse.marts.{table} {ordered}")
         _copy_comments(connection)
+        _add_quality_results(connection, settings)
         accounts = _accounts(connection)
         data_through = [account["data_through"] for account in accounts.values() if account["data_through"]]
         release = Release(
@@ -260,7 +263,8 @@ def _build(
             published_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             data_through=max(data_through, default=None),
             accounts=accounts,
-            rows={table: _count(connection, f"warehouse.marts.{table}") for table in TABLES},
+            rows={table: _count(connection, f"warehouse.marts.{table}") for table in TABLES}
+            | {QUALITY_RESULTS: _count(connection, QUALITY_RESULTS)},
             checks={outcome: sorted(checks.get(outcome, ())) for outcome in ("passed", "warned")},
             source_files=source_files,
             code_version=_code_version(),
@@ -302,6 +306,19 @@ def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
     for what, table, comment in described:
         if table in TABLES:
             connection.execute(f"comment on {what} is {quoted(comment)}")
+
+
+def _add_quality_results(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    connection.execute(
+        f"create table {QUALITY_RESULTS} as from ({history(settings)})"
+        " order by checked_at, run_id, table_name, check_name"
+    )
+    connection.execute(
+        f"comment on table {QUALITY_RESULTS} is"
+        " 'What the checks of every run found, published or not. One row per run and check.'"
+    )
+    for column, (_, description) in COLUMNS.items():
+        connection.execute(f"comment on column {QUALITY_RESULTS}.{column} is {quoted(description)}")
 
 
 def _accounts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:

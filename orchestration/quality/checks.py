@@ -11,6 +11,7 @@ import dagster as dg
 
 from orchestration.quality.declaration import Check, CheckResult, Mart
 from orchestration.quality.marts import MARTS
+from orchestration.quality.results import keep, write_page
 from orchestration.settings import Settings
 
 
@@ -40,7 +41,11 @@ def quality_gate(
     """Great Expectations on the candidate warehouse: what must hold before anything is published."""
     selected = context.selected_asset_check_keys
     tables = {key.asset_key.path[-1] for key in selected}
-    for result in _results(settings, tuple(mart for mart in MARTS if mart.table in tables)):
+    found = _results(settings, tuple(mart for mart in MARTS if mart.table in tables))
+    keep(settings, context.run_id, found)
+    page = write_page(settings, found)
+    context.log.info(f"The page of the checks: {page}")
+    for result in found:
         evaluated = _asset_check_result(result)
         if dg.AssetCheckKey(evaluated.asset_key, evaluated.check_name) not in selected:
             continue
