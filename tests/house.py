@@ -30,9 +30,11 @@ class House:
     def ingest(self, progress: Callable[[str], None] = lambda message: None) -> IngestResult:
         return ingest(self.settings, progress)
 
-    def rows(self, entity: str, columns: str = "* EXCLUDE (_batch_id)") -> list[tuple]:
-        """The raw rows of an entity of the platform, in the order of file and line."""
-        folder = self.settings.raw_path / entity / PLATFORM
+    def rows(
+        self, entity: str, columns: str = "* EXCLUDE (_batch_id)", platform: str = PLATFORM
+    ) -> list[tuple]:
+        """The raw rows of an entity of a platform, in the order of file and line."""
+        folder = self.settings.raw_path / entity / platform
         return self._rows(folder / "*.parquet", columns, "_file, _line")
 
     def rejected(self, columns: str = "* EXCLUDE (batch_id, rejected_at)") -> list[tuple]:

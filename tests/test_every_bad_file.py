@@ -156,7 +156,7 @@ TABLE = {
         line(1, ', "channel": NaN') + line("NaN") + line(3, ', "unknown": NaN') + line(4, created_on="NaN"),
         ["3"],
         [
-            (1, "channel is NaN, which is no value", "write null where there is no value"),
+            (1, 'channel "NaN" is no value', "write null where there is no value"),
             (2, 'id "NaN" is no id', ID),
             no_time(4, "NaN", "is not a time"),
         ],
@@ -325,7 +325,7 @@ def test_a_boolean_is_true_or_false_in_few_words_and_nothing_else(
     house.drop("flags/a.jsonl", jsonl(*({"id": 1, "is_set": value} for value in good + bad)))
     house.drop("flags/b.csv", "id,is_set\n1,yes\n2,0\n3,maybe\n4,\n")
     house.ingest()
-    values = [value for (value,) in house.rows("flags", "is_set")]
+    values = [value for (value,) in house.rows("flags", "is_set", "flagging")]
     assert values == [True] * 5 + [False] * 5 + [None] * 2 + [True, False, None]
     refusals = house.rejected("reason, remedy")
     assert len(refusals) == len(bad) + 1

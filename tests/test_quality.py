@@ -492,7 +492,10 @@ def test_rejected_records_are_judged_by_the_newest_batch_and_name_the_worst_file
     spoil(candidate, ledger("if(batch_id = '2' and account_id = 'demo', 51, 0) as records_rejected"))
     result = failures(candidate, "fct_messages")["few_records_were_rejected"]
     assert result.examples == ("demo/messages: 51 of 1000 records, most in messages/demo2.jsonl",)
-    assert result.check.expected == "at most 5.0% of the newest batch's messages refused"
+    assert (
+        result.check.expected
+        == "at most 5.0% of the newest batch's messages or message_echoes or statuses refused"
+    )
 
 
 def test_a_record_that_got_lost_and_one_from_nowhere_are_both_named(candidate):
@@ -574,7 +577,7 @@ def test_every_declared_check_is_evaluated_and_a_warning_blocks_nothing(candidat
 
 
 def test_a_failed_check_blocks_what_depends_on_its_table(candidate):
-    spoil(candidate, one_row("fct_messages", "direction = 'sideways'"))
+    spoil(candidate, one_row("fct_messages", "direction = 'sideways', delivery_status = null"))
     run, evaluations = run_in_dagster(candidate)
     assert not is_published(run)
     [failed] = [evaluation for evaluation in evaluations.values() if not evaluation.passed]

@@ -336,6 +336,6 @@ def test_a_preview_says_what_the_macro_says_and_names_are_only_text(made):
     assert "<script" not in markdown
     (line,) = [line for line in markdown.splitlines() if "script" in line]
     assert line.startswith(
-        r"| demo: &lt;script&gt;alert\(&quot;x&quot;\)&lt;/script&gt; \| \*\*b\*\* \[l\]\("
+        r"| demo\: &lt;script&gt;alert\(&quot;x&quot;\)&lt;/script&gt; \| \*\*b\*\* \[l\]\("
     )
     assert f" | {count} | " in line

@@ -116,7 +116,7 @@ def test_sqlalchemy_sees_tables_and_columns_and_calls_the_macros(sample):
     try:
         inspector = sqlalchemy.inspect(engine)
         release = json.loads((sample.published_path / "release.json").read_text())
-        assert set(inspector.get_table_names()) == set(release["rows"])
+        assert {name for name in inspector.get_table_names() if name[0] != "_"} == set(release["rows"])
         columns = [column["name"] for column in inspector.get_columns("agg_overview")]
         assert columns[:3] == ["account_id", "origin", "conversations"]
         with engine.connect() as connection:

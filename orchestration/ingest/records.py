@@ -230,5 +230,5 @@ def _refusals(
         refusals.append((composite, f"{shown} || 'is not a text'", quoted("write a text or a number")))
         no_number = f"{text} IN ('NaN', 'Infinity', '-Infinity') AND {kind} = 'DOUBLE'"
         remedy = quoted("write null where there is no value")
-        refusals.append((no_number, f"{name} || ' is ' || {text} || ', which is no value'", remedy))
+        refusals.append((no_number, f"{shown} || 'is no value'", remedy))
     return refusals
