@@ -435,7 +435,8 @@ def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
     before = figures(sample)
     with duckdb.connect() as connection:
         known = connection.execute(
-            f"SELECT DISTINCT contact FROM '{sample.raw_path}/conversations/activecampaign/*.parquet' ORDER BY contact"
+            f"SELECT DISTINCT contact FROM '{sample.raw_path}/conversations/activecampaign/*.parquet'"
+            " ORDER BY contact"
         ).fetchall()
     forgotten = [contact for (contact,) in known[::10]]
     with reader(sample) as connection:
