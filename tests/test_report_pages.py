@@ -154,7 +154,9 @@ def file(page, kind, name):
 
 def cell(page, column, row):
     """Read a cell of the page's first table, as a screen reader does: the table itself is drawn."""
-    return page.get_by_test_id("stDataFrame").first.get_by_test_id(f"glide-cell-{column}-{row}").text_content()
+    return (
+        page.get_by_test_id("stDataFrame").first.get_by_test_id(f"glide-cell-{column}-{row}").text_content()
+    )
 
 
 def choose(page, label, option):
@@ -289,7 +291,7 @@ def test_a_timeline_shows_a_conversation_in_the_accounts_zone(visit, sample):
     expected = ask(
         sample, "select *, local_time(happened_at, 'Europe/Rome') as t from report_timeline('demo:c0000017')"
     )
-    found = file(page, "csv", "One-conversation-demo-c0000017")
+    found = file(page, "csv", "One-conversation")
     assert list(pd.to_datetime(found["When"])) == list(expected["t"].dt.floor("s"))
     waits = found["Customer waited (s)"].to_list()
     assert waits == pytest.approx(expected["wait_seconds"].to_list(), nan_ok=True)
