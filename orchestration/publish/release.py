@@ -157,7 +157,7 @@ def current_release(settings: Settings) -> Release | None:
 
 @contextmanager
 def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection that stands in the current `reports.duckdb`, read-only, and reaches nothing else.
+    """Yield a connection that stands in the current `reports.duckdb`, read-only.
 
     The file is attached, not connected to: within one process DuckDB gives a second connection to a path the
     file that the first one opened, even after a swap. Raises `duckdb.Error` where there is no readable file.
@@ -168,7 +168,6 @@ def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
             f"attach {quoted(settings.published_path / 'reports.duckdb')} as reports (read_only)"
         )
         connection.execute("use reports")
-        connection.execute("set enable_external_access = false")
         yield connection
 
 

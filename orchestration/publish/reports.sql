@@ -324,8 +324,7 @@ select
         columns(lambda name: not regexp_matches(name, '^(period_start|.*_id|.*_(sum|avg|median|p90|score|rate))$')), 0
     ),
     columns(lambda name: regexp_matches(name, '_(sum|avg|median|p90|score|rate)$'))
-from filled
-order by all;
+from filled;
 
 -- One row per day: its conversations, and their mean over it and the six days before it, also those before the period.
 create macro report_trend(

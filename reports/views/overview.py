@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from reports import charts
-from reports.tables import Column, mark, missing, show, written
+from reports.tables import Column, mark, missing, select, show, written
 from reports.view import View
 
 # Measure, kind, number of cases, and whether more is better ("off": neither).
@@ -93,7 +93,15 @@ def _by_origin(view: View, grain: str) -> None:
     language = view.language
     name = language("overview.by_origin")
     st.header(name)
-    frame = view.questions.report("report_over_time", view.filters, grain=grain, per="origin")
+    columns = [
+        Column("period_start", "day"),
+        Column("group_id", "origin", label="origin"),
+        Column("conversations"),
+    ]
+    tail = "order by period_start, group_id"
+    frame = view.questions.report(
+        "report_over_time", view.filters, select(columns), tail, grain=grain, per="origin"
+    )
     names = {origin: language.code_name("origin", origin) for origin in sorted(frame["group_id"].unique())}
     points = pd.DataFrame(
         {
@@ -103,11 +111,6 @@ def _by_origin(view: View, grain: str) -> None:
         }
     )
     chart = charts.stacked(language, points, list(names.values()), language("column.conversations"))
-    columns = [
-        Column("period_start", "day"),
-        Column("group_id", "origin", label="origin"),
-        Column("conversations"),
-    ]
     view.chart(name, chart, frame, columns)
 
 
@@ -156,7 +159,6 @@ def _ratings(view: View, figures: pd.DataFrame) -> None:
 def _table(view: View, grain: str) -> None:
     name = view.language("overview.table", grain=view.language(f"period.{grain}"))
     st.header(name)
-    frame = view.questions.report("report_over_time", view.filters, grain=grain)
     columns = [
         Column("period_start", "day"),
         *map(Column, ("conversations", "distinct_contacts", "messages")),
@@ -169,4 +171,6 @@ def _table(view: View, grain: str) -> None:
         Column("csat_score", "share", "csat_n"),
         Column("response_rate", "share", "surveys_sent"),
     ]
-    show(view.language, name, frame.sort_values("period_start", ascending=False), columns)
+    tail = "order by period_start desc"
+    frame = view.questions.report("report_over_time", view.filters, select(columns), tail, grain=grain)
+    show(view.language, name, frame, columns)
