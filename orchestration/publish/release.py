@@ -45,6 +45,7 @@ REPORTS = (
     "report_overview_compared",
     "report_overview_by_day",
     "report_over_time",
+    "report_origins_over_time",
     "report_trend",
     "report_by_hour",
     "report_heatmap",

@@ -93,23 +93,21 @@ def _by_origin(view: View, grain: str) -> None:
     language = view.language
     name = language("overview.by_origin")
     st.header(name)
-    columns = [
-        Column("period_start", "day"),
-        Column("group_id", "origin", label="origin"),
-        Column("conversations"),
-    ]
-    tail = "order by period_start, group_id"
     frame = view.questions.report(
-        "report_over_time", view.filters, select(columns), tail, grain=grain, per="origin"
+        "report_origins_over_time", view.filters, tail="order by period_start, origin", grain=grain
     )
-    names = {origin: language.code_name("origin", origin) for origin in sorted(frame["group_id"].unique())}
+    if frame.empty:
+        st.info(language("empty.no_values"))
+        return
+    names = {origin: language.code_name("origin", origin) for origin in sorted(frame["origin"].unique())}
     points = pd.DataFrame(
         {
             "when": frame["period_start"],
-            "name": frame["group_id"].map(names),
+            "name": frame["origin"].map(names),
             "value": frame["conversations"],
         }
     )
+    columns = [Column("period_start", "day"), Column("origin", "origin"), Column("conversations")]
     chart = charts.stacked(language, points, list(names.values()), language("column.conversations"))
     view.chart(name, chart, frame, columns)
 
