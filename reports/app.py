@@ -3,6 +3,7 @@
 Belongs here: the order in which a page is made. Does not: what stands on it (see `views`).
 """
 
+import duckdb
 import streamlit as st
 
 from orchestration.publish.release import current_release
@@ -67,6 +68,8 @@ def show_page(language: Language, address: Address, name: str) -> None:
             PAGES[name](view)
     except ReleaseChangedError:
         st.rerun()
+    except duckdb.CatalogException:
+        st.error(language("empty.older_release"))
 
 
 def _questions(language: Language) -> Questions | None:

@@ -37,6 +37,12 @@ class Column:
         return language(f"column.{self.label or self.field}")
 
 
+def select(*groups: Sequence[Column], more: Sequence[str] = ()) -> str:
+    """Return the SQL list of what the columns show: the database measures nothing else."""
+    fields = [field for group in groups for column in group for field in (column.field, column.n) if field]
+    return ", ".join(dict.fromkeys([*more, *fields]))
+
+
 def missing(value: object) -> bool:
     """Tell whether a value is unknown; a list never is."""
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))

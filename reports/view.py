@@ -15,7 +15,7 @@ from reports import charts, tables
 from reports.filters import Address, Entry, Filters, one_of, touched
 from reports.language import SMALL, Language
 from reports.release import Questions
-from reports.tables import Column
+from reports.tables import Column, select
 
 GRAINS = ("day", "week", "month")
 # The chart metrics: name in the catalogue, column, number of cases, kind.
@@ -108,7 +108,16 @@ class View:
     def over_time(self, name: str, per: str, grain: str, metric: str) -> None:
         """Show one of the chart metrics over time, as a line for each of the most frequent agents or tags."""
         field, n, kind = METRICS[metric]
-        frame = self.questions.report("report_over_time", self.filters, grain=grain, per=per)
+        columns = [Column("period_start", "day"), *self.account_columns(), Column("group_name", "text")]
+        values = [Column("conversations"), self.column(field, kind, n)]
+        frame = self.questions.report(
+            "report_over_time",
+            self.filters,
+            select(columns, values, more=["account_id"]),
+            "order by period_start, group_id",
+            grain=grain,
+            per=per,
+        )
         frame["group_name"] = self.names(frame, "group_name")
         totals = frame.groupby("group_name")["conversations"].sum()
         top = list(totals[totals > 0].sort_values(ascending=False, kind="stable").index[: charts.SERIES])
@@ -118,7 +127,6 @@ class View:
             return
         values, axis = self._scaled(frame[self.timed(field)], metric, kind)
         points = pd.DataFrame({"when": frame["period_start"], "name": frame["group_name"], "value": values})
-        columns = [Column("period_start", "day"), *self.account_columns(), Column("group_name", "text")]
         self.chart(
             name,
             charts.lines(self.language, points, top, axis),

@@ -366,6 +366,23 @@ def test_a_report_over_time_says_what_counting_by_hand_says(connection, facts, p
         assert {name: row[name] for name in expected} == pytest.approx(expected), key
 
 
+@pytest.mark.parametrize("grain", STARTS)
+@pytest.mark.parametrize("filters", [{}, {"accounts": ["demo"], "contact_tags": ["new"]}])
+def test_origins_over_time_are_those_of_the_whole_report(connection, grain, filters):
+    named = "".join(f", {name} := ${name}" for name in filters)
+    period = {"a": FIRST_DAY, "b": FIRST_DAY + timedelta(15), **filters}
+    columns = "select period_start, {} as origin, conversations from {}($a, $b" + named
+    found = rows(
+        connection,
+        columns.format("origin", "report_origins_over_time") + f", grain := '{grain}') order by all",
+        period,
+    )
+    whole = columns.format("group_id", "report_over_time") + f", grain := '{grain}', per := 'origin')"
+    selected = rows(connection, f"select * from ({whole}) order by all", period)
+    started = {row["origin"] for row in selected if row["conversations"]}
+    assert found == [row for row in selected if row["origin"] in started]
+
+
 def test_agents_over_time_have_their_names(connection):
     listed = rows(connection, f"from report_over_time('{FIRST_DAY}', '{FIRST_DAY}', per := 'agent')")
     assert {row["group_id"]: row["group_name"] for row in listed} == {

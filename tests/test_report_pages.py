@@ -291,7 +291,7 @@ def test_a_timeline_shows_a_conversation_in_the_accounts_zone(visit, sample):
     expected = ask(
         sample, "select *, local_time(happened_at, 'Europe/Rome') as t from report_timeline('demo:c0000017')"
     )
-    found = file(page, "csv", "One-conversation-demo-c0000017")
+    found = file(page, "csv", "One-conversation")
     assert list(pd.to_datetime(found["When"])) == list(expected["t"].dt.floor("s"))
     waits = found["Customer waited (s)"].to_list()
     assert waits == pytest.approx(expected["wait_seconds"].to_list(), nan_ok=True)

@@ -4,6 +4,7 @@ import io
 import string
 from datetime import date
 
+import duckdb
 import openpyxl
 import pandas as pd
 import pytest
@@ -284,6 +285,17 @@ def test_without_a_release_the_page_says_what_to_do(app, tmp_path, monkeypatch):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     app.run()
     assert "make run" in app.info[0].value
+
+
+def test_a_release_of_another_version_is_told(app, tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
+    synthetic_warehouse.write(settings.warehouse_path, conversations=50)
+    publish(settings, {}, source_files=1, fingerprint="f")
+    with duckdb.connect(settings.published_path / "reports.duckdb") as connection:
+        connection.execute("drop macro table report_days")
+    app.run()
+    assert app.error[0].value == Language("en")("empty.older_release")
 
 
 def test_a_new_release_shows_at_the_next_look(home, app, tmp_path, monkeypatch):

@@ -51,6 +51,7 @@ REPORTS = (
     "report_overview_compared",
     "report_overview_by_day",
     "report_over_time",
+    "report_origins_over_time",
     "report_trend",
     "report_by_hour",
     "report_heatmap",
@@ -210,7 +211,7 @@ def current_release(settings: Settings) -> Release | None:
 
 @contextmanager
 def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection that stands in the current `reports.duckdb`, read-only, and reaches nothing else.
+    """Yield a connection that stands in the current `reports.duckdb`, read-only.
 
     The file is attached, not connected to: within one process DuckDB gives a second connection to a path the
     file that the first one opened, even after a swap. Raises `duckdb.Error` where there is no readable file.
@@ -219,7 +220,6 @@ def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config=limits) as connection:
         connection.execute(f"attach {quoted(settings.published_path / FILE)} as reports (read_only)")
         connection.execute("use reports")
-        connection.execute("set enable_external_access = false")
         yield connection
 
 

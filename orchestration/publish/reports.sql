@@ -61,7 +61,7 @@ where _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags
 create macro _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours) as
     agents is null and origins is null and conversation_tags is null and contact_tags is null and working_hours is null;
 
--- The local day of a survey's instant. The range in UTC comes first: it spares most rows the calendar.
+-- Whether a survey's instant may lie in the period: asked before its local day, it spares most rows the reading.
 create macro _within(instant, from_date, to_date) as
     instant >= from_date::date - interval 1 day and instant < to_date::date + interval 2 days;
 
@@ -85,9 +85,8 @@ surveyed as not materialized (
         selected.*,
         satisfied_from,
         dissatisfied_to,
-        case when _within(survey_sent_at, from_date, to_date) then _local_day(survey_sent_at, time_zone) end as sent_on,
-        case when _within(survey_responded_at, from_date, to_date) then _local_day(survey_responded_at, time_zone) end
-            as responded_on
+        _local_day(survey_sent_at, time_zone) as sent_on,
+        _local_day(survey_responded_at, time_zone) as responded_on
     from selected
     inner join _accounts() using (account_id)
 )
@@ -143,7 +142,7 @@ where m.sent_on between from_date::date and to_date::date
 union all by name
 select 'survey sent' as event, sent_on as day, account_id, origin, agent_id, tags
 from surveyed
-where sent_on between from_date::date and to_date::date
+where _within(survey_sent_at, from_date, to_date) and sent_on between from_date::date and to_date::date
 union all by name
 select
     'survey answered' as event,
@@ -156,7 +155,9 @@ select
     csat_rating >= satisfied_from as is_satisfied,
     csat_rating <= dissatisfied_to as is_dissatisfied
 from surveyed
-where responded_on between from_date::date and to_date::date and csat_rating is not null;
+where _within(survey_responded_at, from_date, to_date)
+    and responded_on between from_date::date and to_date::date
+    and csat_rating is not null;
 
 -- The measures of a group of events `e`. Times are in seconds. What cannot be known is null, never 0.
 create macro _measures(e) as struct_pack(
@@ -324,8 +325,27 @@ select
         columns(lambda name: not regexp_matches(name, '^(period_start|.*_id|.*_(sum|avg|median|p90|score|rate))$')), 0
     ),
     columns(lambda name: regexp_matches(name, '_(sum|avg|median|p90|score|rate)$'))
-from filled
-order by all;
+from filled;
+
+-- One row per day, week or month (`grain`) and origin: the conversations alone, at a small part of the cost of the above.
+create macro report_origins_over_time(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null, grain := 'day'
+) as table
+with counted as (
+    select date_trunc(grain, started_on)::date as period_start, origin, count(*) as conversations
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where started_on between from_date::date and to_date::date
+    group by all
+),
+periods as (
+    select distinct date_trunc(grain, day)::date as period_start
+    from range(from_date::date, to_date::date + 1, interval 1 day) as t(day)
+)
+select periods.period_start, named.origin, coalesce(counted.conversations, 0) as conversations
+from periods
+cross join (select distinct origin from counted) as named
+left join counted on periods.period_start = counted.period_start and named.origin = counted.origin;
 
 -- One row per day: its conversations, and their mean over it and the six days before it, also those before the period.
 create macro report_trend(

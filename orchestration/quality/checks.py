@@ -42,7 +42,7 @@ def quality_gate(
     selected = context.selected_asset_check_keys
     tables = {key.asset_key.path[-1] for key in selected}
     found = _results(settings, tuple(mart for mart in MARTS if mart.table in tables))
-    keep(settings, context.run_id, found)
+    keep(settings, context.run.run_id, found)
     page = write_page(settings, found)
     context.log.info(f"The page of the checks: {page}")
     for result in found:

@@ -5,15 +5,19 @@ Belongs here: what the page shows and in which order. Does not: any figure's mak
 
 import streamlit as st
 
-from reports.tables import Column, show
+from reports.tables import Column, select, show
 from reports.view import BAR_METRICS, METRICS, View
 
 
 def by_agent(view: View) -> None:
     """Show the page."""
     language = view.language
+    columns = [Column("agent_name", "name"), *measures(view)]
     frame = view.questions.report(
-        "report_by_agent", view.filters, tail="order by conversations desc, agent_name"
+        "report_by_agent",
+        view.filters,
+        select(columns, more=["account_id"]),
+        "order by conversations desc, agent_name",
     )
     if frame.empty:
         view.nothing()

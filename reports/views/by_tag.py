@@ -5,7 +5,7 @@ Belongs here: what the page shows and in which order. Does not: any figure's mak
 
 import streamlit as st
 
-from reports.tables import Column, show
+from reports.tables import Column, select, show
 from reports.view import BAR_METRICS, METRICS, View
 from reports.views.by_agent import measures
 
@@ -13,7 +13,13 @@ from reports.views.by_agent import measures
 def by_tag(view: View) -> None:
     """Show the page."""
     language = view.language
-    frame = view.questions.report("report_by_tag", view.filters, tail="order by conversations desc, tag")
+    columns = [Column("tag", "name"), *measures(view)]
+    frame = view.questions.report(
+        "report_by_tag",
+        view.filters,
+        select(columns, more=["account_id"]),
+        "order by conversations desc, tag",
+    )
     if frame.empty:
         view.nothing()
         return

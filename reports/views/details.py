@@ -207,7 +207,7 @@ def _timeline(view: View) -> None:
     st.caption(f"{language('details.timeline_note')} {_zone(view, frame)}")
     show(
         language,
-        f"{language('details.timeline')} {conversation}",
+        language("details.timeline"),
         frame,
         [
             Column("happened_local", "time"),

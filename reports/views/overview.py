@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from reports import charts
-from reports.tables import Column, mark, missing, show, written
+from reports.tables import Column, mark, missing, select, show, written
 from reports.view import View
 
 # Measure, kind, number of cases, and whether more is better ("off": neither).
@@ -93,21 +93,22 @@ def _by_origin(view: View, grain: str) -> None:
     language = view.language
     name = language("overview.by_origin")
     st.header(name)
-    frame = view.questions.report("report_over_time", view.filters, grain=grain, per="origin")
-    names = {origin: language.code_name("origin", origin) for origin in sorted(frame["group_id"].unique())}
+    frame = view.questions.report(
+        "report_origins_over_time", view.filters, tail="order by period_start, origin", grain=grain
+    )
+    if frame.empty:
+        st.info(language("empty.no_values"))
+        return
+    names = {origin: language.code_name("origin", origin) for origin in sorted(frame["origin"].unique())}
     points = pd.DataFrame(
         {
             "when": frame["period_start"],
-            "name": frame["group_id"].map(names),
+            "name": frame["origin"].map(names),
             "value": frame["conversations"],
         }
     )
+    columns = [Column("period_start", "day"), Column("origin", "origin"), Column("conversations")]
     chart = charts.stacked(language, points, list(names.values()), language("column.conversations"))
-    columns = [
-        Column("period_start", "day"),
-        Column("group_id", "origin", label="origin"),
-        Column("conversations"),
-    ]
     view.chart(name, chart, frame, columns)
 
 
@@ -156,7 +157,6 @@ def _ratings(view: View, figures: pd.DataFrame) -> None:
 def _table(view: View, grain: str) -> None:
     name = view.language("overview.table", grain=view.language(f"period.{grain}"))
     st.header(name)
-    frame = view.questions.report("report_over_time", view.filters, grain=grain)
     columns = [
         Column("period_start", "day"),
         *map(Column, ("conversations", "distinct_contacts", "messages")),
@@ -169,4 +169,6 @@ def _table(view: View, grain: str) -> None:
         Column("csat_score", "share", "csat_n"),
         Column("response_rate", "share", "surveys_sent"),
     ]
-    show(view.language, name, frame.sort_values("period_start", ascending=False), columns)
+    tail = "order by period_start desc"
+    frame = view.questions.report("report_over_time", view.filters, select(columns), tail, grain=grain)
+    show(view.language, name, frame, columns)
