@@ -45,7 +45,9 @@ class House:
 
     def _rows(self, files: Path, columns: str, order: str) -> list[tuple]:
         with duckdb.connect() as con:
-            return con.execute(f"SELECT {columns} FROM read_parquet('{files}') ORDER BY {order}").fetchall()
+            # The platforms share an entity's folder, each with columns of its own.
+            source = f"read_parquet('{files}', union_by_name = true)"
+            return con.execute(f"SELECT {columns} FROM {source} ORDER BY {order}").fetchall()
 
 
 def jsonl(*records: dict) -> bytes:

@@ -21,6 +21,7 @@ from orchestration.ingest import ledger
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.landing import read_rating_scales
+from orchestration.ingest.platforms import PLATFORMS
 from orchestration.settings import SettingsError
 
 RECORDS = [
@@ -341,7 +342,7 @@ def test_landing_is_only_read(house: House) -> None:
 
 def test_a_platform_without_a_scale_is_rated_from_one_to_five(tmp_path: Path) -> None:
     (tmp_path / "csat_scales.csv").write_text("platform,rating_min,rating_max\n")
-    assert read_rating_scales(tmp_path) == {"activecampaign": (1, 5)}
+    assert read_rating_scales(tmp_path) == dict.fromkeys(PLATFORMS, (1, 5))
 
 
 @pytest.mark.parametrize(
@@ -374,7 +375,8 @@ def test_dagster_shows_every_entity_and_warns_of_folders_without_a_place(house: 
     agents = next(event.metadata for event in metadata if event.asset_key == AssetKey(["raw", "agents"]))
     counts = ("files", "records_read", "records_accepted", "records_rejected", "dagster/row_count")
     assert [agents[name].value for name in counts] == [1, 2, 1, 1, 1]
-    assert len(metadata) == 7
+    entities = {entity.name for platform in PLATFORMS.values() for entity in platform.entities}
+    assert {event.asset_key.path[-1] for event in metadata} == {"ingested_files", *entities}
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
     assert "stranger" in check.description
