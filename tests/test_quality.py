@@ -577,13 +577,13 @@ def test_every_declared_check_is_evaluated_and_a_warning_blocks_nothing(candidat
 
 
 def test_a_failed_check_blocks_what_depends_on_its_table(candidate):
-    spoil(candidate, one_row("fct_messages", "direction = 'sideways', delivery_status = null"))
+    spoil(candidate, one_row("fct_messages", "sent_hour = 24"))
     run, evaluations = run_in_dagster(candidate)
     assert not is_published(run)
     [failed] = [evaluation for evaluation in evaluations.values() if not evaluation.passed]
     assert failed.asset_check_key in blocking_checks()
     assert failed.severity is dg.AssetCheckSeverity.ERROR
-    assert failed.metadata["expected"].value == "direction is one of inbound, outbound"
+    assert failed.metadata["expected"].value == "sent_hour from 0 to 23"
     assert failed.metadata["found"].value == "broken by 1"
     assert failed.metadata["examples"].value.startswith("demo:m")
 

@@ -66,8 +66,11 @@ FCT_MESSAGES = mart(
     ),
     Check(
         "delivery_status_fits_direction",
-        "delivery_status received where the direction is inbound, and nowhere else",
-        broken_where="(direction = 'inbound') <> coalesce(delivery_status = 'received', false)",
+        "delivery_status received where the direction is inbound, and not where it is outbound",
+        broken_where="""
+            direction = 'inbound' and delivery_status is distinct from 'received'
+            or direction = 'outbound' and delivery_status = 'received'
+        """,
     ),
     Check(
         "delivery_status_fits_times",
