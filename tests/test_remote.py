@@ -8,12 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 
 import boto3
 import dagster as dg
 import fsspec
 import pytest
 import requests
+from fsspec.implementations.memory import MemoryFileSystem
 from house import House, jsonl
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
@@ -112,6 +114,19 @@ def test_any_file_system_of_fsspec_will_do(tmp_path, url):
     assert not has_news(house.settings)
 
 
+def test_a_store_that_does_not_tell_when_a_file_changed_is_no_landing(tmp_path, monkeypatch):
+    with fsspec.open("memory://timeless/demo/agents/1.jsonl", "wb") as file:
+        file.write(agents("1"))
+    find = MemoryFileSystem.find
+    monkeypatch.setattr(
+        MemoryFileSystem,
+        "find",
+        lambda *given, **named: {k: v | {"created": None} for k, v in find(*given, **named).items()},
+    )
+    with pytest.raises(SettingsError, match=r"this kind of store does not tell when a file changed"):
+        has_news(Settings(home=tmp_path, landing="memory://timeless"))
+
+
 def test_with_nothing_new_nothing_is_downloaded(bucket, house, downloads):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     assert has_news(house.settings)
@@ -154,7 +169,9 @@ def test_what_is_out_of_place_is_named_as_in_a_folder_and_never_downloaded(bucke
     assert not has_news(house.settings)
 
 
-def test_an_object_that_changed_is_a_new_file_though_size_and_second_are_the_same(bucket, house):
+def test_an_object_that_changed_is_a_new_file_though_size_and_second_are_the_same(bucket, house, monkeypatch):
+    now = datetime(2026, 1, 1, 12)
+    monkeypatch.setattr("moto.s3.models.utcnow", lambda: now)  # the store's clock
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     house.ingest()
     put(bucket, "demo/agents/1.jsonl", agents("2"))

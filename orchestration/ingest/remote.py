@@ -102,7 +102,9 @@ def _is_a_name(name: str) -> bool:
 
 
 def _state(info: dict) -> tuple[int, int]:
-    changed = next(info[key] for key in _CHANGED if info.get(key))
+    changed = next((info[key] for key in _CHANGED if info.get(key)), None)
+    if changed is None:
+        raise ValueError("this kind of store does not tell when a file changed")
     seconds = changed.timestamp() if isinstance(changed, datetime) else float(changed)
     tag = info.get("ETag") or info.get("etag")
     micros = int(seconds) * 1_000_000 + crc32(tag.encode()) % 1_000_000 if tag else int(seconds * 1_000_000)
