@@ -70,7 +70,7 @@ upgrade: ## the newest versions of the requirements, pinned if the tests pass wi
 	@deploy/upgrade.sh
 
 clean: ## all that was made from landing; landing itself is never touched
-	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf raw rejected before-refresh quality published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
+	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf landing-copy raw rejected before-refresh quality published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 
@@ -81,6 +81,6 @@ clean: ## all that was made from landing; landing itself is never touched
 	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt requirements-postgres.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements-postgres.txt requirements-s3.txt .venv/installed
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@

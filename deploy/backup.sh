@@ -6,7 +6,7 @@ umask 077
 
 folder=${1:?usage: deploy/backup.sh <folder>}
 home=${CONVERSATIONS_HOME:?must name the home that is to be copied}
-landing=${CONVERSATIONS_LANDING:-$home/landing}
+landing=${CONVERSATIONS_LANDING:-$home/landing} # a URL is no folder, and is not copied
 dagster=${CONVERSATIONS_DAGSTER:-$home/dagster}
 
 mkdir -p "$folder"

@@ -74,7 +74,7 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
     try:
         gone = gone_from_landing(settings)
     except SettingsError as error:
-        print(f"A seed makes no sense:\n{error}", file=sys.stderr)
+        print(f"Nothing can be run:\n{error}", file=sys.stderr)
         return 2
     if gone and not force:
         print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
@@ -92,7 +92,7 @@ def run(settings: Settings) -> int:
         with _alone(settings):
             result = None if is_up_to_date(settings) else refresh(settings)
     except SettingsError as error:
-        print(f"A seed makes no sense:\n{error}", file=sys.stderr)
+        print(f"Nothing can be run:\n{error}", file=sys.stderr)
         return 2
     print_summary(settings, result)
     if result and not result.success:
@@ -109,7 +109,7 @@ def run(settings: Settings) -> int:
 def ship_samples(settings: Settings) -> None:
     """Put the shipped sample exports into a landing folder that never held any, and say so."""
     landing = settings.landing_path
-    if settings.raw_path.exists() or settings.set_aside_path.exists():
+    if settings.landing_url or settings.raw_path.exists() or settings.set_aside_path.exists():
         return
     if landing.exists() and any(path.is_file() for path in landing.rglob("*")):
         return

@@ -3,6 +3,7 @@
 Belongs here: jobs, schedules, sensors. Does not: what they run.
 """
 
+from contextlib import suppress
 from hashlib import sha256
 
 import dagster as dg
@@ -11,7 +12,7 @@ from orchestration.alerts import failure, send, staleness
 from orchestration.ingest.run import has_news, new_files
 from orchestration.publish.release import current_release
 from orchestration.publish.report import has_reports
-from orchestration.settings import Settings
+from orchestration.settings import Settings, SettingsError
 from orchestration.warehouse import fingerprint
 
 REFRESH = dg.define_asset_job(
@@ -40,7 +41,7 @@ def is_up_to_date(settings: Settings) -> bool:
     So it is too where the release made from all that was rolled back: the same would be made again. Not so
     while older releases wait to be removed because of an erasure, nor without the report of the period set.
 
-    Raises `SettingsError` for a seed that makes no sense.
+    Raises `SettingsError` for a seed that makes no sense, or a landing that does not answer.
     """
     if has_news(settings) or settings.outdated_path.exists():
         return False
@@ -63,8 +64,10 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         description="The refresh, once a day, if there is anything new.",
     )
     def daily() -> dg.RunRequest | dg.SkipReason:
-        if is_up_to_date(settings):
-            return dg.SkipReason("Nothing new in landing, seeds and code: the release stays.")
+        # Where not even that can be told, the run fails of the same, and whoever is to be told of it is.
+        with suppress(SettingsError):
+            if is_up_to_date(settings):
+                return dg.SkipReason("Nothing new in landing, seeds and code: the release stays.")
         return dg.RunRequest()
 
     return daily
@@ -85,7 +88,10 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
         description="The refresh, when new files lie in landing and have stopped arriving for a minute.",
     )
     def new_exports(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        files = new_files(settings)
+        try:
+            files = new_files(settings)
+        except SettingsError as error:
+            return dg.SkipReason(str(error))
         state = sha256(repr([(f.name, f.size, f.modified_us) for f in files]).encode()).hexdigest()
         before = context.cursor
         context.update_cursor(state)

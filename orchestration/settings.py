@@ -4,6 +4,7 @@ Belongs here: what can be set from outside, and where things lie. Does not: what
 """
 
 import os
+import re
 import secrets
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +30,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = Field(PROJECT / "data", description="where everything below lies")
-    landing: Path | None = Field(None, description="where the exports are dropped; default `<home>/landing`")
+    landing: str | Path | None = Field(
+        None,
+        description="where the exports are dropped: a folder, or a URL such as `s3://bucket/prefix`;"
+        " default `<home>/landing`",
+    )
     project: Path = Field(
         PROJECT,
         description="holds `dbt_project/`, `models/` and `seeds/`; a copy of them to keep other seeds",
@@ -89,10 +94,25 @@ class Settings(BaseSettings):
     )
     threads: int = Field(os.cpu_count() or 2, ge=1, description="DuckDB's threads")
 
-    @field_validator("home", "landing", "project", "dagster", "report_access")
+    @field_validator("home", "project", "dagster", "report_access")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
+
+    @field_validator("landing")
+    @classmethod
+    def _folder_or_url(cls, landing: str | Path | None) -> str | Path | None:
+        if landing is None or "://" not in str(landing):
+            return cls._absolute(Path(landing)) if landing else None
+        url = str(landing).rstrip("/")
+        if re.search(r"://[^@]*:[^@]*@|\?", url):
+            raise ValueError(
+                "the URL must hold no password, key or query; give credentials in variables of their own, for"
+                " S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        if not re.match(r"[a-z][a-z0-9+.-]*://.", url):
+            raise ValueError("not a URL; write for example s3://bucket/prefix")
+        return url
 
     @field_validator("time_zone")
     @classmethod
@@ -118,8 +138,15 @@ class Settings(BaseSettings):
 
     @cached_property
     def landing_path(self) -> Path:
-        """Folder of the raw export files."""
-        return self.landing or self.home / "landing"
+        """Folder of the raw export files; of a landing behind a URL, of the local copies of them."""
+        if self.landing_url:
+            return self.home / "landing-copy"
+        return Path(self.landing or self.home / "landing")
+
+    @cached_property
+    def landing_url(self) -> str | None:
+        """URL of the raw export files, if they do not lie in a folder of this machine."""
+        return self.landing if isinstance(self.landing, str) else None
 
     @cached_property
     def seeds(self) -> Path:
@@ -224,6 +251,6 @@ def _complaint(problem: dict) -> str:
     if not problem["loc"]:
         return expected
     name = problem["loc"][0]
-    if name in ("hash_key", "alert_urls"):
+    if name in ("hash_key", "alert_urls") or "://" in str(problem["input"]):
         return f"{PREFIX}{name.upper()}: {expected} (its value is not shown)"
     return f"{PREFIX}{str(name).upper()}={problem['input']!r}: {expected}"

@@ -15,7 +15,7 @@ from orchestration.ingest.ledger import TOLD, ledger_folder
 from orchestration.publish.release import Release, current_release, reader
 from orchestration.publish.report import LINK, has_reports
 from orchestration.quoting import quoted
-from orchestration.settings import Settings
+from orchestration.settings import Settings, SettingsError
 
 EXAMPLES = 8
 REMARKS = ("A dbt subsetted execution",)  # of Dagster, to itself
@@ -135,7 +135,10 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
     yield f"{'':22}{'files':>8}{'read':>12}{'accepted':>12}{'rejected':>12}"
     for entity, files, *records in [*by_entity, ("all", *totals)]:
         yield f"{entity:22}{files:>8,}" + "".join(f"{figure:>12,}" for figure in records)
-    _, refused = find_files(settings.landing_path, read_accounts(settings.seeds))
+    try:
+        _, refused = find_files(settings, read_accounts(settings.seeds))
+    except SettingsError as error:
+        refused = [str(error)]
     yield from (f"refused: {message}" for message in refused)
     yield from (line for (line,) in rejected)
     if all_rejected > len(rejected):

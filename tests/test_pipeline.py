@@ -195,6 +195,8 @@ def test_a_folder_without_a_place_is_named_in_the_summary_and_the_rest_goes_on(s
         ("KEEP_RELEASES", "0", "greater than or equal to 1"),
         ("MAX_REJECTED_SHARE", "5%", "valid number"),
         ("MEMORY_LIMIT", "much", "should match pattern"),
+        ("LANDING", "s3://", "not a URL; write for example s3://bucket/prefix"),
+        ("LANDING", "s3://key:secret@bucket", "must hold no password, key or query"),
         ("STALE_AFTER_HOURS", "100", "must not be greater than CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
     ],
 )

@@ -1,19 +1,23 @@
 """What lies in landing: whose file each one is, and which folders nobody can place.
 
-Belongs here: the accounts, the rating scales, and finding files. Does not: opening one (`content`), nor
-knowing which were loaded before (`ledger`).
+Belongs here: the accounts, the rating scales, and finding files. Does not: opening one (`content`), how a
+landing behind a URL is read (`remote`), nor knowing which were loaded before (`ledger`).
 """
 
 import csv
 import os
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from orchestration.ingest import remote
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.schema import Platform, Source
-from orchestration.settings import SettingsError
+from orchestration.settings import Settings, SettingsError
 
 DEFAULT_SCALE = (1, 5)
 UNFINISHED = (".tmp", ".part", ".crdownload")
@@ -28,11 +32,27 @@ class Account:
     time_zone: str
 
 
+@dataclass(frozen=True, order=True)
+class Entry:
+    """What a folder of landing holds by one name; size and time are those of a file."""
+
+    name: str
+    is_folder: bool
+    is_file: bool
+    size: int = 0
+    modified_us: int = 0
+
+
+# Gives what the folder at a place such as "", "demo/" or "demo/messages/" holds.
+Look = Callable[[str], list[Entry]]
+
+
 @dataclass(frozen=True)
 class LandedFile:
     """What one source has in a file of landing: a file with several sources stands here several times.
 
-    `name` is its path in landing, `modified_us` microseconds since 1970.
+    `name` is its path in landing, `modified_us` microseconds since 1970. Of a landing behind a URL, `path` is
+    where the local copy lies, once there is one.
     """
 
     path: Path
@@ -104,11 +124,18 @@ def left_for_later(name: str) -> str:
     return f"{name}: it is still being written; it is left for the next run"
 
 
-def find_files(landing: Path, accounts: dict[str, Account]) -> tuple[list[LandedFile], list[str]]:
-    """Return the files in the order of their paths, and a message for everything that has no place."""
+def find_files(settings: Settings, accounts: dict[str, Account]) -> tuple[list[LandedFile], list[str]]:
+    """Return the files in the order of their paths, and a message for everything that has no place.
+
+    Behind a URL they are listed, not copied; raises `SettingsError` if that fails.
+    """
     files: list[LandedFile] = []
     refused: list[str] = []
-    for folder in _entries(landing, refused, "put it into the folder of an account and an entity"):
+    look = partial(_local, settings.landing_path)
+    if settings.landing_url:
+        objects, refused = remote.list_objects(settings.landing_url)
+        look = _tree(objects)
+    for folder in _folders(look, refused, "put it into the folder of an account and an entity"):
         account = accounts.get(folder.name)
         if account is None:
             known = ", ".join(accounts) or "none"
@@ -117,13 +144,20 @@ def find_files(landing: Path, accounts: dict[str, Account]) -> tuple[list[Landed
             )
             continue
         sources = account.platform.folders
-        for subfolder in _entries(folder, refused, "put it into the folder of its entity", f"{folder.name}/"):
+        for subfolder in _folders(look, refused, "put it into the folder of its entity", f"{folder.name}/"):
             place = f"{folder.name}/{subfolder.name}/"
             if subfolder.name not in sources:
                 known = ", ".join(sources)
                 refused.append(f"{place}: no entity of {account.platform.name}; rename it (known: {known})")
                 continue
-            files += _files(subfolder, place, account, sources[subfolder.name], refused)
+            for entry in _files(look, place, refused):
+                name = place + entry.name
+                files += [
+                    LandedFile(
+                        settings.landing_path / name, name, account, source, entry.size, entry.modified_us
+                    )
+                    for source in sources[subfolder.name]
+                ]
     return sorted(files, key=lambda file: file.name), refused
 
 
@@ -142,38 +176,54 @@ def read_seed(path: Path, *columns: str) -> list[tuple[int, dict[str, str]]]:
         return [(reader.line_num, row) for row in reader]
 
 
-def _visible(folder: Path) -> list[os.DirEntry]:
-    with os.scandir(folder) as entries:
-        visible = (e for e in entries if not e.name.startswith(".") and not e.name.endswith(UNFINISHED))
-        return sorted(visible, key=lambda entry: entry.name)
-
-
-def _entries(folder: Path, refused: list[str], remedy: str, place: str = "") -> list[os.DirEntry]:
-    """Return the folders in a folder; the files there are refused."""
-    if not folder.is_dir():
+def _local(landing: Path, place: str) -> list[Entry]:
+    if not (landing / place).is_dir():
         return []
-    entries = _visible(folder)
-    refused += [f"{place}{_shown(e.name)}: a file out of place; {remedy}" for e in entries if not e.is_dir()]
-    return [entry for entry in entries if entry.is_dir()]
+    with os.scandir(landing / place) as entries:
+        return [_local_entry(entry) for entry in entries]
 
 
-def _files(
-    folder: os.DirEntry, place: str, account: Account, sources: list[Source], refused: list[str]
-) -> list[LandedFile]:
+def _local_entry(entry: os.DirEntry) -> Entry:
+    if not entry.is_file():
+        return Entry(entry.name, is_folder=entry.is_dir(), is_file=False)
+    stat = entry.stat()
+    return Entry(entry.name, False, True, stat.st_size, stat.st_mtime_ns // 1000)
+
+
+def _tree(objects: dict[str, tuple[int, int]]) -> Look:
+    """Return what looks into the folders that the names of these objects make."""
+    tree: dict[str, set[Entry]] = defaultdict(set)
+    for name, (size, modified_us) in objects.items():
+        *folders, file = name.split("/")
+        for depth, folder in enumerate(folders):
+            tree["".join(f"{above}/" for above in folders[:depth])].add(Entry(folder, True, False))
+        tree["".join(f"{folder}/" for folder in folders)].add(Entry(file, False, True, size, modified_us))
+    return lambda place: list(tree.get(place, ()))
+
+
+def _visible(look: Look, place: str) -> list[Entry]:
+    entries = (e for e in look(place) if not e.name.startswith(".") and not e.name.endswith(UNFINISHED))
+    return sorted(entries)
+
+
+def _folders(look: Look, refused: list[str], remedy: str, place: str = "") -> list[Entry]:
+    """Return the folders at a place; the files there are refused."""
+    entries = _visible(look, place)
+    refused += [f"{place}{_shown(e.name)}: a file out of place; {remedy}" for e in entries if not e.is_folder]
+    return [entry for entry in entries if entry.is_folder]
+
+
+def _files(look: Look, place: str, refused: list[str]) -> list[Entry]:
+    """Return the files at a place; what else is there is refused."""
     files = []
-    for entry in _visible(folder.path):
+    for entry in _visible(look, place):
         name = place + entry.name
-        if not entry.is_file():
+        if not entry.is_file:
             refused.append(f"{_shown(name)}: not a file; move the files of a folder one level up")
         elif _shown(name) != name:
             refused.append(f"{_shown(name)}: the name is not UTF-8; rename it")
         else:
-            stat = entry.stat()
-            modified_us = stat.st_mtime_ns // 1000
-            files += [
-                LandedFile(Path(entry.path), name, account, source, stat.st_size, modified_us)
-                for source in sources
-            ]
+            files.append(entry)
     return files
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest import content, erasure, ledger, reading, retention
+from orchestration.ingest import content, erasure, ledger, reading, remote, retention
 from orchestration.ingest.content import BadFileError, Content
 from orchestration.ingest.landing import (
     LandedFile,
@@ -80,8 +80,8 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
     """Load every file of landing that is new, as one batch.
 
     A bad record or file is rejected and the rest goes on; a file that changes meanwhile is left for the next
-    run. Raises `SettingsError` for seeds that cannot be used, and `ConservationError` if a record was lost or
-    doubled on the way; nothing is then committed.
+    run. Raises `SettingsError` for seeds or a URL that cannot be used, and `ConservationError` if a record
+    was lost or doubled on the way; nothing is then committed.
     """
     accounts = read_accounts(settings.seeds)
     scales = read_rating_scales(settings.seeds)
@@ -89,12 +89,15 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
         ledger.open_house(con, settings)
         erasure.apply(con, settings, accounts, work, progress)
         retention.apply(con, settings, work)
-        found, refused = find_files(settings.landing_path, accounts)
+        found, refused = find_files(settings, accounts)
         if not found:
-            progress(f"{settings.landing_path} holds no files of a known account")
+            progress(f"{settings.landing_url or settings.landing_path} holds no files of a known account")
         seen = ledger.read_seen(con, settings)
-        news, unsettled = settle(_unknown(found, seen), settings.settle_seconds)
-        refused += unsettled
+        news, left = _at_hand(settings, _unknown(found, seen))
+        if settings.landing_url:
+            remote.remove_copies(settings, {file.name for file in found})
+        news, unsettled = settle(news, settings.settle_seconds)
+        refused += left + unsettled
         if not news:
             return IngestResult(None, [], refused)
         batch = _Batch(con, settings, work, scales)
@@ -127,7 +130,7 @@ def has_news(settings: Settings) -> bool:
 
 def new_files(settings: Settings) -> list[LandedFile]:
     """Return what landing holds that is unknown to the ledger. Raises `SettingsError` like `ingest`."""
-    found, _ = find_files(settings.landing_path, read_accounts(settings.seeds))
+    found, _ = find_files(settings, read_accounts(settings.seeds))
     if not ledger.ledger_folder(settings).exists():
         return found
     with duckdb.connect() as con:
@@ -138,11 +141,19 @@ def _unknown(found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
     return [file for file in found if (file.name, file.size, file.modified_us) not in seen.states]
 
 
+def _at_hand(settings: Settings, files: list[LandedFile]) -> tuple[list[LandedFile], list[str]]:
+    """Copy what lies behind a URL; return the files that can be read here, and a message for each other."""
+    if not settings.landing_url:
+        return files, []
+    left = remote.copy(settings, [(file.name, file.size, file.modified_us) for file in files])
+    return [file for file in files if not has_changed(file.path, file.size, file.modified_us)], left
+
+
 def gone_from_landing(settings: Settings) -> list[str]:
     """Return the names of the files that were loaded and whose content landing no longer holds."""
     if not ledger.ledger_folder(settings).exists():
         return []
-    found, _ = find_files(settings.landing_path, read_accounts(settings.seeds))
+    found, _ = find_files(settings, read_accounts(settings.seeds))
     with duckdb.connect() as con:
         loaded = ledger.read_loaded_files(con, settings)
     names = {file.name: file for file in found}
@@ -153,8 +164,9 @@ def gone_from_landing(settings: Settings) -> list[str]:
             kept.add(name)
         else:
             missing[identity] = name
-    for file in found if missing else []:
-        if file.name not in kept:
+    if missing:
+        others, _ = _at_hand(settings, [file for file in found if file.name not in kept])
+        for file in others:
             missing.pop(file.identity(content.file_id(file.path)), None)
     return sorted(missing.values())
 

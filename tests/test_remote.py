@@ -1,0 +1,394 @@
+"""Landing behind a URL: read as a folder would be, copied no more than needed, and errors that speak.
+
+Belongs here: what is read from a store, against an S3 server of its own. Does not: what becomes of the files
+(`test_ingest`).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import datetime
+
+import boto3
+import dagster as dg
+import fsspec
+import pytest
+import requests
+from fsspec.implementations.memory import MemoryFileSystem
+from house import House, jsonl
+from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
+
+from orchestration.__main__ import full_refresh, main, run
+from orchestration.automation import daily_schedule, new_exports_sensor
+from orchestration.ingest.run import gone_from_landing, has_news, new_files
+from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
+
+SAMPLES = PROJECT / "samples" / "landing"
+URL = "s3://exports/from/platform"
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def bucket(server, monkeypatch):
+    """Return an empty bucket; the environment leads to its server."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": "a-key",
+        "AWS_SECRET_ACCESS_KEY": "the-secret-of-the-key",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()
+    bucket = boto3.resource("s3").Bucket("exports")
+    bucket.create()
+    yield bucket
+    bucket.objects.all().delete()
+    bucket.delete()
+    S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def downloads(monkeypatch) -> list[str]:
+    """Return the list of what was asked for, to which every later download is added."""
+    asked = []
+    call = S3FileSystem._call_s3
+
+    async def counted(self, method, *arguments, **named):
+        if method == "get_object":
+            asked.append(named["Key"])
+        return await call(self, method, *arguments, **named)
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", counted)
+    return asked
+
+
+@pytest.fixture
+def house(bucket, tmp_path) -> House:
+    return House(tmp_path / "home", landing=URL)
+
+
+def put(bucket, name: str, content: bytes) -> None:
+    bucket.put_object(Key=f"from/platform/{name}", Body=content)
+
+
+def agents(*ids: str) -> bytes:
+    return jsonl(*({"id": name} for name in ids))
+
+
+def test_the_rows_are_those_of_the_same_files_in_a_folder(bucket, house, tmp_path):
+    local = House(tmp_path / "local")
+    shutil.copytree(SAMPLES, local.settings.landing_path)
+    for path in SAMPLES.rglob("*.*"):
+        put(bucket, path.relative_to(SAMPLES).as_posix(), path.read_bytes())
+    for folder in ("demo", "demo/agents"):
+        put(bucket, f"{folder}/", b"")  # what consoles make of an empty folder
+    bucket.put_object(Key="from/platform-2/demo/agents/another.jsonl", Body=agents("another"))
+    put(bucket, "demo/agents/coming.jsonl.part", agents("half"))
+
+    assert house.ingest().refused == local.ingest().refused == []
+
+    assert house.everything() == local.everything()
+    assert house.ingest().batch_id is None
+
+
+@pytest.mark.parametrize("url", ["file://{}", "memory://exports"])
+def test_any_file_system_of_fsspec_will_do(tmp_path, url):
+    url = url.format(tmp_path / "away")
+    with fsspec.open(f"{url}/demo/agents/1.jsonl", "wb", auto_mkdir=True) as file:
+        file.write(agents("1", "2"))
+    house = House(tmp_path / "home", landing=url)
+
+    house.ingest()
+
+    assert house.rows("agents", "id") == [("1",), ("2",)]
+    assert not has_news(house.settings)
+
+
+def test_a_store_that_does_not_tell_when_a_file_changed_is_no_landing(tmp_path, monkeypatch):
+    with fsspec.open("memory://timeless/demo/agents/1.jsonl", "wb") as file:
+        file.write(agents("1"))
+    find = MemoryFileSystem.find
+    monkeypatch.setattr(
+        MemoryFileSystem,
+        "find",
+        lambda *given, **named: {k: v | {"created": None} for k, v in find(*given, **named).items()},
+    )
+    with pytest.raises(SettingsError, match=r"this kind of store does not tell when a file changed"):
+        has_news(Settings(home=tmp_path, landing="memory://timeless"))
+
+
+def test_with_nothing_new_nothing_is_downloaded(bucket, house, downloads):
+    put(bucket, "demo/agents/1.jsonl", agents("1"))
+    assert has_news(house.settings)
+    assert [file.name for file in new_files(house.settings)] == ["demo/agents/1.jsonl"]
+    assert downloads == []
+
+    house.ingest()
+    assert downloads == ["from/platform/demo/agents/1.jsonl"]
+
+    assert not has_news(house.settings)
+    assert house.ingest().batch_id is None
+    put(bucket, "demo/agents/2.jsonl", agents("2"))
+    house.ingest()
+    assert downloads == ["from/platform/demo/agents/1.jsonl", "from/platform/demo/agents/2.jsonl"]
+
+
+def test_a_lost_copy_of_what_was_loaded_is_not_news(bucket, house, downloads):
+    put(bucket, "demo/agents/1.jsonl", agents("1"))
+    house.ingest()
+    shutil.rmtree(house.settings.landing_path)
+
+    assert not has_news(house.settings)
+    assert house.ingest().batch_id is None
+    assert len(downloads) == 1
+
+
+def test_what_is_out_of_place_is_named_as_in_a_folder_and_never_downloaded(bucket, house, downloads):
+    for name in ("stray.jsonl", "nobody/agents/1.jsonl", "demo/agent/1.jsonl", "demo/agents/deep/1.jsonl"):
+        put(bucket, name, agents("1"))
+
+    refused = house.ingest().refused
+
+    assert [message.split(";")[0] for message in refused] == [
+        "stray.jsonl: a file out of place",
+        "demo/agent/: no entity of activecampaign",
+        "demo/agents/deep: not a file",
+        "nobody/: no account of this name",
+    ]
+    assert downloads == []
+    assert not has_news(house.settings)
+
+
+def test_an_object_that_changed_is_a_new_file_though_size_and_second_are_the_same(bucket, house, monkeypatch):
+    now = datetime(2026, 1, 1, 12)
+    monkeypatch.setattr("moto.s3.models.utcnow", lambda: now)  # the store's clock
+    put(bucket, "demo/agents/1.jsonl", agents("1"))
+    house.ingest()
+    put(bucket, "demo/agents/1.jsonl", agents("2"))
+    assert has_news(house.settings)
+    house.ingest()
+
+    assert sorted(house.rows("agents", "id")) == [("1",), ("2",)]
+    assert not has_news(house.settings)
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_an_object_that_changes_while_it_is_copied_is_left_for_the_next_run(
+    bucket, house, monkeypatch, change
+):
+    put(bucket, "demo/agents/1.jsonl", agents("1"))
+    put(bucket, "demo/agents/2.jsonl", agents("2"))
+    get_file = S3FileSystem._get_file
+
+    async def meddled(self, source, *arguments, **named):
+        if source.endswith("/2.jsonl") and change == "removed":
+            bucket.Object("from/platform/demo/agents/2.jsonl").delete()
+        await get_file(self, source, *arguments, **named)
+        if source.endswith("/2.jsonl"):
+            put(bucket, "demo/agents/2.jsonl", agents("3"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3FileSystem, "_get_file", meddled)
+        result = house.ingest()
+
+    message = "demo/agents/2.jsonl: it changed while it was copied; it is left for the next run"
+    assert result.refused == [message]
+    assert house.rows("agents", "id") == [("1",)]
+    assert [path.name for path in house.settings.landing_path.rglob("*.*")] == ["1.jsonl"]
+    S3FileSystem.clear_instance_cache()  # it keeps the methods that it began with
+    if change == "removed":
+        put(bucket, "demo/agents/2.jsonl", agents("3"))
+    house.ingest()
+    assert house.rows("agents", "id") == [("1",), ("3",)]
+
+
+def test_a_store_that_fails_half_way_stops_the_run_and_what_was_copied_serves_the_next(
+    bucket, house, monkeypatch, downloads
+):
+    for name in "12":
+        put(bucket, f"demo/agents/{name}.jsonl", agents(name))
+    get_file = S3FileSystem._get_file
+
+    async def failing(self, source, target, **named):
+        await get_file(self, source, target, **named)
+        if source.endswith("/2.jsonl"):
+            raise ConnectionError("the line broke")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3FileSystem, "_get_file", failing)
+        with pytest.raises(SettingsError) as failure:
+            house.ingest()
+
+    assert f"CONVERSATIONS_LANDING={URL}: it cannot be copied (the line broke); check" in str(failure.value)
+    S3FileSystem.clear_instance_cache()  # it keeps the methods that it began with
+    assert house.rows("agents") == house.ledger() == []
+    assert [path.name for path in house.settings.landing_path.rglob("*") if path.is_file()] == ["1.jsonl"]
+    house.ingest()
+    assert house.rows("agents", "id") == [("1",), ("2",)]
+    assert sorted(downloads) == [f"from/platform/demo/agents/{name}.jsonl" for name in "122"]
+
+
+def test_an_object_that_may_not_be_read_is_named_and_the_rest_goes_on(bucket, house, monkeypatch):
+    for name in "12":
+        put(bucket, f"demo/agents/{name}.jsonl", agents(name))
+    get_file = S3FileSystem._get_file
+
+    async def forbidding(self, source, target, **named):
+        if source.endswith("/1.jsonl"):
+            raise PermissionError("Access Denied")
+        await get_file(self, source, target, **named)
+
+    monkeypatch.setattr(S3FileSystem, "_get_file", forbidding)
+
+    assert house.ingest().refused == [
+        "demo/agents/1.jsonl: it cannot be copied (Access Denied); let this user read it"
+    ]
+    assert house.rows("agents", "id") == [("2",)]
+
+
+EVIL = ["../../escaped.jsonl", "demo/agents/../../../escaped.jsonl", "demo/agents/..\\escaped.jsonl",
+        "demo//agents/escaped.jsonl", "/escaped.jsonl", "demo/agents/1.jsonl?versionId=7",
+        "demo/agents/./escaped.jsonl", "demo/agents/" + "x" * 256 + ".jsonl"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_no_name_leads_out_of_the_folder(bucket, house, tmp_path, name):
+    put(bucket, name, agents("evil"))
+    put(bucket, "demo/agents/1.jsonl", agents("1"))
+
+    refused = house.ingest().refused
+
+    assert refused == [f"{name!r}: no name for a file; rename the object"]
+    assert house.rows("agents", "id") == [("1",)]
+    assert not list(tmp_path.rglob("*escaped*"))
+    assert not has_news(house.settings)
+
+
+def test_what_was_removed_there_is_removed_here_and_a_full_refresh_asks_first(bucket, house, capfd):
+    put(bucket, "demo/agents/1.jsonl", agents("1"))
+    put(bucket, "demo/agents/2.jsonl", agents("2"))
+    put(bucket, "demo/agents/3.jsonl", agents("3"))
+    house.ingest()
+    bucket.Object("from/platform/demo/agents/1.jsonl").delete()
+    bucket.Object("from/platform/demo/agents/2.jsonl").delete()
+    put(bucket, "demo/agents/renamed.jsonl", agents("2"))
+
+    assert gone_from_landing(house.settings) == ["demo/agents/1.jsonl"]
+    assert full_refresh(house.settings) == 1
+    assert "demo/agents/1.jsonl" in capfd.readouterr().err
+    house.ingest()
+
+    copies = house.settings.landing_path / "demo" / "agents"
+    assert sorted(path.name for path in copies.iterdir()) == ["3.jsonl", "renamed.jsonl"]
+    assert house.rows("agents", "id") == [("1",), ("2",), ("3",)]
+
+
+def test_files_of_ones_own_in_the_home_are_not_touched(bucket, house):
+    own = house.settings.home / "landing" / "demo" / "agents" / "1.jsonl"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(agents("own"))
+    put(bucket, "demo/agents/1.jsonl", agents("1"))
+
+    house.ingest()
+
+    assert own.read_bytes() == agents("own")
+    assert house.rows("agents", "id") == [("1",)]
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "reason"),
+    [
+        ("s3://no-such-bucket/x", {}, "The specified bucket does not exist"),
+        (URL, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect"),
+        (URL, {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
+        ("pigeon://exports", {}, "Protocol not known: pigeon"),
+    ],
+)
+def test_a_store_that_does_not_answer_is_one_sentence_and_nothing_runs(
+    bucket, tmp_path, monkeypatch, capfd, url, environment, reason
+):
+    for name, value in ({"AWS_MAX_ATTEMPTS": "1"} | environment).items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
+    settings = Settings(home=tmp_path / "home", dagster=tmp_path / "dagster", landing=url)
+
+    assert run(settings) == 2
+
+    error = capfd.readouterr().err
+    assert f"CONVERSATIONS_LANDING={url}: it cannot be" in error
+    assert reason in error
+    assert "credentials" in error
+    assert "Traceback" not in error
+    assert "the-secret" not in error
+    assert not settings.landing_path.exists(), "the sample is no stand-in for a store that is silent"
+
+
+def test_credentials_that_are_none_are_told_so(bucket, house, server):
+    """The server's own switch makes it look at the keys."""
+    requests.post(f"{server}/moto-api/reset-auth", data=b"0", timeout=10)
+    try:
+        with pytest.raises(SettingsError) as failure:
+            has_news(house.settings)
+    finally:
+        requests.post(f"{server}/moto-api/reset-auth", data=b"inf", timeout=10)
+
+    message = str(failure.value)
+    assert message.startswith(f"CONVERSATIONS_LANDING={URL}: it cannot be listed (")
+    assert "Access Key Id" in message
+    assert "check the address, the network and the credentials (for S3: the variables AWS_…)" in message
+    assert "a-key" not in message
+
+
+def test_without_the_library_the_command_that_brings_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CONVERSATIONS_LANDING", URL)
+    without = "import sys; sys.modules['s3fs'] = None; from orchestration.__main__ import main; main(['run'])"
+    outcome = subprocess.run([sys.executable, "-c", without], cwd=PROJECT, capture_output=True, text=True)
+
+    assert "pip install -r requirements-s3.txt" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_silent_store_makes_the_sensor_skip_and_the_daily_run_fail_aloud(bucket, tmp_path):
+    settings = Settings(home=tmp_path, landing="s3://no-such-bucket/x")
+    with dg.build_schedule_context() as context:
+        assert len(daily_schedule(settings).evaluate_tick(context).run_requests) == 1
+    with dg.DagsterInstance.ephemeral() as instance:
+        tick = new_exports_sensor(settings).evaluate_tick(dg.build_sensor_context(instance))
+    assert "s3://no-such-bucket/x: it cannot be listed" in tick.skip_message
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://user:hunter2@bucket/x", "s3://AKIA:hun/ter2@bucket", "s3://b/x?key=hunter2"]
+)
+def test_a_url_with_a_secret_is_refused_and_never_shown(monkeypatch, capfd, url):
+    monkeypatch.setenv("CONVERSATIONS_LANDING", url)
+
+    assert main(["run"]) == 2
+
+    error = capfd.readouterr().err
+    assert "CONVERSATIONS_LANDING: the URL must hold no password, key or query" in error
+    assert "hunter2" not in error
+    assert "ter2" not in error
+
+
+def test_a_folder_stays_a_folder_and_a_url_a_url(monkeypatch, tmp_path):
+    for landing, path, url in [
+        (str(tmp_path / "x"), tmp_path / "x", None),
+        (f"{URL}/", tmp_path / "home" / "landing-copy", URL),
+        ("", tmp_path / "home" / "landing", None),
+    ]:
+        monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("CONVERSATIONS_LANDING", landing)
+        settings = load_settings()
+        assert (settings.landing_path, settings.landing_url) == (path, url)
+    assert os.environ["CONVERSATIONS_LANDING"] == ""
