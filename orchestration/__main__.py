@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
     back = commands.add_parser("rollback", help="put an older release back in place")
     back.add_argument("release", nargs="?", help="its id; else the last before the current one")
     command = parser.parse_args(arguments)
+    if command.command == "run" and command.force and not command.full_refresh:
+        forth.error("--force goes with --full-refresh")
     try:
         settings = load_settings()
     except SettingsError as error:
