@@ -147,6 +147,13 @@ from marts.fct_conversations group by contact_key, account_id;
 create table marts.bridge_conversation_tags as
 select conversation_id, account_id, unnest(conversation_tags) as tag from marts.fct_conversations;
 
+create table marts.fct_conversation_events as
+select conversation_id || '-' || event_type as event_id, account_id, conversation_id,
+    if(event_type = 'assigned', agent_id, null) as agent_id, event_type, 'agent' as reason,
+    if(event_type = 'assigned', started_at, closed_at) as occurred_at
+from marts.fct_conversations, (values ('assigned'), ('closed')) as kinds(event_type)
+where is_closed and agent_id is not null;
+
 create table marts.ingested_files as
 select 'demo' as account_id, '1' as batch_id, 'f' || i as file_id, 'messages' as entity,
     ['a|b.jsonl', '<b>*c*</b>.jsonl'][i] as file, 'loaded' as status, null::varchar as reason,

@@ -73,5 +73,5 @@ def test_every_mart_has_an_enforced_contract(manifest):
     marts = [
         n for n in manifest["nodes"].values() if n["resource_type"] == "model" and n["schema"] == "marts"
     ]
-    assert len(marts) == 13
+    assert len(marts) == 14
     assert all(node["contract"]["enforced"] for node in marts)

@@ -128,6 +128,10 @@ select account_id || ':' || i as agent_id, account_id, 'Agent ' || i as agent_na
 from seeds.accounts, range(4) as t(i);
 create table marts.dim_contacts as
 select contact_key, any_value(account_id) as account_id from marts.fct_conversations group by contact_key;
+create table marts.fct_conversation_events as
+select conversation_id || '-closed' as event_id, account_id, conversation_id, 'closed' as event_type,
+    closed_at as occurred_at
+from marts.fct_conversations where is_closed;
 create table marts.bridge_conversation_tags as
 select conversation_id, account_id, unnest(conversation_tags) as tag from marts.fct_conversations;
 

@@ -504,7 +504,9 @@ def test_a_timeline_tells_who_wrote_and_how_long_the_customer_waited(connection,
         assert kinds.count("inbound") == sum(m["direction"] == "inbound" for m in mine)
         assert kinds.count("automated") == sum(m["is_automated"] for m in mine)
         assert [row["wait_seconds"] for row in found if row["event"] == "agent"] == slow_waits(mine)
-        assert ("closed" in kinds) == c["is_closed"]
+        assert kinds.count("closed") == c["is_closed"]
+        assigned = [row["agent_id"] for row in found if row["event"] == "assigned"]
+        assert assigned == ([c["agent_id"]] if c["is_closed"] and c["agent_id"] else [])
         assert [row["happened_at"] for row in found] == sorted(row["happened_at"] for row in found)
         assert {row["time_zone"] for row in found} == {synthetic_warehouse.ACCOUNTS[c["account_id"]]}
 

@@ -27,6 +27,7 @@ DESCRIPTIONS = {
     "agg_by_hour": "When people write: conversations and messages by weekday and hour of the local clock.",
     "agg_delivery": "Each day's outbound messages: sent, delivered, read, failed, by template and price.",
     "fct_messages": "Every message: when, in which direction, sent by whom. Never what it said.",
+    "fct_conversation_events": "What happened to conversations: assigned, handed off, closed, reopened.",
     "dim_agents": "The agents by name, role and team.",
     "dim_contacts": "The contacts, each under a keyed hash, with their tags. No names, no numbers.",
     "bridge_conversation_tags": "Which conversation carries which tag.",

@@ -40,6 +40,7 @@ TABLES = {
     "agg_by_hour": None,
     "agg_delivery": None,
     "fct_messages": "account_id, sent_at",
+    "fct_conversation_events": "account_id, occurred_at",
     "dim_agents": None,
     "dim_contacts": None,
     "bridge_conversation_tags": None,

@@ -602,6 +602,10 @@ turns as (
     where direction = 'inbound'
     group by answers_before
 ),
+changes as (
+    select event_type, agent_id, occurred_at as happened_at from fct_conversation_events
+    where conversation_id = conversation
+),
 events as (
     select 1 as rank, 'started' as event, started_at as happened_at from chosen
     union all by name
@@ -623,10 +627,11 @@ events as (
     from written
     left join turns using (answers_before)
     union all by name
-    select 3 as rank, 'first closed' as event, first_closed_at as happened_at from chosen
-    where first_closed_at <> closed_at
+    select 3 as rank, replace(event_type, '_', ' ') as event, agent_id, happened_at from changes
     union all by name
+    -- Not every platform tells of a close by an event.
     select 3 as rank, 'closed' as event, closed_at as happened_at from chosen
+    where not exists (select 1 from changes where event_type = 'closed')
     union all by name
     select 4 as rank, 'survey sent' as event, survey_sent_at as happened_at from chosen
     union all by name

@@ -1,6 +1,6 @@
 """What must be true of the conversations and of their tags.
 
-Belongs here: the promises of `fct_conversations` and `bridge_conversation_tags`. Does not: what the reports
+Belongs here: the promises of `fct_conversations`, its tags and its events. Does not: what the reports
 sum up from them.
 """
 
@@ -143,4 +143,13 @@ BRIDGE_CONVERSATION_TAGS = mart(
     refers("conversation_id", "fct_conversations", "conversation_id"),
 )
 
-MARTS = (FCT_CONVERSATIONS, BRIDGE_CONVERSATION_TAGS)
+FCT_CONVERSATION_EVENTS = mart(
+    "fct_conversation_events",
+    ("event_id",),
+    filled("event_id"),
+    filled("conversation_id"),
+    filled("occurred_at"),
+    one_of("event_type", "assigned", "unassigned", "handed_off", "closed", "reopened"),
+)
+
+MARTS = (FCT_CONVERSATIONS, BRIDGE_CONVERSATION_TAGS, FCT_CONVERSATION_EVENTS)
