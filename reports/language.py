@@ -18,7 +18,6 @@ from babel.numbers import format_decimal, format_percent
 
 CATALOGUES = Path(__file__).with_name("texts")
 LANGUAGES = {"en": "English", "it": "Italiano"}
-SMALL = 5  # averages of fewer cases than this are marked
 UNKNOWN = "—"
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 

@@ -11,8 +11,9 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from orchestration.publish.report import FEW
 from reports.downloads import as_csv, as_xlsx
-from reports.language import SMALL, UNKNOWN, Language
+from reports.language import UNKNOWN, Language
 
 PLACES = 4
 MOST_UNFOLDED = 25  # rows of a table that is shown at its full height
@@ -74,7 +75,7 @@ def written(language: Language, kind: str, value: object) -> str:
 
 def mark(language: Language, n: float | None) -> str:
     """Return what marks an average of few cases, empty where they are enough."""
-    return language("note.small", n=language.count(n)) if n is not None and 0 < n < SMALL else ""
+    return language("note.small", n=language.count(n)) if n is not None and 0 < n < FEW else ""
 
 
 def show(
@@ -90,7 +91,7 @@ def show(
         if column.kind not in TEXTS:
             styler = styler.format(partial(written, language, column.kind), subset=[column.field])
         if column.n:
-            for row in rows.index[rows[column.n].between(1, SMALL - 1)]:
+            for row in rows.index[rows[column.n].between(1, FEW - 1)]:
                 value = written(language, column.kind, rows.at[row, column.field])
                 text = f"{value} {mark(language, rows.at[row, column.n])}"
                 styler = styler.format(lambda _, text=text: text, subset=pd.IndexSlice[[row], [column.field]])

@@ -11,9 +11,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from orchestration.publish.report import FEW
 from reports import charts, tables
 from reports.filters import Address, Entry, Filters, one_of, touched
-from reports.language import SMALL, Language
+from reports.language import Language
 from reports.release import Questions
 from reports.tables import Column, select
 
@@ -145,7 +146,7 @@ class View:
 
     def notes(self) -> None:
         """Say what holds for the averages of the page."""
-        notes = [self.language("note.small_legend", small=SMALL)]
+        notes = [self.language("note.small_legend", small=FEW)]
         if self.is_working_time:
             notes.append(self.language("note.working_time"))
         st.caption(" ".join(notes))

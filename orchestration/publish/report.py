@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 LOCALE = "en"
 LINK = "report"
-FEW = 10  # figures of fewer values than this are marked
+FEW = 5  # figures of fewer values than this are marked, here and on the report pages
 NARROW, WIDE = 340, 860
 UNKNOWN = "–"  # noqa: RUF001
 
