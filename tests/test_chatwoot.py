@@ -569,7 +569,7 @@ def test_what_cannot_be_read_is_refused_by_line_and_what_is_not_known_is_named(m
         ("conversations", "webhooks/webhooks/1.jsonl", line + 2, None, "event is missing"),
         (
             *("messages", "webhooks/webhooks/1.jsonl", line + 3, "message_type"),
-            'message_type "hologram" is none of 0, 1, 2, 3, incoming, outgoing, activity, template',
+            "message_type is none of 0, 1, 2, 3, incoming, outgoing, activity, template",
         ),
     ]
     ledger = marts.execute("""

@@ -8,7 +8,7 @@ from orchestration.quality.declaration import Check, filled, mart, not_before, n
 
 INGESTED_FILES = mart(
     "ingested_files",
-    ("batch_id", "file"),
+    ("batch_id", "file", "entity"),
     filled("account_id"),
     filled("entity"),
     filled("file"),
@@ -43,7 +43,8 @@ INGESTED_FILES = mart(
                     rows.batch_id || ' ' || rows.file || ' is not in the ledger'
                 ) as key
             from read_parquet(getvariable('raw_path') || '/ingested_files/*.parquet') as ledger
-            full join {batch} as rows on ledger.batch_id = rows.batch_id and ledger.file = rows.file
+            full join {batch} as rows
+                on ledger.batch_id = rows.batch_id and ledger.file = rows.file and ledger.entity = rows.entity
             where ledger.file is null or rows.file is null
         """,
     ),
@@ -51,7 +52,7 @@ INGESTED_FILES = mart(
 
 REJECTED_RECORDS = mart(
     "rejected_records",
-    ("batch_id", "file", "field", "reason"),
+    ("batch_id", "file", "entity", "field", "reason"),
     filled("account_id"),
     filled("entity"),
     filled("file"),
@@ -64,18 +65,18 @@ REJECTED_RECORDS = mart(
         "for every file as many records_rejected, over all reasons, as ingested_files says",
         broken_keys="""
             select
-                concat_ws(' ', batch_id, file) || ': '
+                concat_ws(' ', batch_id, file, entity) || ': '
                 || coalesce(here.records, 0) || ' instead of ' || coalesce(there.records, 0) as key
             from (
-                select batch_id, file, sum(records_rejected) as records
+                select batch_id, file, entity, sum(records_rejected) as records
                 from {batch} as rows
-                group by batch_id, file
+                group by batch_id, file, entity
             ) as here
             full join (
-                select batch_id, file, sum(records_rejected) as records
+                select batch_id, file, entity, sum(records_rejected) as records
                 from marts.ingested_files
-                group by batch_id, file
-            ) as there using (batch_id, file)
+                group by batch_id, file, entity
+            ) as there using (batch_id, file, entity)
             where coalesce(here.records, 0) <> coalesce(there.records, 0)
         """,
     ),
