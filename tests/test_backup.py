@@ -57,6 +57,7 @@ def test_a_restored_home_serves_its_release_and_finds_nothing_new(sample, backup
     assert contact_keys(settings) == contact_keys(sample)
 
 
+@pytest.mark.slow
 def test_the_next_run_on_a_restored_home_builds_the_warehouse_anew_and_adds_the_news(
     sample, backup, tmp_path
 ):

@@ -427,6 +427,7 @@ def figures(settings: Settings) -> dict[str, list[tuple]]:
         }
 
 
+@pytest.mark.slow
 def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
     sample: Settings, tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:

@@ -30,6 +30,7 @@ def batches(settings: Settings) -> set[str]:
         return {batch for (batch,) in connection.execute(f"select batch_id from '{files}'").fetchall()}
 
 
+@pytest.mark.slow
 def test_a_full_refresh_that_stops_is_finished_by_the_next_run(settings, monkeypatch, capfd):
     before, release, loaded = published_rows(settings), current_release(settings), batches(settings)
 

@@ -94,6 +94,7 @@ def test_a_failed_check_keeps_the_last_release_and_says_why(sample, tmp_path, ca
     assert f"{before[1].release_id}, in place as before" in output
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tmp_path, capfd):
     settings = copy_of(sample, tmp_path / "home")
     late = {

@@ -94,8 +94,8 @@ ERASURES_MET = AssetCheckSpec(
 
 INGESTED_FILES = _spec(
     "ingested_files",
-    "Every file that was taken in: what it held, what was accepted and rejected, and when. One row per file and"
-    " entity.",
+    "Every file that was taken in: what it held, what was accepted and rejected, and when."
+    " One row per file and entity.",
     LEDGER,
 )
 
