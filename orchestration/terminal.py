@@ -14,7 +14,7 @@ from orchestration.ingest.landing import find_files, read_accounts
 from orchestration.ingest.ledger import TOLD, ledger_folder
 from orchestration.publish.release import Release, current_release, reader
 from orchestration.publish.report import LINK, has_reports
-from orchestration.quoting import quoted
+from orchestration.quoting import parquet
 from orchestration.settings import Settings, SettingsError
 
 EXAMPLES = 8
@@ -109,8 +109,8 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
     if not ledger_folder(settings).exists():
         yield "none were taken in"
         return
-    ledger = f"read_parquet({quoted(str(ledger_folder(settings) / '*.parquet'))})"
-    rejects = f"read_parquet({quoted(str(settings.rejected_path / '*.parquet'))})"
+    ledger = parquet(ledger_folder(settings) / "*.parquet")
+    rejects = parquet(settings.rejected_path / "*.parquet")
     with duckdb.connect() as connection:
         by_entity = connection.execute(
             f"""

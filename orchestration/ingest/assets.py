@@ -31,7 +31,7 @@ from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import raw_columns
 from orchestration.ingest.run import ingest as run_ingest
 from orchestration.ingest.schema import Entity
-from orchestration.quoting import quoted
+from orchestration.quoting import parquet, quoted
 from orchestration.settings import Settings, SettingsError
 
 OWNERS = ["team:data"]
@@ -122,7 +122,7 @@ def ingest(
         result = run_ingest(settings, context.log.info)
     except SettingsError as error:
         raise Failure(str(error)) from None
-    ledger = _parquet(ledger_folder(settings) / "*.parquet")
+    ledger = parquet(ledger_folder(settings) / "*.parquet")
     for name in ("ingested_files", *_entities()):
         totals = result.totals(name if name in _entities() else None)
         yield MaterializeResult(
@@ -144,7 +144,7 @@ def ingest(
             "dagster/row_count": _count_rows(rejected),
             "most_frequent_reasons": _look(
                 top_reasons,
-                f"(select *, (line is not null)::int as records_rejected from {_parquet(rejected)})",
+                f"(select *, (line is not null)::int as records_rejected from {parquet(rejected)})",
             ),
         },
     )
@@ -172,10 +172,6 @@ def _count_rows(files: Path) -> int:
     with duckdb.connect() as con:
         rows = con.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({quoted(files)})")
         return rows.fetchone()[0]
-
-
-def _parquet(files: Path) -> str:
-    return f"read_parquet({quoted(files)})"
 
 
 def _look(at: Callable[[duckdb.DuckDBPyConnection, str], str], source: str) -> MetadataValue:

@@ -27,7 +27,7 @@ from orchestration.ingest.landing import Account, read_seed
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import named
 from orchestration.ingest.schema import Entity
-from orchestration.quoting import quoted
+from orchestration.quoting import parquet, quoted
 from orchestration.settings import Settings, SettingsError
 
 SEED = "erasures.csv"
@@ -139,7 +139,7 @@ def doubts(settings: Settings, accounts: Iterable[str]) -> list[str]:
     if not erasures:
         return []
     seen = " UNION ALL ".join(
-        f"SELECT {named(field)} AS contact_id FROM {_parquet(folder / '*.parquet')}"
+        f"SELECT {named(field)} AS contact_id FROM {parquet(folder / '*.parquet')}"
         for folder, entity in _entities(settings).items()
         for field in entity.contact_fields
     )
@@ -151,7 +151,7 @@ def doubts(settings: Settings, accounts: Iterable[str]) -> list[str]:
             ORDER BY line""").fetchall()
         in_names = con.execute(f"""
             SELECT line, rows.account_id, count(DISTINCT file)
-            FROM {_parquet(ledger.ledger_folder(settings) / "*.parquet")} AS rows JOIN erasures
+            FROM {parquet(ledger.ledger_folder(settings) / "*.parquet")} AS rows JOIN erasures
                 ON rows.account_id = erasures.account_id AND length(contact_id) >= {LEAST_TELLING_ID}
                 AND regexp_matches(file, word)
             GROUP BY ALL ORDER BY line""").fetchall()
@@ -202,7 +202,7 @@ def _rewrite(
     con: duckdb.DuckDBPyConnection, settings: Settings, path: Path, folder: Path, work: Path
 ) -> None:
     """Write the file anew without the contacts to forget, with as many rows as before."""
-    rows = _parquet(path)
+    rows = parquet(path)
     entity = _entities(settings).get(folder)
     if entity is None:
         mentioned = f"EXISTS (SELECT 1 FROM erasures WHERE {_MENTIONED})"
@@ -268,10 +268,6 @@ def _digest(settings: Settings, erasures: list[Erasure]) -> str:
     """Return what stands for the list, whatever its order; empty for an empty one."""
     pseudonyms = sorted(_pseudonym(settings, f"{e.account_id}:{e.contact_id}") for e in erasures)
     return sha256(" ".join(pseudonyms).encode()).hexdigest() if pseudonyms else ""
-
-
-def _parquet(files: Path) -> str:
-    return f"read_parquet({quoted(files)})"
 
 
 def _is_date(text: str) -> bool:

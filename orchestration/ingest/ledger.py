@@ -20,7 +20,7 @@ import duckdb
 from orchestration.ingest.landing import LandedFile
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import named, raw_columns
-from orchestration.quoting import quoted
+from orchestration.quoting import parquet, quoted
 from orchestration.settings import Settings
 
 LEDGER = {
@@ -149,7 +149,7 @@ def open_house(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
     """Return what earlier batches took in."""
-    ledger = f"read_parquet({quoted(str(ledger_folder(settings) / '*.parquet'))})"
+    ledger = parquet(ledger_folder(settings) / "*.parquet")
     states = con.execute(f"SELECT file, bytes, epoch_us(modified_at) FROM {ledger}").fetchall()
     loaded = con.execute(
         f"SELECT account_id, split_part(file, '/', 2), entity, file_id FROM {ledger} WHERE status = 'loaded'"
@@ -161,7 +161,7 @@ def read_loaded_files(
     con: duckdb.DuckDBPyConnection, settings: Settings
 ) -> dict[tuple[str, str, str, str], tuple[str, int, int]]:
     """Return the identity of every file that was loaded, with its name, bytes and modified_us."""
-    ledger = f"read_parquet({quoted(str(ledger_folder(settings) / '*.parquet'))})"
+    ledger = parquet(ledger_folder(settings) / "*.parquet")
     rows = con.execute(f"""
         SELECT account_id, split_part(file, '/', 2), entity, file_id, file, bytes, epoch_us(modified_at)
         FROM {ledger} WHERE status = 'loaded'""").fetchall()
@@ -230,11 +230,10 @@ def _folders(settings: Settings) -> dict[Path, dict[str, str]]:
 
 def _write_empty(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> None:
     empty = ", ".join(f"CAST(NULL AS {kind}) AS {named(name)}" for name, kind in columns.items())
-    parquet = f"SELECT * FROM read_parquet({quoted(str(path))})"
+    held = f"SELECT * FROM {parquet(path)}"
     if (
         path.exists()
-        and con.execute(f"DESCRIBE {parquet}").fetchall()
-        == con.execute(f"DESCRIBE SELECT {empty}").fetchall()
+        and con.execute(f"DESCRIBE {held}").fetchall() == con.execute(f"DESCRIBE SELECT {empty}").fetchall()
     ):
         return
     temporary = path.with_suffix(".tmp")

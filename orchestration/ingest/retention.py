@@ -15,7 +15,7 @@ import duckdb
 from orchestration.ingest import ledger
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import named
-from orchestration.quoting import quoted
+from orchestration.quoting import parquet, quoted
 from orchestration.settings import Settings
 
 
@@ -97,6 +97,6 @@ def _holding(con: duckdb.DuckDBPyConnection, files: Path, condition: str) -> lis
 def _rewrite(con: duckdb.DuckDBPyConnection, path: Path, columns: str, where: str, work: Path) -> None:
     written = work / "kept.parquet"
     con.execute(f"""
-        COPY (SELECT {columns} FROM read_parquet({quoted(path)}) WHERE {where})
+        COPY (SELECT {columns} FROM {parquet(path)} WHERE {where})
         TO {quoted(written)} (FORMAT parquet, COMPRESSION zstd)""")
     ledger.put(written, path)

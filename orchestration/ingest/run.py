@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -245,6 +246,7 @@ class _Batch:
         self.batch_id = ledger.new_batch_id(settings)
         self.outcomes: dict[str, FileOutcome] = {}
         self.prepared: dict[Path, tuple[Path, Content]] = {}
+        self.file_id = cache(content.file_id)  # of a file with several sources, read through once
         self.left: list[str] = []
         self.lines: dict[str, int] = {}
         self.repeating: set[str] = set()
@@ -263,7 +265,7 @@ class _Batch:
         for number, file in enumerate(news):
             path, account, source = str(self.work / f"{number:09}"), file.account, file.source
             try:
-                identity = file.identity(content.file_id(file.path))
+                identity = file.identity(self.file_id(file.path))
                 self.outcomes[path] = FileOutcome.of(file, identity[-1])
                 if identity in loaded:
                     self.outcomes[path].status = "duplicate"

@@ -12,7 +12,7 @@ import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from orchestration.quality.declaration import CheckResult
-from orchestration.quoting import quoted
+from orchestration.quoting import parquet, quoted
 from orchestration.settings import Settings
 
 # Of an example, which may quote an id, nothing is kept: what is published must not outlive an erasure.
@@ -77,7 +77,7 @@ def write_page(settings: Settings, results: Sequence[CheckResult]) -> Path:
 def history(settings: Settings) -> str:
     """Return the SELECT of everything kept; without rows where nothing is."""
     if any(settings.quality_path.glob("*.parquet")):
-        return f"select * from read_parquet({quoted(settings.quality_path / '*.parquet')})"
+        return f"select * from {parquet(settings.quality_path / '*.parquet')}"
     columns = ", ".join(f"cast(null as {kind}) as {name}" for name, (kind, _) in COLUMNS.items())
     return f"select {columns} limit 0"
 
