@@ -26,12 +26,16 @@ def send(settings: Settings, title: str, body: str) -> None:
     addresses = settings.alert_urls.get_secret_value().split() if settings.alert_urls else []
     if not addresses:
         return
-    from apprise import Apprise, NotifyType  # seldom needed, and it takes long to import
+    from apprise import Apprise, NotifyFormat, NotifyType  # seldom needed, and it takes long to import
 
     logging.getLogger("apprise").disabled = True  # it quotes addresses
     for number, address in enumerate(addresses, start=1):
         service = Apprise()
-        if not (service.add(address) and service.notify(body, title, NotifyType.FAILURE)):
+        # As text it is escaped where a service writes HTML: it may quote an id or the name of a file.
+        if not (
+            service.add(address)
+            and service.notify(body, title, NotifyType.FAILURE, body_format=NotifyFormat.TEXT)
+        ):
             log.warning("Address %d of CONVERSATIONS_ALERT_URLS could not be told; check it", number)
 
 

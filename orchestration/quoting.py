@@ -1,7 +1,13 @@
-"""A value as an SQL literal, and files as a table, for statements that take no parameters.
+"""A value as an SQL literal, files as a table, and a text that a terminal shows and does not obey.
 
-Belongs here: quoting, so that no file name or seed can become SQL. Does not: any statement.
+Belongs here: quoting, so that no file name, seed or export can become SQL or a command. Does not: any
+statement.
 """
+
+import re
+
+# Controls, line ends of Unicode, and what turns the direction of a text round.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def quoted(value: object) -> str:
@@ -12,3 +18,8 @@ def quoted(value: object) -> str:
 def parquet(files: object) -> str:
     """Return the Parquet files of a path or glob as an SQL table, which must all have the same columns."""
     return f"read_parquet({quoted(files)})"
+
+
+def printable(text: str) -> str:
+    """Return the text as one line of UTF-8, with a mark for each character that is none to be seen."""
+    return _CONTROLS.sub("\ufffd", text.encode(errors="replace").decode())

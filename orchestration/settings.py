@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         2, ge=0, description="a file changed less than this long ago is waited for, in case it still grows"
     )
+    max_unpacked_gb: float = Field(
+        20,
+        gt=0,
+        description="a file that unpacks to more than this is refused; a small archive can hold much",
+    )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
     window_hours: float = Field(
@@ -99,6 +104,15 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
 
+    @field_validator("home")
+    @classmethod
+    def _no_pattern(cls, path: Path) -> Path:
+        if re.search(r"""[*?\[\]{}'"\x00-\x1f]""", str(path)):
+            raise ValueError(
+                "the path must hold no quotation mark and none of * ? [ ] { }; rename the folder"
+            )
+        return path
+
     @field_validator("landing")
     @classmethod
     def _folder_or_url(cls, landing: str | Path | None) -> str | Path | None:
@@ -147,6 +161,11 @@ class Settings(BaseSettings):
     def landing_url(self) -> str | None:
         """URL of the raw export files, if they do not lie in a folder of this machine."""
         return self.landing if isinstance(self.landing, str) else None
+
+    @cached_property
+    def max_unpacked_bytes(self) -> int:
+        """How many bytes a file may unpack to."""
+        return int(self.max_unpacked_gb * 2**30)
 
     @cached_property
     def seeds(self) -> Path:

@@ -14,7 +14,7 @@ from orchestration.ingest.landing import find_files, read_accounts
 from orchestration.ingest.ledger import TOLD, ledger_folder
 from orchestration.publish.release import Release, current_release, reader
 from orchestration.publish.report import LINK, has_reports
-from orchestration.quoting import parquet
+from orchestration.quoting import parquet, printable
 from orchestration.settings import Settings, SettingsError
 
 EXAMPLES = 8
@@ -101,7 +101,7 @@ def print_summary(settings: Settings, result: dg.ExecuteInProcessResult | None) 
     print()
     for title, lines in sections:
         for number, line in enumerate(lines):
-            print(f"{title if number == 0 else '':10}{line}")
+            print(f"{title if number == 0 else '':10}{printable(line)}")
         print()
 
 

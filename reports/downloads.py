@@ -4,16 +4,19 @@ Belongs here: CSV and XLSX, safe against formulas in values. Does not: which row
 """
 
 import io
+import re
 
 import pandas as pd
 
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+# What begins a formula, in full width too: at the beginning of a value, or where a spreadsheet that expects
+# another delimiter than the comma would begin a cell.
+_FORMULA = re.compile('(^|[;,|"\t\r\n])(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])')
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
     """Return the table as CSV in UTF-8 with a byte order mark, by which Excel knows it.
 
-    A text that a spreadsheet could take for a formula begins with an apostrophe; numbers stay numbers.
+    An apostrophe stands before what a spreadsheet could take for a formula; numbers stay numbers.
     """
     return frame.rename(columns=_inert).map(_inert).to_csv(index=False).encode("utf-8-sig")
 
@@ -30,4 +33,4 @@ def as_xlsx(frame: pd.DataFrame) -> bytes:
 
 
 def _inert(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

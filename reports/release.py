@@ -63,7 +63,6 @@ class Questions:
 @st.cache_data(max_entries=300, show_spinner=False)
 def _answer(_settings: Settings, release_id: str, query: str, parameters: dict) -> pd.DataFrame:
     with reader(_settings) as connection:
-        connection.execute("set enable_external_access = false")
         if connection.execute("select release_id from release()").fetchone() != (release_id,):
             raise ReleaseChangedError
         return connection.execute(query, parameters).df()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from filelock import FileLock
@@ -18,6 +19,19 @@ from orchestration.settings import PROJECT, Settings
 
 # Tests ingest what they have just written, and wait for nobody.
 os.environ.setdefault("CONVERSATIONS_SETTLE_SECONDS", "0")
+
+# Secrets with which the sample is built, to be looked for in all that it leaves behind.
+PLANTED = {
+    "hash_key": "planted: the key of the hash",
+    "alert_urls": "json://user:planted-alert@127.0.0.1:9/hook",
+    "report_access": Path("/planted-access.csv"),
+    "report_user_header": "X-Planted-Header",
+}
+PLANTED_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "PLANTEDACCESSKEY",
+    "AWS_SECRET_ACCESS_KEY": "planted-aws-secret",
+    "DAGSTER_POSTGRES_PASSWORD": "planted-postgres-password",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -35,11 +49,12 @@ def _sample(tmp_path_factory, worker_id) -> tuple[Settings, str]:
     shared = base if worker_id == "master" else base.parent
     home, told = shared / "sample", shared / "sample.txt"
     settings = Settings(home=home, dagster=home / "dagster")
-    with FileLock(shared / "sample.lock"):
+    planted = Settings(**PLANTED, home=home, dagster=home / "dagster")
+    with FileLock(shared / "sample.lock"), patch.dict(os.environ, PLANTED_VARIABLES):
         if not told.exists():
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
-                assert run(settings) == 0, output.getvalue()
+                assert run(planted) == 0, output.getvalue()
             told.write_text(output.getvalue())
     return settings, told.read_text()
 

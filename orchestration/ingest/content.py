@@ -15,6 +15,7 @@ import shutil
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
@@ -34,6 +35,7 @@ _CONTROLS = {FLAW: "a control character", NEVER: "a control character", "\x00": 
 _UNREADABLE = tuple(control.encode() for control in _CONTROLS)
 _BLOCK = 2**20
 _SHOWN = 1000  # bytes of a line that is too long to keep
+_HELD = 32  # bytes that a line takes besides its own, while it is kept
 _BOM = b"\xef\xbb\xbf"
 _OPENERS: dict[str, Callable[..., BinaryIO]] = {".gz": gzip.open, ".zst": zstd.open, "": open}
 _DAMAGE = (gzip.BadGzipFile, zstd.ZstdError, zlib.error, EOFError)
@@ -70,11 +72,28 @@ def file_id(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def prepare(path: Path, target: Path) -> Content:
+def prepare(path: Path, target: Path, most: int) -> Content:
     """Put a file's text at `target`: a link to it where its bytes can be read as they are, else a plain copy.
 
-    Raises `BadFileError` where it cannot be read at all, `OSError` where it cannot be opened.
+    Raises `BadFileError` where it cannot be read at all or is an archive of more than `most` bytes, `OSError`
+    where it cannot be opened or its copy not be written. Nothing is left at `target` then.
     """
+    try:
+        return _prepare(path, target, most)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def too_large(most: int) -> BadFileError:
+    """Return the refusal of a file that holds more than `most` bytes once it is unpacked."""
+    return BadFileError(
+        f"it unpacks to more than {most / 2**30:g} GB",
+        "split it, or raise CONVERSATIONS_MAX_UNPACKED_GB and drop it again",
+    )
+
+
+def _prepare(path: Path, target: Path, most: int) -> Content:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compression = suffixes.pop() if suffixes and suffixes[-1] in (".gz", ".zst") else ""
     kind = _KINDS.get(suffixes[-1] if suffixes else "")
@@ -84,12 +103,12 @@ def prepare(path: Path, target: Path) -> Content:
             "name it .jsonl, .ndjson, .json or .csv (each also with .gz or .zst), or .parquet",
         )
     try:
-        with _OPENERS[compression](path, "rb") as stream:
+        with _opened(path, compression, most) as stream:
             head = stream.read(_BLOCK)
         kind = _kind(head, kind)
         if kind in ("lines", "csv"):
-            return _pass_on_lines(path, target, compression, kind, head)
-        _pass_on(path, target, compression)
+            return _pass_on_lines(path, target, compression, kind, head, most)
+        _pass_on(path, target, compression, most)
     except _DAMAGE as error:
         cut = isinstance(error, EOFError)
         reason = (
@@ -160,15 +179,35 @@ def _spans_lines(text: str) -> bool:
         return False
 
 
-def _pass_on(path: Path, target: Path, compression: str) -> None:
+class _Archive:
+    """What an archive holds, block by block and no more than is allowed: a few bytes can hold any number."""
+
+    def __init__(self, stream: BinaryIO, most: int) -> None:
+        self.stream, self.most, self.unpacked = stream, most, 0
+
+    def read(self, size: int) -> bytes:
+        block = self.stream.read(size)
+        self.unpacked += len(block)
+        if self.unpacked > self.most:
+            raise too_large(self.most)
+        return block
+
+
+@contextmanager
+def _opened(path: Path, compression: str, most: int) -> Iterator[BinaryIO | _Archive]:
+    with _OPENERS[compression](path, "rb") as stream:
+        yield _Archive(stream, most) if compression else stream
+
+
+def _pass_on(path: Path, target: Path, compression: str, most: int) -> None:
     if not compression:
         target.symlink_to(path)
         return
-    with _OPENERS[compression](path, "rb") as stream, target.open("wb") as copy:
+    with _opened(path, compression, most) as stream, target.open("wb") as copy:
         shutil.copyfileobj(stream, copy, _BLOCK)
 
 
-def _pass_on_lines(path: Path, target: Path, compression: str, kind: str, head: bytes) -> Content:
+def _pass_on_lines(path: Path, target: Path, compression: str, kind: str, head: bytes, most: int) -> Content:
     header = ""
     if kind == "csv":
         header = head.removeprefix(_BOM).splitlines()[0].decode(errors="replace")
@@ -178,11 +217,11 @@ def _pass_on_lines(path: Path, target: Path, compression: str, kind: str, head: 
         if lines is not None:
             target.symlink_to(path)
             return Content(kind, lines, header)
-    with _OPENERS[compression](path, "rb") as stream, target.open("wb") as copy:
+    with _opened(path, compression, most) as stream, target.open("wb") as copy:
         return Content(kind, _copy_lines(stream, copy, delimiter_of(header) if header else None), header)
 
 
-def _blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+def _blocks(stream: BinaryIO | _Archive) -> Iterator[tuple[bytes, bool]]:
     """Yield blocks of whole lines, every line end made \\n, and whether one was a carriage return of its own.
 
     Of a line longer than `MAX_RECORD` so much is kept that it still shows to be too long.
@@ -229,7 +268,7 @@ def _count_if_plain(stream: BinaryIO, kind: str) -> int | None:
     return lines
 
 
-def _copy_lines(stream: BinaryIO, copy: BinaryIO, delimiter: str | None) -> int:
+def _copy_lines(stream: BinaryIO | _Archive, copy: BinaryIO, delimiter: str | None) -> int:
     """Write a plain copy and return how many lines it has; with a delimiter, the lines are those of a CSV."""
     count = 0
     if delimiter:
@@ -266,14 +305,16 @@ def _folded(lines: Iterable[bytes], delimiter: str) -> Iterator[bytes]:
     field = f"(?:{csv_field(delimiter)})"
     record = re.compile(f"{field}(?:{delimiter}{field})*".encode())
     held: list[bytes] = []
+    size = 0
     for line in lines:
         odd = line.count(b'"') % 2
         if not held and not odd:
             yield line
             continue
         held.append(line)
+        size = size * (len(held) > 1) + len(line) + _HELD
         if len(held) == 1 or not odd:
-            if sum(map(len, held)) > MAX_RECORD:
+            if size > MAX_RECORD:
                 yield from held
                 held = []
             continue
@@ -284,5 +325,5 @@ def _folded(lines: Iterable[bytes], delimiter: str) -> Iterator[bytes]:
             held = []
         else:
             yield from held[:-1]
-            held = held[-1:]
+            held, size = held[-1:], len(line) + _HELD
     yield from held

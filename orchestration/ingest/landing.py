@@ -6,6 +6,7 @@ landing behind a URL is read (`remote`), nor knowing which were loaded before (`
 
 import csv
 import os
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -17,10 +18,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from orchestration.ingest import remote
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.schema import Platform, Source
+from orchestration.quoting import printable
 from orchestration.settings import Settings, SettingsError
 
 DEFAULT_SCALE = (1, 5)
 UNFINISHED = (".tmp", ".part", ".crdownload")
+# Ids of accounts name folders and pages, and stand before the colon in every other id.
+_ACCOUNT_ID = re.compile(r"[^./\\:\s][^/\\:]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Entry:
     is_file: bool
     size: int = 0
     modified_us: int = 0
+    is_link: bool = False
 
 
 # Gives what the folder at a place such as "", "demo/" or "demo/messages/" holds.
@@ -68,10 +73,15 @@ class LandedFile:
 
 
 def read_accounts(seeds: Path) -> dict[str, Account]:
-    """Return the accounts by id. Raises `SettingsError` for a platform or a zone that does not exist."""
+    """Return the accounts by id. Raises `SettingsError` for an id, a platform or a zone that cannot be."""
     accounts = {}
     for _, row in read_seed(seeds / "accounts.csv", "account_id", "platform", "time_zone"):
         account_id, platform, zone = row["account_id"], row["platform"], row["time_zone"]
+        if not _ACCOUNT_ID.fullmatch(account_id) or printable(account_id) != account_id:
+            raise SettingsError(
+                f"accounts.csv: {account_id!r} cannot name an account; write at most 100 characters, none of"
+                " them / \\ or :, the first no point and no space"
+            )
         if platform not in PLATFORMS:
             raise SettingsError(
                 f"accounts.csv: account {account_id} has platform {platform!r}, which nobody declared;"
@@ -184,6 +194,8 @@ def _local(landing: Path, place: str) -> list[Entry]:
 
 
 def _local_entry(entry: os.DirEntry) -> Entry:
+    if entry.is_symlink():
+        return Entry(entry.name, is_folder=False, is_file=False, is_link=True)
     if not entry.is_file():
         return Entry(entry.name, is_folder=entry.is_dir(), is_file=False)
     stat = entry.stat()
@@ -201,31 +213,40 @@ def _tree(objects: dict[str, tuple[int, int]]) -> Look:
     return lambda place: list(tree.get(place, ()))
 
 
-def _visible(look: Look, place: str) -> list[Entry]:
-    entries = (e for e in look(place) if not e.name.startswith(".") and not e.name.endswith(UNFINISHED))
-    return sorted(entries)
+def _visible(look: Look, place: str, refused: list[str]) -> list[Entry]:
+    """Return what there is to see at a place; links and names that cannot be shown are refused.
+
+    Whoever may write into landing could else have any file read that this program may read.
+    """
+    visible = []
+    for entry in sorted(look(place)):
+        name = place + entry.name
+        if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
+            continue
+        if printable(name) != name:
+            refused.append(
+                f"{printable(name)}: the name is not UTF-8 or holds a control character; rename it"
+            )
+        elif entry.is_link:
+            refused.append(f"{name}: a link, which is not followed; put the file or folder itself there")
+        else:
+            visible.append(entry)
+    return visible
 
 
 def _folders(look: Look, refused: list[str], remedy: str, place: str = "") -> list[Entry]:
     """Return the folders at a place; the files there are refused."""
-    entries = _visible(look, place)
-    refused += [f"{place}{_shown(e.name)}: a file out of place; {remedy}" for e in entries if not e.is_folder]
+    entries = _visible(look, place, refused)
+    refused += [f"{place}{e.name}: a file out of place; {remedy}" for e in entries if not e.is_folder]
     return [entry for entry in entries if entry.is_folder]
 
 
 def _files(look: Look, place: str, refused: list[str]) -> list[Entry]:
     """Return the files at a place; what else is there is refused."""
-    files = []
-    for entry in _visible(look, place):
-        name = place + entry.name
-        if not entry.is_file:
-            refused.append(f"{_shown(name)}: not a file; move the files of a folder one level up")
-        elif _shown(name) != name:
-            refused.append(f"{_shown(name)}: the name is not UTF-8; rename it")
-        else:
-            files.append(entry)
-    return files
-
-
-def _shown(name: str) -> str:
-    return name.encode(errors="replace").decode()
+    entries = _visible(look, place, refused)
+    refused += [
+        f"{place}{e.name}: not a file; move the files of a folder one level up"
+        for e in entries
+        if not e.is_file
+    ]
+    return [entry for entry in entries if entry.is_file]

@@ -4,6 +4,7 @@ Belongs here: the order of the steps, and the proof that every record read was a
 how a step is done (`landing`, `content`, `reading`, `records`, `ledger`).
 """
 
+import errno
 import fcntl
 import re
 import shutil
@@ -277,15 +278,17 @@ class _Batch:
                 self._refuse(path, source, bad)
             except OSError as error:
                 self.outcomes.pop(path, None)
+                is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                remedy = "make room on the disk" if is_full else "let this user read it"
                 if source.answers:
-                    refused.append(
-                        f"{file.name}: it cannot be opened ({error.strerror}); let this user read it"
-                    )
+                    refused.append(f"{file.name}: it cannot be opened ({error.strerror}); {remedy}")
         ledger.tabulate(self.con, self.outcomes, self.work)
         return groups, refused
 
     def load(self, paths: list[str], group: _Group) -> None:
         """Load these files together; where the engine cannot read one of them, halve until that is alone.
+
+        One that is sound but takes too much memory is left for the next run, which may have more.
 
         What was read counts only if no file changed meanwhile; those that did are left, the rest read again.
         """
@@ -300,10 +303,13 @@ class _Batch:
         elif failure is None:
             self.outputs += outputs
             parts = []
-        elif not _is_fault_of_file(failure):
+        elif not (_is_fault_of_file(failure) or isinstance(failure, duckdb.OutOfMemoryException)):
             raise failure
         elif len(paths) == 1:
-            self._refuse(paths[0], group.source, _unreadable(failure))
+            if _is_fault_of_file(failure):
+                self._refuse(paths[0], group.source, _unreadable(failure))
+            else:
+                self._leave(paths[0], _too_hungry(self.outcomes[paths[0]].file, failure))
             parts = []
         else:
             parts = [paths[: len(paths) // 2], paths[len(paths) // 2 :]]
@@ -315,16 +321,19 @@ class _Batch:
         for path in paths:
             file = self.outcomes[path]
             if has_changed(self.settings.landing_path / file.file, file.bytes, file.modified_us):
-                del self.outcomes[path]
-                if (message := left_for_later(file.file)) not in self.left:
-                    self.left.append(message)
-                # A file of the same content was not loaded for the sake of this one.
-                self.outcomes = {
-                    p: other
-                    for p, other in self.outcomes.items()
-                    if other.status != "duplicate" or other.file_id != file.file_id
-                }
+                self._leave(path, left_for_later(file.file))
         return [path for path in paths if path in self.outcomes]
+
+    def _leave(self, path: str, message: str) -> None:
+        file = self.outcomes.pop(path)
+        if message not in self.left:
+            self.left.append(message)
+        # A file of the same content was not loaded for the sake of this one.
+        self.outcomes = {
+            p: other
+            for p, other in self.outcomes.items()
+            if other.status != "duplicate" or other.file_id != file.file_id
+        }
 
     def commit(self) -> None:
         """Write the ledger and what was refused as a whole, and put every file of the batch in its place."""
@@ -357,10 +366,21 @@ class _Batch:
             case "parquet":
                 try:
                     described = self.con.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
+                    columns = [row[:2] for row in described.fetchall()]
+                    self._check_size(path)
                 except duckdb.Error as error:
                     raise _unreadable(error) from None
-                return reading.parquet_layout([row[:2] for row in described.fetchall()], file.source.entity)
+                return reading.parquet_layout(columns, file.source.entity)
         return Layout(found.kind)
+
+    def _check_size(self, parquet: Path) -> None:
+        """Refuse a Parquet file that says that it unpacks to too much; a value takes eight bytes or more."""
+        size = self.con.execute(
+            "SELECT coalesce(greatest(sum(total_uncompressed_size), 8 * sum(row_group_num_rows)), 0)"
+            f" FROM parquet_metadata({quoted(str(parquet))})"
+        ).fetchone()[0]
+        if size > self.settings.max_unpacked_bytes:
+            raise content.too_large(self.settings.max_unpacked_bytes)
 
     def _prepare(self, file: Path, path: Path) -> Content:
         """Prepare a file once, for whichever of its sources comes first; the others read the same."""
@@ -368,7 +388,7 @@ class _Batch:
             first, found = self.prepared[file]
             path.symlink_to(first)
             return found
-        found = content.prepare(file, path)
+        found = content.prepare(file, path, self.settings.max_unpacked_bytes)
         self.prepared[file] = path, found
         return found
 
@@ -494,6 +514,13 @@ def _is_fault_of_file(error: Exception) -> bool:
     the file.
     """
     return isinstance(error, (*_UNREADABLE, UnicodeDecodeError)) or type(error) is duckdb.Error
+
+
+def _too_hungry(file: str, error: duckdb.OutOfMemoryException) -> str:
+    return (
+        f"{file}: it takes more memory than there is ({str(error).splitlines()[0]}); split it or raise"
+        " CONVERSATIONS_MEMORY_LIMIT; it is left for the next run"
+    )
 
 
 def _unreadable(error: Exception) -> BadFileError:

@@ -216,11 +216,14 @@ def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
     The file is attached, not connected to: within one process DuckDB gives a second connection to a path the
     file that the first one opened, even after a swap. Raises `duckdb.Error` where there is no readable file.
+    No query on it, and no macro or view in the file, can open another file or change that.
     """
     limits = {"memory_limit": settings.memory_limit, "threads": settings.threads}
     with duckdb.connect(config=limits) as connection:
         connection.execute(f"attach {quoted(settings.published_path / FILE)} as reports (read_only)")
         connection.execute("use reports")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
         yield connection
 
 

@@ -30,6 +30,7 @@ from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
 from orchestration.quality.declaration import Check, CheckResult, Mart, key_text
 from orchestration.quality.marts import MARTS
+from orchestration.quoting import printable
 from orchestration.settings import Settings
 
 EXAMPLES = 5
@@ -163,7 +164,11 @@ def _examine(batch: Batch, mart: Mart, check: Check, parameters: dict) -> CheckR
     else:
         found, keys = f"{result['observed_value']:,}", []
     return CheckResult(
-        mart.table, check, passed=False, found=found, examples=tuple(key or "(no key)" for key in keys)
+        mart.table,
+        check,
+        passed=False,
+        found=found,
+        examples=tuple(printable(key) if key else "(no key)" for key in keys),
     )
 
 

@@ -1,0 +1,564 @@
+"""What somebody might do who writes the exports, or reads what is published: nothing but be read as data.
+
+Belongs here: secrets, names, archives that burst, hostile values on their way through the whole house.
+Does not: who may see which account (`test_reports`), nor bad input that means no harm (`test_bad_input`).
+"""
+
+import csv
+import gzip
+import html.parser
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from conftest import PLANTED, PLANTED_VARIABLES, project_with
+from house import House, gz, jsonl, zst
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from orchestration.__main__ import _instance, run
+from orchestration.ingest.run import ingest
+from orchestration.publish.release import TABLES, reader
+from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
+from orchestration.terminal import print_summary
+from reports.downloads import as_csv
+
+T = "2026-08-31T07:44:00Z"
+CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+SECRETS = [
+    str(PLANTED["hash_key"]),
+    "planted-alert",
+    str(PLANTED["report_access"]),
+    str(PLANTED["report_user_header"]),
+    *PLANTED_VARIABLES.values(),
+]
+
+
+def record(number: object, **fields: object) -> dict:
+    return {"id": number, "created_on": T, **fields}
+
+
+# Secrets
+
+
+def texts_of(file: Path) -> bytes:
+    """Return all that a file says, of a table of the engine its rows, which lie packed in the file."""
+    if file.suffix not in (".parquet", ".duckdb"):
+        return file.read_bytes()
+    with duckdb.connect() as con:
+        if file.suffix == ".parquet":
+            rows = con.execute(f"select cast(rows as varchar) from read_parquet('{file}') as rows").fetchall()
+            return repr(rows).encode()
+        con.execute(f"attach '{file}' as it (read_only)")
+        tables = con.execute("select schema_name, table_name from duckdb_tables() where not internal")
+        told = [
+            con.execute(f'select cast(rows as varchar) from it."{schema}"."{table}" as rows').fetchall()
+            for schema, table in tables.fetchall()
+        ]
+        told += con.execute("select macro_definition from duckdb_functions() where not internal").fetchall()
+        told += con.execute("select sql from duckdb_views() where not internal").fetchall()
+        return repr(told).encode()
+
+
+def assert_no_secret_in(home: Path, output: str) -> None:
+    files = [file for file in home.rglob("*") if file.is_file() and file.name != "hash_key"]
+    assert {"reports.duckdb", "release.json", "manifest.json", "dbt.log"} <= {file.name for file in files}
+    for secret in SECRETS:
+        assert secret not in output
+        assert [file for file in files if secret.encode() in texts_of(file)] == []
+
+
+def test_no_secret_is_in_anything_that_a_run_leaves_behind(sample: Settings, sample_output: str) -> None:
+    assert sample.hash_key_path.read_text() == PLANTED["hash_key"]
+    assert sample.hash_key_path.stat().st_mode & 0o777 == 0o600
+    assert_no_secret_in(sample.home, sample_output)
+
+
+@pytest.mark.slow
+def test_no_secret_is_in_anything_that_a_failed_run_leaves_behind(sample: Settings, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    subprocess.run(["cp", "-r", sample.home, home], check=True)
+    (home / "landing" / "demo" / "agents" / "new.jsonl").write_text('{"id": "new"}')
+    next((home / "raw" / "messages" / "activecampaign").glob("2*.parquet")).write_bytes(b"PAR1 no more")
+    (home / "raw" / "messages" / "activecampaign" / "_empty.parquet").write_bytes(b"PAR1 no more")
+    told = {f"CONVERSATIONS_{name.upper()}": str(value) for name, value in PLANTED.items()}
+    told |= {"CONVERSATIONS_HOME": str(home), "CONVERSATIONS_DAGSTER": str(home / "dagster")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "orchestration", "run"],
+        cwd=PROJECT,
+        env=os.environ | PLANTED_VARIABLES | told,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert "FAILED" in ended.stdout
+    assert "Address 1 of CONVERSATIONS_ALERT_URLS could not be told" in ended.stdout + ended.stderr
+    assert_no_secret_in(home, ended.stdout + ended.stderr)
+
+
+# Who may reach the servers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "path"), [("ui", "/server_info"), ("reports", "/_stcore/health")])
+def test_a_server_listens_on_this_machine_only(tmp_path: Path, target: str, path: str) -> None:
+    """What listens on every address answers on 127.0.0.2 too."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"CONVERSATIONS_HOME": str(tmp_path), "PORT": str(port)}
+    command = subprocess.run(
+        ["make", "--dry-run", "--assume-old=.venv/installed", target],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    environment |= {"DAGSTER_HOME": str(PROJECT), "CONVERSATIONS_DAGSTER": str(tmp_path / "dagster")}
+    with subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=PROJECT,
+        env=environment,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        try:
+            wait_for(f"http://127.0.0.1:{port}{path}")
+            with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", port)):
+                pass
+        finally:
+            os.killpg(server.pid, 2)
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(20)
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, 9)
+
+
+def wait_for(url: str, seconds: int = 180) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
+            return
+        except OSError:
+            assert time.monotonic() < end, f"{url} does not answer"
+            time.sleep(0.5)
+
+
+def test_the_deployed_servers_listen_on_the_machine_itself_and_the_proxy_is_in_front() -> None:
+    compose = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    unit = (PROJECT / "deploy" / "systemd" / "conversations-webserver.service").read_text()
+    assert re.findall(r"--host (\S+)", unit) == ["127.0.0.1"]
+
+
+# What the published file may do
+
+
+def test_no_query_on_the_published_file_opens_another(sample: Settings, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("a\n1\n")
+    with reader(sample) as connection:
+        for query in (
+            f"from read_text('{sample.hash_key_path}')",
+            f"from '{other}'",
+            f"from glob('{tmp_path}/*')",
+            f"copy fct_conversations to '{tmp_path}/stolen.csv'",
+            f"attach '{sample.warehouse_path}' as it (read_only)",
+            "set enable_external_access = true",
+            "set lock_configuration = false",
+            "load httpfs",
+        ):
+            with pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)):
+                connection.execute(query)
+        assert connection.execute("select count(*) from fct_conversations").fetchone() == (2000,)
+        written = connection.execute(
+            "select macro_definition from duckdb_functions() where not internal and database_name = 'reports'"
+        ).fetchall()
+    assert len(written) > 10
+    assert not [text for (text,) in written if re.search(r"read_|glob|scan_|sniff_|getenv", text or "")]
+
+
+# Names
+
+
+@examples(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    names=st.lists(
+        st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40),
+        min_size=10,
+        max_size=20,
+        unique=True,
+    )
+)
+def test_a_name_of_a_file_is_a_name_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    house = House(tmp_path_factory.mktemp("names"))
+    hard = [
+        "a'b",
+        "*",
+        "?",
+        "[!a]",
+        "{a,b}",
+        "%41",
+        "$HOME",
+        "; --",
+        "a\nb",
+        "\x1b[2J",
+        "../x".replace("/", "\\"),
+    ]
+    hard += ["è" * 124, " ", "'); drop table files; --", "\u202egpj"]
+    written = {f"{name}.jsonl": number for number, name in enumerate([*hard, *names])}
+    for name, number in written.items():
+        house.drop(f"agents/{name}", jsonl({"id": number}))
+    result = house.ingest()
+    found = {file.split("/", 2)[2]: int(number) for file, number in house.rows("agents", "_file, id")}
+    loaded = {name: number for name, number in written.items() if name in found}
+    assert found == loaded
+    refused = [name for name in written if name not in found and not name.startswith(".")]
+    assert len(result.refused) == len(refused)
+    assert all("the name is not UTF-8 or holds a control character" in told for told in result.refused)
+    assert not any(CONTROL.search(told) or "\n" in told for told in result.refused)
+    assert {"a\nb.jsonl", "\x1b[2J.jsonl", "\u202egpj.jsonl"} <= set(refused)
+    assert {"*.jsonl", "[!a].jsonl", "a'b.jsonl", "%41.jsonl"} <= set(found)
+
+
+def test_no_link_leads_out_of_landing(tmp_path: Path) -> None:
+    house = House(tmp_path / "home")
+    secret = tmp_path / "secret.jsonl"
+    secret.write_bytes(jsonl({"id": "secret"}))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "more.jsonl").write_bytes(jsonl({"id": "secret too"}))
+    house.drop("agents/good.jsonl", jsonl({"id": "good"}))
+    demo = house.settings.landing_path / "demo"
+    (demo / "agents" / "link.jsonl").symlink_to(secret)
+    (demo / "contacts").symlink_to(tmp_path / "folder")
+    os.mkfifo(demo / "agents" / "pipe.jsonl")
+    (demo / b"\xff\n".decode(errors="surrogateescape")).mkdir()
+    result = house.ingest()
+    assert house.rows("agents", "id") == [("good",)]
+    assert house.rows("contacts", "id") == []
+    assert [told.split(":")[0] for told in result.refused] == [
+        "demo/contacts",
+        "demo/?\ufffd",
+        "demo/agents/link.jsonl",
+        "demo/agents/pipe.jsonl",
+    ]
+
+
+@pytest.mark.parametrize("account", ["..", ".", "", "a/b", "a\\b", "a:b", " a", "a\nb", "x" * 101, "\x1b[2J"])
+def test_an_account_that_could_name_another_folder_or_id_is_refused(tmp_path: Path, account: str) -> None:
+    (tmp_path / "seeds").mkdir()
+    with (tmp_path / "seeds" / "accounts.csv").open("w", newline="") as seed:
+        csv.writer(seed).writerows(
+            [["account_id", "platform", "time_zone"], [account, "activecampaign", "UTC"]]
+        )
+    with pytest.raises(SettingsError, match="cannot name an account"):
+        ingest(Settings(home=tmp_path / "home", project=tmp_path))
+
+
+@pytest.mark.parametrize("home", ["a'b", "a*", "a?", "[ab]", "{a,b}", 'a"b'])
+def test_a_home_that_the_engine_would_read_as_a_pattern_is_refused(
+    monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.setenv("CONVERSATIONS_HOME", f"/srv/{home}")
+    with pytest.raises(SettingsError, match=r"CONVERSATIONS_HOME.*rename the folder"):
+        load_settings()
+
+
+# Archives and records that burst
+
+MOST_WRITTEN = 64 * 2**20  # bytes that any one file may take while the bombs are read
+MOST_MEMORY = 900  # MB, of which the libraries alone take a third
+BOMBED = """
+import json, resource, sys
+from pathlib import Path
+from orchestration.ingest.run import ingest
+from orchestration.settings import Settings
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+settings = Settings(home=Path(sys.argv[1]), memory_limit="500MB", threads=2, max_unpacked_gb=1 / 32)
+result = ingest(settings)
+told = {file.file.split("/")[-1]: [file.status, file.reason] for file in result.files}
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(json.dumps([told, result.refused, peak]))
+"""
+
+
+def test_archives_that_burst_are_refused_and_take_neither_memory_nor_disk(tmp_path: Path) -> None:
+    """In a process of its own, of which no file may grow beyond a limit, and whose memory is measured."""
+    house = House(tmp_path)
+    zeros, spaces = bytes(2**28), b" " * 2**28
+    line = json.dumps(record(1)).encode()
+    bombs = {
+        "zeros.jsonl.gz": gzip.compress(line + b"\n" + zeros, 1),
+        "zeros.jsonl.zst": zst(line + b"\n" + zeros),
+        "spaces.json.zst": zst(b"[" + spaces),
+        "lines.csv.zst": zst(b'id,created_on\n1,"open' + b"\n" * 2**28),
+    }
+    for name, content in bombs.items():
+        assert len(content) < 2**21
+        house.drop(f"conversations/{name}", content)
+    rows = house.drop("conversations/rows.parquet", b"")
+    duckdb.execute(f"copy (select '1' as id, '{T}' as created_on from range(3_000_000)) to '{rows}'")
+    assert rows.stat().st_size < 2**20
+    value = house.drop("conversations/value.parquet", b"")
+    duckdb.execute(
+        f"copy (select '1' as id, '{T}' as created_on, repeat('x', 30_000_000) as channel, range"
+        f" from range(1)) to '{value}' (compression zstd)"
+    )
+    house.drop("conversations/good.jsonl", line)
+    house.drop("conversations/good.jsonl.gz", gz(json.dumps(record(2)).encode()))
+    ended = subprocess.run(
+        [sys.executable, "-c", BOMBED, str(tmp_path), str(MOST_WRITTEN)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told, _, peak = json.loads(ended.stdout)
+    large = ["rejected", "it unpacks to more than 0.03125 GB"]
+    assert {name: told[name] for name in [*bombs, "rows.parquet"]} == dict.fromkeys(
+        [*bombs, rows.name], large
+    )
+    assert house.rows("conversations", "id", "activecampaign")[:2] == [("1",), ("2",)]
+    assert "CONVERSATIONS_MAX_UNPACKED_GB" in house.rejected("remedy")[0][0]
+    assert peak < MOST_MEMORY
+
+
+def test_a_file_that_takes_too_much_memory_is_left_and_the_rest_goes_on(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.settings = house.settings.model_copy(update={"memory_limit": "150MB"})
+    deep = "[" * 4_000_000 + "]" * 4_000_000
+    house.drop("conversations/deep.json", f'{{"results": [{{"id": 1, "created_on": "{T}", "x": {deep}}}]}}')
+    for number in range(2, 5):
+        house.drop(f"conversations/{number}.json", json.dumps({"results": [record(number)]}))
+    result = house.ingest()
+    (message,) = result.refused
+    assert message.startswith("demo/conversations/deep.json: it takes more memory than there is")
+    assert "CONVERSATIONS_MEMORY_LIMIT" in message
+    assert house.rows("conversations", "id") == [("2",), ("3",), ("4",)]
+    house.settings = house.settings.model_copy(update={"memory_limit": "4GB"})
+    assert house.ingest().totals().records_accepted == 1
+
+
+def test_a_quotation_mark_left_open_costs_no_more_than_its_lines(tmp_path: Path) -> None:
+    """Counting all lines held anew at each of them, this takes minutes."""
+    house = House(tmp_path)
+    house.drop("agents/a.csv", 'id,first_name\n1,"open\n' + "2,b\n" * 300_000)
+    assert house.ingest().totals().records_rejected == 1
+    assert len(house.rows("agents", "id")) == 300_000
+
+
+# Hostile values, from landing to everything that is read
+
+MARKUP = "<img src=x onerror=hit()>"
+ACCOUNT = f"o'x\"{MARKUP}"
+
+
+def hostile(field: str) -> str:
+    markdown = "[l](http://e.x)![i](http://e.x)|{{ 7*7 }}"
+    return f"=hit|'{field}'!A1;=1{MARKUP}{markdown}'; drop table x; --\x1b[2J\n%s"
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, str]]:
+    """Return the settings of a home that took in nothing but hostile texts, and what the run printed."""
+    folder = tmp_path_factory.mktemp("attacked")
+    (folder / "seeds").mkdir()
+    with (folder / "seeds" / "accounts.csv").open("w", newline="") as seed:
+        csv.writer(seed).writerows(
+            [["account_id", "platform", "time_zone"], [ACCOUNT, "activecampaign", "UTC"]]
+        )
+    settings = Settings(
+        home=folder / "home",
+        dagster=folder / "home" / "dagster",
+        project=project_with(folder / "seeds", folder / "project"),
+        max_rejected_share=1,
+    )
+    house = House(folder / "home")
+
+    def drop(entity: str, *records: dict) -> None:
+        house.drop(f"{entity}/{MARKUP}'*[a].jsonl", jsonl(*records), account=ACCOUNT)
+
+    agent = {name: hostile(name) for name in ("id", "first_name", "last_name", "email")}
+    tags = [{"id": hostile("tag"), "name": hostile("tag name")}]
+    contact, conversation = hostile("contact"), hostile("conversation")
+    drop("agents", {**agent, "role": hostile("role"), "teams": [hostile("team")]})
+    drop("contacts", {"id": contact, "tags": tags, "source": hostile("source"), "created_on": T})
+    drop(
+        "conversations",
+        {
+            "id": conversation,
+            "created_on": T,
+            "contact": contact,
+            "status": "CLOSED",
+            "source": "INBOUND",
+            "assigned": [agent],
+            "assigned_team": hostile("team"),
+            "tags": tags,
+            "channel": hostile("channel"),
+            "closed_on": "2026-08-31T09:44:00Z",
+            hostile("unknown field"): 1,
+        },
+    )
+    message = {"conversation": conversation, "contact": contact, "body": hostile("body")}
+    drop(
+        "messages",
+        {**message, "id": hostile("m1"), "timestamp": T, "direction": "INBOUND"},
+        {
+            **message,
+            "id": hostile("m2"),
+            "timestamp": "2026-08-31T08:44:00Z",
+            "direction": "OUTBOUND",
+            "source": "INBOX",
+            "sent_by": agent,
+            "msg_type": hostile("type"),
+            "whatsapp_template": hostile("template"),
+            "provider_error_code": hostile("error"),
+        },
+        {**message, "id": hostile("m3"), "timestamp": hostile("time"), "direction": hostile("direction")},
+        {
+            **message,
+            "id": hostile("m4"),
+            "timestamp": T,
+            "direction": "INBOUND",
+            "conversation": "nowhere\x1b",
+        },
+    )
+    survey = {"conversation": conversation, "contact": contact, "agent": hostile("id"), "rating": 5}
+    drop(
+        "surveys",
+        {**survey, "id": hostile("survey"), "sent_on": T, "responded_on": T, "comment": hostile("c")},
+    )
+    with captured() as output:
+        assert run(settings) == 0, output.getvalue()
+    return settings, output.getvalue()
+
+
+@contextmanager
+def captured() -> Iterator[io.StringIO]:
+    output, before = io.StringIO(), sys.stdout
+    sys.stdout = output
+    try:
+        yield output
+    finally:
+        sys.stdout = before
+
+
+class Page(html.parser.HTMLParser):
+    """The tags and the attributes of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+
+
+@pytest.mark.slow
+def test_hostile_values_are_published_as_they_are(attacked: tuple[Settings, str]) -> None:
+    settings, _ = attacked
+    with reader(settings) as connection:
+        for query, expected in (
+            (
+                "select account_id, conversation_tags, channel_id from fct_conversations",
+                (ACCOUNT, [hostile("tag name")], hostile("channel")),
+            ),
+            ("select agent_id, role from dim_agents", (f"{ACCOUNT}:{hostile('id')}", hostile("role"))),
+            ("select count(*) from fct_messages", (3,)),
+        ):
+            assert connection.execute(query).fetchall() == [expected]
+        tables = connection.execute(
+            "select count(*) from duckdb_tables() where table_name <> '_messages_by_day'"
+        )
+        assert tables.fetchone() == (len(TABLES) + 1,)
+
+
+@pytest.mark.slow
+def test_hostile_values_are_text_on_every_page(attacked: tuple[Settings, str]) -> None:
+    settings, _ = attacked
+    (report,) = (settings.published_path / "report").iterdir()
+    assert report.name == f"{ACCOUNT}.html"
+    for path, needed in (
+        (report, "&lt;img src=x onerror=hit()&gt;"),
+        (settings.quality_path / "checks.html", "nowhere"),
+    ):
+        text = path.read_text()
+        page = Page(text)
+        assert needed in text
+        assert not page.tags & {"img", "script", "a", "iframe", "object", "embed", "link", "base", "form"}
+        assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
+        assert "|49" not in text
+
+
+@pytest.mark.slow
+def test_hostile_values_are_text_in_dagster(attacked: tuple[Settings, str]) -> None:
+    settings, _ = attacked
+    with _instance(settings) as instance:
+        (told,) = instance.get_run_records(limit=1)
+        entries = instance.all_logs(told.dagster_run.run_id)
+    shown = []
+    for entry in entries:
+        event = entry.dagster_event
+        if event and event.event_type_value == "ASSET_MATERIALIZATION":
+            metadata = event.step_materialization_data.materialization.metadata
+            shown += [
+                value.value for value in metadata.values() if type(value).__name__ == "MarkdownMetadataValue"
+            ]
+    assert any("&lt;img" in text for text in shown)
+    for text in shown:
+        plain = re.sub(r"!\[[^\]]*\]\(data:image/svg\+xml;base64,[A-Za-z0-9+/=]+\)", "", text)
+        assert "<" not in plain
+        assert not re.search(r"(?<!\\)\]\(", plain), "a link or an image"
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in plain.splitlines() if line.startswith("|")}
+        assert len(widths) <= 1, "a cell that breaks its row"
+
+
+@pytest.mark.slow
+def test_hostile_values_are_no_formula_and_no_command(attacked: tuple[Settings, str]) -> None:
+    settings, output = attacked
+    assert not CONTROL.search(output)
+    with reader(settings) as connection:
+        frames = [
+            connection.execute(f"from {report}('2026-08-01', '2026-08-31')").df().astype(str)
+            for report in ("report_details", "report_by_agent", "report_by_tag")
+        ]
+    for frame in frames:
+        for delimiter in ",;\t":
+            cells = csv.reader(
+                io.StringIO(as_csv(frame).decode("utf-8-sig"), newline=""), delimiter=delimiter
+            )
+            assert not [cell for row in cells for cell in row if re.match(r"[=+@]|-\D", cell)]
+
+
+def test_a_value_commands_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    house = House(tmp_path)
+    house.drop(
+        "conversations/a.jsonl", jsonl(record(1), record(2, status="\x1b]0;owned\x07\u202e"), record(3))
+    )
+    house.ingest()
+    print_summary(house.settings, None)
+    output = capsys.readouterr().out
+    assert "owned" in output
+    assert not CONTROL.search(output)
