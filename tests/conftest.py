@@ -6,15 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from unittest.mock import patch
 
+import duckdb
 import pytest
 from filelock import FileLock
 
 from orchestration.__main__ import run
 from orchestration.ingest.run import ingest
+from orchestration.publish.release import TABLES, reader
 from orchestration.settings import PROJECT, Settings
 
 # Tests ingest what they have just written, and wait for nobody.
@@ -84,6 +86,21 @@ def build() -> Callable[..., Path]:
         return settings.warehouse_path
 
     return build_marts
+
+
+LOADING = ("ingested_files", "rejected_records")  # the published tables that tell of the loading itself
+
+
+def published_rows(settings: Settings, without: Collection[str] = ()) -> dict[str, list[tuple]]:
+    """Return the rows of every published table but these, in one order."""
+    with reader(settings) as connection:
+        return rows_of(connection, without)
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, without: Collection[str]) -> dict[str, list[tuple]]:
+    """Return the rows of the tables of a release that lie where the connection stands, but of these."""
+    tables = TABLES.keys() - set(without)
+    return {table: sorted(connection.execute(f"from {table}").fetchall(), key=repr) for table in tables}
 
 
 def project_with(seeds: Path, folder: Path) -> Path:

@@ -7,21 +7,15 @@ import pytest
 
 from orchestration import __main__ as command
 from orchestration.ingest.run import gone_from_landing
-from orchestration.publish.release import TABLES, current_release, reader
+from orchestration.publish.release import current_release
 from orchestration.settings import Settings
+from tests.conftest import LOADING, published_rows
 
 
 @pytest.fixture
 def settings(sample: Settings, tmp_path) -> Settings:
     shutil.copytree(sample.home, tmp_path / "home")
     return Settings(home=tmp_path / "home", dagster=tmp_path / "home" / "dagster")
-
-
-def published_rows(settings: Settings) -> dict[str, list[tuple]]:
-    """Return the rows of every published table but those that tell of the loading itself."""
-    tables = TABLES.keys() - {"ingested_files", "rejected_records"}
-    with reader(settings) as connection:
-        return {table: sorted(connection.execute(f"from {table}").fetchall(), key=repr) for table in tables}
 
 
 def batches(settings: Settings) -> set[str]:
@@ -32,7 +26,7 @@ def batches(settings: Settings) -> set[str]:
 
 @pytest.mark.slow
 def test_a_full_refresh_that_stops_is_finished_by_the_next_run(settings, monkeypatch, capfd):
-    before, release, loaded = published_rows(settings), current_release(settings), batches(settings)
+    before, release, loaded = published_rows(settings, LOADING), current_release(settings), batches(settings)
 
     def crash(settings: Settings) -> int:
         raise KeyboardInterrupt
@@ -42,17 +36,17 @@ def test_a_full_refresh_that_stops_is_finished_by_the_next_run(settings, monkeyp
     with pytest.raises(KeyboardInterrupt):
         command.full_refresh(settings)
     assert not settings.raw_path.exists()
-    assert (published_rows(settings), current_release(settings)) == (before, release)
+    assert (published_rows(settings, LOADING), current_release(settings)) == (before, release)
 
     assert run(settings) == 0
-    assert published_rows(settings) == before
+    assert published_rows(settings, LOADING) == before
     assert current_release(settings).release_id > release.release_id
     assert batches(settings).isdisjoint(loaded)
     assert not settings.set_aside_path.exists()
 
 
 def test_what_left_landing_stays_published_and_a_full_refresh_asks_before_it_goes(settings, capfd):
-    before = published_rows(settings)
+    before = published_rows(settings, LOADING)
     demo = settings.landing_path / "demo"
     (demo / "surveys" / "2025-10.csv").unlink()
     (demo / "surveys" / "2025-11.csv").rename(demo / "surveys" / "renamed.csv")
@@ -64,7 +58,7 @@ def test_what_left_landing_stays_published_and_a_full_refresh_asks_before_it_goe
     assert "2 files that were loaded" in error
     assert "demo/surveys/2025-10.csv" in error
     assert "FORCE=1" in error
-    assert published_rows(settings) == before
+    assert published_rows(settings, LOADING) == before
     assert settings.raw_path.exists()
 
 
@@ -83,13 +77,13 @@ def test_a_forced_full_refresh_sets_aside_what_it_will_lose(settings, monkeypatc
 
 
 def test_an_emptied_landing_changes_nothing_that_was_published(settings, capfd):
-    before = published_rows(settings)
+    before = published_rows(settings, LOADING)
     shutil.rmtree(settings.landing_path)
     settings.landing_path.mkdir()
 
     assert command.run(settings) == 0
 
-    assert published_rows(settings) == before
+    assert published_rows(settings, LOADING) == before
     assert list(settings.landing_path.iterdir()) == []
     assert "none run: nothing was new" in capfd.readouterr().out
 

@@ -243,6 +243,7 @@ def test_the_release_after_a_rollback_is_the_newest(settings, old):
     assert_intact(settings, new)
 
 
+@pytest.mark.slow
 def test_analysts_that_read_on_while_releases_come_and_go_see_one_release_each_time(settings, old):
     """Of many processes' reads none fails, waits for a writer or mixes two releases."""
     file = settings.published_path / "reports.duckdb"

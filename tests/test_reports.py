@@ -1,5 +1,6 @@
 """The report pages without a browser: texts, values, files, the address, and who may see what."""
 
+import csv
 import io
 import string
 from datetime import date
@@ -9,6 +10,8 @@ import openpyxl
 import pandas as pd
 import pytest
 import synthetic_warehouse
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from orchestration.publish.release import current_release, publish, reader
@@ -113,6 +116,16 @@ def test_no_value_of_a_csv_is_a_formula():
     assert list(found.columns) == ["'=name", "number"]
     assert list(found["'=name"]) == [*(f"'{value}" for value in FORMULAS), "a=b"]
     assert list(found["number"].astype(float)) == [-1.5, -2, 3, 4, 5, 6, 7]
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.text(st.sampled_from("=+-@\uff1d;,|\"'\t\r\na ")), min_size=1, max_size=3))
+@example(["a;=1+1"])
+def test_no_cell_of_a_csv_is_a_formula_whatever_the_spreadsheet_takes_for_its_delimiter(values):
+    text = as_csv(pd.DataFrame([values], columns=[str(n) for n in range(len(values))])).decode("utf-8-sig")
+    for delimiter in ",;|\t":
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\uff1d"))]
 
 
 def test_no_cell_of_a_workbook_is_a_formula_or_a_link():

@@ -285,7 +285,7 @@ def test_a_home_that_the_engine_would_read_as_a_pattern_is_refused(
 
 # Archives and records that burst
 
-MOST_WRITTEN = 64 * 2**20  # bytes that any one file may take while the bombs are read
+MOST_WRITTEN = 32 * 2**20  # bytes that any one file may take while the bombs are read
 MOST_MEMORY = 900  # MB, of which the libraries alone take a third
 BOMBED = """
 import json, resource, sys
@@ -293,7 +293,7 @@ from pathlib import Path
 from orchestration.ingest.run import ingest
 from orchestration.settings import Settings
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
-settings = Settings(home=Path(sys.argv[1]), memory_limit="500MB", threads=2, max_unpacked_gb=1 / 32)
+settings = Settings(home=Path(sys.argv[1]), memory_limit="500MB", threads=2, max_unpacked_gb=1 / 64)
 result = ingest(settings)
 told = {file.file.split("/")[-1]: [file.status, file.reason] for file in result.files}
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -304,25 +304,20 @@ print(json.dumps([told, result.refused, peak]))
 def test_archives_that_burst_are_refused_and_take_neither_memory_nor_disk(tmp_path: Path) -> None:
     """In a process of its own, of which no file may grow beyond a limit, and whose memory is measured."""
     house = House(tmp_path)
-    zeros, spaces = bytes(2**28), b" " * 2**28
+    zeros, spaces = bytes(2**27), b" " * 2**27
     line = json.dumps(record(1)).encode()
     bombs = {
         "zeros.jsonl.gz": gzip.compress(line + b"\n" + zeros, 1),
         "zeros.jsonl.zst": zst(line + b"\n" + zeros),
         "spaces.json.zst": zst(b"[" + spaces),
-        "lines.csv.zst": zst(b'id,created_on\n1,"open' + b"\n" * 2**28),
+        "lines.csv.zst": zst(b'id,created_on\n1,"open' + b"\n" * 2**27),
     }
     for name, content in bombs.items():
         assert len(content) < 2**21
         house.drop(f"conversations/{name}", content)
     rows = house.drop("conversations/rows.parquet", b"")
-    duckdb.execute(f"copy (select '1' as id, '{T}' as created_on from range(3_000_000)) to '{rows}'")
+    duckdb.execute(f"copy (select '1' as id, '{T}' as created_on from range(1_500_000)) to '{rows}'")
     assert rows.stat().st_size < 2**20
-    value = house.drop("conversations/value.parquet", b"")
-    duckdb.execute(
-        f"copy (select '1' as id, '{T}' as created_on, repeat('x', 30_000_000) as channel, range"
-        f" from range(1)) to '{value}' (compression zstd)"
-    )
     house.drop("conversations/good.jsonl", line)
     house.drop("conversations/good.jsonl.gz", gz(json.dumps(record(2)).encode()))
     ended = subprocess.run(
@@ -333,7 +328,7 @@ def test_archives_that_burst_are_refused_and_take_neither_memory_nor_disk(tmp_pa
         check=True,
     )
     told, _, peak = json.loads(ended.stdout)
-    large = ["rejected", "it unpacks to more than 0.03125 GB"]
+    large = ["rejected", "it unpacks to more than 0.015625 GB"]
     assert {name: told[name] for name in [*bombs, "rows.parquet"]} == dict.fromkeys(
         [*bombs, rows.name], large
     )
@@ -369,12 +364,13 @@ def test_a_quotation_mark_left_open_costs_no_more_than_its_lines(tmp_path: Path)
 # Hostile values, from landing to everything that is read
 
 MARKUP = "<img src=x onerror=hit()>"
-ACCOUNT = f"o'x\"{MARKUP}"
+ACCOUNT = "o'x\"<imgsrc>&amp;"
+TERMINAL = "\x1b[2J\n\u202e"
 
 
 def hostile(field: str) -> str:
     markdown = "[l](http://e.x)![i](http://e.x)|{{ 7*7 }}"
-    return f"=hit|'{field}'!A1;=1{MARKUP}{markdown}'; drop table x; --\x1b[2J\n%s"
+    return f"=hit|{field}'!A1;=1{MARKUP}{markdown}'; drop table x; -- %s"
 
 
 @pytest.fixture(scope="module")
@@ -386,6 +382,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Setting
         csv.writer(seed).writerows(
             [["account_id", "platform", "time_zone"], [ACCOUNT, "activecampaign", "UTC"]]
         )
+    (folder / "seeds" / "holidays.csv").write_text("account_id,holiday_on,name\n")
+    (folder / "seeds" / "working_hours.csv").write_text("account_id,iso_weekday,opens_at,closes_at\n")
     settings = Settings(
         home=folder / "home",
         dagster=folder / "home" / "dagster",
@@ -398,9 +396,9 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Setting
         house.drop(f"{entity}/{MARKUP}'*[a].jsonl", jsonl(*records), account=ACCOUNT)
 
     agent = {name: hostile(name) for name in ("id", "first_name", "last_name", "email")}
-    tags = [{"id": hostile("tag"), "name": hostile("tag name")}]
+    tags = [{"id": hostile("tag"), "name": hostile("tag name") + TERMINAL}]
     contact, conversation = hostile("contact"), hostile("conversation")
-    drop("agents", {**agent, "role": hostile("role"), "teams": [hostile("team")]})
+    drop("agents", {**agent, "role": hostile("role") + TERMINAL, "teams": [hostile("team")]})
     drop("contacts", {"id": contact, "tags": tags, "source": hostile("source"), "created_on": T})
     drop(
         "conversations",
@@ -433,13 +431,18 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Setting
             "whatsapp_template": hostile("template"),
             "provider_error_code": hostile("error"),
         },
-        {**message, "id": hostile("m3"), "timestamp": hostile("time"), "direction": hostile("direction")},
+        {
+            **message,
+            "id": hostile("m3"),
+            "timestamp": TERMINAL + hostile("time"),
+            "direction": hostile("direction"),
+        },
         {
             **message,
             "id": hostile("m4"),
             "timestamp": T,
             "direction": "INBOUND",
-            "conversation": "nowhere\x1b",
+            "conversation": "nowhere",
         },
     )
     survey = {"conversation": conversation, "contact": contact, "agent": hostile("id"), "rating": 5}
@@ -483,9 +486,12 @@ def test_hostile_values_are_published_as_they_are(attacked: tuple[Settings, str]
         for query, expected in (
             (
                 "select account_id, conversation_tags, channel_id from fct_conversations",
-                (ACCOUNT, [hostile("tag name")], hostile("channel")),
+                (ACCOUNT, [hostile("tag name") + TERMINAL], hostile("channel")),
             ),
-            ("select agent_id, role from dim_agents", (f"{ACCOUNT}:{hostile('id')}", hostile("role"))),
+            (
+                "select agent_id, role from dim_agents",
+                (f"{ACCOUNT}:{hostile('id')}", hostile("role") + TERMINAL),
+            ),
             ("select count(*) from fct_messages", (3,)),
         ):
             assert connection.execute(query).fetchall() == [expected]
@@ -500,13 +506,10 @@ def test_hostile_values_are_text_on_every_page(attacked: tuple[Settings, str]) -
     settings, _ = attacked
     (report,) = (settings.published_path / "report").iterdir()
     assert report.name == f"{ACCOUNT}.html"
-    for path, needed in (
-        (report, "&lt;img src=x onerror=hit()&gt;"),
-        (settings.quality_path / "checks.html", "nowhere"),
-    ):
+    for path in (report, settings.quality_path / "checks.html"):
         text = path.read_text()
         page = Page(text)
-        assert needed in text
+        assert "&lt;img src=x onerror=hit()&gt;" in text
         assert not page.tags & {"img", "script", "a", "iframe", "object", "embed", "link", "base", "form"}
         assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
         assert "|49" not in text
@@ -555,7 +558,8 @@ def test_hostile_values_are_no_formula_and_no_command(attacked: tuple[Settings, 
 def test_a_value_commands_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     house = House(tmp_path)
     house.drop(
-        "conversations/a.jsonl", jsonl(record(1), record(2, status="\x1b]0;owned\x07\u202e"), record(3))
+        "conversations/a.jsonl",
+        jsonl(record(1), record(2) | {"created_on": "\x1b]0;owned\x07\u202e"}, record(3)),
     )
     house.ingest()
     print_summary(house.settings, None)

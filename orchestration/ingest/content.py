@@ -284,7 +284,7 @@ def _copy_lines(stream: BinaryIO | _Archive, copy: BinaryIO, delimiter: str | No
 
 def _marked(line: bytes) -> bytes:
     """Return a line, beginning with its flaw if it has one."""
-    if _is_plain(line):
+    if not line or _is_plain(line):
         return line
     flaw = "it is not UTF-8"
     if len(line) > MAX_RECORD:

@@ -191,11 +191,7 @@ def _holding(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, f
     if entity is None and folder != settings.rejected_path:
         return []
     met = " OR ".join(_named(entity, field) for field in entity.contact_fields) if entity else _MENTIONED
-    found = con.execute(f"""
-        SELECT DISTINCT filename
-        FROM read_parquet({quoted(files)}, filename = true, union_by_name = true) AS rows
-        JOIN erasures ON {met}""")
-    return sorted(Path(path) for (path,) in found.fetchall())
+    return ledger.holding(con, files, f"JOIN erasures ON {met}")
 
 
 def _rewrite(
@@ -209,9 +205,7 @@ def _rewrite(
         select = f"SELECT rows.* REPLACE ({_emptied(['raw', 'value'], mentioned)}) FROM {rows} AS rows"
     else:
         select = _without_contacts(con, entity, rows)
-    written = work / "rewritten.parquet"
-    con.execute(f"COPY ({select}) TO {quoted(written)} (FORMAT parquet, COMPRESSION zstd)")
-    ledger.put(written, path)
+    ledger.rewrite(con, path, select, work)
 
 
 def _without_contacts(con: duckdb.DuckDBPyConnection, entity: Entity, rows: str) -> str:

@@ -24,7 +24,7 @@ from orchestration.settings import Settings, SettingsError
 DEFAULT_SCALE = (1, 5)
 UNFINISHED = (".tmp", ".part", ".crdownload")
 # Ids of accounts name folders and pages, and stand before the colon in every other id.
-_ACCOUNT_ID = re.compile(r"[^./\\:\s][^/\\:]{0,99}")
+_ACCOUNT_ID = re.compile(r"[^./\\:\s][^/\\:\s]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def read_accounts(seeds: Path) -> dict[str, Account]:
         if not _ACCOUNT_ID.fullmatch(account_id) or printable(account_id) != account_id:
             raise SettingsError(
                 f"accounts.csv: {account_id!r} cannot name an account; write at most 100 characters, none of"
-                " them / \\ or :, the first no point and no space"
+                " them a space, / \\ or :, and the first no point"
             )
         if platform not in PLATFORMS:
             raise SettingsError(

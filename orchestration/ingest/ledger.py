@@ -205,14 +205,36 @@ def commit(settings: Settings, batch_id: str, outputs: list[tuple[Path, Path]], 
     put(entries, ledger_folder(settings) / f"{batch_id}.parquet")
 
 
+def holding(con: duckdb.DuckDBPyConnection, files: Path, which: str) -> list[Path]:
+    """Return the Parquet files of a path or glob with a row, called `rows`, that is left by `which`: SQL from
+    its joins on."""
+    found = con.execute(f"""
+        SELECT DISTINCT filename
+        FROM read_parquet({quoted(files)}, filename = true, union_by_name = true) AS rows {which}""")
+    return sorted(Path(path) for (path,) in found.fetchall())
+
+
+def rewrite(con: duckdb.DuckDBPyConnection, path: Path, select: str, work: Path) -> None:
+    """Put what this SELECT gives in the stead of a Parquet file."""
+    written = work / "rewritten.parquet"
+    con.execute(f"COPY ({select}) TO {quoted(written)} (FORMAT parquet, COMPRESSION zstd)")
+    put(written, path)
+
+
 def put(written: Path, place: Path) -> None:
     """Move a file to its place, in the stead of what may be there, and have the disk hold it."""
-    with written.open("rb") as stream:
-        os.fsync(stream.fileno())
+    sync(written)
     written.replace(place)
-    folder = os.open(place.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    sync(place.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold a file or a folder, so that a power cut cannot leave a name without its content."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _batches(settings: Settings) -> set[str]:

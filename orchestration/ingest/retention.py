@@ -39,7 +39,8 @@ def horizon(settings: Settings) -> datetime | None:
 def apply(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> None:
     """Remove what is too old from all that was taken in."""
     for path in _old_texts(con, settings):
-        _rewrite(con, path, "* REPLACE (NULL::VARCHAR AS raw, NULL::VARCHAR AS value)", "true", work)
+        emptied = "* REPLACE (NULL::VARCHAR AS raw, NULL::VARCHAR AS value)"
+        ledger.rewrite(con, path, f"SELECT {emptied} FROM {parquet(path)}", work)
     for folder in _ages(settings):
         _age(con, settings, folder, folder / "*.parquet", work)
 
@@ -62,7 +63,7 @@ def _old_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Path]
         return []
     oldest = now().replace(tzinfo=None) - timedelta(days=settings.keep_rejected_days)
     too_old = f"coalesce(raw, value) IS NOT NULL AND rejected_at < TIMESTAMP {quoted(oldest)}"
-    return _holding(con, settings.rejected_path / "*.parquet", too_old)
+    return ledger.holding(con, settings.rejected_path / "*.parquet", f"WHERE {too_old}")
 
 
 def _age(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files: Path, work: Path) -> None:
@@ -71,8 +72,9 @@ def _age(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files
     if oldest is None or age is None:
         return
     too_old = f"{age} < TIMESTAMP {quoted(oldest)}"
-    for path in _holding(con, files, too_old):
-        _rewrite(con, path, "*", f"NOT coalesce({too_old}, false)", work)
+    for path in ledger.holding(con, files, f"WHERE {too_old}"):
+        kept = f"SELECT * FROM {parquet(path)} WHERE NOT coalesce({too_old}, false)"
+        ledger.rewrite(con, path, kept, work)
 
 
 def _ages(settings: Settings) -> dict[Path, str]:
@@ -85,18 +87,3 @@ def _ages(settings: Settings) -> dict[Path, str]:
         for entity in platform.entities
         if entity.aged_by
     }
-
-
-def _holding(con: duckdb.DuckDBPyConnection, files: Path, condition: str) -> list[Path]:
-    found = con.execute(f"""
-        SELECT DISTINCT filename FROM read_parquet({quoted(files)}, filename = true, union_by_name = true)
-        WHERE {condition} ORDER BY filename""")
-    return [Path(path) for (path,) in found.fetchall()]
-
-
-def _rewrite(con: duckdb.DuckDBPyConnection, path: Path, columns: str, where: str, work: Path) -> None:
-    written = work / "kept.parquet"
-    con.execute(f"""
-        COPY (SELECT {columns} FROM {parquet(path)} WHERE {where})
-        TO {quoted(written)} (FORMAT parquet, COMPRESSION zstd)""")
-    ledger.put(written, path)

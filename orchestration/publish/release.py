@@ -26,6 +26,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.ingest.ledger import sync
 from orchestration.quality.results import COLUMNS, history
 from orchestration.quoting import quoted
 from orchestration.settings import PROJECT, Settings
@@ -149,7 +150,7 @@ def _publish(
         _link(file, folder / FILE)
         (folder / NOTE).write_text(_note(release))
         folder.rename(published / release.parquet)
-        _sync(published / "releases")
+        sync(published / "releases")
         _swap(published, file, release)
     except (duckdb.Error, OSError) as error:
         raise PublishError(f"Release {release_id} was not published: {error}") from error
@@ -385,13 +386,13 @@ def _verify(settings: Settings, file: Path, folder: Path, release: Release) -> N
                     f"{table}: {counts[0]} rows in the release and {counts[1]} in its Parquet,"
                     f" expected the {expected} of the warehouse."
                 )
-            _sync(path)
+            sync(path)
         day = (release.data_through or release.published_at)[:10]
         for report in REPORTS:
             connection.execute(f"from {report}('{day}', '{day}')").fetchone()
     file.chmod(0o444)
-    _sync(file)
-    _sync(folder)
+    sync(file)
+    sync(folder)
 
 
 def _note(release: Release) -> str:
@@ -410,10 +411,10 @@ def _swap(published: Path, file: Path, release: Release) -> None:
     """Make the file what readers see, and then the note that tells of it."""
     note = published / f"{BUILDING}{release.release_id}.json"
     note.write_text(_note(release))
-    _sync(note)
+    sync(note)
     file.replace(published / FILE)
     note.replace(published / NOTE)
-    _sync(published)
+    sync(published)
 
 
 @contextmanager
@@ -457,12 +458,3 @@ def _code_version() -> str:
         return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold what was written, so that a power cut cannot leave a name without its content."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
