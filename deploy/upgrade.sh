@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Pins the newest versions of what pyproject.toml names, after the tests passed with them in .venv-next.
+# Pins the newest versions of what pyproject.toml names, after the tests passed with them in .venv-next. What is
+# said behind its name is for pytest: to try the way itself, a file of tests is enough.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,17 +28,19 @@ pin() { # <file> [<extra>]: write what it needs and the files before it do not h
     "$python" -m pip install --quiet --dry-run --ignore-installed --report "$pins/report" \
         --requirement "$pins/named" --constraint "$pins/together"
     grep -E '^(#|-r )' "$1" > "$pins/$1"
-    "$python" - "$pins/report" <<'END' | LC_ALL=C sort --ignore-case | grep -vxFf <(cat "$pins"/requirements*.txt) >> "$pins/$1"
+    "$python" - "$pins/report" <<'END' | LC_ALL=C sort --ignore-case > "$pins/needed"
 import json, sys
 for package in json.load(open(sys.argv[1]))["install"]:
     print("{name}=={version}".format(**package["metadata"]))
 END
+    cat "$pins"/requirements*.txt > "$pins/held"
+    grep -vxFf "$pins/held" "$pins/needed" >> "$pins/$1" || true # all of it may be held already
 }
 pin requirements.txt
 pin requirements-postgres.txt postgres
 pin requirements-s3.txt s3
 pin requirements-dev.txt dev
 
-"$python" -m pytest -n 2 --dist loadfile -m "not slow"
+"$python" -m pytest -n 2 --dist loadfile -m "not slow" "$@"
 cp "$pins"/requirements*.txt .
 git --no-pager diff --stat -- 'requirements*.txt'

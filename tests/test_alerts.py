@@ -112,7 +112,7 @@ def test_a_failure_without_a_check_names_the_step(tmp_path):
 
 def test_a_message_reaches_a_webhook_and_a_mailbox(sample, webhook):
     with _Serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Mailbox)) as mailbox:
-        mail = f"mailto://127.0.0.1:{mailbox.port}?from=runs@example.com&to=oncall@example.com&mode=insecure"
+        mail = f"mailto://127.0.0.1:{mailbox.port}?from=runs@example.com&to=oncall@example.com&mode=insecure&format=html"
         send(settings_of(sample, f"json://127.0.0.1:{webhook.port}/hook", mail), "A title", "A <b>body</b>")
 
     assert [(m["title"], m["message"], m["type"]) for m in webhook.received] == [
@@ -120,8 +120,9 @@ def test_a_message_reaches_a_webhook_and_a_mailbox(sample, webhook):
     ]
     assert len(mailbox.received) == 1
     assert "Subject: A title" in mailbox.received[0]
-    written = email.message_from_string(mailbox.received[0]).get_payload(0).get_payload(decode=True).decode()
-    assert "A &lt;b&gt;body&lt;/b&gt;" in written, "an id or the name of a file must not become markup"
+    letter = email.message_from_string(mailbox.received[0])
+    written = letter.get_payload(1).get_payload(decode=True).decode()
+    assert "&lt;b&gt;body&lt;/b&gt;" in written, "an id or the name of a file must not become markup"
 
 
 def test_an_address_that_cannot_be_reached_is_named_by_number_and_the_others_are_told(
