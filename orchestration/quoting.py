@@ -6,8 +6,8 @@ statement.
 
 import re
 
-# Controls, line ends of Unicode, and what turns the direction of a text round.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# Controls, line ends of Unicode, what turns the direction of a text round, and what is no character.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
 def quoted(value: object) -> str:

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 import yaml
 from conftest import PLANTED, PLANTED_VARIABLES, project_with
@@ -31,6 +32,7 @@ from hypothesis import strategies as st
 
 from orchestration.__main__ import _instance, run
 from orchestration.ingest.run import ingest
+from orchestration.publish.charts import bars
 from orchestration.publish.release import TABLES, reader
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.terminal import print_summary
@@ -553,6 +555,13 @@ def test_hostile_values_are_no_formula_and_no_command(attacked: tuple[Settings, 
                 io.StringIO(as_csv(frame).decode("utf-8-sig"), newline=""), delimiter=delimiter
             )
             assert not [cell for row in cells for cell in row if re.match(r"[=+@]|-\D", cell)]
+
+
+def test_a_name_that_cannot_stand_in_a_drawing_stops_nothing() -> None:
+    """The engine that draws aborts the whole process at a character that XML does not know."""
+    name = "".join(map(chr, [*range(32), *range(127, 160), 0x202E, 0xFFFE, 0xFFFF]))
+    drawn = bars(pd.DataFrame({"name": [f"a{name}b"], "number": [1]}), 300)
+    assert re.search("a\ufffd+b", drawn)
 
 
 def test_a_value_commands_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from orchestration.quoting import printable
+
 if TYPE_CHECKING:
     import altair
     import pandas
@@ -50,6 +52,8 @@ def bars(rows: pandas.DataFrame, width: int) -> str:
     """Draw a horizontal bar for each of the rows (name, number), with the number at its end."""
     import altair as alt
 
+    # What cannot stand in an SVG ends not only the drawing, but the process.
+    rows = rows.assign(name=rows["name"].map(printable))
     base = alt.Chart(rows).encode(
         y=alt.Y("name:N", sort=None, axis=alt.Axis(labelLimit=160, domain=False, ticks=False)),
         x=alt.X("number:Q", axis=None),
