@@ -559,9 +559,8 @@ def test_hostile_values_are_no_formula_and_no_command(attacked: tuple[Settings, 
 
 def test_a_name_that_cannot_stand_in_a_drawing_stops_nothing() -> None:
     """The engine that draws aborts the whole process at a character that XML does not know."""
-    name = "".join(map(chr, [*range(32), *range(127, 160), 0x202E, 0xFFFE, 0xFFFF]))
-    drawn = bars(pd.DataFrame({"name": [f"a{name}b"], "number": [1]}), 300)
-    assert re.search("a\ufffd+b", drawn)
+    names = [f"a{chr(code)}b" for code in (*range(32), *range(127, 160), 0x202E, 0xFFFE, 0xFFFF)]
+    assert "a\ufffdb" in bars(pd.DataFrame({"name": names, "number": 1}), 300)
 
 
 def test_a_value_commands_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
