@@ -391,6 +391,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Setting
         dagster=folder / "home" / "dagster",
         project=project_with(folder / "seeds", folder / "project"),
         max_rejected_share=1,
+        report_period="last_28_days",
     )
     house = House(folder / "home")
 
@@ -492,7 +493,7 @@ def test_hostile_values_are_published_as_they_are(attacked: tuple[Settings, str]
             ),
             (
                 "select agent_id, role from dim_agents",
-                (f"{ACCOUNT}:{hostile('id')}", hostile("role") + TERMINAL),
+                (f"{ACCOUNT}:{hostile('id')}", (hostile("role") + TERMINAL).lower()),
             ),
             ("select count(*) from fct_messages", (3,)),
         ):
