@@ -443,7 +443,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Setting
         {
             **message,
             "id": hostile("m4"),
-            "timestamp": T,
+            "timestamp": "2026-09-02T07:44:00Z",
             "direction": "INBOUND",
             "conversation": "nowhere",
         },
