@@ -9,6 +9,7 @@ from hashlib import sha256
 import dagster as dg
 
 from orchestration.alerts import failure, send, staleness
+from orchestration.ingest.replay import Again
 from orchestration.ingest.run import has_news, new_files
 from orchestration.publish.release import current_release
 from orchestration.publish.report import has_reports
@@ -20,6 +21,16 @@ REFRESH = dg.define_asset_job(
     selection=dg.AssetSelection.all(),
     description="Everything, from the exports in landing to the release. Safe to run again at any time.",
     executor_def=dg.in_process_executor,
+)
+
+REPLAY = dg.define_asset_job(
+    "replay",
+    selection=dg.AssetSelection.all(),
+    description="Reads files again that were taken in before, then builds and publishes all anew. The"
+    " launchpad says which files; `everything: true` makes it a full refresh. What landing no longer holds is"
+    " refused by name, before anything is touched.",
+    executor_def=dg.in_process_executor,
+    config={"ops": {"ingest": {"config": {"again": Again().model_dump()}}}},
 )
 
 BY_HAND = "conversations/by_hand"  # tag of a run whose starter tells how it went
@@ -110,11 +121,11 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def failure_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that tells of a failed refresh."""
+    """Return the sensor that tells of a failed refresh or replay."""
 
     @dg.run_failure_sensor(
         name="alert_on_failure",
-        monitored_jobs=[REFRESH],
+        monitored_jobs=[REFRESH, REPLAY],
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells the addresses of CONVERSATIONS_ALERT_URLS that a run failed, and why.",
     )

@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration.automation import (
     REFRESH,
+    REPLAY,
     daily_schedule,
     failure_sensor,
     new_exports_sensor,
@@ -28,7 +29,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             build_report_asset(settings),
         ],
         asset_checks=[quality_gate],
-        jobs=[REFRESH],
+        jobs=[REFRESH, REPLAY],
         schedules=[daily_schedule(settings)],
         sensors=[new_exports_sensor(settings), failure_sensor(settings), staleness_sensor(settings)],
         executor=dg.in_process_executor,

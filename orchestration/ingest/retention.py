@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration import candidate
 from orchestration.ingest import ledger
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import named
@@ -40,8 +41,13 @@ def apply(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> Non
     """Remove what is too old from all that was taken in."""
     for path in _old_texts(con, settings):
         _rewrite(con, path, "* REPLACE (NULL::VARCHAR AS raw, NULL::VARCHAR AS value)", "true", work)
-    for folder in _ages(settings):
-        _age(con, settings, folder, folder / "*.parquet", work)
+    aged = [
+        found for folder in _ages(settings) for found in _aged(con, settings, folder, folder / "*.parquet")
+    ]
+    if aged:
+        candidate.discard(settings)
+    for path, kept in aged:
+        _rewrite(con, path, "*", kept, work)
 
 
 def screen(
@@ -49,7 +55,8 @@ def screen(
 ) -> None:
     """Remove the records that are too old from the files of a batch, before these are put into place."""
     for written, folder in outputs:
-        _age(con, settings, folder, written, work)
+        for path, kept in _aged(con, settings, folder, written):
+            _rewrite(con, path, "*", kept, work)
 
 
 def now() -> datetime:
@@ -65,14 +72,18 @@ def _old_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Path]
     return _holding(con, settings.rejected_path / "*.parquet", too_old)
 
 
-def _age(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files: Path, work: Path) -> None:
-    """Remove the records that are too old from these files, which are or will be of this folder."""
+def _aged(
+    con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files: Path
+) -> list[tuple[Path, str]]:
+    """Return those of these files, which are or will be of this folder, that hold records too old.
+
+    With each, the SQL of which records stay.
+    """
     oldest, age = horizon(settings), _ages(settings).get(folder)
     if oldest is None or age is None:
-        return
+        return []
     too_old = f"{age} < TIMESTAMP {quoted(oldest)}"
-    for path in _holding(con, files, too_old):
-        _rewrite(con, path, "*", f"NOT coalesce({too_old}, false)", work)
+    return [(path, f"NOT coalesce({too_old}, false)") for path in _holding(con, files, too_old)]
 
 
 def _ages(settings: Settings) -> dict[Path, str]:
