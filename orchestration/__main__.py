@@ -17,6 +17,7 @@ import dagster as dg
 from orchestration.alerts import failure, send
 from orchestration.automation import BY_HAND, REFRESH, REPLAY, is_up_to_date
 from orchestration.definitions import build_definitions
+from orchestration.housekeeping import prune_runs
 from orchestration.ingest.replay import Again, ReplayError
 from orchestration.ingest.run import check_replay, gone_from_landing, set_raw_aside
 from orchestration.publish.release import TABLES, PublishError, current_release, rollback
@@ -172,6 +173,7 @@ def refresh(
     chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
     with _instance(settings) as instance:
         _bury_the_dead(instance)
+        prune_runs(settings, instance)
         job = build_definitions(settings).resolve_job_def(REPLAY.name if again else REFRESH.name)
         return job.execute_in_process(
             instance=instance,

@@ -3,14 +3,17 @@
 Belongs here: jobs, schedules, sensors. Does not: what they run.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 
 import dagster as dg
 
 from orchestration.alerts import failure, send, staleness
+from orchestration.housekeeping import KEEP_RUNS_DAYS, prune_runs
 from orchestration.ingest.replay import Again
 from orchestration.ingest.run import has_news, new_files
+from orchestration.publish.overview import report
 from orchestration.publish.release import current_release
 from orchestration.publish.report import has_reports
 from orchestration.settings import Settings, SettingsError
@@ -163,3 +166,35 @@ def staleness_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SkipReason("Old; told.")
 
     return alert_on_stale_data
+
+
+def overview_sensor(settings: Settings, checked: Iterable[dg.AssetsDefinition]) -> dg.SensorDefinition:
+    """Return the sensor that keeps `published/at_a_glance` and the freshness checks true between runs."""
+
+    @dg.sensor(
+        name="look_at_the_release",
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells published/at_a_glance and the freshness checks what time and failed runs changed.",
+    )
+    def look_at_the_release(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        before = context.cursor or ""
+        context.update_cursor(report(settings, context.instance, checked, before))
+        return dg.SkipReason("As before." if context.cursor == before else "Something changed; told.")
+
+    return look_at_the_release
+
+
+def housekeeping_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that throws away old runs, once a day."""
+
+    @dg.sensor(
+        name="housekeeping",
+        minimum_interval_seconds=86_400,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Deletes runs that ended more than {KEEP_RUNS_DAYS} days ago, their events and logs.",
+    )
+    def housekeeping(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        return dg.SkipReason(f"{prune_runs(settings, context.instance)} old runs deleted.")
+
+    return housekeeping
