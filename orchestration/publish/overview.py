@@ -4,6 +4,7 @@ Belongs here: what a stakeholder who opens Dagster sees of the release as a whol
 Does not: what is checked (`quality`), nor how often this is looked at (`automation`).
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,8 @@ def build_overview(
         key=KEY,
         deps=[["published", table] for table in tables],
         description="Start here: which tables are fresh, when they were last published, through when their"
-        " data go and which checks passed. The table stands under *Metadata*, *overview*.",
+        " data go and which checks passed. Under *Metadata* stands a line for each table; *overview* is all of"
+        " it as one table.",
         group_name="published",
         kinds={"markdown"},
         owners=["team:data"],
@@ -42,7 +44,7 @@ def build_overview(
     def at_a_glance(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> dg.MaterializeResult:
-        return dg.MaterializeResult(metadata=_shown(overview(settings, context.instance, specs)))
+        return dg.MaterializeResult(metadata=_metadata(overview(settings, context.instance, specs)))
 
     @dg.multi_asset_check(
         name="freshness",
@@ -84,14 +86,14 @@ def report(
     specs = [spec for definition in checked for spec in definition.check_specs]
     shown = overview(settings, instance, specs)
     evaluations = evaluate_freshness(settings)
-    states = repr([(evaluation.passed, evaluation.severity) for evaluation in evaluations])
-    shown_before, _, states_before = cursor.rpartition("\n")
-    if shown != shown_before:
-        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=_shown(shown)))
-    if states != states_before:
+    states = [[evaluation.passed, evaluation.severity.value] for evaluation in evaluations]
+    before = json.loads(cursor or "{}")
+    if shown != before.get("shown"):
+        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=_metadata(shown)))
+    if states != before.get("states"):
         for evaluation in evaluations:
             instance.report_runless_asset_event(evaluation)
-    return f"{shown}\n{states}"
+    return json.dumps({"shown": shown, "states": states})
 
 
 def evaluate_freshness(settings: Settings, now: datetime | None = None) -> list[dg.AssetCheckEvaluation]:
@@ -107,34 +109,45 @@ def overview(
     instance: dg.DagsterInstance,
     specs: Iterable[dg.AssetCheckSpec],
     now: datetime | None = None,
-) -> str:
-    """Return the overview as Markdown; the same text as long as nothing has changed."""
+) -> dict[str, str]:
+    """Return what is shown, by its name: `release`, a line for each table, and `overview`, all as Markdown.
+
+    The UI shows lines at once and Markdown on a click. The texts are the same as long as nothing has changed.
+    """
     now = now or datetime.now(UTC)
     release = current_release(settings)
     if release is None:
-        return "Nothing is published yet."
+        return {"release": "Nothing is published yet."}
     checks = _checks(instance, specs)
-    through = _told(release.data_through)
+    published, through = _told(release.published_at), _told(release.data_through)
     is_old = release.data_through and _hours(release.data_through, now) > settings.stale_after_hours
+    state = _state(settings, release, now)
     rows = [
         (
             table,
-            _state(settings, release, now),
-            _told(release.published_at),
+            state,
+            published,
             f"{through} (old)" if is_old else through,
-            release.rows[table],
-            checks.get(table),
+            count,
+            checks.get(table, "no checks"),
         )
-        for table in release.rows
+        for table, count in release.rows.items()
     ]
-    columns = ("table", "is", "published", "data through", "rows", "checks")
-    head = f"Release {release.release_id}, published {_told(release.published_at)}, data through {through}."
+    parts = [f"{release.release_id}, published {published}, data through {through}."]
     failed = [table for table, told in checks.items() if "FAILED" in told]
     if failed:
-        head += f" **The last checks failed on {', '.join(failed)}: this release stays until they pass.**"
+        parts.append(f"The last checks FAILED on {', '.join(failed)}: this release stays until they pass.")
     if is_old:
-        head += f" **Its data are more than {settings.stale_after_hours:g} hours old.**"
-    return f"{head}\n\n{markdown_table(columns, rows)}"
+        parts.append(f"Its data are more than {settings.stale_after_hours:g} hours old.")
+    table = markdown_table(("table", "is", "published", "data through", "rows", "checks"), rows)
+    return {
+        "release": " ".join(parts),
+        "overview": f"Release {' '.join(parts)}\n\n{table}",
+        **{
+            name: f"{state}, published {published}, data through {through}; {count:,} rows; checks: {told}"
+            for name, state, published, through, count, told in rows
+        },
+    }
 
 
 def _evaluate(
@@ -189,8 +202,11 @@ def _counted(outcomes: dict[str, list[str]]) -> str:
     return "; ".join(parts)
 
 
-def _shown(markdown: str) -> dict[str, dg.MetadataValue]:
-    return {"overview": dg.MetadataValue.md(markdown)}
+def _metadata(shown: dict[str, str]) -> dict[str, dg.MetadataValue]:
+    return {
+        name: dg.MetadataValue.md(text) if name == "overview" else dg.MetadataValue.text(text)
+        for name, text in shown.items()
+    }
 
 
 def _hours(instant: str, now: datetime) -> float:
