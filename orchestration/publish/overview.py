@@ -34,8 +34,8 @@ def build_overview(
         key=KEY,
         deps=[["published", table] for table in tables],
         description="Start here: which tables are fresh, when they were last published, through when their"
-        " data go and which checks passed. Under *Metadata* stands a line for each table; *overview* is all of"
-        " it as one table.",
+        " data go and which checks passed. Under *Metadata* stands a line for each table; *overview* is all"
+        " of it as one table.",
         group_name="published",
         kinds={"markdown"},
         owners=["team:data"],
