@@ -36,7 +36,7 @@ def fill(house: House) -> None:
     house.drop("agents/1.jsonl", jsonl({"id": "a1"}))
     house.drop("messages/1.jsonl", jsonl(message(4, "2025-01-01T10:00:00")), account="other")
     house.ingest()
-    house.drop("messages/3.jsonl", jsonl(message(5, "2025-01-04T10:00:00")))
+    house.drop("messages/3.jsonl", jsonl(message(5, "2025-01-03T23:30:00Z")))
     house.drop("messages/copy of 2.jsonl", jsonl(message(3, "2025-01-03T10:00:00")))
     house.ingest()
 
@@ -80,7 +80,7 @@ def bytes_of(folder: Path) -> dict[Path, bytes]:
         (Again(files=["demo/messages/2.jsonl"]), {"demo/messages/2.jsonl", "demo/messages/copy of 2.jsonl"}),
         (Again(accounts=["other"]), {"other/messages/1.jsonl"}),
         (Again(entities=["agents"]), {"demo/agents/1.jsonl"}),
-        # The day is the account's: 23:30 in Tokyo was taken for it, and in Rome that is 15:30.
+        # The day is that of the account, where it may be the next one already.
         (Again(to_day="2025-01-01"), {"demo/messages/1.jsonl", "other/messages/1.jsonl"}),
         (
             Again(from_day="2025-01-02", to_day="2025-01-03"),

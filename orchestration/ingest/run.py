@@ -9,7 +9,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -226,8 +226,9 @@ def _holders(
     if contents - held.keys():
         file_id = cache(content.file_id)
         for file in _at_hand(settings, unknown)[0]:
-            if (its_content := file.content(file_id(file.path))) in contents:
-                held[its_content].append(file)
+            with suppress(OSError):  # What cannot be opened holds nothing that could be read.
+                if (its_content := file.content(file_id(file.path))) in contents:
+                    held[its_content].append(file)
     return held
 
 
