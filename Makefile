@@ -1,4 +1,4 @@
-# Everything a user does: run, full-refresh, rollback, ui, reports, sql, docs, test, lint, clean.
+# Everything a user does: run, full-refresh, replay, rebuild, rollback, ui, reports, sql, docs, test, lint, clean.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,7 +13,7 @@ DAGSTER_HOME ?= $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run full-refresh rollback ui reports sql docs metrics dbt test test-slow lint format upgrade clean
+.PHONY: help run full-refresh replay rebuild rollback ui reports sql docs metrics dbt test test-slow lint format upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,12 @@ run: .venv/installed ## everything, from landing to the published release
 
 full-refresh: .venv/installed ## everything anew from landing; FORCE=1 even if landing no longer holds all
 	@$(BIN)/python -m orchestration run --full-refresh $(if $(FORCE),--force)
+
+replay: .venv/installed ## files read again, for example: make replay ARGS="--accounts demo --from-day 2025-12-01" (--help lists all)
+	@$(BIN)/python -m orchestration replay $(ARGS)
+
+rebuild: .venv/installed ## one mart made anew, checked and published: make rebuild MART=agg_by_agent
+	@$(BIN)/python -m orchestration rebuild $(MART)
 
 rollback: .venv/installed ## an older release back in place: the last, or RELEASE=<its id>
 	@$(BIN)/python -m orchestration rollback $(RELEASE)

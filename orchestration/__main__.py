@@ -1,7 +1,7 @@
 """The command line: `python -m orchestration run`, which does what the Dagster UI's `refresh` job does.
 
-Belongs here: starting a run, a full refresh or a rollback, and telling how it went. Does not: any stage's
-work.
+Belongs here: starting a run, a full refresh, a replay, a rebuild or a rollback, and telling how it went. Does
+not: any stage's work.
 """
 
 import argparse
@@ -15,10 +15,12 @@ from contextlib import contextmanager
 import dagster as dg
 
 from orchestration.alerts import failure, send
-from orchestration.automation import BY_HAND, is_up_to_date
+from orchestration.automation import BY_HAND, REFRESH, REPLAY, is_up_to_date
 from orchestration.definitions import build_definitions
-from orchestration.ingest.run import gone_from_landing, set_raw_aside
-from orchestration.publish.release import PublishError, current_release, rollback
+from orchestration.housekeeping import prune_runs
+from orchestration.ingest.replay import Again, ReplayError
+from orchestration.ingest.run import check_replay, gone_from_landing, set_raw_aside
+from orchestration.publish.release import TABLES, PublishError, current_release, rollback
 from orchestration.publish.report import write_reports
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.terminal import EXAMPLES, print_summary
@@ -33,6 +35,14 @@ def main(arguments: list[str]) -> int:
     forth = commands.add_parser("run", help="everything, from landing to the published release")
     forth.add_argument("--full-refresh", action="store_true", help="read all of landing again")
     forth.add_argument("--force", action="store_true", help="even if landing no longer holds all")
+    anew = commands.add_parser("replay", help="read files again that were taken in before, and publish")
+    for name, field in Again.model_fields.items():
+        kind = {list[str]: {"nargs": "+"}, bool: {"action": "store_true"}}.get(field.annotation, {})
+        anew.add_argument(
+            f"--{name.replace('_', '-')}", default=field.default, help=field.description, **kind
+        )
+    one = commands.add_parser("rebuild", help="make one mart anew with all that follows from it, and publish")
+    one.add_argument("mart", help="its name, such as agg_by_agent")
     back = commands.add_parser("rollback", help="put an older release back in place")
     back.add_argument("release", nargs="?", help="its id; else the last before the current one")
     command = parser.parse_args(arguments)
@@ -45,6 +55,10 @@ def main(arguments: list[str]) -> int:
         return 2
     if command.command == "rollback":
         return go_back(settings, command.release)
+    if command.command == "replay":
+        return replay(settings, Again(**{name: getattr(command, name) for name in Again.model_fields}))
+    if command.command == "rebuild":
+        return rebuild(settings, command.mart)
     return full_refresh(settings, command.force) if command.full_refresh else run(settings)
 
 
@@ -87,12 +101,41 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
     return run(settings)
 
 
-def run(settings: Settings) -> int:
-    """Materialize everything if anything is new, print the summary and return the exit code."""
+def replay(settings: Settings, again: Again) -> int:
+    """Read the chosen files again, build and publish; where that is refused, say so and touch nothing."""
+    try:
+        check_replay(settings, again)
+    except SettingsError as error:
+        print(f"Nothing can be run:\n{error}", file=sys.stderr)
+        return 2
+    except ReplayError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return run(settings, again=again)
+
+
+def rebuild(settings: Settings, mart: str) -> int:
+    """Make one mart anew, what is made of it, their checks and a release; return the exit code."""
+    if mart not in TABLES:
+        print(f"{mart} is no mart; write one of {', '.join(TABLES)}", file=sys.stderr)
+        return 2
+    if not settings.warehouse_path.exists():
+        print(
+            "There is no candidate of which a mart could be made: make run builds all of it.", file=sys.stderr
+        )
+        return 1
+    selection = dg.AssetSelection.assets(["marts", mart]).downstream().required_multi_asset_neighbors()
+    graph = build_definitions(settings).resolve_asset_graph()
+    return run(settings, assets=sorted(selection.resolve(graph)))
+
+
+def run(settings: Settings, assets: list[dg.AssetKey] | None = None, again: Again | None = None) -> int:
+    """Materialize what was asked for, or everything if anything is new; return the exit code."""
     ship_samples(settings)
     try:
         with _alone(settings):
-            result = None if is_up_to_date(settings) else refresh(settings)
+            idle = not (assets or again) and is_up_to_date(settings)
+            result = None if idle else refresh(settings, assets, again)
     except SettingsError as error:
         print(f"Nothing can be run:\n{error}", file=sys.stderr)
         return 2
@@ -123,16 +166,20 @@ def ship_samples(settings: Settings) -> None:
     print(f"Landing was empty: the sample exports (account demo) were put into {landing}")
 
 
-def refresh(settings: Settings, assets: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
-    """Run the `refresh` job, or these assets of it, in this process, on the instance of `DAGSTER_HOME`."""
+def refresh(
+    settings: Settings, assets: list[dg.AssetKey] | None = None, again: Again | None = None
+) -> dg.ExecuteInProcessResult:
+    """Run the job `refresh`, these assets of it, or the job `replay`, in this process, on the instance."""
+    chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
     with _instance(settings) as instance:
         _bury_the_dead(instance)
-        job = build_definitions(settings).resolve_job_def("refresh")
+        prune_runs(settings, instance)
+        job = build_definitions(settings).resolve_job_def(REPLAY.name if again else REFRESH.name)
         return job.execute_in_process(
             instance=instance,
             asset_selection=assets,
             raise_on_error=False,
-            run_config={"loggers": {"progress": {}}},
+            run_config={"loggers": {"progress": {}}} | chosen,
             tags={BY_HAND: "true"},
         )
 

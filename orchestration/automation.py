@@ -3,13 +3,17 @@
 Belongs here: jobs, schedules, sensors. Does not: what they run.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 
 import dagster as dg
 
 from orchestration.alerts import failure, send, staleness
+from orchestration.housekeeping import KEEP_RUNS_DAYS, prune_runs
+from orchestration.ingest.replay import Again
 from orchestration.ingest.run import has_news, new_files
+from orchestration.publish.overview import report
 from orchestration.publish.release import current_release
 from orchestration.publish.report import has_reports
 from orchestration.settings import Settings, SettingsError
@@ -20,6 +24,16 @@ REFRESH = dg.define_asset_job(
     selection=dg.AssetSelection.all(),
     description="Everything, from the exports in landing to the release. Safe to run again at any time.",
     executor_def=dg.in_process_executor,
+)
+
+REPLAY = dg.define_asset_job(
+    "replay",
+    selection=dg.AssetSelection.all(),
+    description="Reads files again that were taken in before, then builds and publishes all anew. The"
+    " launchpad says which files; `everything: true` makes it a full refresh. What landing no longer holds is"
+    " refused by name, before anything is touched.",
+    executor_def=dg.in_process_executor,
+    config={"ops": {"ingest": {"config": {"again": Again().model_dump()}}}},
 )
 
 BY_HAND = "conversations/by_hand"  # tag of a run whose starter tells how it went
@@ -110,11 +124,11 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def failure_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that tells of a failed refresh."""
+    """Return the sensor that tells of a failed refresh or replay."""
 
     @dg.run_failure_sensor(
         name="alert_on_failure",
-        monitored_jobs=[REFRESH],
+        monitored_jobs=[REFRESH, REPLAY],
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells the addresses of CONVERSATIONS_ALERT_URLS that a run failed, and why.",
     )
@@ -152,3 +166,35 @@ def staleness_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SkipReason("Old; told.")
 
     return alert_on_stale_data
+
+
+def overview_sensor(settings: Settings, checked: Iterable[dg.AssetsDefinition]) -> dg.SensorDefinition:
+    """Return the sensor that keeps `published/at_a_glance` and the freshness checks true between runs."""
+
+    @dg.sensor(
+        name="look_at_the_release",
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells published/at_a_glance and the freshness checks what time and failed runs changed.",
+    )
+    def look_at_the_release(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        before = context.cursor or ""
+        context.update_cursor(report(settings, context.instance, checked, before))
+        return dg.SkipReason("As before." if context.cursor == before else "Something changed; told.")
+
+    return look_at_the_release
+
+
+def housekeeping_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that throws away old runs, once a day."""
+
+    @dg.sensor(
+        name="housekeeping",
+        minimum_interval_seconds=86_400,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Deletes runs that ended more than {KEEP_RUNS_DAYS} days ago, their events and logs.",
+    )
+    def housekeeping(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        return dg.SkipReason(f"{prune_runs(settings, context.instance)} old runs deleted.")
+
+    return housekeeping

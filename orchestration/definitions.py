@@ -4,13 +4,17 @@ import dagster as dg
 
 from orchestration.automation import (
     REFRESH,
+    REPLAY,
     daily_schedule,
     failure_sensor,
+    housekeeping_sensor,
     new_exports_sensor,
+    overview_sensor,
     staleness_sensor,
 )
 from orchestration.ingest.assets import ingest, landing
 from orchestration.publish.assets import build_publish_assets, build_report_asset
+from orchestration.publish.overview import build_overview
 from orchestration.quality.checks import quality_gate
 from orchestration.settings import Settings, load_settings
 from orchestration.terminal import progress
@@ -19,6 +23,7 @@ from orchestration.warehouse import build_dbt_assets, built_from, dbt_resource
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Return the code location for these settings."""
+    at_a_glance, freshness = build_overview(settings, [quality_gate])
     return dg.Definitions(
         assets=[
             landing,
@@ -26,11 +31,18 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             build_dbt_assets(settings),
             build_publish_assets(settings, [quality_gate], built_from),
             build_report_asset(settings),
+            at_a_glance,
         ],
-        asset_checks=[quality_gate],
-        jobs=[REFRESH],
+        asset_checks=[quality_gate, freshness],
+        jobs=[REFRESH, REPLAY],
         schedules=[daily_schedule(settings)],
-        sensors=[new_exports_sensor(settings), failure_sensor(settings), staleness_sensor(settings)],
+        sensors=[
+            new_exports_sensor(settings),
+            failure_sensor(settings),
+            staleness_sensor(settings),
+            overview_sensor(settings, [quality_gate]),
+            housekeeping_sensor(settings),
+        ],
         executor=dg.in_process_executor,
         loggers={"progress": progress},
         resources={

@@ -17,6 +17,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dbt.version import get_installed_version
 from packaging.version import Version
 
+from orchestration.candidate import CandidateHeldError, wait_until_free
 from orchestration.ingest.ledger import ledger_folder
 from orchestration.ingest.retention import horizon
 from orchestration.settings import PROJECT, Settings
@@ -92,11 +93,17 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
     def warehouse(
         context: dg.AssetExecutionContext, dbt: Dbt, settings: dg.ResourceParam[Settings]
     ) -> Iterator[Any]:
+        try:
+            wait_until_free(settings, context.log.info)
+        except CandidateHeldError as error:
+            raise dg.Failure(str(error)) from None
         today = fingerprint(settings)
         # A part built from newer input than the rest makes a candidate of which nobody can say what it is.
         if not context.is_subset or built_from(settings) != today:
             settings.fingerprint_path.unlink(missing_ok=True)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
+        if context.is_subset:  # Whoever names a table wants it made anew, whole.
+            arguments.append("--full-refresh")
         events = []
         try:
             events.extend(dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream())

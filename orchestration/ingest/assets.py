@@ -14,6 +14,7 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetSpec,
+    Config,
     Failure,
     MaterializeResult,
     MetadataValue,
@@ -22,6 +23,7 @@ from dagster import (
     TableSchema,
     multi_asset,
 )
+from pydantic import Field
 
 from orchestration.glance import last_files, top_reasons
 from orchestration.ingest import erasure
@@ -29,6 +31,7 @@ from orchestration.ingest.landing import read_accounts
 from orchestration.ingest.ledger import LEDGER, REJECTED, ledger_folder
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import raw_columns
+from orchestration.ingest.replay import Again, ReplayError
 from orchestration.ingest.run import ingest as run_ingest
 from orchestration.ingest.schema import Entity
 from orchestration.quoting import parquet, quoted
@@ -106,6 +109,12 @@ REJECTED_RECORDS = _spec(
 )
 
 
+class IngestConfig(Config):
+    """What an ingest does beyond loading what is new."""
+
+    again: Again | None = Field(None, description="files to read again; without it, only what is new is read")
+
+
 @multi_asset(
     specs=[
         INGESTED_FILES,
@@ -115,12 +124,12 @@ REJECTED_RECORDS = _spec(
     check_specs=[FOLDERS_KNOWN, ERASURES_MET],
 )
 def ingest(
-    context: AssetExecutionContext, settings: ResourceParam[Settings]
+    context: AssetExecutionContext, config: IngestConfig, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
     """Load the new files of landing into raw/; each file once, by its content."""
     try:
-        result = run_ingest(settings, context.log.info)
-    except SettingsError as error:
+        result = run_ingest(settings, context.log.info, config.again)
+    except (SettingsError, ReplayError) as error:
         raise Failure(str(error)) from None
     ledger = parquet(ledger_folder(settings) / "*.parquet")
     for name in ("ingested_files", *_entities()):

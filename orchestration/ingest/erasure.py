@@ -22,6 +22,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration import candidate
 from orchestration.ingest import ledger
 from orchestration.ingest.landing import Account, read_seed
 from orchestration.ingest.platforms import PLATFORMS
@@ -110,12 +111,7 @@ def apply(
         progress(f"{len(erasures)} contacts to forget: {len(due)} files are written anew")
         for path, folder in due:
             _rewrite(con, settings, path, folder, work)
-        for path in (
-            settings.fingerprint_path,
-            settings.warehouse_path,
-            Path(f"{settings.warehouse_path}.wal"),
-        ):
-            path.unlink(missing_ok=True)
+        candidate.discard(settings)
     written = work / "erasures"
     written.write_text(_digest(settings, erasures))
     ledger.put(written, settings.erasures_path)

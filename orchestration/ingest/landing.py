@@ -71,6 +71,10 @@ class LandedFile:
         """Return account, folder, entity and id of its content: what is loaded once."""
         return self.account.account_id, self.path.parent.name, self.source.entity.name, file_id
 
+    def content(self, file_id: str) -> tuple[str, str, str]:
+        """Return account, folder and id of its content: what is read as one, with all its entities."""
+        return self.account.account_id, self.path.parent.name, file_id
+
 
 def read_accounts(seeds: Path) -> dict[str, Account]:
     """Return the accounts by id. Raises `SettingsError` for an id, a platform or a zone that cannot be."""

@@ -118,11 +118,11 @@ _SQL_TYPES = {int: "BIGINT", int | None: "BIGINT", list[str]: "VARCHAR[]"}  # an
 class Seen:
     """What the ledger knows.
 
-    - `states`: name, bytes and modified_us of every file it saw
+    - `states`: name, bytes and modified_us of every file it saw, with the id of its content
     - `loaded`: account, folder, entity and id of every file that was loaded
     """
 
-    states: set[tuple[str, int, int]]
+    states: dict[tuple[str, int, int], str]
     loaded: set[tuple[str, str, str, str]]
 
 
@@ -150,22 +150,11 @@ def open_house(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
     """Return what earlier batches took in."""
     ledger = parquet(ledger_folder(settings) / "*.parquet")
-    states = con.execute(f"SELECT file, bytes, epoch_us(modified_at) FROM {ledger}").fetchall()
+    states = con.execute(f"SELECT file, bytes, epoch_us(modified_at), file_id FROM {ledger}").fetchall()
     loaded = con.execute(
         f"SELECT account_id, split_part(file, '/', 2), entity, file_id FROM {ledger} WHERE status = 'loaded'"
     ).fetchall()
-    return Seen(set(states), set(loaded))
-
-
-def read_loaded_files(
-    con: duckdb.DuckDBPyConnection, settings: Settings
-) -> dict[tuple[str, str, str, str], tuple[str, int, int]]:
-    """Return the identity of every file that was loaded, with its name, bytes and modified_us."""
-    ledger = parquet(ledger_folder(settings) / "*.parquet")
-    rows = con.execute(f"""
-        SELECT account_id, split_part(file, '/', 2), entity, file_id, file, bytes, epoch_us(modified_at)
-        FROM {ledger} WHERE status = 'loaded'""").fetchall()
-    return {row[:4]: row[4:] for row in rows}
+    return Seen({state[:3]: state[3] for state in states}, set(loaded))
 
 
 def new_batch_id(settings: Settings) -> str:

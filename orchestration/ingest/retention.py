@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration import candidate
 from orchestration.ingest import ledger
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.records import named
@@ -41,8 +42,13 @@ def apply(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> Non
     for path in _old_texts(con, settings):
         emptied = "* REPLACE (NULL::VARCHAR AS raw, NULL::VARCHAR AS value)"
         ledger.rewrite(con, path, f"SELECT {emptied} FROM {parquet(path)}", work)
-    for folder in _ages(settings):
-        _age(con, settings, folder, folder / "*.parquet", work)
+    aged = [
+        found for folder in _ages(settings) for found in _aged(con, settings, folder, folder / "*.parquet")
+    ]
+    if aged:
+        candidate.discard(settings)
+    for path, kept in aged:
+        ledger.rewrite(con, path, kept, work)
 
 
 def screen(
@@ -50,7 +56,8 @@ def screen(
 ) -> None:
     """Remove the records that are too old from the files of a batch, before these are put into place."""
     for written, folder in outputs:
-        _age(con, settings, folder, written, work)
+        for path, kept in _aged(con, settings, folder, written):
+            ledger.rewrite(con, path, kept, work)
 
 
 def now() -> datetime:
@@ -66,15 +73,21 @@ def _old_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Path]
     return ledger.holding(con, settings.rejected_path / "*.parquet", f"WHERE {too_old}")
 
 
-def _age(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files: Path, work: Path) -> None:
-    """Remove the records that are too old from these files, which are or will be of this folder."""
+def _aged(
+    con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files: Path
+) -> list[tuple[Path, str]]:
+    """Return those of these files, which are or will be of this folder, that hold records too old.
+
+    With each, the SELECT of the records that stay.
+    """
     oldest, age = horizon(settings), _ages(settings).get(folder)
     if oldest is None or age is None:
-        return
+        return []
     too_old = f"{age} < TIMESTAMP {quoted(oldest)}"
-    for path in ledger.holding(con, files, f"WHERE {too_old}"):
-        kept = f"SELECT * FROM {parquet(path)} WHERE NOT coalesce({too_old}, false)"
-        ledger.rewrite(con, path, kept, work)
+    return [
+        (path, f"SELECT * FROM {parquet(path)} WHERE NOT coalesce({too_old}, false)")
+        for path in ledger.holding(con, files, f"WHERE {too_old}")
+    ]
 
 
 def _ages(settings: Settings) -> dict[Path, str]:

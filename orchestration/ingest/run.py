@@ -10,7 +10,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -18,9 +18,11 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest import content, erasure, ledger, reading, remote, retention
+from orchestration import candidate
+from orchestration.ingest import content, erasure, ledger, reading, remote, replay, retention
 from orchestration.ingest.content import BadFileError, Content
 from orchestration.ingest.landing import (
+    Account,
     LandedFile,
     find_files,
     has_changed,
@@ -32,6 +34,7 @@ from orchestration.ingest.landing import (
 from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
 from orchestration.ingest.reading import Layout
 from orchestration.ingest.records import MACROS, month_first_dates, named, raw_columns, typed
+from orchestration.ingest.replay import Again, FileContent, ReplayError, listed
 from orchestration.ingest.schema import Entity, Source
 from orchestration.quoting import quoted
 from orchestration.settings import Settings
@@ -78,35 +81,42 @@ class IngestResult:
         )
 
 
-def ingest(settings: Settings, progress: Callable[[str], None] = lambda message: None) -> IngestResult:
-    """Load every file of landing that is new, as one batch.
+def ingest(
+    settings: Settings,
+    progress: Callable[[str], None] = lambda message: None,
+    again: Again | None = None,
+) -> IngestResult:
+    """Load every file of landing that is new, as one batch, and with them those chosen to be read `again`.
 
     A bad record or file is rejected and the rest goes on; a file that changes meanwhile is left for the next
-    run. Raises `SettingsError` for seeds or a URL that cannot be used, and `ConservationError` if a record
-    was lost or doubled on the way; nothing is then committed.
+    run. Raises `SettingsError` for seeds or a URL that cannot be used, `ReplayError` if the chosen files
+    cannot all be read again, and `ConservationError` if a record was lost or doubled on the way; nothing is
+    then committed.
     """
     accounts = read_accounts(settings.seeds)
     scales = read_rating_scales(settings.seeds)
     with _workshop(settings) as work, _engine(settings, work) as con:
         ledger.open_house(con, settings)
+        replay.finish(con, settings, work)
         erasure.apply(con, settings, accounts, work, progress)
         retention.apply(con, settings, work)
         found, refused = find_files(settings, accounts)
         if not found:
             progress(f"{settings.landing_url or settings.landing_path} holds no files of a known account")
         seen = ledger.read_seen(con, settings)
-        news, left = _at_hand(settings, _unknown(found, seen))
+        chosen = _choose(con, settings, accounts, found, seen, again) if again else {}
+        repeated = {file.name for files in chosen.values() for file in files}
+        loaded = {identity for identity in seen.loaded if (*identity[:2], identity[3]) not in chosen}
+        news, left = _at_hand(settings, [f for f in found if f.name in repeated or _is_unknown(f, seen)])
         if settings.landing_url:
             remote.remove_copies(settings, {file.name for file in found})
         news, unsettled = settle(news, settings.settle_seconds)
         refused += left + unsettled
-        if not news:
+        if not news and not chosen:
             return IngestResult(None, [], refused)
         batch = _Batch(con, settings, work, scales)
-        groups, unopened = batch.open_files(news, seen.loaded)
+        groups, unopened = batch.open_files(news, loaded)
         refused += unopened
-        if not batch.outcomes:
-            return IngestResult(None, [], refused)
         for group, paths in groups.items():
             progress(
                 f"{group.platform} {group.source.entity.name}: {len(paths)} new files ({group.layout.kind})"
@@ -114,9 +124,13 @@ def ingest(settings: Settings, progress: Callable[[str], None] = lambda message:
             batch.load(paths, group)
         batch.leave_changed([path for path, file in batch.outcomes.items() if file.status != "loaded"])
         refused += batch.left
+        if chosen:
+            _require_all(settings, batch, chosen)
+            replay.note(settings, work, batch.batch_id, set(chosen))
         if not batch.outcomes:
             return IngestResult(None, [], refused)
         batch.commit()
+        replay.finish(con, settings, work)
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), refused)
 
 
@@ -136,11 +150,12 @@ def new_files(settings: Settings) -> list[LandedFile]:
     if not ledger.ledger_folder(settings).exists():
         return found
     with duckdb.connect() as con:
-        return _unknown(found, ledger.read_seen(con, settings))
+        seen = ledger.read_seen(con, settings)
+    return [file for file in found if _is_unknown(file, seen)]
 
 
-def _unknown(found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
-    return [file for file in found if (file.name, file.size, file.modified_us) not in seen.states]
+def _is_unknown(file: LandedFile, seen: ledger.Seen) -> bool:
+    return (file.name, file.size, file.modified_us) not in seen.states
 
 
 def _at_hand(settings: Settings, files: list[LandedFile]) -> tuple[list[LandedFile], list[str]]:
@@ -155,22 +170,83 @@ def gone_from_landing(settings: Settings) -> list[str]:
     """Return the names of the files that were loaded and whose content landing no longer holds."""
     if not ledger.ledger_folder(settings).exists():
         return []
-    found, _ = find_files(settings, read_accounts(settings.seeds))
+    accounts = read_accounts(settings.seeds)
+    found, _ = find_files(settings, accounts)
     with duckdb.connect() as con:
-        loaded = ledger.read_loaded_files(con, settings)
-    names = {file.name: file for file in found}
-    kept, missing = set(), {}
-    for identity, (name, size, modified_us) in loaded.items():
-        file = names.get(name)
-        if file and (file.size, file.modified_us) == (size, modified_us):
-            kept.add(name)
-        else:
-            missing[identity] = name
-    if missing:
-        others, _ = _at_hand(settings, [file for file in found if file.name not in kept])
-        for file in others:
-            missing.pop(file.identity(content.file_id(file.path)), None)
-    return sorted(missing.values())
+        names = replay.choose(con, settings, accounts, Again(everything=True))
+        held = _holders(settings, found, ledger.read_seen(con, settings), set(names))
+    return sorted(name for its_content, name in names.items() if name and its_content not in held)
+
+
+def check_replay(settings: Settings, again: Again) -> None:
+    """Raise `ReplayError` or `SettingsError` where `ingest` would refuse to read these files again."""
+    if not ledger.ledger_folder(settings).exists():
+        raise ReplayError("Nothing was taken in yet, so nothing can be read again: run it first.")
+    accounts = read_accounts(settings.seeds)
+    found, _ = find_files(settings, accounts)
+    with duckdb.connect() as con:
+        _choose(con, settings, accounts, found, ledger.read_seen(con, settings), again)
+
+
+def _choose(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    accounts: dict[str, Account],
+    found: list[LandedFile],
+    seen: ledger.Seen,
+    again: Again,
+) -> dict[FileContent, list[LandedFile]]:
+    """Return the files of landing to read again, by their contents; what was refused and is gone stays so.
+
+    Raises `ReplayError` where landing no longer holds what was loaded, unless that is to be left as it is.
+    """
+    names = replay.choose(con, settings, accounts, again)
+    held = _holders(settings, found, seen, set(names))
+    gone = [name for content, name in names.items() if name and content not in held]
+    if gone and not again.force:
+        raise ReplayError(
+            f"Landing no longer holds {len(gone):,} of these files as they were loaded:\n{listed(gone)}\n"
+            "Put them back; or say force, and they stay as they were read while the rest is read again."
+        )
+    if not held:
+        raise ReplayError("Landing holds none of these files any more: there is nothing to read again.")
+    return held
+
+
+def _holders(
+    settings: Settings, found: list[LandedFile], seen: ledger.Seen, contents: set[FileContent]
+) -> dict[FileContent, list[LandedFile]]:
+    """Return which files hold each of these contents; only files that the ledger does not know are read."""
+    held: dict[FileContent, list[LandedFile]] = defaultdict(list)
+    unknown = []
+    for file in found:
+        if _is_unknown(file, seen):
+            unknown.append(file)
+        elif (its_content := file.content(seen.states[file.name, file.size, file.modified_us])) in contents:
+            held[its_content].append(file)
+    if contents - held.keys():
+        file_id = cache(content.file_id)
+        for file in _at_hand(settings, unknown)[0]:
+            with suppress(OSError):  # What cannot be opened holds nothing that could be read.
+                if (its_content := file.content(file_id(file.path))) in contents:
+                    held[its_content].append(file)
+    return held
+
+
+def _require_all(settings: Settings, batch: "_Batch", chosen: dict[FileContent, list[LandedFile]]) -> None:
+    """Raise `ReplayError` if one of the chosen files was not read: its earlier rows would go for nothing."""
+    read = {outcome.file for outcome in batch.outcomes.values()}
+    lacking = {
+        file.name
+        for files in chosen.values()
+        for file in files
+        if file.name not in read or has_changed(file.path, file.size, file.modified_us)
+    }
+    if lacking:
+        raise ReplayError(
+            f"{len(lacking):,} of these files changed meanwhile, or cannot be opened; nothing was touched:\n"
+            f"{listed(sorted(lacking))}\nSee that they can be read, and say it again."
+        )
 
 
 def set_raw_aside(settings: Settings) -> None:
@@ -185,8 +261,7 @@ def set_raw_aside(settings: Settings) -> None:
         for folder in (settings.raw_path, settings.rejected_path):
             if folder.exists():
                 folder.rename(aside / folder.name)
-    for file in (settings.fingerprint_path, settings.warehouse_path):
-        file.unlink(missing_ok=True)
+    candidate.discard(settings)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from datetime import timedelta
 import dagster as dg
 import duckdb
 
+from orchestration.candidate import CandidateHeldError, wait_until_free
 from orchestration.glance import last_files, top_reasons
 from orchestration.publish.periods import last_day
 from orchestration.publish.previews import preview
@@ -69,9 +70,10 @@ def build_publish_assets(
     ) -> Iterator[dg.MaterializeResult]:
         try:
             passed = verify_checks(context.instance, checks, marts.values())
+            wait_until_free(settings, context.log.info, read_only=True)
             files, stands_for = _source_files(settings), fingerprint(settings)
             release = publish(settings, passed, files, stands_for, progress=context.log.info)
-        except (PublishError, duckdb.Error) as error:
+        except (PublishError, CandidateHeldError, duckdb.Error) as error:
             raise dg.Failure(str(error)) from None
         with reader(settings) as connection:
             metadata = {table: _metadata(settings, release, table, connection) for table in release.rows}

@@ -5,10 +5,11 @@ modules), nor how it is found out (`gate`, which is imported only when the op ru
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
+from orchestration.candidate import wait_until_free
 from orchestration.quality.declaration import Check, CheckResult, Mart
 from orchestration.quality.marts import MARTS
 from orchestration.quality.results import keep, write_page
@@ -41,7 +42,7 @@ def quality_gate(
     """Great Expectations on the candidate warehouse: what must hold before anything is published."""
     selected = context.selected_asset_check_keys
     tables = {key.asset_key.path[-1] for key in selected}
-    found = _results(settings, tuple(mart for mart in MARTS if mart.table in tables))
+    found = _results(settings, tuple(mart for mart in MARTS if mart.table in tables), context.log.info)
     keep(settings, context.run.run_id, found)
     page = write_page(settings, found)
     context.log.info(f"The page of the checks: {page}")
@@ -54,11 +55,14 @@ def quality_gate(
         yield evaluated
 
 
-def _results(settings: Settings, marts: tuple[Mart, ...]) -> list[CheckResult]:
+def _results(
+    settings: Settings, marts: tuple[Mart, ...], progress: Callable[[str], None]
+) -> list[CheckResult]:
     # To Dagster, a check without a result is no reason to stop: whatever goes wrong must be a failed result.
     try:
         from orchestration.quality.gate import run_gate
 
+        wait_until_free(settings, progress, read_only=True)
         return run_gate(settings, marts)
     except Exception as error:
         return [result for mart in marts for result in mart.worded(settings, None).broken(str(error))]

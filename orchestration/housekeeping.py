@@ -1,0 +1,35 @@
+"""What Dagster keeps of old runs, thrown away: their records, events and logs.
+
+Belongs here: which runs may go. Does not: ticks of schedules and sensors (`dagster.yaml` says how long they
+stay), releases (`publish`) and what was taken in (`ingest.retention`).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from orchestration.settings import Settings
+
+KEEP_RUNS_DAYS = 90
+
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+def prune_runs(settings: Settings, instance: dg.DagsterInstance, now: datetime | None = None) -> int:
+    """Delete the runs that ended more than `KEEP_RUNS_DAYS` ago, with their logs; return how many.
+
+    A run that made an asset as it is now stays: by it publishing knows that the checks judged that very
+    table, and the UI when it was made.
+    """
+    before = (now or datetime.now(UTC)) - timedelta(days=KEEP_RUNS_DAYS)
+    entries = [record.asset_entry for record in instance.get_asset_records()]
+    needed = {e.last_materialization_record.run_id for e in entries if e.last_materialization_record}
+    ended = instance.get_runs(dg.RunsFilter(statuses=_ENDED, updated_before=before))
+    old = [run.run_id for run in ended if run.run_id not in needed]
+    for run_id in old:
+        instance.delete_run(run_id)
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+        # With SQLite the events of a run have a file of their own, which Dagster empties but leaves.
+        for path in (settings.dagster_path / "history" / "runs").glob(f"{run_id}.db*"):
+            path.unlink()
+    return len(old)

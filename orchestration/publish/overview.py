@@ -1,0 +1,217 @@
+"""At a glance: which published tables are fresh, through when their data go, and which checks passed.
+
+Belongs here: what a stakeholder who opens Dagster sees of the release as a whole, and whether it is fresh.
+Does not: what is checked (`quality`), nor how often this is looked at (`automation`).
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from orchestration.glance import markdown_table
+from orchestration.publish.release import QUALITY_RESULTS, TABLES, Release, current_release
+from orchestration.publish.verify import EVALUATED
+from orchestration.settings import Settings
+
+KEY = dg.AssetKey(["published", "at_a_glance"])
+FRESH = "is_fresh"
+
+
+def build_overview(
+    settings: Settings, checked: Iterable[dg.AssetsDefinition]
+) -> tuple[dg.AssetsDefinition, dg.AssetChecksDefinition]:
+    """Return the asset `published/at_a_glance`, and the check of every published table that it is fresh.
+
+    `checked` are the definitions that declare the checks of the marts.
+    """
+    specs = [spec for definition in checked for spec in definition.check_specs]
+    tables = (*TABLES, QUALITY_RESULTS)
+
+    @dg.asset(
+        key=KEY,
+        deps=[["published", table] for table in tables],
+        description="Start here: which tables are fresh, when they were last published, through when their"
+        " data go and which checks passed. Under *Metadata* stands a line for each table; *overview* is all"
+        " of it as one table.",
+        group_name="published",
+        kinds={"markdown"},
+        owners=["team:data"],
+        tags={"start_here": ""},
+    )
+    def at_a_glance(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    ) -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata=_metadata(overview(settings, context.instance, specs)))
+
+    @dg.multi_asset_check(
+        name="freshness",
+        specs=[
+            dg.AssetCheckSpec(
+                FRESH,
+                asset=["published", table],
+                description=f"Published less than {settings.stale_after_hours:g} hours ago; a failure from"
+                f" {settings.stale_error_after_hours:g} hours on.",
+            )
+            for table in tables
+        ],
+        can_subset=True,
+    )
+    def freshness(
+        context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
+    ) -> Iterator[dg.AssetCheckResult]:
+        for evaluation in evaluate_freshness(settings):
+            if evaluation.asset_check_key in context.selected_asset_check_keys:
+                yield dg.AssetCheckResult(
+                    asset_key=evaluation.asset_key,
+                    check_name=evaluation.check_name,
+                    passed=evaluation.passed,
+                    severity=evaluation.severity,
+                    description=evaluation.description,
+                    metadata=evaluation.metadata,
+                )
+
+    return at_a_glance, freshness
+
+
+def report(
+    settings: Settings, instance: dg.DagsterInstance, checked: Iterable[dg.AssetsDefinition], cursor: str
+) -> str:
+    """Bring what Dagster shows up to date without a run, where it says anything else; return the new cursor.
+
+    Time makes a table old without any run, and a run that failed comes to no overview.
+    """
+    specs = [spec for definition in checked for spec in definition.check_specs]
+    shown = overview(settings, instance, specs)
+    evaluations = evaluate_freshness(settings)
+    states = [[evaluation.passed, evaluation.severity.value] for evaluation in evaluations]
+    before = json.loads(cursor or "{}")
+    if shown != before.get("shown"):
+        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=_metadata(shown)))
+    if states != before.get("states"):
+        for evaluation in evaluations:
+            instance.report_runless_asset_event(evaluation)
+    return json.dumps({"shown": shown, "states": states})
+
+
+def evaluate_freshness(settings: Settings, now: datetime | None = None) -> list[dg.AssetCheckEvaluation]:
+    """Return of every published table whether it was published lately enough."""
+    release = current_release(settings)
+    return [
+        _evaluate(settings, table, release, now or datetime.now(UTC)) for table in (*TABLES, QUALITY_RESULTS)
+    ]
+
+
+def overview(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    specs: Iterable[dg.AssetCheckSpec],
+    now: datetime | None = None,
+) -> dict[str, str]:
+    """Return what is shown, by its name: `release`, a line for each table, and `overview`, all as Markdown.
+
+    The UI shows lines at once and Markdown on a click. The texts are the same as long as nothing has changed.
+    """
+    now = now or datetime.now(UTC)
+    release = current_release(settings)
+    if release is None:
+        return {"release": "Nothing is published yet."}
+    checks = _checks(instance, specs)
+    published, through = _told(release.published_at), _told(release.data_through)
+    is_old = release.data_through and _hours(release.data_through, now) > settings.stale_after_hours
+    state = _state(settings, release, now)
+    rows = [
+        (
+            table,
+            state,
+            published,
+            f"{through} (old)" if is_old else through,
+            count,
+            checks.get(table, "no checks"),
+        )
+        for table, count in release.rows.items()
+    ]
+    parts = [f"{release.release_id}, published {published}, data through {through}."]
+    failed = [table for table, told in checks.items() if "FAILED" in told]
+    if failed:
+        parts.append(f"The last checks FAILED on {', '.join(failed)}: this release stays until they pass.")
+    if is_old:
+        parts.append(f"Its data are more than {settings.stale_after_hours:g} hours old.")
+    table = markdown_table(("table", "is", "published", "data through", "rows", "checks"), rows)
+    return {
+        "release": " ".join(parts),
+        "overview": f"Release {' '.join(parts)}\n\n{table}",
+        **{
+            name: f"{state}, published {published}, data through {through}; {count:,} rows; checks: {told}"
+            for name, state, published, through, count, told in rows
+        },
+    }
+
+
+def _evaluate(
+    settings: Settings, table: str, release: Release | None, now: datetime
+) -> dg.AssetCheckEvaluation:
+    if release is None or table not in release.rows:
+        state, told, metadata = "never published", f"{table} was never published.", {}
+    else:
+        state = _state(settings, release, now)
+        told = f"Published {_told(release.published_at)}, data through {_told(release.data_through)}."
+        metadata = {"release": release.release_id, "data_through": release.data_through or "no messages yet"}
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(["published", table]),
+        check_name=FRESH,
+        passed=state == "fresh",
+        severity=dg.AssetCheckSeverity.WARN if state == "old" else dg.AssetCheckSeverity.ERROR,
+        description=told,
+        metadata={"is": dg.MetadataValue.text(state)} | metadata,
+    )
+
+
+def _state(settings: Settings, release: Release, now: datetime) -> str:
+    age = timedelta(hours=_hours(release.published_at, now))
+    if age >= timedelta(hours=settings.stale_error_after_hours):
+        return "stale"
+    return "old" if age >= timedelta(hours=settings.stale_after_hours) else "fresh"
+
+
+def _checks(instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec]) -> dict[str, str]:
+    """Return of each mart how its checks came out when they last ran."""
+    outcomes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for spec in specs:
+        history = instance.event_log_storage.get_asset_check_execution_history
+        records = history(spec.key, limit=1, status=EVALUATED)
+        evaluation = records[0].evaluation if records else None
+        if evaluation is None:
+            outcome = "not run"
+        elif evaluation.passed:
+            outcome = "passed"
+        else:
+            outcome = "warned" if evaluation.severity is dg.AssetCheckSeverity.WARN else "FAILED"
+        outcomes[spec.asset_key.path[-1]][outcome].append(spec.name)
+    return {table: _counted(found) for table, found in outcomes.items()}
+
+
+def _counted(outcomes: dict[str, list[str]]) -> str:
+    total = sum(map(len, outcomes.values()))
+    parts = [f"{len(outcomes['passed'])} of {total} passed"]
+    parts += [f"{kind}: {', '.join(outcomes[kind])}" for kind in ("FAILED", "warned") if outcomes[kind]]
+    if outcomes["not run"]:
+        parts.append(f"{len(outcomes['not run'])} not run")
+    return "; ".join(parts)
+
+
+def _metadata(shown: dict[str, str]) -> dict[str, dg.MetadataValue]:
+    return {
+        name: dg.MetadataValue.md(text) if name == "overview" else dg.MetadataValue.text(text)
+        for name, text in shown.items()
+    }
+
+
+def _hours(instant: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(instant)).total_seconds() / 3600
+
+
+def _told(instant: str | None) -> str:
+    return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M} UTC" if instant else "no messages yet"
