@@ -1,0 +1,263 @@
+"""Kill runs at random moments and have the next run repair: `python -m benchmarks.kill [kills] [seed]`.
+
+Belongs here: a small landing of two accounts with a published release and news, killing a run of it, and
+holding what the next run publishes against a run that nobody disturbed. Does not: what readers look at
+(`readers`).
+
+Each kill starts from the same home: a release stands, and files of both accounts are new. The whole process
+group gets SIGKILL, dbt included, so nothing can tidy up. Stages are killed in turn, so that the short ones
+get their share, each at a random moment of the time that it took undisturbed.
+"""
+
+import argparse
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.readers import look, looking_on
+from orchestration.publish.release import current_release, reader
+from orchestration.settings import PROJECT, Settings
+from samples.generate import generate
+
+ACCOUNTS = {"demo": 1, "other": 2}  # each with the seed of its records
+NEWS = ("agents/2025-10-22.json", "conversations/2025-10-22-updates.jsonl", "messages/2025-10-late.jsonl")
+BAD_LINE = '{"id": "m-bad", "timestamp": "never", "direction": "INBOUND"}\n'
+NEW_AGENT = '{"id": "ag-new", "first_name": "Nuova", "last_name": "Persona"}\n'
+
+# The stages of a run, each with what the run prints when it begins.
+STAGES = {
+    "start": r"",
+    "ingest": r"  ingest  ",
+    "build": r"  warehouse  ",
+    "checks": r"Finished dbt command",
+    "publish": r"  publish  ",
+    "report": r"  publish +Published",
+    "end": r"Wrote the report",
+}
+# What tells of a run or of its time, and so differs between any two.
+OF_THE_RUN = {
+    "ingested_files": ("batch_id", "ingested_at"),
+    "rejected_records": ("batch_id", "rejected_at"),
+    "quality_results": ("run_id", "checked_at"),
+}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A killed run: when, in which stage, what readers met, and how the next run went."""
+
+    seconds: float
+    stage: str
+    looks: int
+    wrong: list[str]
+    told: str
+    is_repaired: bool
+
+
+class Run:
+    """A run of a home as a process group of its own, whose stage can be told at any time."""
+
+    def __init__(self, settings: Settings) -> None:
+        environment = os.environ | settings.environment()
+        environment |= {
+            "CONVERSATIONS_PROJECT": str(settings.project),
+            "CONVERSATIONS_SETTLE_SECONDS": "0",
+            "DAGSTER_HOME": str(PROJECT),
+        }
+        self.began = time.monotonic()
+        self.begins = {"start": 0.0}
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "orchestration", "run"],
+            cwd=PROJECT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.listener = threading.Thread(target=self._listen)
+        self.listener.start()
+
+    def _listen(self) -> None:
+        for line in self.process.stdout:
+            self.lines.append(line)
+            for stage, sign in STAGES.items():
+                if stage not in self.begins and re.search(sign, line):
+                    self.begins[stage] = time.monotonic() - self.began
+
+    def finish(self) -> int:
+        """Wait for the end and return the exit code."""
+        self.listener.join()
+        return self.process.wait()
+
+    def kill(self, stage: str, after: float) -> tuple[float, str]:
+        """Kill all of it so many seconds after the stage began; return the second and the stage it was in.
+
+        A run that got past it, or ended, before that is told as what it was.
+        """
+        while stage not in self.begins and self.process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(max(0.0, self.began + self.begins.get(stage, 0.0) + after - time.monotonic()))
+        seconds = time.monotonic() - self.began
+        is_over = self.process.poll() is not None
+        reached = "over" if is_over else list(self.begins)[-1]
+        if not is_over:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.finish()
+        return seconds, reached
+
+    def told(self) -> str:
+        """Return what the run said of itself at its end, in a line."""
+        said = [
+            line.strip()
+            for line in self.lines
+            if re.search(r"new in this run|, new$|in place as|FAILED", line)
+        ]
+        return f"exit {self.process.returncode}: " + "; ".join(
+            re.sub(r"^[A-Z]\w+ +", "", line) for line in said
+        )
+
+
+def prepare(folder: Path) -> tuple[Settings, Path]:
+    """Publish a small landing of two accounts in `folder`; return its settings and the folder of the news."""
+    project, home, news = folder / "project", folder / "home", folder / "news"
+    for part in ("dbt_project", "models", "seeds"):
+        shutil.copytree(PROJECT / part, project / part, ignore=shutil.ignore_patterns("target", "logs"))
+    rows = "".join(f"{account},activecampaign,Europe/Rome\n" for account in ACCOUNTS)
+    (project / "seeds" / "accounts.csv").write_text(f"account_id,platform,time_zone\n{rows}")
+    settings = Settings(home=home, dagster=home / "dagster", project=project, threads=2)
+    for account, seed in ACCOUNTS.items():
+        generate(settings.landing_path, 60, seed, days=20, account=account, file_format="jsonl")
+        for name in NEWS:
+            target = news / account / name
+            target.parent.mkdir(parents=True)
+            (settings.landing_path / account / name).rename(target)
+        with (news / account / "messages/2025-10-late.jsonl").open("a") as late:
+            late.write(BAD_LINE)
+        (news / account / "agents" / "new.jsonl").write_text(NEW_AGENT)
+    run = Run(settings)
+    assert run.finish() == 0, "".join(run.lines)
+    return settings, news
+
+
+def published(settings: Settings) -> dict[str, list[str]]:
+    """Return the rows of every published table, in an order of their own, without what tells of the run."""
+    release = current_release(settings)
+    tables = {}
+    with reader(settings) as connection:
+        for table in release.rows:
+            columns = ", ".join(OF_THE_RUN.get(table, ())) or None
+            rest = f"* exclude ({columns})" if columns else "*"
+            distinct = "distinct" if table == "quality_results" else ""  # a killed run may have checked too
+            rows = connection.execute(f"select {distinct} {rest} from {table}").fetchall()
+            tables[table] = sorted(map(repr, rows))
+    return tables
+
+
+def lying_about(settings: Settings) -> Counter[str]:
+    """Return how many files each folder of the home holds, but for those of Dagster, dbt and each check."""
+    kept = [path for path in settings.home.rglob("*") if path.is_file() and "landing" not in path.parts]
+    folders = [path.relative_to(settings.home).parts[:-1] for path in kept]
+    counted = Counter(
+        "/".join(folder) for folder in folders if folder[:1] not in (("dagster",), ("dbt",), ("quality",))
+    )
+    return Counter(re.sub(r"/\d{8}T\d{6}Z-\w{8}", "/<release>", folder) for folder in counted.elements())
+
+
+class Laboratory:
+    """A home to be killed again and again, each time from the same state, and what must come out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings, self.news = prepare(folder)
+        self.pristine = folder / "pristine"
+        shutil.copytree(self.settings.home, self.pristine, symlinks=True)
+        self.renew()
+        undisturbed = Run(self.settings)
+        assert undisturbed.finish() == 0, "".join(undisturbed.lines)
+        self.expected, self.files = published(self.settings), lying_about(self.settings)
+        ends = [*list(undisturbed.begins.values())[1:], time.monotonic() - undisturbed.began]
+        self.lengths = {
+            stage: end - begin for (stage, begin), end in zip(undisturbed.begins.items(), ends, strict=True)
+        }
+
+    def renew(self) -> None:
+        """Put the home back to a published release and news."""
+        shutil.rmtree(self.settings.home)
+        shutil.copytree(self.pristine, self.settings.home, symlinks=True)
+        shutil.copytree(self.news, self.settings.landing_path, dirs_exist_ok=True)
+
+    def kill(self, stage: str, share: float) -> Kill:
+        """Kill a run when this share of a stage is over, under the eyes of a reader, and run again."""
+        self.renew()
+        with looking_on(self.settings, 1, pause=0.5) as looks:
+            run = Run(self.settings)
+            seconds, reached = run.kill(stage, share * self.lengths[stage])
+            wrong = [look(self.settings)]
+            again = Run(self.settings)
+            is_repaired = again.finish() == 0
+        wrong = [problem for problem in [*wrong, *(found for _, _, found in looks)] if problem]
+        told = again.told()
+        if not is_repaired:
+            told += "\n" + "".join(again.lines[-40:])
+        elif published(self.settings) != self.expected:
+            is_repaired, told = False, told + "; rows differ: " + ", ".join(self.differing())
+        elif lying_about(self.settings) != self.files:
+            left = lying_about(self.settings)
+            left.subtract(self.files)
+            is_repaired, told = False, told + f"; files differ: { {k: v for k, v in left.items() if v} }"
+        return Kill(seconds, reached, len(looks) + 1, wrong, told, is_repaired)
+
+    def differing(self) -> list[str]:
+        """Return the tables whose rows are not those of the undisturbed run."""
+        found = published(self.settings)
+        return [table for table, rows in self.expected.items() if found.get(table) != rows]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Kill so many runs, print what came of each and a table by stage; return 1 if any was not mended."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kills", type=int, nargs="?", default=50)
+    parser.add_argument("seed", type=int, nargs="?", default=1)
+    command = parser.parse_args(arguments)
+    dice, kills = random.Random(command.seed), []  # noqa: S311
+    with tempfile.TemporaryDirectory() as folder:
+        laboratory = Laboratory(Path(folder))
+        print(
+            "undisturbed:", {stage: round(took, 1) for stage, took in laboratory.lengths.items()}, flush=True
+        )
+        for number in range(command.kills):
+            stage = list(laboratory.lengths)[number % len(laboratory.lengths)]
+            kill = laboratory.kill(stage, dice.random())
+            kills.append(kill)
+            outcome = "repaired" if kill.is_repaired else "NOT REPAIRED"
+            print(
+                f"{number + 1:>3}  {kill.seconds:5.1f} s  {kill.stage:8}  {kill.looks:>4} looks,"
+                f" {len(kill.wrong)} wrong  {outcome}  {kill.told}",
+                *sorted(set(kill.wrong)),
+                sep="\n",
+                flush=True,
+            )
+    print("\n| stage | kills | repaired | looks at the release | that went wrong |\n|---|---|---|---|---|")
+    for stage in [*STAGES, "over"]:
+        those = [kill for kill in kills if kill.stage == stage]
+        if those:
+            print(
+                f"| {stage} | {len(those)} | {sum(kill.is_repaired for kill in those)}"
+                f" | {sum(kill.looks for kill in those)} | {sum(len(kill.wrong) for kill in those)} |"
+            )
+    return int(any(kill.wrong or not kill.is_repaired for kill in kills))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
