@@ -22,6 +22,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
 from benchmarks.readers import look, looking_on
@@ -44,6 +45,7 @@ STAGES = {
     "report": r"  publish +Published",
     "end": r"Wrote the report",
 }
+TARGETS = ("start", "ingest", "build", "checks", "publish", "report")
 # What tells of a run or of its time, and so differs between any two.
 OF_THE_RUN = {
     "ingested_files": ("batch_id", "ingested_at"),
@@ -54,12 +56,20 @@ OF_THE_RUN = {
 
 @dataclass(frozen=True)
 class Kill:
-    """A killed run: when, in which stage, what readers met, and how the next run went."""
+    """When a run was killed, in which stage, and what was wrong with the release then, if anything."""
 
     seconds: float
     stage: str
+    wrong: str | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Kills in a row, what readers met meanwhile, and how the undisturbed run after them went."""
+
+    kills: list[Kill]
     looks: int
-    wrong: list[str]
+    wrong: set[str]
     told: str
     is_repaired: bool
 
@@ -72,6 +82,7 @@ class Run:
         environment |= {
             "CONVERSATIONS_PROJECT": str(settings.project),
             "CONVERSATIONS_SETTLE_SECONDS": "0",
+            "CONVERSATIONS_MAX_REJECTED_SHARE": "1",  # of few records, one is many
             "DAGSTER_HOME": str(PROJECT),
         }
         self.began = time.monotonic()
@@ -102,16 +113,18 @@ class Run:
         return self.process.wait()
 
     def kill(self, stage: str, after: float) -> tuple[float, str]:
-        """Kill all of it so many seconds after the stage began; return the second and the stage it was in.
+        """Kill all of it so many seconds after the stage began, or one after it where there is nothing to do.
 
-        A run that got past it, or ended, before that is told as what it was.
+        Return the second, and the stage that had then begun: `over` if the run was faster.
         """
-        while stage not in self.begins and self.process.poll() is None:
+        later = list(STAGES)[list(STAGES).index(stage) :]
+        while not self.begins.keys() & later and self.process.poll() is None:
             time.sleep(0.005)
-        time.sleep(max(0.0, self.began + self.begins.get(stage, 0.0) + after - time.monotonic()))
+        begun = min((self.begins[name] for name in later if name in self.begins), default=0.0)
+        time.sleep(max(0.0, self.began + begun + after - time.monotonic()))
         seconds = time.monotonic() - self.began
         is_over = self.process.poll() is not None
-        reached = "over" if is_over else list(self.begins)[-1]
+        reached = "over" if is_over else max(self.begins, key=list(STAGES).index)
         if not is_over:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.finish()
@@ -198,30 +211,31 @@ class Laboratory:
         shutil.copytree(self.news, self.settings.landing_path, dirs_exist_ok=True)
 
     def kill(self, stage: str, share: float) -> Kill:
-        """Kill a run when this share of a stage is over, under the eyes of a reader, and run again."""
+        """Kill a run when this share of a stage is over, and look at the release."""
+        seconds, reached = Run(self.settings).kill(stage, share * self.lengths[stage])
+        return Kill(seconds, reached, look(self.settings))
+
+    def trial(self, moments: list[tuple[str, float]]) -> Trial:
+        """Kill a run at each of the moments (stage, share of it), and have a last one repair it all."""
         self.renew()
         with looking_on(self.settings, 1, pause=0.5) as looks:
-            run = Run(self.settings)
-            seconds, reached = run.kill(stage, share * self.lengths[stage])
-            wrong = [look(self.settings)]
-            again = Run(self.settings)
-            is_repaired = again.finish() == 0
-        wrong = [problem for problem in [*wrong, *(found for _, _, found in looks)] if problem]
-        told = again.told()
-        if not is_repaired:
-            told += "\n" + "".join(again.lines[-40:])
-        elif published(self.settings) != self.expected:
-            is_repaired, told = False, told + "; rows differ: " + ", ".join(self.differing())
-        elif lying_about(self.settings) != self.files:
-            left = lying_about(self.settings)
-            left.subtract(self.files)
-            is_repaired, told = False, told + f"; files differ: { {k: v for k, v in left.items() if v} }"
-        return Kill(seconds, reached, len(looks) + 1, wrong, told, is_repaired)
+            kills = [self.kill(stage, share) for stage, share in moments]
+            last = Run(self.settings)
+            code = last.finish()
+        wrong = {
+            problem for problem in [*(kill.wrong for kill in kills), *(met for *_, met in looks)] if problem
+        }
+        fault = "".join(last.lines[-40:]) if code else self.fault()
+        told = last.told() + (f"\n{fault}" if fault else "")
+        return Trial(kills, len(looks) + len(kills), wrong, told, not fault)
 
-    def differing(self) -> list[str]:
-        """Return the tables whose rows are not those of the undisturbed run."""
-        found = published(self.settings)
-        return [table for table, rows in self.expected.items() if found.get(table) != rows]
+    def fault(self) -> str:
+        """Return in what the home is not as the undisturbed run left it; empty if in nothing."""
+        found, files = published(self.settings), lying_about(self.settings)
+        files.subtract(self.files)
+        differing = [table for table, rows in self.expected.items() if found.get(table) != rows]
+        differing += [f"{number:+} files in {folder}" for folder, number in files.items() if number]
+        return "differs: " + ", ".join(differing) if differing else ""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -229,34 +243,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kills", type=int, nargs="?", default=50)
     parser.add_argument("seed", type=int, nargs="?", default=1)
+    parser.add_argument("--in-a-row", type=int, default=2, help="kills before a run may go to its end")
     command = parser.parse_args(arguments)
-    dice, kills = random.Random(command.seed), []  # noqa: S311
+    dice, trials = random.Random(command.seed), []  # noqa: S311
+    rounds = (dice.sample(TARGETS, len(TARGETS)) for _ in count())
+    moments = ((stage, dice.random()) for stages in rounds for stage in stages)
     with tempfile.TemporaryDirectory() as folder:
         laboratory = Laboratory(Path(folder))
         print(
             "undisturbed:", {stage: round(took, 1) for stage, took in laboratory.lengths.items()}, flush=True
         )
-        for number in range(command.kills):
-            stage = list(laboratory.lengths)[number % len(laboratory.lengths)]
-            kill = laboratory.kill(stage, dice.random())
-            kills.append(kill)
-            outcome = "repaired" if kill.is_repaired else "NOT REPAIRED"
-            print(
-                f"{number + 1:>3}  {kill.seconds:5.1f} s  {kill.stage:8}  {kill.looks:>4} looks,"
-                f" {len(kill.wrong)} wrong  {outcome}  {kill.told}",
-                *sorted(set(kill.wrong)),
-                sep="\n",
-                flush=True,
-            )
-    print("\n| stage | kills | repaired | looks at the release | that went wrong |\n|---|---|---|---|---|")
+        while (left := command.kills - sum(len(trial.kills) for trial in trials)) > 0:
+            trial = laboratory.trial(list(islice(moments, min(left, command.in_a_row))))
+            trials.append(trial)
+            killed = ", then ".join(f"{kill.seconds:.1f} s {kill.stage}" for kill in trial.kills)
+            outcome = "repaired" if trial.is_repaired else "NOT REPAIRED"
+            print(f"killed at {killed}; {trial.looks} looks; {outcome}, {trial.told}", *sorted(trial.wrong))
+            sys.stdout.flush()
+    print("\n| killed during | kills | repaired in the end | release readable |\n|---|---|---|---|")
     for stage in [*STAGES, "over"]:
-        those = [kill for kill in kills if kill.stage == stage]
+        those = [(kill, trial) for trial in trials for kill in trial.kills if kill.stage == stage]
         if those:
-            print(
-                f"| {stage} | {len(those)} | {sum(kill.is_repaired for kill in those)}"
-                f" | {sum(kill.looks for kill in those)} | {sum(len(kill.wrong) for kill in those)} |"
-            )
-    return int(any(kill.wrong or not kill.is_repaired for kill in kills))
+            repaired = sum(trial.is_repaired for _, trial in those)
+            readable = sum(kill.wrong is None for kill, _ in those)
+            print(f"| {stage} | {len(those)} | {repaired} | {readable} |")
+    print(f"{sum(trial.looks for trial in trials)} looks at the release")
+    return int(any(trial.wrong or not trial.is_repaired for trial in trials))
 
 
 if __name__ == "__main__":
