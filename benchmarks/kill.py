@@ -218,7 +218,7 @@ class Laboratory:
     def trial(self, moments: list[tuple[str, float]]) -> Trial:
         """Kill a run at each of the moments (stage, share of it), and have a last one repair it all."""
         self.renew()
-        with looking_on(self.settings, 1, pause=0.5) as looks:
+        with looking_on(self.settings, 1, pause=3) as looks:
             kills = [self.kill(stage, share) for stage, share in moments]
             last = Run(self.settings)
             code = last.finish()
@@ -243,7 +243,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kills", type=int, nargs="?", default=50)
     parser.add_argument("seed", type=int, nargs="?", default=1)
-    parser.add_argument("--in-a-row", type=int, default=2, help="kills before a run may go to its end")
+    parser.add_argument("--in-a-row", type=int, default=3, help="kills before a run may go to its end")
     command = parser.parse_args(arguments)
     dice, trials = random.Random(command.seed), []  # noqa: S311
     rounds = (dice.sample(TARGETS, len(TARGETS)) for _ in count())
