@@ -21,9 +21,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.readers import look, looking_on
 from orchestration.publish.release import current_release, reader
@@ -77,8 +79,8 @@ class Trial:
 class Run:
     """A run of a home as a process group of its own, whose stage can be told at any time."""
 
-    def __init__(self, settings: Settings) -> None:
-        environment = os.environ | settings.environment()
+    def __init__(self, settings: Settings, more: Mapping[str, str] = MappingProxyType({})) -> None:
+        environment = os.environ | settings.environment() | more
         environment |= {
             "CONVERSATIONS_PROJECT": str(settings.project),
             "CONVERSATIONS_SETTLE_SECONDS": "0",
@@ -225,13 +227,13 @@ class Laboratory:
         wrong = {
             problem for problem in [*(kill.wrong for kill in kills), *(met for *_, met in looks)] if problem
         }
-        fault = "".join(last.lines[-40:]) if code else self.fault()
+        fault = "".join(last.lines[-40:]) if code else self.fault(self.settings)
         told = last.told() + (f"\n{fault}" if fault else "")
         return Trial(kills, len(looks) + len(kills), wrong, told, not fault)
 
-    def fault(self) -> str:
-        """Return in what the home is not as the undisturbed run left it; empty if in nothing."""
-        found, files = published(self.settings), lying_about(self.settings)
+    def fault(self, settings: Settings) -> str:
+        """Return in what a home is not as the undisturbed run left it; empty if in nothing."""
+        found, files = published(settings), lying_about(settings)
         files.subtract(self.files)
         differing = [table for table, rows in self.expected.items() if found.get(table) != rows]
         differing += [f"{number:+} files in {folder}" for folder, number in files.items() if number]

@@ -17,6 +17,7 @@ import dagster as dg
 from orchestration.alerts import failure, send
 from orchestration.automation import BY_HAND, is_up_to_date
 from orchestration.definitions import build_definitions
+from orchestration.disk import full_disk
 from orchestration.ingest.run import gone_from_landing, set_raw_aside
 from orchestration.publish.release import PublishError, current_release, rollback
 from orchestration.publish.report import write_reports
@@ -43,9 +44,17 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         print(f"A setting makes no sense:\n{error}", file=sys.stderr)
         return 2
-    if command.command == "rollback":
-        return go_back(settings, command.release)
-    return full_refresh(settings, command.force) if command.full_refresh else run(settings)
+    try:
+        if command.command == "rollback":
+            return go_back(settings, command.release)
+        return full_refresh(settings, command.force) if command.full_refresh else run(settings)
+    except Exception as error:
+        told = full_disk(settings, error)
+        if told is None:
+            raise
+        print(told, file=sys.stderr)
+        send(settings, "Conversation reports: a run failed", told)
+        return 1
 
 
 def go_back(settings: Settings, release_id: str | None) -> int:

@@ -3,6 +3,8 @@
 Belongs here: the order in which a page is made. Does not: what stands on it (see `views`).
 """
 
+import logging
+
 import duckdb
 import streamlit as st
 
@@ -21,6 +23,8 @@ from reports.views.details import details
 from reports.views.overview import overview
 
 PAGES = {"overview": overview, "by_agent": by_agent, "by_tag": by_tag, "details": details}
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -70,6 +74,9 @@ def show_page(language: Language, address: Address, name: str) -> None:
         st.rerun()
     except duckdb.CatalogException:
         st.error(language("empty.older_release"))
+    except duckdb.Error:
+        log.exception("Page %s could not be made", name)
+        st.error(language("empty.damaged_release"))
 
 
 def _questions(language: Language) -> Questions | None:
