@@ -8,7 +8,7 @@ import logging
 import duckdb
 import streamlit as st
 
-from orchestration.publish.release import current_release
+from orchestration.publish.release import FILE, current_release
 from orchestration.settings import SettingsError, load_settings
 from reports.access import AccessError, allowed_accounts, login_is_set_up, user_email
 from reports.filters import Address, one_of, touched
@@ -96,7 +96,10 @@ def _questions(language: Language) -> Questions | None:
         return None
     release = current_release(settings)
     if release is None:
-        st.info(language("empty.no_release"))
+        if (settings.published_path / FILE).exists():
+            st.error(language("empty.damaged_release"))
+        else:
+            st.info(language("empty.no_release"))
         return None
     questions = Questions(settings, release, allowed)
     if not questions.accounts():
