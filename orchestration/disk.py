@@ -8,7 +8,7 @@ import shutil
 
 from orchestration.settings import Settings
 
-SIGNS = ("No space left on device", "disk is full", "Disk quota exceeded")
+SIGNS = ("No space left on device", "database or disk is full", "Disk quota exceeded")
 NOTHING = 2**20  # with fewer bytes left not even SQLite can begin, and it does not say why
 
 

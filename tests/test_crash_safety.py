@@ -162,6 +162,12 @@ def test_only_a_full_disk_is_called_full(tmp_path):
 # Damaged files
 
 
+def test_a_key_file_that_a_crash_left_empty_gets_a_key(tmp_path):
+    settings = Settings(home=tmp_path)
+    settings.hash_key_path.touch()
+    assert len(settings.ensure_hash_key().read_text()) == 64
+
+
 @pytest.mark.slow
 def test_damaged_files_are_built_anew_by_the_next_run(laboratory):
     laboratory.renew()
