@@ -17,6 +17,7 @@ import dagster as dg
 from orchestration.alerts import failure, send
 from orchestration.automation import BY_HAND, REFRESH, REPLAY, is_up_to_date
 from orchestration.definitions import build_definitions
+from orchestration.disk import full_disk
 from orchestration.housekeeping import prune_runs
 from orchestration.ingest.replay import Again, ReplayError
 from orchestration.ingest.run import check_replay, gone_from_landing, set_raw_aside
@@ -53,13 +54,21 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         print(f"A setting makes no sense:\n{error}", file=sys.stderr)
         return 2
-    if command.command == "rollback":
-        return go_back(settings, command.release)
-    if command.command == "replay":
-        return replay(settings, Again(**{name: getattr(command, name) for name in Again.model_fields}))
-    if command.command == "rebuild":
-        return rebuild(settings, command.mart)
-    return full_refresh(settings, command.force) if command.full_refresh else run(settings)
+    try:
+        if command.command == "rollback":
+            return go_back(settings, command.release)
+        if command.command == "replay":
+            return replay(settings, Again(**{name: getattr(command, name) for name in Again.model_fields}))
+        if command.command == "rebuild":
+            return rebuild(settings, command.mart)
+        return full_refresh(settings, command.force) if command.full_refresh else run(settings)
+    except Exception as error:
+        told = full_disk(settings, error)
+        if told is None:
+            raise
+        print(told, file=sys.stderr)
+        send(settings, "Conversation reports: a run failed", told)
+        return 1
 
 
 def go_back(settings: Settings, release_id: str | None) -> int:

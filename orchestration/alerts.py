@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from orchestration.disk import full_disk
 from orchestration.publish.release import Release, current_release
 from orchestration.settings import Settings
 
@@ -49,7 +50,8 @@ def failure(settings: Settings, events: Iterable[dg.DagsterEvent]) -> tuple[str,
                 checks.append(check.description or f"{check.asset_key.to_user_string()}: {check.check_name}")
         elif event.event_type_value == "STEP_FAILURE":
             error = event.step_failure_data.error
-            steps.append(f"{event.step_key}: {(error.cause or error).message.strip()}")
+            message = (error.cause or error).message.strip()
+            steps.append(f"{event.step_key}: {full_disk(settings, message) or message}")
     failed = checks or steps or ["The run ended before any step could say why; see its log in Dagster."]
     listed = [f"- {line}" for line in failed[:MOST]]
     if len(failed) > MOST:

@@ -14,7 +14,7 @@ from orchestration.housekeeping import KEEP_RUNS_DAYS, prune_runs
 from orchestration.ingest.replay import Again
 from orchestration.ingest.run import has_news, new_files
 from orchestration.publish.overview import report
-from orchestration.publish.release import current_release
+from orchestration.publish.release import current_release, is_intact
 from orchestration.publish.report import has_reports
 from orchestration.settings import Settings, SettingsError
 from orchestration.warehouse import fingerprint
@@ -53,7 +53,8 @@ def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.
 
     So it is too where the release made from all that was rolled back: the same would be made again. Not so
-    while older releases wait to be removed because of an erasure, nor without the report of the period set.
+    while older releases wait to be removed because of an erasure, nor without the report of the period set,
+    nor where what was published is damaged.
 
     Raises `SettingsError` for a seed that makes no sense, or a landing that does not answer.
     """
@@ -64,6 +65,7 @@ def is_up_to_date(settings: Settings) -> bool:
         release is not None
         and fingerprint(settings) in (release.fingerprint, release.withdrawn)
         and has_reports(settings, release)
+        and is_intact(settings, release)
     )
 
 

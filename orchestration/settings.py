@@ -235,7 +235,7 @@ class Settings(BaseSettings):
     def ensure_hash_key(self) -> Path:
         """Write the key file: the set key, or one made at random where there is none yet."""
         path = self.hash_key_path
-        kept = path.read_text() if path.exists() else secrets.token_hex(32)
+        kept = (path.exists() and path.read_text()) or secrets.token_hex(32)  # a crash may leave it empty
         key = self.hash_key.get_secret_value() if self.hash_key else kept
         if not path.exists() or path.read_text() != key:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import dagster as dg
 import duckdb
 
+from orchestration.disk import full_disk
 from orchestration.ingest.landing import find_files, read_accounts
 from orchestration.ingest.ledger import TOLD, ledger_folder
 from orchestration.publish.release import Release, current_release, reader
@@ -177,7 +178,8 @@ def _release(
         for event in result.get_step_failure_events():
             error = event.step_failure_data.error
             cause = error.cause or error
-            message = f"FAILED in {event.step_key}: {cause.message}"
+            told = full_disk(settings, cause.message) or cause.message
+            message = f"FAILED in {event.step_key}: {told}"
             yield from (line for line in message.splitlines() if line.strip())
     if release is None:
         yield "none: nothing has passed all checks yet"
@@ -201,17 +203,21 @@ def _reports(settings: Settings, release: Release) -> Iterator[str]:
 
 def _headlines(settings: Settings) -> Iterator[str]:
     """One line for each of the four reports, over everything published."""
-    with reader(settings) as connection:
-        days = connection.execute(
-            "select min(report_date)::varchar, max(report_date)::varchar from agg_overview"
-        ).fetchone()
-        if days[0] is None:
-            yield "no conversations yet"
-            return
-        yield f"from {days[0]} to {days[1]}"
-        for report, headline in HEADLINES.items():
-            row = connection.execute(f"{headline} limit 1", days).fetchone()
-            yield f"{report:10}{row[0] if row else 'nothing yet'}"
+    try:
+        with reader(settings) as connection:
+            days = connection.execute(
+                "select min(report_date)::varchar, max(report_date)::varchar from agg_overview"
+            ).fetchone()
+            if days[0] is None:
+                yield "no conversations yet"
+                return
+            yield f"from {days[0]} to {days[1]}"
+            for report, headline in HEADLINES.items():
+                row = connection.execute(f"{headline} limit 1", days).fetchone()
+                yield f"{report:10}{row[0] if row else 'nothing yet'}"
+    except duckdb.Error as error:
+        yield f"the release is damaged: {str(error).splitlines()[0]}"
+        yield "Run again, and it is published anew; or go back to the one before by `make rollback`."
 
 
 def _next_commands(release: Release | None) -> Iterator[str]:

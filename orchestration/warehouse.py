@@ -3,9 +3,10 @@
 Belongs here: running dbt, and what the candidate was built from. Does not: any SQL (see `models/`).
 """
 
+import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -73,10 +74,13 @@ def dbt_resource(settings: Settings) -> Dbt:
 
 
 def parsed_manifest(settings: Settings) -> Path:
-    """Return the manifest of the dbt project, parsed anew if it is older than one of the project's files."""
+    """Return the manifest of the dbt project, parsed anew if it is older than one of the project's files.
+
+    So it is too where a crash left only a part of it.
+    """
     manifest = settings.dbt_target_path / "manifest.json"
     newest = max(path.stat().st_mtime for path in _dbt_files(settings))
-    if not manifest.exists() or manifest.stat().st_mtime < newest:
+    if not manifest.exists() or manifest.stat().st_mtime < newest or not _is_json(manifest):
         dbt_resource(settings).cli(["parse", "--quiet"], target_path=settings.dbt_target_path).wait()
     return manifest
 
@@ -98,6 +102,8 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
         except CandidateHeldError as error:
             raise dg.Failure(str(error)) from None
         today = fingerprint(settings)
+        # What is built once more from the same, or was not built to its end, did not become a release.
+        _remove_broken(settings, context.log.warning, is_doubtful=built_from(settings) in ("", today))
         # A part built from newer input than the rest makes a candidate of which nobody can say what it is.
         if not context.is_subset or built_from(settings) != today:
             settings.fingerprint_path.unlink(missing_ok=True)
@@ -136,6 +142,35 @@ def fingerprint(settings: Settings) -> str:
     digest.update(settings.ensure_hash_key().read_bytes())
     digest.update(f"{settings.window_hours}".encode())
     return digest.hexdigest()
+
+
+def _remove_broken(settings: Settings, progress: Callable[[str], None], is_doubtful: bool) -> None:
+    """Remove a candidate that cannot be read, and say so: dbt then builds all of it anew from raw/.
+
+    A doubtful one is read through, any other only opened. One that is locked is left to who holds it.
+    """
+    path = settings.warehouse_path
+    if not path.exists():
+        return
+    try:
+        with duckdb.connect(path, read_only=True) as connection:
+            tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+            for schema, table in tables if is_doubtful else ():
+                connection.execute(f'select max(hash(t)) from "{schema}"."{table}" as t').fetchone()
+    except duckdb.Error as error:
+        if "Could not set lock" in str(error):
+            return
+        progress(f"{path} is damaged and is built anew from raw/: {str(error).splitlines()[0]}")
+        path.unlink()
+        Path(f"{path}.wal").unlink(missing_ok=True)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _count_rows(settings: Settings) -> dict[str, dict[str, int]]:

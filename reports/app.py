@@ -3,10 +3,12 @@
 Belongs here: the order in which a page is made. Does not: what stands on it (see `views`).
 """
 
+import logging
+
 import duckdb
 import streamlit as st
 
-from orchestration.publish.release import current_release
+from orchestration.publish.release import FILE, current_release
 from orchestration.settings import SettingsError, load_settings
 from reports.access import AccessError, allowed_accounts, login_is_set_up, user_email
 from reports.filters import Address, one_of, touched
@@ -21,6 +23,8 @@ from reports.views.details import details
 from reports.views.overview import overview
 
 PAGES = {"overview": overview, "by_agent": by_agent, "by_tag": by_tag, "details": details}
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -70,6 +74,9 @@ def show_page(language: Language, address: Address, name: str) -> None:
         st.rerun()
     except duckdb.CatalogException:
         st.error(language("empty.older_release"))
+    except duckdb.Error:
+        log.exception("Page %s could not be made", name)
+        st.error(language("empty.damaged_release"))
 
 
 def _questions(language: Language) -> Questions | None:
@@ -89,7 +96,10 @@ def _questions(language: Language) -> Questions | None:
         return None
     release = current_release(settings)
     if release is None:
-        st.info(language("empty.no_release"))
+        if (settings.published_path / FILE).exists():
+            st.error(language("empty.damaged_release"))
+        else:
+            st.info(language("empty.no_release"))
         return None
     questions = Questions(settings, release, allowed)
     if not questions.accounts():

@@ -14,7 +14,15 @@ import synthetic_warehouse
 
 from orchestration.publish import release as publishing
 from orchestration.publish.assets import build_publish_assets
-from orchestration.publish.release import TABLES, PublishError, current_release, publish, reader, rollback
+from orchestration.publish.release import (
+    TABLES,
+    PublishError,
+    current_release,
+    is_intact,
+    publish,
+    reader,
+    rollback,
+)
 from orchestration.quality.declaration import CheckResult
 from orchestration.quality.marts import MARTS
 from orchestration.quality.results import keep
@@ -289,7 +297,8 @@ def test_a_crash_between_the_renames_is_repaired_by_the_next_release(settings, o
     (settings.published_path / "release.json").write_bytes(note)
     if last_step == "parquet":
         (settings.published_path / "reports.duckdb").write_bytes(file)
-    assert current_release(settings) == (old if last_step == "parquet" else None)
+    assert current_release(settings) == (old if last_step == "parquet" else crashed)
+    assert is_intact(settings, current_release(settings)) == (last_step == "parquet")
     new = release_now(settings)
     kept = old if last_step == "parquet" else crashed
     assert names(settings.published_path / "releases") == [kept.release_id, new.release_id]
@@ -306,10 +315,11 @@ def test_what_a_crash_left_half_built_is_swept_away(settings):
 
 
 @pytest.mark.parametrize("content", ['{"release_id": "2026', '{"release_id": "x"}'])
-def test_an_unreadable_note_is_no_release_and_the_next_one_mends_it(settings, old, content, caplog):
+def test_an_unreadable_note_hides_no_release_and_the_next_one_mends_it(settings, old, content, caplog):
     (settings.published_path / "release.json").write_text(content)
-    assert current_release(settings) is None
+    assert current_release(settings) == old
     assert "release.json cannot be read" in caplog.text
+    assert not is_intact(settings, old)
     assert_intact(settings, release_now(settings))
 
 
@@ -317,6 +327,56 @@ def test_a_broken_file_is_no_release_and_the_next_one_mends_it(settings, old):
     (settings.published_path / "reports.duckdb").write_bytes(b"half written")
     assert current_release(settings) is None
     assert_intact(settings, release_now(settings))
+
+
+def spoil(path):
+    """Overwrite a byte in the middle, of no page that tells which release it is."""
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        (spoil, "reports.duckdb"),
+        (cut, "reports.duckdb"),
+        (Path.unlink, "reports.duckdb"),
+        (Path.unlink, "release.json"),
+        (cut, "{parquet}/fct_messages.parquet"),
+        (Path.unlink, "{parquet}/fct_messages.parquet"),
+        (cut, "{parquet}/release.json"),
+    ],
+)
+def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_mends_it(
+    settings, old, damage, name
+):
+    new = release_now(settings)
+    assert is_intact(settings, new)
+    damage(settings.published_path / name.format(parquet=new.parquet))
+
+    current = current_release(settings)
+
+    assert current is None or not is_intact(settings, current)
+    back = rollback(settings)
+    assert is_intact(settings, back)
+    assert_intact(settings, back)
+    assert_intact(settings, release_now(settings))
+
+
+def test_a_rollback_does_not_go_to_a_damaged_release(settings, old):
+    new = release_now(settings)
+    cut(settings.published_path / old.parquet / "fct_messages.parquet")
+    for wanted in (None, old.release_id):
+        with pytest.raises(PublishError, match=f"whole \\({new.release_id}\\)"):
+            rollback(settings, wanted)
+    assert_intact(settings, new)
 
 
 def test_the_last_few_releases_are_kept_and_nothing_foreign_is_touched(settings, old):

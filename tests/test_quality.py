@@ -8,13 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import dagster as dg
 import duckdb
 import pytest
 from synthetic_warehouse import AGGREGATES, EVENTS
 
+from orchestration.publish.release import Release
 from orchestration.quality.aggregates import CSAT_SUMMARY
 from orchestration.quality.checks import blocking_checks, quality_gate
 from orchestration.quality.declaration import Check, CheckResult, Mart
@@ -198,8 +199,11 @@ def spoil(settings: Settings, sql: str) -> None:
 
 
 def write_release(settings: Settings, rows: dict[str, int]) -> None:
+    release = Release("r", "2026-01-01T00:00:00Z", None, {}, rows, {}, 0, "", "", "releases/r")
     settings.published_path.mkdir()
-    (settings.published_path / "release.json").write_text(json.dumps({"rows": rows}))
+    (settings.published_path / "release.json").write_text(json.dumps(asdict(release)))
+    with duckdb.connect(settings.published_path / "reports.duckdb") as connection:
+        connection.execute("create macro release() as table select 'r' as release_id")
 
 
 def failures(settings: Settings, *tables: str) -> dict[str, CheckResult]:

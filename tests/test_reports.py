@@ -311,6 +311,21 @@ def test_a_release_of_another_version_is_told(app, tmp_path, monkeypatch):
     assert app.error[0].value == Language("en")("empty.older_release")
 
 
+def test_a_damaged_release_is_told_without_a_trace(app, tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
+    synthetic_warehouse.write(settings.warehouse_path, conversations=50)
+    publish(settings, {}, source_files=1, fingerprint="f")
+    file = settings.published_path / "reports.duckdb"
+    file.chmod(0o644)
+    content = file.read_bytes()
+    for place in (content.index(b"Agent "), content.rindex(b"Agent ")):
+        file.write_bytes(content[:place] + b"Nobody" + content[place + 6 :])
+        app.run()
+        assert not app.exception
+        assert app.error[0].value == Language("en")("empty.damaged_release")
+
+
 def test_a_new_release_shows_at_the_next_look(home, app, tmp_path, monkeypatch):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))

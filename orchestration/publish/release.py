@@ -7,7 +7,8 @@ the checks passed (see `verify`), how a report is measured (see `reports.sql`), 
 `releases/<release_id>/` with `<table>.parquet` and the two files again, to go back to. What is being built
 has a name that begins with `.building-`; where a crash left it behind, the next run sweeps it away.
 The swap of `reports.duckdb` is the publication: its macro `release()` says which release it is. Where
-`release.json` says otherwise, a crash came between the two, and the next run writes both anew.
+`release.json` says otherwise, a crash came between the two: the note in the release's own folder holds until
+the next run writes both anew.
 """
 
 import fcntl
@@ -20,8 +21,9 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import file_digest
 from pathlib import Path
 
 import duckdb
@@ -92,6 +94,7 @@ class Release:
     `data_through` is the time of the latest message; `accounts` gives it and the `time_zone` of each account.
     `checks` lists the names of the checks that `passed` and `warned`. `parquet` is relative to `published/`.
     `withdrawn` is the fingerprint of the later release that was rolled back, for this one to stand again.
+    `digests` has the SHA-256 of each file of its folder, but for the note.
     """
 
     release_id: str
@@ -105,6 +108,7 @@ class Release:
     fingerprint: str
     parquet: str
     withdrawn: str | None = None
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 def publish(
@@ -148,6 +152,7 @@ def _publish(
         progress(f"Verifying {sum(release.rows.values()):,} rows and writing them as Parquet")
         _verify(settings, file, folder, release)
         _link(file, folder / FILE)
+        release = replace(release, digests={path.name: _digest(path) for path in sorted(folder.iterdir())})
         (folder / NOTE).write_text(_note(release))
         folder.rename(published / release.parquet)
         sync(published / "releases")
@@ -166,25 +171,27 @@ def _publish(
 def rollback(settings: Settings, release_id: str | None = None) -> Release:
     """Put a kept release back in place, by one swap: this one, else the last before the current; return it.
 
-    The release that stood is kept until the next one is published. Raises `PublishError` where there is no
-    such release to go back to.
+    The release that stood is kept until the next one is published; one that is damaged is no release to go
+    back to, and none whose data the next run would refuse to publish again. Raises `PublishError` where
+    there is no such release.
     """
     published, current = settings.published_path, current_release(settings)
-    if current is None:
-        raise PublishError(f"There is no current release in {published} to go back from: run `make run`.")
+    if current is None and not any(published.glob(f"releases/*/{FILE}")):
+        raise PublishError(f"There is no release in {published} to go back to: run `make run`.")
     with _alone(published):
-        kept = [path.name for path in _releases(published / "releases") if (path / FILE).exists()]
-        earlier = [name for name in kept if name < current.release_id]
+        kept = [path.name for path in _releases(published / "releases") if _is_sound(path)]
+        earlier = [name for name in kept if current is None or name < current.release_id]
         wanted = release_id or max(earlier, default=None)
         if wanted not in kept:
             raise PublishError(
-                f"{wanted or 'No earlier release'} is not among the kept ones ({', '.join(kept) or 'none'});"
-                " CONVERSATIONS_KEEP_RELEASES says how many are kept."
+                f"{wanted or 'No earlier release'} is not among the kept ones that are whole"
+                f" ({', '.join(kept) or 'none'}); CONVERSATIONS_KEEP_RELEASES says how many are kept."
             )
         folder = published / "releases" / wanted
-        release = Release(**json.loads((folder / NOTE).read_text()))
-        withdrawn = current.withdrawn or current.fingerprint
-        release = replace(release, withdrawn=None if withdrawn == release.fingerprint else withdrawn)
+        release = _read_note(folder / NOTE)
+        if current and is_intact(settings, current):
+            withdrawn = current.withdrawn or current.fingerprint
+            release = replace(release, withdrawn=None if withdrawn == release.fingerprint else withdrawn)
         file = published / f"{BUILDING}{wanted}.duckdb"
         file.unlink(missing_ok=True)
         _link(folder / FILE, file)
@@ -194,21 +201,32 @@ def rollback(settings: Settings, release_id: str | None = None) -> Release:
 
 def current_release(settings: Settings) -> Release | None:
     """Return the release that readers see; None, with a warning that says why, where it cannot be told."""
-    path = settings.published_path / NOTE
-    try:
-        release = Release(**json.loads(path.read_text()))
-    except FileNotFoundError:
+    published, release_id = settings.published_path, _published_id(settings)
+    if release_id is None:
+        if (published / FILE).exists():
+            log.warning("%s cannot be read; run again, or go back by `make rollback`", published / FILE)
         return None
-    except (OSError, ValueError, TypeError) as error:
-        log.warning("%s cannot be read (%s); the next release writes it anew", path, error)
-        return None
-    published = _published_id(settings)
-    if release.release_id != published:
-        log.warning(
-            "%s names %s, reports.duckdb holds %s; publish again", path, release.release_id, published
-        )
-        return None
-    return release
+    # The file first: while a release is swapped in, its folder tells of it before `release.json` does.
+    for path in (published / NOTE, published / "releases" / release_id / NOTE):
+        release = _read_note(path)
+        if release and release.release_id == release_id:
+            return release
+    log.warning("Nothing in %s tells of %s, which %s holds; run again", published, release_id, FILE)
+    return None
+
+
+def is_intact(settings: Settings, release: Release) -> bool:
+    """Return whether all that was published of the current release is there, unchanged; warn where not."""
+    published = settings.published_path
+    file, folder = published / FILE, published / release.parquet
+    is_whole = (
+        _read_note(published / NOTE) == release
+        and _is_sound(folder)
+        and (FILE not in release.digests or _digest(file) == release.digests[FILE])
+    )
+    if not is_whole:
+        log.warning("Files of release %s are missing or damaged in %s", release.release_id, published)
+    return is_whole
 
 
 @contextmanager
@@ -226,6 +244,32 @@ def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection
+
+
+def _read_note(path: Path) -> Release | None:
+    try:
+        return Release(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s cannot be read (%s); the next release writes it anew", path, error)
+        return None
+
+
+def _is_sound(folder: Path) -> bool:
+    """Return whether the folder of a release holds all its files as they were published."""
+    release = _read_note(folder / NOTE)
+    if release is None:
+        return False
+    try:
+        return all(_digest(folder / name) == digest for name, digest in release.digests.items())
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest()
 
 
 def _published_id(settings: Settings) -> str | None:

@@ -14,7 +14,6 @@ This first pass only says yes or no. A check that did not pass, or shared a scan
 again by itself, for the count and the examples; so one whose SQL is broken takes no other with it.
 """
 
-import json
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +27,7 @@ from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.datasource.fluent.interfaces import Batch
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
+from orchestration.publish.release import current_release
 from orchestration.quality.declaration import Check, CheckResult, Mart, key_text
 from orchestration.quality.marts import MARTS
 from orchestration.quoting import printable
@@ -52,8 +52,7 @@ class ExpectNoBrokenKeys(gxe.UnexpectedRowsExpectation):
 def run_gate(settings: Settings, marts: Iterable[Mart] = MARTS) -> list[CheckResult]:
     """Run every check of `marts` on the candidate; one result for each, in their order.
 
-    Where a table cannot be read, its checks come back as broken. Raises where the warehouse or `release.json`
-    cannot.
+    Where a table cannot be read, its checks come back as broken. Raises where the warehouse cannot.
     """
     last_rows = _rows_of_last_release(settings)
     with _warehouse(settings) as warehouse:
@@ -65,8 +64,8 @@ def run_gate(settings: Settings, marts: Iterable[Mart] = MARTS) -> list[CheckRes
 
 
 def _rows_of_last_release(settings: Settings) -> dict[str, int]:
-    release = settings.published_path / "release.json"
-    return json.loads(release.read_text())["rows"] if release.exists() else {}
+    release = current_release(settings)
+    return release.rows if release else {}
 
 
 @contextmanager

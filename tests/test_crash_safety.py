@@ -1,0 +1,320 @@
+"""Whatever stops a run, the last good release can be read, and the next run does what was left undone.
+
+Belongs here: killed runs, full disks, damaged files, stale locks, a clock that goes back. Does not: a release
+that is interrupted or damaged (`test_publish`). The slow tests start runs as a user does, by the functions of
+`benchmarks/kill.py`, and hold what comes out against a run that nobody disturbed.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from hashlib import sha512
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import libfaketime
+import pytest
+import synthetic_warehouse
+from house import House, jsonl
+
+from benchmarks.kill import TARGETS, Laboratory, Run, published
+from benchmarks.readers import look
+from orchestration.__main__ import _alone, _bury_the_dead, _instance
+from orchestration.automation import BY_HAND
+from orchestration.disk import full_disk
+from orchestration.ingest.ledger import ledger_folder
+from orchestration.publish.release import PublishError, current_release, publish
+from orchestration.settings import PROJECT, Settings
+from orchestration.terminal import print_summary
+from orchestration.warehouse import _remove_broken
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory) -> Laboratory:
+    return Laboratory(tmp_path_factory.mktemp("laboratory"))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return the folder of a disk of 150 MB of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=150m", "tmpfs", str(disk)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a disk")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk: Path, kilobytes: int) -> Path:
+    """Leave so much room on the disk; return the file to remove for more."""
+    ballast = disk / "ballast"
+    room = shutil.disk_usage(disk).free - kilobytes * 1024
+    with ballast.open("wb") as stream:
+        while room > 0:
+            room -= stream.write(b"x" * min(room, 2**20))
+    return ballast
+
+
+def cut(path: Path) -> None:
+    """Leave the first half of a file, as a crash may that the disk did not hear of."""
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def run(settings: Settings, **environment: str) -> tuple[int, str]:
+    run = Run(settings, environment)
+    return run.finish(), "".join(run.lines)
+
+
+# Killed
+
+
+@pytest.mark.slow
+def test_killed_runs_leave_the_release_readable_and_the_next_run_repairs(laboratory):
+    dice = random.Random(3)
+    trial = laboratory.trial([(stage, dice.random()) for stage in dice.sample(TARGETS, 3)])
+    assert trial.is_repaired, trial.told
+    assert not trial.wrong
+    assert trial.looks > 3
+
+
+# A full disk
+
+
+@pytest.mark.slow
+def test_a_run_on_a_full_disk_says_so_and_the_next_one_with_room_does_the_work(laboratory, small_disk):
+    laboratory.renew()
+    home = shutil.copytree(laboratory.settings.home, small_disk / "home", symlinks=True)
+    settings = Settings(home=home, dagster=home / "dagster", project=laboratory.settings.project, threads=2)
+    old = current_release(settings)
+
+    for kilobytes in (0, 3000):
+        ballast = fill(small_disk, kilobytes)
+        code, told = run(settings)
+        ballast.unlink()
+        assert code == 1, told
+        # What dbt's own log says of a full disk stands before it.
+        said = told[told.index(f"The disk that holds {home}") :]
+        assert "is full. Make room and run again" in said
+        assert "Traceback" not in said
+        assert look(settings) is None
+        assert current_release(settings) == old
+
+    code, told = run(settings)
+    assert code == 0, told
+    assert laboratory.fault(settings) == ""
+
+
+def test_an_ingest_on_a_full_disk_commits_nothing_and_the_next_one_all(small_disk, tmp_path):
+    def agents(first: int) -> bytes:
+        names = ((n, sha512(str(n).encode()).hexdigest()) for n in range(first, first + 500))
+        return jsonl(*({"id": f"ag-{number}", "first_name": name} for number, name in names))
+
+    houses = House(small_disk / "home", landing=tmp_path / "landing"), House(tmp_path / "home")
+    for house in houses:
+        house.drop("agents/first.jsonl", agents(0))
+        house.ingest()
+        house.drop("agents/second.jsonl", agents(500))
+    for kilobytes in (0, 16):
+        ballast = fill(small_disk, kilobytes)
+        with pytest.raises((OSError, duckdb.Error)) as error:
+            houses[0].ingest()
+        assert full_disk(houses[0].settings, error.value)
+        ballast.unlink()
+        assert len(houses[0].rows("agents")) == 500
+    for house in houses:
+        house.ingest()
+    assert houses[0].everything() == houses[1].everything()
+
+
+@pytest.mark.parametrize("kilobytes", [0, 500, 4000])
+def test_a_release_that_finds_no_room_leaves_the_old_one_and_nothing_else(small_disk, kilobytes):
+    settings = Settings(home=small_disk / "home", memory_limit="500MB", threads=1)
+    synthetic_warehouse.write(settings.warehouse_path)
+    publish(settings, {}, source_files=1, fingerprint="f")
+    files = sorted(settings.published_path.rglob("*"))
+
+    ballast = fill(small_disk, kilobytes)
+    with pytest.raises((PublishError, OSError)) as error:
+        publish(settings, {}, source_files=1, fingerprint="g")
+    assert full_disk(settings, error.value)
+    ballast.unlink()
+
+    assert sorted(settings.published_path.rglob("*")) == files
+    assert look(settings) is None
+    publish(settings, {}, source_files=1, fingerprint="g")
+    assert current_release(settings).fingerprint == "g"
+    assert look(settings) is None
+
+
+def test_only_a_full_disk_is_called_full(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert full_disk(settings, OSError(28, os.strerror(28)))
+    assert full_disk(settings, duckdb.IOException("IO Error: Could not write all: No space left on device"))
+    assert full_disk(settings, ValueError("it is not a number")) is None
+
+
+# Damaged files
+
+
+def test_a_key_file_that_a_crash_left_empty_gets_a_key(tmp_path):
+    settings = Settings(home=tmp_path)
+    settings.hash_key_path.touch()
+    assert len(settings.ensure_hash_key().read_text()) == 64
+
+
+@pytest.mark.slow
+def test_damaged_files_are_built_anew_by_the_next_run(laboratory):
+    laboratory.renew()
+    settings = laboratory.settings
+    published_path = settings.published_path
+    for path in (
+        settings.warehouse_path,
+        settings.dbt_target_path / "manifest.json",
+        published_path / "reports.duckdb",
+        published_path / "release.json",
+    ):
+        cut(path)
+
+    code, told = run(settings)
+
+    assert code == 0, told
+    assert "warehouse.duckdb is damaged and is built anew from raw/" in told
+    assert laboratory.fault(settings) == ""
+    assert look(settings) is None
+
+
+def spoil(path: Path) -> None:
+    """Overwrite all of the file but its head, which tells what the tables are."""
+    content = path.read_bytes()
+    path.write_bytes(content[: 3 * 4096] + bytes(len(content) - 3 * 4096))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def overwrite_rows(path: Path) -> None:
+    content = path.read_bytes()
+    place = content.index(b"a text to be found")
+    path.write_bytes(content[:place] + b"another" + content[place + 7 :])
+
+
+@pytest.fixture
+def candidate(tmp_path) -> Settings:
+    settings = Settings(home=tmp_path)
+    with duckdb.connect(settings.warehouse_path) as connection:
+        connection.execute("create schema marts")
+        connection.execute(
+            "create table marts.a as select 'a text to be found' || i as t from range(9999) r(i)"
+        )
+    return settings
+
+
+@pytest.mark.parametrize("damage", [cut, empty, spoil, overwrite_rows])
+def test_a_damaged_candidate_is_removed_and_that_is_said(candidate, damage):
+    damage(candidate.warehouse_path)
+    told = []
+    _remove_broken(candidate, told.append, is_doubtful=True)
+    assert not candidate.warehouse_path.exists()
+    assert "is damaged and is built anew from raw/" in told[0]
+
+
+def test_a_sound_candidate_stays_and_so_does_one_that_somebody_holds(candidate):
+    told = []
+    _remove_broken(candidate, told.append, is_doubtful=True)
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold, str(candidate.warehouse_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    holder.stdout.readline()
+    _remove_broken(candidate, told.append, is_doubtful=True)
+    holder.communicate()
+    assert candidate.warehouse_path.exists()
+    assert told == []
+
+
+def test_the_summary_tells_of_a_damaged_release_without_a_trace(tmp_path, capfd):
+    settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
+    synthetic_warehouse.write(settings.warehouse_path)
+    publish(settings, {}, source_files=1, fingerprint="f")
+    file = settings.published_path / "reports.duckdb"
+    file.chmod(0o644)
+    for damage in (lambda path: duckdb.connect(path).execute("drop table agg_overview"), cut):
+        damage(file)
+        print_summary(settings, None)
+        assert "release is damaged" in capfd.readouterr().out or current_release(settings) is None
+
+
+# Stale locks
+
+
+def test_the_lock_of_a_dead_process_holds_nobody_back(tmp_path):
+    settings = Settings(home=tmp_path)
+    hold = (
+        "import sys, time\nfrom orchestration.__main__ import Settings, _alone\n"
+        "with _alone(Settings(home=sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, cwd=PROJECT, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with _alone(settings):
+        assert (tmp_path / "run.lock").exists()
+
+
+def test_a_run_that_was_killed_counts_as_failed_and_its_place_is_free(tmp_path):
+    settings = Settings(home=tmp_path, dagster=tmp_path / "dagster")
+
+    @dg.op
+    def nothing():
+        pass
+
+    @dg.job
+    def refresh():
+        nothing()
+
+    with _instance(settings) as instance:
+        dead = instance.create_run_for_job(
+            refresh, status=dg.DagsterRunStatus.STARTED, tags={BY_HAND: "true"}
+        )
+        log = instance.event_log_storage
+        log.set_concurrency_slots("warehouse", 1)
+        assert log.claim_concurrency_slot("warehouse", dead.run_id, "publish").is_claimed
+        assert not log.claim_concurrency_slot("warehouse", "another", "publish").is_claimed
+
+        _bury_the_dead(instance)
+
+        assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
+        assert log.claim_concurrency_slot("warehouse", "another", "publish").is_claimed
+
+
+# The clock
+
+
+@pytest.mark.slow
+def test_with_a_clock_a_year_back_the_new_release_is_the_newest_and_the_same(laboratory):
+    laboratory.renew()
+    settings = laboratory.settings
+    old, first = current_release(settings), max(path.name for path in ledger_folder(settings).glob("2*"))
+    library = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+
+    code, told = run(settings, LD_PRELOAD=str(library), FAKETIME="-1y", FAKETIME_DONT_FAKE_MONOTONIC="1")
+
+    assert code == 0, told
+    new = current_release(settings)
+    assert new.published_at[:4] < old.published_at[:4]
+    assert new.release_id > old.release_id
+    assert max(path.name for path in (settings.published_path / "releases").iterdir()) == new.release_id
+    assert max(path.name for path in ledger_folder(settings).glob("2*")) > first
+    assert laboratory.fault(settings) == ""
+    assert published(settings) == laboratory.expected
