@@ -17,7 +17,7 @@
         select * from {{ this }}
         where
             is_exported
-            and contact_id in (select contact_id from {{ ref('int_touched_contacts') }})
+            and contact_id in (select contact_id from {{ increment_ref('int_touched_contacts') }})
     )
 {%- endset %}
 

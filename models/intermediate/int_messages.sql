@@ -53,7 +53,7 @@
             line,
             position,
             version_at
-        from {{ ref('int_replaced_messages') }}
+        from {{ increment_ref('int_replaced_messages') }}
     )
 {%- endset %}
 

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_replaced_conversations') }}
+-- depends_on: {{ increment_ref('int_replaced_conversations') }}
 {{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
 
 with
