@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +15,12 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+import yaml
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 from dbt.version import get_installed_version
 from packaging.version import Version
 
-from orchestration.candidate import CandidateHeldError, wait_until_free
+from orchestration.candidate import CandidateHeldError, discard, wait_until_free
 from orchestration.ingest.ledger import ledger_folder
 from orchestration.ingest.retention import horizon
 from orchestration.settings import PROJECT, Settings
@@ -102,19 +104,24 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
         except CandidateHeldError as error:
             raise dg.Failure(str(error)) from None
         today = fingerprint(settings)
-        # What is built once more from the same, or was not built to its end, did not become a release.
-        _remove_broken(settings, context.log.warning, is_doubtful=built_from(settings) in ("", today))
+        # What is built once more from the same did not become a release.
+        _remove_broken(settings, context.log.warning, is_doubtful=built_from(settings) == today)
+        base = None if context.is_subset else increment_base(settings)
+        if base is None and not context.is_subset:
+            discard(settings)
         # A part built from newer input than the rest makes a candidate of which nobody can say what it is.
-        if not context.is_subset or built_from(settings) != today:
+        elif not context.is_subset or built_from(settings) != today:
             settings.fingerprint_path.unlink(missing_ok=True)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
         if context.is_subset:  # Whoever names a table wants it made anew, whole.
             arguments.append("--full-refresh")
+            _show_all_of_staging(dbt, settings)
         events = []
         try:
             events.extend(dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream())
             if not context.is_subset:
-                settings.fingerprint_path.write_text(today)
+                built = Built(today, rules(settings), _batches(settings), base)
+                settings.fingerprint_path.write_text(json.dumps(asdict(built)))
         finally:
             # Only now that dbt has let go of the file can the rows be counted.
             rows = _count_rows(settings)
@@ -126,22 +133,79 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
     return warehouse
 
 
+@dataclass(frozen=True)
+class Built:
+    """What the candidate was built from, all of it: `base` is what was there before what it only adds to."""
+
+    fingerprint: str
+    rules: str
+    batches: list[str]
+    base: str | None
+
+
+def read_built(settings: Settings) -> Built | None:
+    """Return what the candidate was built from; None where not all of it was from the same."""
+    try:
+        return Built(**json.loads(settings.fingerprint_path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
 def built_from(settings: Settings) -> str:
     """Return the fingerprint of what the candidate was built from; empty if not all of it from the same."""
-    return settings.fingerprint_path.read_text() if settings.fingerprint_path.exists() else ""
+    built = read_built(settings)
+    return built.fingerprint if built else ""
+
+
+def increment_base(settings: Settings) -> str | None:
+    """Return the fingerprint of the candidate if it is enough to add to it what is new; else None.
+
+    It is not where models, seeds, code or settings changed, where raw was not only added to, and where
+    something is new of a platform whose staging folds all versions of a record.
+    """
+    built, batches = read_built(settings), _batches(settings)
+    if built is None or not settings.warehouse_path.exists() or built.rules != rules(settings):
+        return None
+    if batches[: len(built.batches)] != built.batches:
+        return None
+    project = yaml.safe_load((settings.project / "dbt_project" / "dbt_project.yml").read_text())
+    names = [batch.split()[0] for batch in batches[len(built.batches) :]]
+    if names:
+        files = [str(ledger_folder(settings) / name) for name in names]
+        with duckdb.connect() as connection:
+            told = connection.execute("select distinct platform from read_parquet(?)", [files]).fetchall()
+        if not {platform for (platform,) in told} <= set(project["vars"]["incremental_platforms"]):
+            return None
+    return built.fingerprint
 
 
 def fingerprint(settings: Settings) -> str:
-    """Return the digest of what a release is made of: batches and their greatest age, seeds, rules, code."""
-    digest = sha256()
-    batches = sorted(path.name for path in ledger_folder(settings).glob("*.parquet"))
-    digest.update(repr((batches, horizon(settings))).encode())
+    """Return the digest of what a release is made of: the batches, and the rules by which it is made."""
+    names = [batch.split()[0] for batch in _batches(settings)]
+    return sha256(f"{names} {rules(settings)}".encode()).hexdigest()
+
+
+def rules(settings: Settings) -> str:
+    """Return the digest of all but the batches: their greatest age, seeds, models, code and settings."""
+    digest = sha256(f"{horizon(settings)} {settings.window_hours}".encode())
     code = [path for kind in CODE for path in sorted((PROJECT / "orchestration").rglob(kind))]
     for path in [*_dbt_files(settings), *code]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(settings.ensure_hash_key().read_bytes())
-    digest.update(f"{settings.window_hours}".encode())
     return digest.hexdigest()
+
+
+def _batches(settings: Settings) -> list[str]:
+    """Return the ledger's files in the order of their coming, each with what changes if one is rewritten."""
+    files = sorted(ledger_folder(settings).glob("*.parquet"))
+    states = ((path.name, path.stat()) for path in files if not path.name.startswith("_"))
+    return [f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states]
+
+
+def _show_all_of_staging(dbt: Dbt, settings: Settings) -> None:
+    """Let the views of staging show all records again: after an increment they show what was new in it."""
+    arguments = ["run", "--full-refresh", "--select", "staging", "--exclude", "stg_ingest__files"]
+    dbt.cli([*arguments, "--quiet"], target_path=settings.dbt_target_path).wait()
 
 
 def _remove_broken(settings: Settings, progress: Callable[[str], None], is_doubtful: bool) -> None:
@@ -161,8 +225,7 @@ def _remove_broken(settings: Settings, progress: Callable[[str], None], is_doubt
         if "Could not set lock" in str(error):
             return
         progress(f"{path} is damaged and is built anew from raw/: {str(error).splitlines()[0]}")
-        path.unlink()
-        Path(f"{path}.wal").unlink(missing_ok=True)
+        discard(settings)
 
 
 def _is_json(path: Path) -> bool:
@@ -178,7 +241,10 @@ def _count_rows(settings: Settings) -> dict[str, dict[str, int]]:
     if not settings.warehouse_path.exists():
         return {}
     with duckdb.connect(settings.warehouse_path, read_only=True) as connection:
-        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() union all"
+            " select schema_name, view_name from duckdb_views() where schema_name = 'marts'"
+        ).fetchall()
         return {
             f"{schema}__{table}": {
                 "dagster/row_count": connection.execute(

@@ -12,6 +12,7 @@
         {{ happening('conversation') }},
         started_on as report_date
     from conversations
+    where {{ on_touched_days('started_on') }}
 
     union all
 
@@ -21,7 +22,9 @@
         {{ happening('first_response') }},
         started_on as report_date
     from conversations
-    where first_response_at is not null
+    where
+        first_response_at is not null
+        and {{ on_touched_days('started_on') }}
 
     union all
 
@@ -31,6 +34,7 @@
         {{ happening('messages') }},
         sent_on as report_date
     from messages
+    where {{ on_touched_days('sent_on') }}
     group by account_id, {{ key }}, sent_on
 
     union all
@@ -41,6 +45,7 @@
         {{ happening('survey_sent') }},
         sent_on as report_date
     from surveys
+    where {{ on_touched_days('sent_on') }}
 
     union all
 
@@ -50,7 +55,9 @@
         {{ happening('survey_answered') }},
         responded_on as report_date
     from surveys
-    where rating is not null
+    where
+        rating is not null
+        and {{ on_touched_days('responded_on') }}
 {%- endmacro %}
 
 

@@ -1,10 +1,37 @@
 {# The latest version of each record: of the latest update; on a tie, or without one, from the file whose path sorts last,
-   and in it the later line. Never the order of loading. #}
-{% macro latest_version(entity, versions, updated_at) -%}
-    select ranked.*
-    from (
+   and in it the later line. Never the order of loading.
+
+   `versions` is a relation of raw records, `updated_at` an expression over its columns. An increment looks at the files
+   that are new to the warehouse alone, unless `new_only` is false: what was built before holds the rest. Records that came
+   once, which most did, are not ranked. #}
+{% macro latest_version(entity, versions, updated_at, new_only=true) -%}
+    {%- set files = ref('stg_ingest__files') -%}
+    {%- set is_new -%}
+        {%- if new_only and is_increment() -%}
+            versions._file_id in (select file_id from {{ files }} where entity = '{{ entity }}' and is_new)
+        {%- else -%}
+            true
+        {%- endif -%}
+    {%- endset -%}
+    with
+
+    repeated as (
+
+        select
+            versions._account_id,
+            versions.id
+        from {{ versions }} as versions
+        where {{ is_new }}
+        group by versions._account_id, versions.id
+        having count(*) > 1
+
+    ),
+
+    ranked as (
+
         select
             versions.*,
+            {{ updated_at }} as version_at,
             row_number() over (
                 partition by versions._account_id, versions.id
                 order by
@@ -14,11 +41,35 @@
                     versions._position desc
             ) as version_rank
         from {{ versions }} as versions
-        inner join {{ ref('stg_ingest__files') }} as files
+        inner join repeated
+            on
+                versions._account_id = repeated._account_id
+                and versions.id = repeated.id
+        inner join {{ files }} as files
             on
                 versions._account_id = files.account_id
                 and versions._file_id = files.file_id
                 and files.entity = '{{ entity }}'
-    ) as ranked
-    where ranked.version_rank = 1
+        where {{ is_new }}
+
+    )
+
+    select
+        versions.*,
+        {{ updated_at }} as version_at,
+        1 as version_rank
+    from {{ versions }} as versions
+    left join repeated
+        on
+            versions._account_id = repeated._account_id
+            and versions.id = repeated.id
+    where
+        repeated.id is null
+        and {{ is_new }}
+
+    union all
+
+    select *
+    from ranked
+    where version_rank = 1
 {%- endmacro %}

@@ -1,7 +1,16 @@
-{# The rows of one entity over all platforms that have it: `stg_<platform>__<entity>` for each of the project's list. #}
-{% macro union_platforms(entity) -%}
+{# The rows of one entity over all platforms that have it: `stg_<platform>__<entity>` for each of the project's list. With
+   the versions of records, null where a platform's staging does not tell them. #}
+{% macro union_platforms(entity, with_versions=false) -%}
     {%- for platform in var('platforms') if entity not in var('lacking').get(platform, []) %}
-        select * from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
+        select
+            *
+            {%- if with_versions and platform not in var('incremental_platforms') %},
+            cast(null as {{ dbt.type_string() }}) as file_id,
+            cast(null as bigint) as line,
+            cast(null as bigint) as position,
+            cast(null as timestamp) as version_at
+            {%- endif %}
+        from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
         {%- if not loop.last %}
         union all
         {%- endif %}

@@ -1,20 +1,45 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='contact_id') }}
+
+{% set columns = [
+    'contact_id',
+    'account_id',
+    'source',
+    'tags',
+    'created_at',
+    'file_id',
+    'line',
+    'position',
+    'version_at',
+] %}
+
+{% set exported -%}
+    (
+        select * from {{ this }}
+        where
+            is_exported
+            and contact_id in (select contact_id from {{ increment_ref('int_touched_contacts') }})
+    )
+{%- endset %}
+
 with
 
 contacts as (
 
-    {{ union_platforms('contacts') }}
+    {{ latest_record('contacts', 'contact_id', columns, exported) }}
 
 ),
 
 conversations as (
 
     select * from {{ ref('int_conversations') }}
+    where {{ is_touched('contact_id', 'int_touched_contacts') }}
 
 ),
 
 messages as (
 
     select * from {{ ref('int_messages') }}
+    where {{ is_touched('contact_id', 'int_touched_contacts') }}
 
 ),
 
@@ -80,8 +105,14 @@ final as (
         {{ keyed_hash('seen.contact_id') }} as contact_key,
         seen.account_id,
         contacts.source,
+        contacts.tags,
         coalesce(tags.contact_tags, {{ empty_text_list() }}) as contact_tags,
-        contacts.created_at
+        contacts.file_id,
+        contacts.line,
+        contacts.position,
+        contacts.contact_id is not null as is_exported,
+        contacts.created_at,
+        contacts.version_at
     from seen
     left join contacts
         on seen.contact_id = contacts.contact_id

@@ -1,8 +1,24 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
+
+{% set columns = [
+    'event_id',
+    'account_id',
+    'conversation_id',
+    'agent_id',
+    'event_type',
+    'reason',
+    'occurred_at',
+    'file_id',
+    'line',
+    'position',
+    'version_at',
+] %}
+
 with
 
 events as (
 
-    {{ union_platforms('conversation_events') }}
+    {{ latest_record('conversation_events', 'event_id', columns, built_of_touched_conversations()) }}
 
 ),
 

@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
+
 with
 
 surveys as (
 
-    {{ union_platforms('surveys') }}
+    select * from {{ ref('int_surveys') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 

@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
+
 with
 
 conversations as (
 
     select * from {{ ref('int_conversations') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 

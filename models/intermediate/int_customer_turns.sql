@@ -1,33 +1,40 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
+
 with
 
 messages as (
 
     select * from {{ ref('int_messages') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
--- Only the customer and the people who answer take turns; what automation sends stops no clock.
+calendar as (
+
+    select * from {{ ref('int_calendar') }}
+
+),
+
+-- Only the customer and the people who answer take turns; what automation sends stops no clock. A template by which an
+-- agent opens the conversation answers nothing, since nobody has asked.
 exchange as (
 
     select
         conversation_id,
         account_id,
         agent_id,
-        message_number,
-        working_seconds_at_sending,
+        message_id,
         is_inbound,
         sent_at,
-        coalesce(
-            lag(is_inbound) over (
-                partition by conversation_id
-                order by message_number
-            ),
-            false
-        ) as follows_inbound
+        coalesce(lag(is_inbound) over message_order, false) as follows_inbound
     from messages
     where
         has_conversation
-        and (is_inbound or is_agent_message)
+        and (is_inbound or agent_id is not null)
+    window message_order as (
+        partition by conversation_id
+        order by sent_at, length(message_id), message_id
+    )
 
 ),
 
@@ -49,14 +56,27 @@ paired as (
         row_number() over turn_order as change_number,
         lead(agent_id) over turn_order as answered_by_agent_id,
         sent_at as asked_at,
-        lead(sent_at) over turn_order as answered_at,
-        working_seconds_at_sending as working_seconds_at_asking,
-        lead(working_seconds_at_sending) over turn_order as working_seconds_at_answering
+        lead(sent_at) over turn_order as answered_at
     from changes
     window turn_order as (
         partition by conversation_id
-        order by message_number
+        order by sent_at, length(message_id), message_id
     )
+
+),
+
+timed as (
+
+    select
+        paired.*,
+        {{ working_seconds_at('asking', 'paired.asked_at') }} as working_seconds_at_asking,
+        {{ working_seconds_at('answering', 'paired.answered_at') }} as working_seconds_at_answering
+    from paired
+    left join calendar as asking
+        on {{ on_calendar('asking', 'paired.account_id', 'paired.asked_at') }}
+    left join calendar as answering
+        on {{ on_calendar('answering', 'paired.account_id', 'paired.answered_at') }}
+    where paired.is_inbound
 
 ),
 
@@ -72,8 +92,7 @@ final as (
         change_number = 1 as is_first,
         asked_at,
         answered_at
-    from paired
-    where is_inbound
+    from timed
 
 )
 

@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
+
 with
 
 turns as (
 
     select * from {{ ref('int_customer_turns') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 

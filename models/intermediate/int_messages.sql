@@ -1,8 +1,67 @@
+{{ config(materialized='incremental', unique_key='message_id') }}
+
+{% set columns = [
+    'message_id',
+    'account_id',
+    'conversation_id',
+    'contact_id',
+    'agent_id',
+    'agent_name',
+    'source',
+    'message_type',
+    'delivery_status',
+    'template_name',
+    'error_code',
+    'pricing_category',
+    'is_inbound',
+    'is_automated',
+    'is_billable',
+    'sent_at',
+    'delivered_at',
+    'read_at',
+    'failed_at',
+    'file_id',
+    'line',
+    'position',
+    'version_at',
+] %}
+
+{# As the platform told them: without the conversation and the contact that were found out here. #}
+{% set as_told -%}
+    (
+        select
+            message_id,
+            account_id,
+            case when names_conversation then conversation_id end as conversation_id,
+            case when names_contact then contact_id end as contact_id,
+            agent_id,
+            agent_name,
+            source,
+            message_type,
+            delivery_status,
+            template_name,
+            error_code,
+            pricing_category,
+            is_inbound,
+            is_automated,
+            is_billable,
+            sent_at,
+            delivered_at,
+            read_at,
+            failed_at,
+            file_id,
+            line,
+            position,
+            version_at
+        from {{ increment_ref('int_replaced_messages') }}
+    )
+{%- endset %}
+
 with
 
 messages as (
 
-    {{ union_platforms('messages') }}
+    {{ latest_record('messages', 'message_id', columns, as_told) }}
 
 ),
 
@@ -37,59 +96,43 @@ addressed as (
 
 ),
 
-sequenced as (
-
-    select
-        addressed.*,
-        row_number() over conversation_order as message_number,
-        lead(addressed.sent_at) over conversation_order as next_sent_at
-    from addressed
-    window conversation_order as (
-        partition by
-            addressed.addressed_conversation_id,
-            case when addressed.addressed_conversation_id is null then addressed.message_id end
-        order by addressed.sent_at, length(addressed.source_message_id), addressed.source_message_id
-    )
-
-),
-
 final as (
 
     select
-        sequenced.message_id,
-        sequenced.account_id,
-        sequenced.source_message_id,
-        sequenced.addressed_conversation_id as conversation_id,
-        coalesce(sequenced.contact_id, conversations.contact_id) as contact_id,
-        sequenced.agent_id,
-        sequenced.agent_name,
-        sequenced.direction,
-        sequenced.source,
-        sequenced.message_type,
-        sequenced.delivery_status,
-        sequenced.template_name,
-        sequenced.error_code,
-        sequenced.pricing_category,
-        sequenced.message_number,
+        addressed.message_id,
+        addressed.account_id,
+        addressed.addressed_conversation_id as conversation_id,
+        coalesce(addressed.contact_id, conversations.contact_id) as contact_id,
+        {{ keyed_hash('coalesce(addressed.contact_id, conversations.contact_id)') }} as contact_key,
+        addressed.agent_id,
+        addressed.agent_name,
+        addressed.source,
+        addressed.message_type,
+        addressed.delivery_status,
+        addressed.template_name,
+        addressed.error_code,
+        addressed.pricing_category,
+        addressed.file_id,
+        addressed.line,
+        addressed.position,
         calendar.local_hour as sent_hour,
-        {{ working_seconds_at('calendar', 'sequenced.sent_at') }} as working_seconds_at_sending,
-        sequenced.is_inbound,
-        sequenced.agent_id is not null
-        and not (sequenced.template_name is not null and sequenced.message_number = 1) as is_agent_message,
-        sequenced.is_automated,
-        sequenced.is_billable,
+        addressed.is_inbound,
+        addressed.is_automated,
+        addressed.is_billable,
+        addressed.conversation_id is not null as names_conversation,
+        addressed.contact_id is not null as names_contact,
         conversations.conversation_id is not null as has_conversation,
         calendar.local_on as sent_on,
-        sequenced.sent_at,
-        sequenced.next_sent_at,
-        sequenced.delivered_at,
-        sequenced.read_at,
-        sequenced.failed_at
-    from sequenced
+        addressed.sent_at,
+        addressed.delivered_at,
+        addressed.read_at,
+        addressed.failed_at,
+        addressed.version_at
+    from addressed
     left join conversations
-        on sequenced.addressed_conversation_id = conversations.conversation_id
+        on addressed.addressed_conversation_id = conversations.conversation_id
     left join calendar
-        on {{ on_calendar('calendar', 'sequenced.account_id', 'sequenced.sent_at') }}
+        on {{ on_calendar('calendar', 'addressed.account_id', 'addressed.sent_at') }}
 
 )
 

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key=['account_id', 'report_date']) }}
+
 with
 
 conversations as (
@@ -22,6 +24,7 @@ happenings as (
         0 as agent_messages,
         started_on as report_date
     from conversations
+    where {{ on_touched_days('started_on') }}
     group by account_id, started_on, started_hour
 
     union all
@@ -34,6 +37,7 @@ happenings as (
         count(case when is_agent_message then 1 end) as agent_messages,
         sent_on as report_date
     from messages
+    where {{ on_touched_days('sent_on') }}
     group by account_id, sent_on, sent_hour
 
 ),

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key=['account_id', 'report_date']) }}
+
 with
 
 -- A conversation of two tags stands in both rows, and so does all that happened in it.

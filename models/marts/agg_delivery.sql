@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key=['account_id', 'report_date']) }}
+
 with
 
 messages as (
@@ -20,7 +22,9 @@ outbound as (
         is_billable,
         sent_on as report_date
     from messages
-    where direction = 'outbound'
+    where
+        direction = 'outbound'
+        and {{ on_touched_days('sent_on') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with
 
 conversation_tags as (

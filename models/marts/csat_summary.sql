@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key=['account_id', 'report_date']) }}
+
 with
 
 conversations as (
@@ -58,6 +60,7 @@ happenings as (
         cast(null as boolean) as is_dissatisfied,
         sent_on as report_date
     from surveyed
+    where {{ on_touched_days('sent_on') }}
 
     union all
 
@@ -71,7 +74,9 @@ happenings as (
         is_dissatisfied,
         responded_on as report_date
     from surveyed
-    where rating is not null
+    where
+        rating is not null
+        and {{ on_touched_days('responded_on') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with
 
 messages as (
@@ -6,9 +8,11 @@ messages as (
 
 ),
 
-contacts as (
+opening_templates as (
 
-    select * from {{ ref('int_contacts') }}
+    select opening_template_id
+    from {{ ref('int_conversation_messages') }}
+    where opening_template_id is not null
 
 ),
 
@@ -17,11 +21,11 @@ final as (
     select
         messages.message_id,
         messages.account_id,
-        messages.source_message_id,
+        substring(messages.message_id, length(messages.account_id) + 2) as source_message_id,
         messages.conversation_id,
-        contacts.contact_key,
+        messages.contact_key,
         messages.agent_id,
-        messages.direction,
+        case when messages.is_inbound then 'inbound' else 'outbound' end as direction,
         messages.source,
         messages.message_type,
         messages.delivery_status,
@@ -29,7 +33,7 @@ final as (
         messages.error_code,
         messages.pricing_category,
         messages.sent_hour,
-        messages.is_agent_message,
+        messages.agent_id is not null and opening_templates.opening_template_id is null as is_agent_message,
         messages.is_automated,
         messages.is_billable,
         messages.has_conversation,
@@ -39,8 +43,10 @@ final as (
         messages.read_at,
         messages.failed_at
     from messages
-    left join contacts
-        on messages.contact_id = contacts.contact_id
+    left join opening_templates
+        on
+            case when messages.template_name is not null then messages.message_id end
+            = opening_templates.opening_template_id
 
 )
 

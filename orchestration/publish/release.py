@@ -334,7 +334,8 @@ def _connect(settings: Settings, file: Path, **options: bool) -> duckdb.DuckDBPy
 
 def _require_tables(connection: duckdb.DuckDBPyConnection) -> None:
     found = connection.execute(
-        "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = 'marts'"
+        "select distinct table_name from duckdb_columns()"
+        " where database_name = 'warehouse' and schema_name = 'marts'"
     ).fetchall()
     missing = TABLES.keys() - {name for (name,) in found}
     if missing:
@@ -346,7 +347,9 @@ def _require_tables(connection: duckdb.DuckDBPyConnection) -> None:
 def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
     """Give tables and columns the descriptions they have in the warehouse."""
     described = connection.execute(
-        "select 'table ' || table_name as what, table_name, comment from duckdb_tables()"
+        "select 'table ' || table_name as what, table_name, comment from ("
+        " select table_name, database_name, schema_name, comment from duckdb_tables() union all"
+        " select view_name, database_name, schema_name, comment from duckdb_views())"
         " where database_name = 'warehouse' and schema_name = 'marts' and comment is not null"
         " union all"
         " select 'column ' || table_name || '.' || column_name, table_name, comment from duckdb_columns()"

@@ -1,14 +1,8 @@
 with
 
-versions as (
-
-    select * from {{ source('activecampaign', 'agents') }}
-
-),
-
 latest as (
 
-    {{ latest_version('agents', 'versions', 'cast(null as timestamp)') }}
+    {{ latest_version('agents', source('activecampaign', 'agents'), 'cast(null as timestamp)', new_only=false) }}
 
 ),
 

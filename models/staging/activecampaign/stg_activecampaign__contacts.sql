@@ -1,14 +1,8 @@
 with
 
-versions as (
-
-    select * from {{ source('activecampaign', 'contacts') }}
-
-),
-
 latest as (
 
-    {{ latest_version('contacts', 'versions', 'versions.last_updated_on') }}
+    {{ latest_version('contacts', source('activecampaign', 'contacts'), 'versions.last_updated_on') }}
 
 ),
 
@@ -19,7 +13,11 @@ final as (
         _account_id as account_id,
         lower(source) as source,
         tags,
-        created_on as created_at
+        created_on as created_at,
+        _file_id as file_id,
+        _line as line,
+        _position as position,
+        version_at
     from latest
 
 )

@@ -1,14 +1,8 @@
 with
 
-versions as (
-
-    select * from {{ source('activecampaign', 'conversation_events') }}
-
-),
-
 latest as (
 
-    {{ latest_version('conversation_events', 'versions', 'cast(null as timestamp)') }}
+    {{ latest_version('conversation_events', source('activecampaign', 'conversation_events'), 'cast(null as timestamp)') }}
 
 ),
 
@@ -21,7 +15,11 @@ final as (
         _account_id || ':' || agent as agent_id,
         lower(type) as event_type,
         lower(reason) as reason,
-        occurred_on as occurred_at
+        occurred_on as occurred_at,
+        _file_id as file_id,
+        _line as line,
+        _position as position,
+        version_at
     from latest
 
 )

@@ -1,11 +1,5 @@
 with
 
-versions as (
-
-    select * from {{ source('activecampaign', 'conversations') }}
-
-),
-
 statuses as (
 
     select * from {{ ref('conversation_statuses') }}
@@ -22,7 +16,7 @@ origins as (
 
 latest as (
 
-    {{ latest_version('conversations', 'versions', 'versions.last_updated_on') }}
+    {{ latest_version('conversations', source('activecampaign', 'conversations'), 'versions.last_updated_on') }}
 
 ),
 
@@ -51,7 +45,11 @@ final as (
         assigned.tags,
         assigned.created_on as started_at,
         assigned.closed_on as closed_at,
-        assigned.last_updated_on as updated_at
+        assigned.last_updated_on as updated_at,
+        assigned._file_id as file_id,
+        assigned._line as line,
+        assigned._position as position,
+        assigned.version_at
     from assigned
     left join statuses
         on upper(assigned.status) = statuses.source_status

@@ -1,17 +1,20 @@
+-- A message that was never updated is as new as the latest thing that happened to it.
+{% set updated_at -%}
+    coalesce(
+        versions.last_updated_on,
+        greatest(
+            versions.timestamp,
+            versions.queued_on,
+            versions.accepted_on,
+            versions.sent_on,
+            versions.delivered_on,
+            versions.read_on,
+            versions.failed_on
+        )
+    )
+{%- endset %}
+
 with
-
-versions as (
-
-    select
-        *,
-        -- A message that was never updated is as new as the latest thing that happened to it.
-        coalesce(
-            last_updated_on,
-            greatest(timestamp, queued_on, accepted_on, sent_on, delivered_on, read_on, failed_on)
-        ) as updated_at
-    from {{ source('activecampaign', 'messages') }}
-
-),
 
 codes as (
 
@@ -22,7 +25,7 @@ codes as (
 
 latest as (
 
-    {{ latest_version('messages', 'versions', 'versions.updated_at') }}
+    {{ latest_version('messages', source('activecampaign', 'messages'), updated_at) }}
 
 ),
 
@@ -76,7 +79,11 @@ final as (
         timestamp as sent_at,
         delivered_on as delivered_at,
         read_on as read_at,
-        failed_on as failed_at
+        failed_on as failed_at,
+        _file_id as file_id,
+        _line as line,
+        _position as position,
+        version_at
     from classified
 
 )

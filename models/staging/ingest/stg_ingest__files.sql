@@ -1,5 +1,5 @@
 -- A table, so that the candidate knows the files that it was built from, whatever was ingested since.
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', unique_key=['account_id', 'entity', 'file_id']) }}
 
 with
 
@@ -9,6 +9,14 @@ ledger as (
 
 ),
 
+{% if is_incremental() -%}
+known as (
+
+    select * from {{ this }}
+
+),
+
+{% endif -%}
 -- A content that came under several names counts as standing at the last of them, whichever was read first.
 last_names as (
 
@@ -28,18 +36,28 @@ last_names as (
 final as (
 
     select
-        file_id,
-        account_id,
-        entity,
-        file,
+        last_names.file_id,
+        last_names.account_id,
+        last_names.entity,
+        last_names.file,
         row_number() over (
-            partition by account_id, entity
-            order by file, modified_at, file_id
+            partition by last_names.account_id, last_names.entity
+            order by last_names.file, last_names.modified_at, last_names.file_id
         ) as file_rank,
-        modified_at,
-        first_at,
-        last_at
+        {% if is_incremental() %}known.file_id is null{% else %}true{% endif %} as is_new,
+        last_names.modified_at,
+        last_names.first_at,
+        last_names.last_at
     from last_names
+    {%- if is_incremental() %}
+    left join known
+        on
+            last_names.account_id = known.account_id
+            and last_names.entity = known.entity
+            and last_names.file_id = known.file_id
+            and last_names.file = known.file
+            and last_names.modified_at = known.modified_at
+    {%- endif %}
 
 )
 

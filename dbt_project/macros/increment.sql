@@ -1,0 +1,125 @@
+{# What an increment builds anew. Where a model is built as a whole, none of this is used.
+
+   What is new (the rows of staging, of new files alone) and what was built of the same records before compete, and what
+   depends on records that changed is built anew: whole contacts with all their conversations, and in the daily tables
+   whole days. #}
+
+{# A model that only increments read. Unit tests, which build on nothing, need not give its rows. #}
+{% macro increment_ref(name) -%}
+    {{ return('' if execute and model.resource_type == 'unit_test' else ref(name)) }}
+{%- endmacro %}
+
+
+{# The table of another model as the last build left it. Not by `ref`: the model comes later in this build. #}
+{% macro as_built(model, layer='intermediate') -%}
+    {{ api.Relation.create(database=target.database, schema=layer, identifier=model) }}
+{%- endmacro %}
+
+
+{# Whether this build adds to what was built before. While dbt only reads the models it says so, for dbt to find what they
+   depend on; a unit test builds on nothing. #}
+{% macro is_increment() -%}
+    {%- if not execute -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {%- set built = adapter.get_relation(target.database, 'intermediate', 'int_messages') -%}
+    {{ return(model.resource_type != 'unit_test' and not flags.FULL_REFRESH and built is not none) }}
+{%- endmacro %}
+
+
+{# The latest of each record, of what is new and, in an increment, of the rows `stored`. #}
+{% macro latest_record(entity, key, columns, stored) -%}
+    {%- set files = increment_ref('stg_ingest__files') -%}
+    {%- if not is_incremental() -%}
+        {{ union_platforms(entity, with_versions=true) }}
+    {%- else -%}
+        select {{ columns | join(', ') }}
+        from (
+            select
+                candidates.*,
+                row_number() over (
+                    partition by candidates.{{ key }}
+                    order by
+                        candidates.version_at desc nulls last,
+                        files.file_rank desc nulls last,
+                        candidates.line desc,
+                        candidates.position desc
+                ) as version_rank
+            from (
+                select {{ columns | join(', ') }}
+                from ({{ incoming(entity) }}) as incoming
+
+                union all
+
+                select {{ columns | join(', ') }}
+                from {{ stored }}
+            ) as candidates
+            left join {{ files }} as files
+                on
+                    candidates.account_id = files.account_id
+                    and candidates.file_id = files.file_id
+                    and files.entity = '{{ entity }}'
+        ) as ranked
+        where version_rank = 1
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The rows of a model, as the last build left it, that belong to conversations to be built anew. #}
+{% macro built_of_touched_conversations() -%}
+    (
+        select * from {{ this }}
+        where conversation_id in (select conversation_id from {{ increment_ref('int_touched_conversations') }})
+    )
+{%- endmacro %}
+
+
+{# What is new of an entity. Other platforms have nothing new in an increment (see `orchestration/warehouse.py`). #}
+{% macro incoming(entity) -%}
+    {%- for platform in var('incremental_platforms') %}
+        select * from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{# The condition that a row is to be built anew; true where the model is built as a whole. #}
+{% macro is_touched(key, touched) -%}
+    {%- set touched = increment_ref(touched) -%}
+    {%- if is_incremental() -%}
+    {{ key }} in (select {{ key }} from {{ touched }})
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The same of a day of the daily tables. #}
+{% macro on_touched_days(day) -%}
+    {%- set touched = increment_ref('int_touched_days') -%}
+    {%- if is_incremental() -%}
+    (account_id, {{ day }}) in (select account_id, report_date from {{ touched }})
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The strategy of incremental models of which a build replaces all rows of what it touched: those that are gone, too. #}
+{% macro get_incremental_replace_touched_sql(arguments) -%}
+    {%- set key = arguments['unique_key'] if arguments['unique_key'] is not string else [arguments['unique_key']] -%}
+    {%- set touched = {
+        'contact_id': 'int_touched_contacts',
+        'conversation_id': 'int_touched_conversations',
+        'report_date': 'int_touched_days',
+    }[key[-1]] -%}
+    {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
+    delete from {{ arguments['target_relation'] }}
+    where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ ref(touched) }});
+
+    insert into {{ arguments['target_relation'] }} ({{ columns }})
+    select {{ columns }} from {{ arguments['temp_relation'] }}
+{%- endmacro %}
+

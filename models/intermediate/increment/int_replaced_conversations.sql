@@ -1,0 +1,33 @@
+with
+
+{% if is_increment() -%}
+touched_conversations as (
+
+    select * from {{ ref('int_touched_conversations') }}
+
+),
+
+built_conversations as (
+
+    select * from {{ as_built('fct_conversations', 'marts') }}
+
+),
+
+final as (
+
+    select *
+    from built_conversations
+    where conversation_id in (select conversation_id from touched_conversations)
+
+)
+{%- else -%}
+final as (
+
+    select
+        cast(null as {{ dbt.type_string() }}) as conversation_id
+    where 1 = 0
+
+)
+{%- endif %}
+
+select * from final

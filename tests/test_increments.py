@@ -1,0 +1,87 @@
+"""An increment gives the rows that a build from nothing gives, whatever came in which order.
+
+Belongs here: random exports that arrive in parts, and the comparison. Does not: what the rows must be (see
+`test_metrics`), nor when a run may build an increment (see `test_pipeline`).
+"""
+
+import json
+import random
+from datetime import datetime
+
+import duckdb
+import pytest
+
+from orchestration.ingest.run import ingest
+from orchestration.settings import Settings
+from tests.conftest import dbt, project_with
+from tests.random_exports import ACCOUNTS, random_account, write_seeds
+
+MODELS = ["--resource-type", "seed", "--resource-type", "model"]
+SUMS = ("_sum", "_avg", "_median", "_p90")  # added up in another order, they differ in the last digits
+
+
+@pytest.fixture
+def house(tmp_path):
+    write_seeds(tmp_path / "seeds")
+    project = project_with(tmp_path / "seeds", tmp_path / "project")
+    settings = Settings(home=tmp_path / "home", project=project, hash_key="the same key for all")
+    settings.ensure_hash_key()
+    return settings
+
+
+def deliveries(dice):
+    """Return random exports as lists of (file, records), in the order of their coming."""
+    files = [
+        (f"{account}/{entity}/{name}", records)
+        for account in ACCOUNTS
+        for entity, named in random_account(dice).items()
+        for name, records in named.items()
+    ]
+    # Late, out of order, and split anywhere: half of the files come in two parts.
+    parts = []
+    for name, records in files:
+        cut = dice.randint(0, len(records)) if dice.random() < 0.5 else 0
+        stem = name.removesuffix(".jsonl")
+        parts += [(f"{stem}{n}.jsonl", part) for n, part in enumerate((records[:cut], records[cut:])) if part]
+    dice.shuffle(parts)
+    return parts
+
+
+def deliver(settings, parts):
+    for name, records in parts:
+        path = settings.landing_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(r, default=datetime.isoformat) + "\n" for r in records))
+    ingest(settings)
+
+
+def marts(settings):
+    """Return the rows of every mart, sorted, without the times at which they were made."""
+    with duckdb.connect(settings.warehouse_path, read_only=True) as con:
+        columns = con.execute("""
+            select table_name, column_name from duckdb_columns() where schema_name = 'marts'
+            and column_name not in ('batch_id', 'ingested_at', 'rejected_at') order by column_index""").fetchall()
+        tables = {}
+        for table, column in columns:
+            shown = f"round({column}, 6)" if column.endswith(SUMS) else column
+            tables.setdefault(table, []).append(f"{shown} as {column}")
+        return {
+            table: con.execute(f"select {', '.join(shown)} from marts.{table} order by all").fetchall()
+            for table, shown in sorted(tables.items())
+        }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_increments_give_the_rows_of_a_build_from_nothing(house, seed):
+    dice = random.Random(seed)
+    parts = deliveries(dice)
+    cuts = sorted(dice.sample(range(1, len(parts)), 4))
+    for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(parts)], strict=True)):
+        deliver(house, parts[begin:end])
+        dbt(house, "build", *MODELS, *([] if number else ["--full-refresh"]))
+        step = marts(house)
+    dbt(house, "build", *MODELS, "--full-refresh")
+    anew = marts(house)
+    for table, rows in anew.items():
+        assert step[table] == rows, table
