@@ -113,8 +113,9 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
         elif not context.is_subset or built_from(settings) != today:
             settings.fingerprint_path.unlink(missing_ok=True)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
-        if context.is_subset:  # Whoever names a table wants it made anew, whole.
+        if base is None:
             arguments.append("--full-refresh")
+        if context.is_subset:
             _show_all_of_staging(dbt, settings)
         events = []
         try:

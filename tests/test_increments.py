@@ -59,8 +59,9 @@ def marts(settings):
     """Return the rows of every mart, sorted, without the times at which they were made."""
     with duckdb.connect(settings.warehouse_path, read_only=True) as con:
         columns = con.execute("""
-            select table_name, column_name from duckdb_columns() where schema_name = 'marts'
-            and column_name not in ('batch_id', 'ingested_at', 'rejected_at') order by column_index""").fetchall()
+            select table_name, column_name from duckdb_columns()
+            where schema_name = 'marts' and column_name not in ('batch_id', 'ingested_at', 'rejected_at')
+            order by column_index""").fetchall()
         tables = {}
         for table, column in columns:
             shown = f"round({column}, 6)" if column.endswith(SUMS) else column

@@ -17,12 +17,12 @@
 
 
 {# Whether this build adds to what was built before. While dbt only reads the models it says so, for dbt to find what they
-   depend on; a unit test builds on nothing. #}
+   depend on; a unit test builds on nothing. What a build makes last tells that one came to its end. #}
 {% macro is_increment() -%}
     {%- if not execute -%}
         {{ return(true) }}
     {%- endif -%}
-    {%- set built = adapter.get_relation(target.database, 'intermediate', 'int_messages') -%}
+    {%- set built = adapter.get_relation(target.database, 'marts', 'agg_by_agent') -%}
     {{ return(model.resource_type != 'unit_test' and not flags.FULL_REFRESH and built is not none) }}
 {%- endmacro %}
 
