@@ -51,7 +51,7 @@ marked as (
         ordered.agent_id is not null
         and ordered.template_name is not null
         and ordered.message_number = 1 as is_opening_template,
-        -- The customer service window ran out unanswered: nothing followed in time, or nothing yet though the time is over.
+        -- The customer service window ran out unanswered: nothing followed in time, or nothing yet though time is over.
         ordered.is_inbound
         and {{ seconds_between('ordered.sent_at', 'coalesce(ordered.next_sent_at, data_through.data_through_at)') }}
         >= {{ window_seconds }} as is_window_missed

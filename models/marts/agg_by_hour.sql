@@ -1,4 +1,8 @@
-{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key=['account_id', 'report_date']) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['account_id', 'report_date'],
+) }}
 
 with
 

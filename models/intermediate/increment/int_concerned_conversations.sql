@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 with
 
 {% if is_increment() -%}
@@ -192,7 +193,8 @@ final as (
     where conversation_id is not null
 
 )
-{%- else -%}
+
+{% else -%}
 final as (
 
     select
@@ -201,6 +203,7 @@ final as (
     where 1 = 0
 
 )
-{%- endif %}
+
+{% endif -%}
 
 select * from final

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 with
 
 {% if is_increment() -%}
@@ -20,7 +21,8 @@ final as (
     where conversation_id in (select conversation_id from touched_conversations)
 
 )
-{%- else -%}
+
+{% else -%}
 final as (
 
     select
@@ -28,6 +30,7 @@ final as (
     where 1 = 0
 
 )
-{%- endif %}
+
+{% endif -%}
 
 select * from final

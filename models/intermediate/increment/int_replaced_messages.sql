@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 with
 
 {% if is_increment() -%}
@@ -38,13 +39,15 @@ final as (
         or message_id in (select message_id from messages)
 
 )
-{%- else -%}
+
+{% else -%}
 final as (
 
     select cast(null as {{ dbt.type_string() }}) as message_id
     where 1 = 0
 
 )
-{%- endif %}
+
+{% endif -%}
 
 select * from final

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 with
 
 {% if is_increment() -%}
@@ -85,7 +86,8 @@ final as (
     where contact_id is not null
 
 )
-{%- else -%}
+
+{% else -%}
 final as (
 
     select
@@ -94,6 +96,7 @@ final as (
     where 1 = 0
 
 )
-{%- endif %}
+
+{% endif -%}
 
 select * from final

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 with
 
 {% if is_increment() -%}
@@ -36,7 +37,8 @@ final as (
     where contact_id in (select contact_id from touched_contacts)
 
 )
-{%- else -%}
+
+{% else -%}
 final as (
 
     select
@@ -45,6 +47,7 @@ final as (
     where 1 = 0
 
 )
-{%- endif %}
+
+{% endif -%}
 
 select * from final

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 with
 
 {% if is_increment() -%}
@@ -167,7 +168,8 @@ final as (
     from touched
 
 )
-{%- else -%}
+
+{% else -%}
 final as (
 
     select
@@ -176,6 +178,7 @@ final as (
     where 1 = 0
 
 )
-{%- endif %}
+
+{% endif -%}
 
 select * from final

@@ -2,7 +2,9 @@ with
 
 latest as (
 
-    {{ latest_version('conversation_events', source('activecampaign', 'conversation_events'), 'cast(null as timestamp)') }}
+    {{ latest_version(
+        'conversation_events', source('activecampaign', 'conversation_events'), 'cast(null as timestamp)'
+    ) }}
 
 ),
 
