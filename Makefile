@@ -51,6 +51,7 @@ metrics: .venv/installed-dev ## dbt's metrics, for example: make metrics ARGS="q
 	@cd dbt_project && export DBT_PROFILES_DIR=. && ../$(BIN)/dbt --quiet parse && ../$(BIN)/mf $(ARGS)
 
 dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -s fct_conversations"
+	@case "$(ARGS)" in run*|build*|seed*) rm -f "$(CONVERSATIONS_HOME)/warehouse.fingerprint";; esac # nobody knows what it is now made of
 	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"
 
 test: .venv/installed-dev ## the tests, but for the slow ones

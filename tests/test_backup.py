@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -83,13 +84,21 @@ def test_a_backup_of_what_did_not_change_is_made_of_links(sample, backup):
 
 
 def test_a_batch_that_comes_between_any_two_steps_is_whole_or_still_to_come(tmp_path, monkeypatch):
-    """Every rsync of the backup is followed by another batch: the backup must not hold half of one."""
+    """After every rsync of the backup another batch wants to come: the backup must not hold half of one."""
     home = House(tmp_path / "home")
     home.drop("agents/0.jsonl", jsonl({"id": "ag-0"}))
     home.ingest()
     shim = tmp_path / "bin" / "rsync"
     shim.parent.mkdir()
-    shim.write_text(f"#!/bin/sh\n{shutil.which('rsync')} \"$@\" && exec {sys.executable} -c '{ONE_MORE}'\n")
+    # A batch may have to wait until the ledger and its files are copied, so the backup does not wait for it.
+    agents = home.settings.landing_path / "demo" / "agents"
+    shim.write_text(f"""#!/bin/sh
+{shutil.which("rsync")} "$@" || exit
+number=$(ls {agents} | wc -l)
+echo '{{"id": "ag-'$number'"}}' > {agents}/$number.jsonl
+({sys.executable} -c '{ONE_MORE}'; echo >> {tmp_path}/came) > /dev/null 2>&1 9<&- &
+echo >> {tmp_path}/wanted
+""")
     shim.chmod(0o755)
 
     made = back_up(
@@ -98,6 +107,11 @@ def test_a_batch_that_comes_between_any_two_steps_is_whole_or_still_to_come(tmp_
         PATH=f"{shim.parent}:{os.environ['PATH']}",
         PYTHONPATH=str(PROJECT),
     )
+
+    deadline = time.monotonic() + 120
+    while came(tmp_path / "came") < came(tmp_path / "wanted"):
+        assert time.monotonic() < deadline, "a batch still waits for the backup"
+        time.sleep(0.1)
 
     restored = House(restore(made, tmp_path / "restored").home)
     there = {batch for (batch,) in restored.rows("agents", "_batch_id")}
@@ -108,12 +122,12 @@ def test_a_batch_that_comes_between_any_two_steps_is_whole_or_still_to_come(tmp_
     assert len(restored.rows("agents")) == landed
 
 
+def came(count):
+    return len(count.read_text().splitlines()) if count.exists() else 0
+
+
 ONE_MORE = """
 from orchestration.ingest.run import ingest
 from orchestration.settings import load_settings
-settings = load_settings()
-agents = settings.landing_path / "demo" / "agents"
-number = len(list(agents.iterdir()))
-(agents / f"{number}.jsonl").write_text("{\\"id\\": \\"ag-%d\\"}" % number)
-ingest(settings)
+ingest(load_settings())
 """

@@ -42,7 +42,6 @@ def connection(tmp_path_factory):
     synthetic_warehouse.write(settings.warehouse_path, conversations=200)
     publish(settings, {}, source_files=1, fingerprint="f")
     with reader(settings) as connection:
-        connection.execute("set threads = 1")
         yield connection
 
 

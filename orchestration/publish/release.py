@@ -241,6 +241,7 @@ def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config=limits) as connection:
         connection.execute(f"attach {quoted(settings.published_path / FILE)} as reports (read_only)")
         connection.execute("use reports")
+        connection.execute("set enable_progress_bar = false")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection
