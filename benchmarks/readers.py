@@ -29,7 +29,6 @@ from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
 REPORTS = ("report_overview", "report_by_agent", "report_by_tag", "report_details")
-QUIET = "set enable_progress_bar = false"
 PERIOD = "'2000-01-01', '2100-01-01'"
 
 
@@ -38,7 +37,6 @@ def look(settings: Settings) -> str | None:
     published = settings.published_path
     try:
         with duckdb.connect(published / "reports.duckdb", read_only=True) as connection:
-            connection.execute(QUIET)
             release_id, parquet = connection.execute("select release_id, parquet from release()").fetchone()
             rows = json.loads((published / "releases" / release_id / "release.json").read_text())["rows"]
             for table, expected in rows.items():
@@ -51,7 +49,6 @@ def look(settings: Settings) -> str | None:
                 connection.execute(f"from {report}({PERIOD})").fetchall()
             (again,) = connection.execute("select release_id from release()").fetchone()
         with reader(settings) as connection:
-            connection.execute(QUIET)
             connection.execute(f"from report_overview({PERIOD})").fetchall()
         if again != release_id:
             return f"mixed: {release_id} became {again} while it was read"

@@ -262,7 +262,7 @@ def test_the_gate_finds_nothing_wrong_but_what_was_refused(shop):
 def test_the_gate_misses_a_message_that_did_not_arrive(shop, tmp_path, source):
     spoilt = Settings(home=shutil.copytree(shop.home, tmp_path / "home"), project=shop.project)
     with duckdb.connect(spoilt.warehouse_path) as connection:
-        connection.execute(f"delete from marts.fct_messages where source = '{source}'")
+        connection.execute(f"delete from intermediate.int_messages where source = '{source}'")
     assert "all_messages_arrived" in failed_checks(spoilt, "fct_messages")
 
 

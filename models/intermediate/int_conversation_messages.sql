@@ -35,7 +35,7 @@ ordered as (
         lead(sent_at) over message_order as next_sent_at
     from messages
     where
-        has_conversation
+        conversation_id is not null
         and {{ is_touched('conversation_id', 'int_touched_conversations') }}
     window message_order as (
         partition by conversation_id

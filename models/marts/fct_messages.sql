@@ -33,7 +33,9 @@ final as (
         messages.error_code,
         messages.pricing_category,
         messages.sent_hour,
-        messages.agent_id is not null and opening_templates.opening_template_id is null as is_agent_message,
+        messages.agent_id is not null
+        and opening_templates.opening_template_id is null
+        and not (messages.template_name is not null and messages.conversation_id is null) as is_agent_message,
         messages.is_automated,
         messages.is_billable,
         messages.has_conversation,
