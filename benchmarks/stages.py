@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import pairwise
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import duckdb
@@ -117,16 +118,17 @@ def command(settings: Settings, *arguments: object, course: list[tuple[float, fl
 def apart(prepare: Callable[[], Callable[[], object]], times: int = 1) -> Cost:
     """Time what `prepare` returns, that alone, in a process of its own; return the best of `times`."""
     spawn = multiprocessing.get_context("spawn")
-    told = spawn.SimpleQueue()
-    process = spawn.Process(target=_call, args=(prepare, times, told))
+    ours, theirs = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_call, args=(prepare, times, theirs))
     process.start()
     process.join()
     if process.exitcode:
         sys.exit(f"{prepare} ended with {process.exitcode}")
-    return told.get()
+    return ours.recv()
 
 
-def _call(prepare: Callable[[], Callable[[], object]], times: int, told) -> None:
+def _call(prepare: Callable[[], Callable[[], object]], times: int, theirs: Connection) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the engine's bars of progress
     act, costs = prepare(), []
     for _ in range(times):
         wall, cpu, written = time.perf_counter(), time.process_time(), _written("self")
@@ -135,7 +137,8 @@ def _call(prepare: Callable[[], Callable[[], object]], times: int, told) -> None
         costs.append(
             Cost(time.perf_counter() - wall, time.process_time() - cpu, peak, _written("self") - written)
         )
-    told.put(min(costs, key=lambda cost: cost.cpu))
+    theirs.send(min(costs, key=lambda cost: cost.cpu))
+    os._exit(0)  # an orderly end has the engine complain of what the connections still hold
 
 
 def _written(process: int | str) -> int:
@@ -207,8 +210,13 @@ def copy(files: list[Path], target: Path):
     return run
 
 
-def make_exports(folder: Path, conversations: int, days: int, threads: int) -> tuple[Path, Path]:
-    """Write `history`, an export of so many days in month files, and `news`, of the day after; return both.
+def exports(folder: Path, conversations: int, days: int, threads: int):
+    """Prepare the exports: not made in this process, whose peak of memory its commands begin with."""
+    return partial(_make_exports, folder, conversations, days, threads)
+
+
+def _make_exports(folder: Path, conversations: int, days: int, threads: int) -> None:
+    """Write `history`, an export of so many days in month files, and `news`, of the day after.
 
     With the day come the contacts who wrote on it, and what is new of recent conversations.
     """
@@ -242,7 +250,6 @@ def make_exports(folder: Path, conversations: int, days: int, threads: int) -> t
             else:
                 _write(folder / "history", path, lines)
     shutil.rmtree(folder / "all")
-    return folder / "history", folder / "news"
 
 
 def _records(path: Path) -> Iterator[dict]:
@@ -340,7 +347,7 @@ def dbt_rows(work: Path, settings: Settings) -> Iterator[Row]:
     for folder in (settings.raw_path, settings.rejected_path):
         (home / folder.name).symlink_to(folder)
     shutil.copy(settings.hash_key_path, home)
-    alone = settings.model_copy(update={"home": home})
+    alone = Settings(home=home, memory_limit=settings.memory_limit, threads=settings.threads)
     arguments = ("--target-path", home / "dbt", "--log-path", home / "dbt")
     chosen = ("--resource-type", "seed", "--resource-type", "model")
     command(alone, BIN / "dbt", "parse", "--profiles-dir", ".", *arguments)
@@ -387,8 +394,11 @@ def report_rows(settings: Settings) -> Iterator[Row]:
 
 def _require_same(file: Path, one: str, other: str) -> None:
     """End here where two queries of one row differ in a column that both have."""
+    answers = []
     with duckdb.connect(file, read_only=True) as connection:
-        answers = [connection.execute(query).df().iloc[0].to_dict() for query in (one, other)]
+        for query in (one, other):
+            names = [name for name, *_ in connection.execute(query).description]
+            answers.append(dict(zip(names, connection.fetchone(), strict=True)))
     apart_by = {
         name: (answers[0][name], value)
         for name, value in answers[1].items()
@@ -411,13 +421,16 @@ def measure(work: Path, conversations: int, days: int, limits: dict, tell: Calla
         for row in found:
             tell(line(row))
 
-    history, news = make_exports(work, conversations, days, limits["threads"])
+    apart(partial(exports, work, conversations, days, limits["threads"]))
+    history, news = work / "history", work / "news"
     messages, size = _size(history)
     tell(
         f"{conversations:,} conversations over {days} days and one more; in the first {messages:,} messages,"
         f" {size / MB:,.0f} MB"
     )
-    tell(f"{platform.platform()}, Python {platform.python_version()}, duckdb {duckdb.__version__}; {limits}")
+    told = ", ".join(f"{name} {value}" for name, value in limits.items())
+    tell(f"{platform.system()} {platform.machine()}, Python {platform.python_version()},")
+    tell(f"duckdb {duckdb.__version__}, {told}")
     tell(f"\nload at the start {os.getloadavg()[0]:.1f}\n")
     tell(HEAD)
     rows(ingest_rows(work, history, limits))
