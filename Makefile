@@ -13,7 +13,7 @@ DAGSTER_HOME ?= $(CURDIR)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run full-refresh replay rebuild rollback ui reports sql docs metrics dbt test test-slow lint format upgrade clean
+.PHONY: help run full-refresh replay rebuild rollback ui reports sql docs metrics dbt test test-slow bench lint format upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ test: .venv/installed-dev ## the tests, but for the slow ones
 
 test-slow: .venv/installed-dev ## the slow tests
 	@$(BIN)/python -m pytest -n 2 -m slow
+
+bench: .venv/installed ## what every stage costs, beside the least that does the same: make bench ARGS="--conversations 100000"
+	@$(BIN)/python -m benchmarks.stages $(ARGS)
 
 lint: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
 lint: .venv/installed-dev ## ruff, sqlfluff, dbt parse without a warning
