@@ -149,15 +149,30 @@ def random_events(dice, conversation, number):
         }
 
 
+def changed_links(dice, record):
+    """Return, now and then, another contact of a conversation, or another conversation of a message."""
+    if dice.random() < 0.9:
+        return {}
+    if "direction" in record:
+        return {"conversation": dice.choice([None, "1", "2", "unknown"])}
+    return {"contact": dice.choice([None, "1", "2", "3"])} if "created_on" in record else {}
+
+
 def changed_version(dice, record):
     """Return a record as exported at another time: its update time and some of what may change differ."""
-    other = dict(record)
+    other = record | changed_links(dice, record)
     if other.get("last_updated_on") and dice.random() < 0.7:
         other["last_updated_on"] += dice.choice([-DAY, DAY])
     if "status" in other:
         other["status"] = dice.choice(DELIVERIES if "direction" in other else STATUSES)
     if "rating" in other:
         other["rating"] = dice.choice([1, 5, None])
+    if "tags" in other:
+        other["tags"] = [
+            {"name": tag} for tag in dice.choices(["billing", "vip", "lead"], k=dice.randint(0, 2))
+        ]
+    if "first_name" in other and "id" in other:
+        other["last_name"] = dice.choice(["Rossi", "Bianchi"])
     if "direction" in other:
         other["read_on"] = other["timestamp"] + dice.choice([timedelta(seconds=9), DAY])
         other["whatsapp_template"] = dice.choice([None, "welcome"])
