@@ -94,8 +94,9 @@ def test_no_secret_is_in_anything_that_a_failed_run_leaves_behind(sample: Settin
     home = tmp_path / "home"
     subprocess.run(["cp", "-r", sample.home, home], check=True)
     (home / "landing" / "demo" / "agents" / "new.jsonl").write_text('{"id": "new"}')
-    next((home / "raw" / "messages" / "activecampaign").glob("2*.parquet")).write_bytes(b"PAR1 no more")
-    (home / "raw" / "messages" / "activecampaign" / "_empty.parquet").write_bytes(b"PAR1 no more")
+    broken = list((home / "raw" / "messages" / "activecampaign").glob("*.parquet"))
+    for file in broken:
+        file.write_bytes(b"PAR1 no more")
     told = {f"CONVERSATIONS_{name.upper()}": str(value) for name, value in PLANTED.items()}
     told |= {"CONVERSATIONS_HOME": str(home), "CONVERSATIONS_DAGSTER": str(home / "dagster")}
     ended = subprocess.run(
@@ -108,6 +109,8 @@ def test_no_secret_is_in_anything_that_a_failed_run_leaves_behind(sample: Settin
     assert ended.returncode == 1
     assert "FAILED" in ended.stdout
     assert "Address 1 of CONVERSATIONS_ALERT_URLS could not be told" in ended.stdout + ended.stderr
+    for file in broken:  # of which nothing could be read
+        file.unlink(missing_ok=True)
     assert_no_secret_in(home, ended.stdout + ended.stderr)
 
 
