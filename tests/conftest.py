@@ -21,6 +21,7 @@ from orchestration.settings import PROJECT, Settings
 
 # Tests ingest what they have just written, and wait for nobody.
 os.environ.setdefault("CONVERSATIONS_SETTLE_SECONDS", "0")
+ENVIRONMENT = dict(os.environ)
 
 # Secrets with which the sample is built, to be looked for in all that it leaves behind.
 PLANTED = {
@@ -38,11 +39,19 @@ PLANTED_VARIABLES = {
 
 @pytest.fixture(autouse=True)
 def _environment_of_its_own():
-    """Give every test the environment it started with: settings reach dbt and Dagster through it."""
-    before = dict(os.environ)
+    """Give every test the environment of the start: settings reach dbt and Dagster through it.
+
+    What fixtures of a module or session left there goes too: it would lead a test to the home of another.
+    """
+    _restore_environment()
     yield
+    _restore_environment()
+
+
+def _restore_environment() -> None:
+    pytests_own = {name: value for name, value in os.environ.items() if name.startswith("PYTEST_")}
     os.environ.clear()
-    os.environ.update(before)
+    os.environ.update(ENVIRONMENT | pytests_own)
 
 
 @pytest.fixture(scope="session")
