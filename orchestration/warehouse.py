@@ -103,17 +103,18 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
             wait_until_free(settings, context.log.info)
         except CandidateHeldError as error:
             raise dg.Failure(str(error)) from None
-        today = fingerprint(settings)
+        # Told before dbt begins: what comes in meanwhile is still new to the next build.
+        now = _inputs(settings)
         # What is built once more from the same did not become a release.
-        _remove_broken(settings, context.log.warning, is_doubtful=built_from(settings) == today)
-        base = None if context.is_subset else increment_base(settings)
-        if base is None and not context.is_subset:
+        _remove_broken(settings, context.log.warning, is_doubtful=built_from(settings) == now.fingerprint)
+        adds = not context.is_subset and _can_be_added_to(settings, now)
+        if not adds and not context.is_subset:
             discard(settings)
         # A part built from newer input than the rest makes a candidate of which nobody can say what it is.
-        elif not context.is_subset or built_from(settings) != today:
+        elif not context.is_subset or built_from(settings) != now.fingerprint:
             settings.fingerprint_path.unlink(missing_ok=True)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
-        if base is None:
+        if not adds:
             arguments.append("--full-refresh")
         if context.is_subset:
             _show_all_of_staging(dbt, settings)
@@ -121,8 +122,7 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
         try:
             events.extend(dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream())
             if not context.is_subset:
-                built = Built(today, rules(settings), _batches(settings), base)
-                settings.fingerprint_path.write_text(json.dumps(asdict(built)))
+                settings.fingerprint_path.write_text(json.dumps(asdict(now)))
         finally:
             # Only now that dbt has let go of the file can the rows be counted.
             rows = _count_rows(settings)
@@ -136,12 +136,11 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
 
 @dataclass(frozen=True)
 class Built:
-    """What the candidate was built from, all of it: `base` is what was there before what it only adds to."""
+    """What the candidate was built from, all of it."""
 
     fingerprint: str
     rules: str
     batches: list[str]
-    base: str | None
 
 
 def read_built(settings: Settings) -> Built | None:
@@ -158,35 +157,43 @@ def built_from(settings: Settings) -> str:
     return built.fingerprint if built else ""
 
 
-def increment_base(settings: Settings) -> str | None:
-    """Return the fingerprint of the candidate if it is enough to add to it what is new; else None.
+def _can_be_added_to(settings: Settings, now: Built) -> bool:
+    """Return whether it is enough to add to the candidate what is new.
 
     It is not where models, seeds, code or settings changed, where raw was not only added to, and where
     something is new of a platform whose staging folds all versions of a record.
     """
-    built, batches = read_built(settings), _batches(settings)
-    if built is None or not settings.warehouse_path.exists() or built.rules != rules(settings):
-        return None
-    if batches[: len(built.batches)] != built.batches:
-        return None
+    built = read_built(settings)
+    if built is None or not settings.warehouse_path.exists() or built.rules != now.rules:
+        return False
+    if now.batches[: len(built.batches)] != built.batches:
+        return False
+    new = _names(now.batches[len(built.batches) :])
+    if not new:
+        return True
     project = yaml.safe_load((settings.project / "dbt_project" / "dbt_project.yml").read_text())
-    names = [batch.split()[0] for batch in batches[len(built.batches) :]]
-    if names:
-        files = [str(ledger_folder(settings) / name) for name in names]
-        with duckdb.connect() as connection:
-            told = connection.execute("select distinct platform from read_parquet(?)", [files]).fetchall()
-        if not {platform for (platform,) in told} <= set(project["vars"]["incremental_platforms"]):
-            return None
-    return built.fingerprint
+    files = [str(ledger_folder(settings) / name) for name in new]
+    with duckdb.connect() as connection:
+        told = connection.execute("select distinct platform from read_parquet(?)", [files]).fetchall()
+    return {platform for (platform,) in told} <= set(project["vars"]["incremental_platforms"])
 
 
 def fingerprint(settings: Settings) -> str:
     """Return the digest of what a release is made of: the batches, and the rules by which it is made."""
-    names = [batch.split()[0] for batch in _batches(settings)]
-    return sha256(f"{names} {rules(settings)}".encode()).hexdigest()
+    return _inputs(settings).fingerprint
 
 
-def rules(settings: Settings) -> str:
+def _inputs(settings: Settings) -> Built:
+    """Return what a candidate is built from that is built now."""
+    digest, batches = _rules(settings), _batches(settings)
+    return Built(sha256(f"{_names(batches)} {digest}".encode()).hexdigest(), digest, batches)
+
+
+def _names(batches: list[str]) -> list[str]:
+    return [batch.split()[0] for batch in batches]
+
+
+def _rules(settings: Settings) -> str:
     """Return the digest of all but the batches: their greatest age, seeds, models, code and settings."""
     digest = sha256(f"{horizon(settings)} {settings.window_hours}".encode())
     code = [path for kind in CODE for path in sorted((PROJECT / "orchestration").rglob(kind))]
