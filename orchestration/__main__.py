@@ -21,8 +21,9 @@ from orchestration.disk import full_disk
 from orchestration.housekeeping import prune_runs
 from orchestration.ingest.replay import Again, ReplayError
 from orchestration.ingest.run import check_replay, gone_from_landing, set_raw_aside
-from orchestration.publish.release import TABLES, PublishError, current_release, rollback
+from orchestration.publish.release import PublishError, current_release, rollback
 from orchestration.publish.report import write_reports
+from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.terminal import EXAMPLES, print_summary
 

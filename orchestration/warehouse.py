@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -108,11 +108,12 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
         # What is built once more from the same did not become a release.
         _remove_broken(settings, context.log.warning, is_doubtful=built_from(settings) == now.fingerprint)
         adds = not context.is_subset and _can_be_added_to(settings, now)
+        # A part built from newer input than the rest makes a candidate of which nobody can say what it is.
+        is_told = not context.is_subset or built_from(settings) == now.fingerprint
+        base = built_from(settings) if adds else None
         if not adds and not context.is_subset:
             discard(settings)
-        # A part built from newer input than the rest makes a candidate of which nobody can say what it is.
-        elif not context.is_subset or built_from(settings) != now.fingerprint:
-            settings.fingerprint_path.unlink(missing_ok=True)
+        settings.fingerprint_path.unlink(missing_ok=True)
         arguments = ["build", "--exclude-resource-type", "unit_test"]
         if not adds:
             arguments.append("--full-refresh")
@@ -121,8 +122,8 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
         events = []
         try:
             events.extend(dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream())
-            if not context.is_subset:
-                settings.fingerprint_path.write_text(json.dumps(asdict(now)))
+            if is_told:
+                settings.fingerprint_path.write_text(json.dumps(asdict(replace(now, base=base))))
         finally:
             # Only now that dbt has let go of the file can the rows be counted.
             rows = _count_rows(settings)
@@ -136,11 +137,12 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
 
 @dataclass(frozen=True)
 class Built:
-    """What the candidate was built from, all of it."""
+    """What the candidate was built from, all of it. `base`: the fingerprint of what it only adds to."""
 
     fingerprint: str
     rules: str
     batches: list[str]
+    base: str | None = None
 
 
 def read_built(settings: Settings) -> Built | None:

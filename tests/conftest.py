@@ -16,7 +16,8 @@ from filelock import FileLock
 
 from orchestration.__main__ import run
 from orchestration.ingest.run import ingest
-from orchestration.publish.release import TABLES, reader
+from orchestration.publish.release import reader
+from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings
 
 # Tests ingest what they have just written, and wait for nobody.

@@ -7,7 +7,8 @@ import pytest
 
 from orchestration.__main__ import _instance
 from orchestration.publish.overview import FRESH, KEY, evaluate_freshness, overview, report
-from orchestration.publish.release import QUALITY_RESULTS, TABLES, current_release
+from orchestration.publish.release import current_release
+from orchestration.publish.tables import QUALITY_RESULTS, TABLES
 from orchestration.quality.checks import quality_gate
 from orchestration.settings import Settings
 

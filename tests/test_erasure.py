@@ -17,7 +17,8 @@ from orchestration.automation import is_up_to_date
 from orchestration.ingest import erasure, ledger, retention
 from orchestration.ingest.landing import read_accounts
 from orchestration.ingest.run import has_news
-from orchestration.publish.release import TABLES, current_release, reader
+from orchestration.publish.release import current_release, reader
+from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError
 from orchestration.warehouse import fingerprint
 from tests.conftest import project_with

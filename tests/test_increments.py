@@ -1,4 +1,4 @@
-"""An increment gives the rows that a build from nothing gives, whatever came in which order.
+"""An increment gives the rows and the release that a build from nothing gives, whatever came in which order.
 
 Belongs here: random exports that arrive in parts, and the comparison. Does not: what the rows must be (see
 `test_metrics`), nor when a run may build an increment (see `test_pipeline`).
@@ -12,6 +12,8 @@ import duckdb
 import pytest
 
 from orchestration.ingest.run import ingest
+from orchestration.publish.release import publish, reader
+from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
 from tests.conftest import dbt, project_with
 from tests.random_exports import ACCOUNTS, random_account, write_seeds
@@ -72,6 +74,19 @@ def marts(settings):
         }
 
 
+def release(settings, number, base=None):
+    """Publish what is in the warehouse; return the rows of every table of the file and of the Parquet."""
+    made = publish(settings, {}, source_files=1, fingerprint=str(number), base=base)
+    parquet = settings.published_path / made.parquet
+    with reader(settings) as con, duckdb.connect() as outside:
+        rows = {table: rows_of_one(con, table) for table in (*TABLES, "_messages_by_day")}
+        return rows, {table: rows_of_one(outside, f"'{parquet}/{table}.parquet'") for table in TABLES}
+
+
+def rows_of_one(con, table):
+    return sorted(map(repr, con.execute(f"from {table}").fetchall()))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_increments_give_the_rows_of_a_build_from_nothing(house, seed):
@@ -82,6 +97,9 @@ def test_increments_give_the_rows_of_a_build_from_nothing(house, seed):
         deliver(house, parts[begin:end])
         dbt(house, "build", *MODELS, *([] if number else ["--full-refresh"]))
         step = marts(house)
+        grown, parquet = release(house, number, base=str(number - 1))
+    assert {table: grown[table] for table in parquet} == parquet
+    assert grown == release(house, "whole")[0]
     dbt(house, "build", *MODELS, "--full-refresh")
     anew = marts(house)
     for table, rows in anew.items():

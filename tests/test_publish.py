@@ -14,15 +14,8 @@ import synthetic_warehouse
 
 from orchestration.publish import release as publishing
 from orchestration.publish.assets import build_publish_assets
-from orchestration.publish.release import (
-    TABLES,
-    PublishError,
-    current_release,
-    is_intact,
-    publish,
-    reader,
-    rollback,
-)
+from orchestration.publish.release import PublishError, current_release, is_intact, publish, reader, rollback
+from orchestration.publish.tables import TABLES, Table
 from orchestration.quality.declaration import CheckResult
 from orchestration.quality.marts import MARTS
 from orchestration.quality.results import keep
@@ -169,7 +162,7 @@ def test_what_must_not_be_published_leaves_the_last_release_in_place(settings, o
 
 
 def test_a_row_lost_on_the_way_is_found_before_the_swap(settings, old, monkeypatch):
-    monkeypatch.setitem(TABLES, "agg_by_tag", "account_id limit 1")
+    monkeypatch.setitem(TABLES, "agg_by_tag", Table("account_id limit 1"))
     with pytest.raises(PublishError, match="agg_by_tag: 1 rows in the release"):
         release_now(settings)
     assert_intact(settings, old)
@@ -185,17 +178,90 @@ def test_a_missing_warehouse_is_told_in_a_sentence(settings):
         release_now(settings)
 
 
-def crash(*_):
+def crash(*_, **__):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("moment", ["_copy_comments", "_link", "_swap"])
+@pytest.mark.parametrize("moment", ["count_messages", "_link", "_swap"])
 def test_an_interrupted_release_leaves_the_last_one_in_place(settings, old, monkeypatch, moment):
     with monkeypatch.context() as patch:
         patch.setattr(publishing, moment, crash)
         with pytest.raises(KeyboardInterrupt):
             release_now(settings)
     assert_intact(settings, old)
+
+
+CHANGES = """
+    create schema intermediate;
+    create table intermediate.int_touched_conversations as
+        select conversation_id, account_id, started_on
+        from marts.fct_conversations
+        where started_at >= (select max(started_at) - interval 1 day from marts.fct_conversations);
+    create table intermediate.int_touched_messages as
+        select message_id, account_id, sent_on
+        from marts.fct_messages
+        where sent_at >= (select max(sent_at) - interval 1 day from marts.fct_messages);
+    create table intermediate.int_touched_days as
+        select account_id, started_on as report_date from intermediate.int_touched_conversations
+        union select account_id, sent_on from intermediate.int_touched_messages;
+    update marts.fct_conversations set reopens = reopens + 1
+        where conversation_id in (select conversation_id from intermediate.int_touched_conversations);
+    delete from marts.fct_messages
+        where message_id = (select min(message_id) from intermediate.int_touched_messages);
+    update marts.agg_overview set conversations = conversations + 1
+        where (account_id, report_date) in (from intermediate.int_touched_days);
+    update marts.dim_contacts set source = 'changed';
+"""
+
+
+def inodes(settings, release):
+    folder = settings.published_path / release.parquet
+    return {path.relative_to(folder): path.stat().st_ino for path in folder.glob("*.parquet/*")}
+
+
+def test_upon_the_release_before_only_what_was_touched_is_written_anew(settings, old):
+    change(settings, CHANGES)
+
+    new = publish(settings, CHECKS, source_files=8, fingerprint="g", base=old.fingerprint)
+
+    assert_intact(settings, new)
+    assert is_intact(settings, new)
+    assert new.rows["fct_messages"] == old.rows["fct_messages"] - 1
+    with duckdb.connect(settings.published_path / "reports.duckdb", read_only=True) as connection:
+        connection.execute(f"attach '{settings.warehouse_path}' as warehouse (read_only)")
+        for table in TABLES:
+            difference = f"(from {table} except all from warehouse.marts.{table})"
+            assert connection.execute(f"select count(*) from {difference}").fetchone() == (0,), table
+        counts = "select sum(messages) from _messages_by_day union all select count(*) from fct_messages"
+        assert len({count for (count,) in connection.execute(counts).fetchall()}) == 1
+    before, after = inodes(settings, old), inodes(settings, new)
+    last_months = {
+        max(path for path in after if path.parent == folder) for folder in {p.parent for p in after}
+    }
+    assert {path for path in after if after[path] != before[path]} <= last_months < after.keys()
+    assert_intact(settings, rollback(settings))
+
+
+@pytest.mark.parametrize("base", [None, "of another release"])
+def test_upon_any_other_release_all_is_written(settings, old, base):
+    change(settings, CHANGES)
+    change(settings, "update marts.fct_conversations set reopens = 77")
+
+    new = publish(settings, CHECKS, source_files=8, fingerprint="g", base=base)
+
+    assert not set(inodes(settings, old).values()) & set(inodes(settings, new).values())
+    with reader(settings) as connection:
+        assert connection.execute("select distinct reopens from fct_conversations").fetchall() == [(77,)]
+
+
+def test_upon_a_damaged_release_all_is_written(settings, old):
+    change(settings, CHANGES)
+    cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/*")))
+
+    new = publish(settings, CHECKS, source_files=8, fingerprint="g", base=old.fingerprint)
+
+    assert_intact(settings, new)
+    assert not set(inodes(settings, old).values()) & set(inodes(settings, new).values())
 
 
 def test_what_the_checks_found_in_all_runs_is_published(settings, old):
@@ -349,8 +415,8 @@ def cut(path):
         (cut, "reports.duckdb"),
         (Path.unlink, "reports.duckdb"),
         (Path.unlink, "release.json"),
-        (cut, "{parquet}/fct_messages.parquet"),
-        (Path.unlink, "{parquet}/fct_messages.parquet"),
+        (cut, "{parquet}/fct_messages.parquet/*.parquet"),
+        (Path.unlink, "{parquet}/fct_messages.parquet/*.parquet"),
         (cut, "{parquet}/release.json"),
     ],
 )
@@ -359,7 +425,7 @@ def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_mends_i
 ):
     new = release_now(settings)
     assert is_intact(settings, new)
-    damage(settings.published_path / name.format(parquet=new.parquet))
+    damage(next(settings.published_path.glob(name.format(parquet=new.parquet))))
 
     current = current_release(settings)
 
@@ -372,7 +438,7 @@ def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_mends_i
 
 def test_a_rollback_does_not_go_to_a_damaged_release(settings, old):
     new = release_now(settings)
-    cut(settings.published_path / old.parquet / "fct_messages.parquet")
+    cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/*")))
     for wanted in (None, old.release_id):
         with pytest.raises(PublishError, match=f"whole \\({new.release_id}\\)"):
             rollback(settings, wanted)
@@ -453,7 +519,7 @@ def gated(settings, outcomes):
         table: check(table, outcomes.get(table)) for table in TABLES if outcomes.get(table, 1) is not None
     }
     return dg.Definitions(
-        assets=[marts, build_publish_assets(settings, checks.values(), lambda _: "f")],
+        assets=[marts, build_publish_assets(settings, checks.values(), lambda _: None)],
         asset_checks=[checks[table] for table in outcomes if outcomes[table] is not None],
         resources={"settings": settings},
         executor=dg.in_process_executor,

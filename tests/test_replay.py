@@ -19,7 +19,8 @@ from orchestration.ingest.assets import landing
 from orchestration.ingest.content import BadFileError
 from orchestration.ingest.replay import Again, ReplayError
 from orchestration.ingest.run import check_replay, ingest
-from orchestration.publish.release import TABLES, reader
+from orchestration.publish.release import reader
+from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
 from tests.conftest import project_with
 from tests.house import House, jsonl

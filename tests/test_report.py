@@ -13,8 +13,9 @@ from orchestration.automation import is_up_to_date
 from orchestration.publish import report
 from orchestration.publish.periods import Period, last_day, period_and_the_one_before
 from orchestration.publish.previews import PREVIEWS, preview
-from orchestration.publish.release import TABLES, PublishError, current_release, publish, reader
+from orchestration.publish.release import PublishError, current_release, publish, reader
 from orchestration.publish.report import has_reports, write_reports
+from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
 
 HOSTILE = '<script>alert("x")</script> | **b** [l](https://evil.example) `c` </td>'

@@ -33,7 +33,8 @@ from hypothesis import strategies as st
 from orchestration.__main__ import _instance, run
 from orchestration.ingest.run import ingest
 from orchestration.publish.charts import bars
-from orchestration.publish.release import TABLES, reader
+from orchestration.publish.release import reader
+from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.terminal import print_summary
 from reports.downloads import as_csv

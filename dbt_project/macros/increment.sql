@@ -1,7 +1,7 @@
 {# What an increment builds anew. Where a model is built as a whole, none of this is used.
 
    What is new (the rows of staging, of new files alone) and what was built of the same records before compete, and what
-   depends on records that changed is built anew: whole contacts with all their conversations, and in the daily tables
+   depends on records that changed is built anew: conversations with all their messages, and in the daily tables
    whole days. #}
 
 {# A model that only increments read. Unit tests, which build on nothing, need not give its rows. #}

@@ -77,21 +77,36 @@ calendar as (
 
 ),
 
+-- From its start on a conversation is its contact's current one, until the next begins.
+periods as (
+
+    select
+        conversation_id,
+        contact_id,
+        started_at,
+        lead(started_at) over (
+            partition by contact_id
+            order by started_at, length(source_conversation_id), source_conversation_id
+        ) as next_started_at
+    from conversations
+    where {{ is_touched('contact_id', 'int_touched_contacts') }}
+
+),
+
 -- A message that names no conversation belongs to the one of its contact that was current when it was sent.
 addressed as (
 
     select
         messages.*,
-        coalesce(messages.conversation_id, current_conversations.conversation_id) as addressed_conversation_id
+        coalesce(messages.conversation_id, periods.conversation_id) as addressed_conversation_id
     from messages
-    left join conversations as current_conversations
+    left join periods
         on
-            case when messages.conversation_id is null then messages.contact_id end
-            = current_conversations.contact_id
-            and messages.sent_at >= current_conversations.started_at
+            case when messages.conversation_id is null then messages.contact_id end = periods.contact_id
+            and messages.sent_at >= periods.started_at
             and (
-                messages.sent_at < current_conversations.next_started_at
-                or current_conversations.next_started_at is null
+                messages.sent_at < periods.next_started_at
+                or periods.next_started_at is null
             )
 
 ),

@@ -6,6 +6,7 @@ Does not: how a release is built (see `release`) and which checks allow it (see 
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
@@ -14,10 +15,14 @@ from orchestration.candidate import CandidateHeldError, wait_until_free
 from orchestration.glance import last_files, top_reasons
 from orchestration.publish.periods import last_day
 from orchestration.publish.previews import preview
-from orchestration.publish.release import QUALITY_RESULTS, TABLES, PublishError, Release, publish, reader
+from orchestration.publish.release import PublishError, Release, publish, reader
 from orchestration.publish.report import write_reports
+from orchestration.publish.tables import QUALITY_RESULTS, TABLES
 from orchestration.publish.verify import verify_checks
 from orchestration.settings import Settings
+
+if TYPE_CHECKING:  # it imports dbt, which takes seconds
+    from orchestration.warehouse import Built
 
 DESCRIPTIONS = {
     "fct_conversations": "Every conversation: its origin, who handled it, how long it took, its rating.",
@@ -40,11 +45,13 @@ GLANCES = {"ingested_files": last_files, "rejected_records": top_reasons}
 
 
 def build_publish_assets(
-    settings: Settings, checked: Iterable[dg.AssetsDefinition], fingerprint: Callable[[Settings], str]
+    settings: Settings,
+    checked: Iterable[dg.AssetsDefinition],
+    read_built: Callable[[Settings], "Built | None"],
 ) -> dg.AssetsDefinition:
     """Return the assets `published/<table>`, guarded by every check that the definitions `checked` declare.
 
-    `fingerprint` returns what stands for the data and the code that the warehouse was built of.
+    `read_built` returns what the warehouse was built of.
     """
     checks = [spec for definition in checked for spec in definition.check_specs]
     marts = {table: dg.AssetKey(["marts", table]) for table in TABLES}
@@ -71,8 +78,9 @@ def build_publish_assets(
         try:
             passed = verify_checks(context.instance, checks, marts.values())
             wait_until_free(settings, context.log.info, read_only=True)
-            files, stands_for = _source_files(settings), fingerprint(settings)
-            release = publish(settings, passed, files, stands_for, progress=context.log.info)
+            files, built = _source_files(settings), read_built(settings)
+            stands_for, base = (built.fingerprint, built.base) if built else ("", None)
+            release = publish(settings, passed, files, stands_for, context.log.info, base)
         except (PublishError, CandidateHeldError, duckdb.Error) as error:
             raise dg.Failure(str(error)) from None
         with reader(settings) as connection:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orchestration.glance import markdown_table
-from orchestration.publish.release import QUALITY_RESULTS, TABLES, Release, current_release
+from orchestration.publish.release import Release, current_release
+from orchestration.publish.tables import QUALITY_RESULTS, TABLES
 from orchestration.publish.verify import EVALUATED
 from orchestration.settings import Settings
 

@@ -1,11 +1,13 @@
 """Turn the warehouse into a release: build it aside, verify it, swap it in, keep the last few.
 
-Belongs here: what a release holds, how it replaces the one before it, and how it is read. Does not: whether
-the checks passed (see `verify`), how a report is measured (see `reports.sql`), nor anything of Dagster.
+Belongs here: what tells of a release, how it replaces the one before it, and how it is read. Does not: what
+its tables are (see `tables`), whether the checks passed (see `verify`), how a report is measured (see
+`reports.sql`), nor anything of Dagster.
 
 `published/` holds `reports.duckdb`, `release.json` and, for each of the last releases, a folder
 `releases/<release_id>/` with `<table>.parquet` and the two files again, to go back to. What is being built
 has a name that begins with `.building-`; where a crash left it behind, the next run sweeps it away.
+Where the warehouse only adds to what stands, the new release begins as a copy of the one before.
 The swap of `reports.duckdb` is the publication: its macro `release()` says which release it is. Where
 `release.json` says otherwise, a crash came between the two: the note in the release's own folder holds until
 the next run writes both anew.
@@ -22,34 +24,17 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import file_digest
 from pathlib import Path
 
 import duckdb
 
 from orchestration.ingest.ledger import sync
-from orchestration.quality.results import COLUMNS, history
+from orchestration.publish.tables import QUALITY_RESULTS, TABLES, count_messages, fill, write_parquet
 from orchestration.quoting import quoted
 from orchestration.settings import PROJECT, Settings
 
-# The tables of a release, each with the order that lets a reader of a period skip the rest of it.
-TABLES = {
-    "fct_conversations": "account_id, started_at",
-    "agg_by_agent": None,
-    "agg_by_tag": None,
-    "csat_summary": None,
-    "agg_overview": None,
-    "agg_by_hour": None,
-    "agg_delivery": None,
-    "fct_messages": "account_id, sent_at",
-    "fct_conversation_events": "account_id, occurred_at",
-    "dim_agents": None,
-    "dim_contacts": None,
-    "bridge_conversation_tags": None,
-    "ingested_files": None,
-    "rejected_records": None,
-}
 REPORTS = (
     "report_overview",
     "report_overview_compared",
@@ -65,7 +50,6 @@ REPORTS = (
     "report_inbox",
     "report_details",
 )
-QUALITY_RESULTS = "quality_results"  # the one table that is not of the warehouse
 FILE = "reports.duckdb"
 NOTE = "release.json"
 MACROS = Path(__file__).with_name("reports.sql")
@@ -118,19 +102,24 @@ def publish(
     source_files: int,
     fingerprint: str,
     progress: Callable[[str], None] = log.info,
+    base: str | None = None,
 ) -> Release:
     """Build a release of what is in the warehouse, verify it, swap it in, and return it.
 
     `checks` lists the names of the checks that `passed` and `warned`; `fingerprint` stands for the data and
-    the code the warehouse was built of. Raises `PublishError` and leaves the current release as it was where
-    the warehouse cannot be read, or the new release is not what it should be.
+    the code the warehouse was built of. Where it only added to what it was at the fingerprint `base`, and
+    that is what is published, the release is made of the one before. Raises `PublishError` and leaves the
+    current release as it was where the warehouse cannot be read, or the new release is not what it should be.
     """
     if not settings.warehouse_path.exists():
         raise PublishError(f"There is no warehouse at {settings.warehouse_path}: build the marts first.")
     published = settings.published_path
     (published / "releases").mkdir(parents=True, exist_ok=True)
     with _alone(published):
-        return _publish(settings, checks, source_files, fingerprint, progress)
+        before = current_release(settings) if base and not settings.outdated_path.exists() else None
+        if before and (before.fingerprint != base or not is_intact(settings, before)):
+            before = None
+        return _publish(settings, checks, source_files, fingerprint, progress, before)
 
 
 def _publish(
@@ -139,6 +128,7 @@ def _publish(
     source_files: int,
     fingerprint: str,
     progress: Callable[[str], None],
+    before: Release | None,
 ) -> Release:
     published = settings.published_path
     current = _published_id(settings)
@@ -148,17 +138,14 @@ def _publish(
     file = published / f"{BUILDING}{release_id}.duckdb"
     folder = published / "releases" / f"{BUILDING}{release_id}"
     try:
-        progress(f"Building release {release_id}")
-        release = _build(settings, file, release_id, now, checks, source_files, fingerprint)
+        progress(f"Building release {release_id}" + (f" upon {before.release_id}" if before else ""))
+        if before:
+            shutil.copyfile(published / FILE, file)
+        release, changed = _build(settings, file, release_id, now, checks, source_files, fingerprint, before)
         progress(f"Verifying {sum(release.rows.values()):,} rows and writing them as Parquet")
-        _verify(settings, file, folder, release)
+        _verify(settings, file, folder, release, changed, before)
         _link(file, folder / FILE)
-        files = sorted(folder.iterdir())
-        release = replace(
-            release,
-            digests={path.name: _digest(path) for path in files},
-            states={path.name: _state(path) for path in files},
-        )
+        release = _sealed(release, folder, before)
         (folder / NOTE).write_text(_note(release))
         folder.rename(published / release.parquet)
         sync(published / "releases")
@@ -231,7 +218,7 @@ def is_intact(settings: Settings, release: Release) -> bool:
     is_whole = (
         _read_note(published / NOTE) == release
         and _is_sound(folder)
-        and (FILE not in release.digests or _is_same(file, release))
+        and (FILE not in release.digests or _is_same(file, FILE, release))
     )
     if not is_whole:
         log.warning("Files of release %s are missing or damaged in %s", release.release_id, published)
@@ -272,15 +259,15 @@ def _is_sound(folder: Path, thoroughly: bool = False) -> bool:
     if release is None:
         return False
     try:
-        return all(_is_same(folder / name, release, thoroughly) for name in release.digests)
+        return all(_is_same(folder / name, name, release, thoroughly) for name in release.digests)
     except OSError:
         return False
 
 
-def _is_same(path: Path, release: Release, thoroughly: bool = False) -> bool:
-    """Return whether a file is as it was published. Raises `OSError` where there is none."""
-    is_untouched = _state(path) == release.states.get(path.name)
-    return (is_untouched and not thoroughly) or _digest(path) == release.digests[path.name]
+def _is_same(path: Path, name: str, release: Release, thoroughly: bool = False) -> bool:
+    """Return whether a file is as it was published by this name. Raises `OSError` where there is none."""
+    is_untouched = _state(path) == release.states.get(name)
+    return (is_untouched and not thoroughly) or _digest(path) == release.digests[name]
 
 
 def _state(path: Path) -> list[int]:
@@ -317,15 +304,13 @@ def _build(
     checks: Mapping[str, Sequence[str]],
     source_files: int,
     fingerprint: str,
-) -> Release:
+    before: Release | None,
+) -> tuple[Release, dict[str, set[date]]]:
+    """Write all but the Parquet; return the release and, of tables divided by months, those that changed."""
     with _connect(settings, file) as connection:
         connection.execute(f"attach {quoted(settings.warehouse_path)} as warehouse (read_only)")
         _require_tables(connection)
-        for table, order in TABLES.items():
-            ordered = f"order by {order}" if order else ""
-            connection.execute(f"create table {table} as from warehouse.marts.{table} {ordered}")
-        _copy_comments(connection)
-        _add_quality_results(connection, settings)
+        changed = fill(connection, settings, adds=before is not None)
         accounts = _accounts(connection)
         data_through = [account["data_through"] for account in accounts.values() if account["data_through"]]
         release = Release(
@@ -343,9 +328,10 @@ def _build(
         )
         connection.execute(_release_macro(release))
         connection.execute(MACROS.read_text())
+        count_messages(connection, adds=before is not None)
         connection.execute("detach warehouse")
         connection.execute("checkpoint")
-    return release
+    return release, changed
 
 
 def _connect(settings: Settings, file: Path, **options: bool) -> duckdb.DuckDBPyConnection:
@@ -365,35 +351,6 @@ def _require_tables(connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give tables and columns the descriptions they have in the warehouse."""
-    described = connection.execute(
-        "select 'table ' || table_name as what, table_name, comment from ("
-        " select table_name, database_name, schema_name, comment from duckdb_tables() union all"
-        " select view_name, database_name, schema_name, comment from duckdb_views())"
-        " where database_name = 'warehouse' and schema_name = 'marts' and comment is not null"
-        " union all"
-        " select 'column ' || table_name || '.' || column_name, table_name, comment from duckdb_columns()"
-        " where database_name = 'warehouse' and schema_name = 'marts' and comment is not null"
-    ).fetchall()
-    for what, table, comment in described:
-        if table in TABLES:
-            connection.execute(f"comment on {what} is {quoted(comment)}")
-
-
-def _add_quality_results(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    connection.execute(
-        f"create table {QUALITY_RESULTS} as from ({history(settings)})"
-        " order by checked_at, run_id, table_name, check_name"
-    )
-    connection.execute(
-        f"comment on table {QUALITY_RESULTS} is"
-        " 'What the checks of every run found, published or not. One row per run and check.'"
-    )
-    for column, (_, description) in COLUMNS.items():
-        connection.execute(f"comment on column {QUALITY_RESULTS}.{column} is {quoted(description)}")
-
-
 def _accounts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
     """Write the macro `_accounts()` (zones, CSAT scales); return each account's zone and latest message."""
     rows = connection.execute(
@@ -411,7 +368,7 @@ def _accounts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str 
         f"({quoted(account)}, {quoted(zone)}, {high}, {low})" for account, zone, high, low, _ in rows
     )
     connection.execute(
-        f"create macro _accounts() as table"
+        f"create or replace macro _accounts() as table"
         f" from (values {values}) as t(account_id, time_zone, satisfied_from, dissatisfied_to)"
     )
     return {account: {"time_zone": zone, "data_through": latest} for account, zone, _, _, latest in rows}
@@ -419,7 +376,7 @@ def _accounts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str 
 
 def _release_macro(release: Release) -> str:
     """Return the SQL of `release()`, the table of one row that says which release a file is."""
-    return f"""create macro release() as table select
+    return f"""create or replace macro release() as table select
         {quoted(release.release_id)} as release_id,
         {quoted(release.published_at)}::timestamp as published_at,
         {quoted(release.data_through)}::timestamp as data_through,
@@ -431,9 +388,23 @@ def _release_macro(release: Release) -> str:
         {quoted(release.parquet)} as parquet"""
 
 
-def _verify(settings: Settings, file: Path, folder: Path, release: Release) -> None:
+def _verify(
+    settings: Settings,
+    file: Path,
+    folder: Path,
+    release: Release,
+    changed: Mapping[str, set[date]],
+    before: Release | None,
+) -> None:
     """Read the new file as a reader will, write its Parquet; raise `PublishError` at what should not be."""
     folder.mkdir()
+
+    def link_before(path: Path) -> bool:
+        kept = before and settings.published_path / before.parquet / path.relative_to(folder)
+        if kept and kept.exists():
+            _link(kept, path)
+        return path.exists()
+
     with _connect(settings, file, read_only=True) as connection:
         columns = connection.execute(
             "select table_name || '.' || column_name, column_name || ' ' || data_type from duckdb_columns()"
@@ -446,15 +417,13 @@ def _verify(settings: Settings, file: Path, folder: Path, release: Release) -> N
                 " Take it out of the mart, or give it a name that says what it is."
             )
         for table, expected in release.rows.items():
-            path = folder / f"{table}.parquet"
-            connection.execute(f"copy {table} to {quoted(path)} (format parquet, compression zstd)")
+            path = write_parquet(connection, table, folder, changed.get(table, set()), link_before)
             counts = _count(connection, table), _count(connection, f"read_parquet({quoted(path)})")
             if counts != (expected, expected):
                 raise PublishError(
                     f"{table}: {counts[0]} rows in the release and {counts[1]} in its Parquet,"
                     f" expected the {expected} of the warehouse."
                 )
-            sync(path)
         day = (release.data_through or release.published_at)[:10]
         for report in REPORTS:
             connection.execute(f"from {report}('{day}', '{day}')").fetchone()
@@ -465,6 +434,15 @@ def _verify(settings: Settings, file: Path, folder: Path, release: Release) -> N
 
 def _note(release: Release) -> str:
     return json.dumps(asdict(release), indent=2) + "\n"
+
+
+def _sealed(release: Release, folder: Path, before: Release | None) -> Release:
+    """Return the release with the digests of its files; those of the release before are known."""
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    states = {name: _state(path) for name, path in files.items()}
+    same = {name for name in files if before and before.states.get(name) == states[name]}
+    digests = {name: before.digests[name] if name in same else _digest(files[name]) for name in files}
+    return replace(release, digests=digests, states=states)
 
 
 def _link(file: Path, name: Path) -> None:

@@ -16,8 +16,9 @@
 -- `_accounts()` (account_id, time_zone, satisfied_from, dissatisfied_to) is made when the release is built.
 
 -- Messages come by the million, and a filter asks about their conversation only: they are counted once, when the
--- release is built, by day, sender (`sender_id`) and all that a filter asks about the conversation.
-create table _messages_by_day as
+-- release is built, by day, sender (`sender_id`) and all that a filter asks about the conversation. Its table
+-- `_messages_by_day` holds what this says of all days (null), and after an increment again of those that it touched.
+create or replace macro _counted_messages(from_date, to_date) as table
 select
     m.account_id,
     m.agent_id as sender_id,
@@ -37,10 +38,10 @@ select
     count(*) filter (where m.is_automated) as automated_messages
 from fct_messages as m
 left join fct_conversations as c on m.conversation_id = c.conversation_id
-group by all
-order by m.sent_on;
+where m.sent_on >= coalesce(from_date, m.sent_on) and m.sent_on <= coalesce(to_date, m.sent_on)
+group by all;
 
-create macro _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours) as
+create or replace macro _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours) as
     (accounts is null or list_contains(accounts, c.account_id))
     and (agents is null or list_contains(agents, coalesce(c.agent_id, 'Unassigned')))
     and (origins is null or list_contains(origins, c.origin))
@@ -48,7 +49,7 @@ create macro _is_selected(c, accounts, agents, origins, conversation_tags, conta
     and (contact_tags is null or list_has_any(c.contact_tags, contact_tags))
     and (working_hours is null or c.is_in_working_hours = working_hours);
 
-create macro _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as table
+create or replace macro _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as table
 with labelled as (
     select *, case when len(c.conversation_tags) > 0 then c.conversation_tags else ['Untagged'] end as tags
     from fct_conversations as c
@@ -58,23 +59,23 @@ from labelled as c
 where _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours);
 
 -- A message without a known conversation is selected only where nothing is asked about the conversation.
-create macro _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours) as
+create or replace macro _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours) as
     agents is null and origins is null and conversation_tags is null and contact_tags is null and working_hours is null;
 
 -- Whether a survey's instant may lie in the period: asked before its local day, it spares most rows the reading.
-create macro _within(instant, from_date, to_date) as
+create or replace macro _within(instant, from_date, to_date) as
     instant >= from_date::date - interval 1 day and instant < to_date::date + interval 2 days;
 
-create macro local_time(instant, time_zone) as timezone(time_zone, timezone('UTC', instant));
+create or replace macro local_time(instant, time_zone) as timezone(time_zone, timezone('UTC', instant));
 
-create macro _local_day(instant, time_zone) as local_time(instant, time_zone)::date;
+create or replace macro _local_day(instant, time_zone) as local_time(instant, time_zone)::date;
 
 -- The period before one has as many days, and ends the day before it begins.
-create macro _previous_from(from_date, to_date) as
+create or replace macro _previous_from(from_date, to_date) as
     (from_date::date - (to_date::date - from_date::date + 1)::integer)::date;
 
 -- All that happened in the period, one row each, with the agent to whom it is counted.
-create macro _events(
+create or replace macro _events(
     from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
 ) as table
 with selected as not materialized (
@@ -160,7 +161,7 @@ where _within(survey_responded_at, from_date, to_date)
     and csat_rating is not null;
 
 -- The measures of a group of events `e`. Times are in seconds. What cannot be known is null, never 0.
-create macro _measures(e) as struct_pack(
+create or replace macro _measures(e) as struct_pack(
     conversations := count(*) filter (where e.event = 'conversation'),
     distinct_contacts := count(distinct e.contact_key),
     messages := coalesce(sum(e.messages), 0)::bigint,
@@ -220,7 +221,7 @@ create macro _measures(e) as struct_pack(
 );
 
 -- One row: the headline figures.
-create macro report_overview(
+create or replace macro report_overview(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -230,7 +231,7 @@ from _events(
 ) as e;
 
 -- One row per measure of the overview, all as doubles: its value, that of the period before, and what became of it.
-create macro report_overview_compared(
+create or replace macro report_overview_compared(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -269,7 +270,7 @@ from compared;
 -- One row per day, week or month (`grain`; weeks begin on Monday) and per group, which `per` names: 'total', 'origin',
 -- 'agent' or 'tag'. Agents and tags are told apart by account; every group has a row for every period, of zeros and
 -- unknowns where nothing happened. The first and the last week and month hold the period's days only.
-create macro report_over_time(
+create or replace macro report_over_time(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null, grain := 'day', per := 'total'
 ) as table
@@ -328,7 +329,7 @@ select
 from filled;
 
 -- One row per day, week or month (`grain`) and origin: the conversations alone, at a small part of the cost of the above.
-create macro report_origins_over_time(
+create or replace macro report_origins_over_time(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null, grain := 'day'
 ) as table
@@ -348,7 +349,7 @@ cross join (select distinct origin from counted) as named
 left join counted on periods.period_start = counted.period_start and named.origin = counted.origin;
 
 -- One row per day: its conversations, and their mean over it and the six days before it, also those before the period.
-create macro report_trend(
+create or replace macro report_trend(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -370,7 +371,7 @@ days as (
 select * from days where day >= from_date::date order by day;
 
 -- One row per account, local day and origin on which anything happened.
-create macro report_overview_by_day(
+create or replace macro report_overview_by_day(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -381,7 +382,7 @@ from _events(
 group by e.account_id, e.day, e.origin;
 
 -- One row per account, weekday (1 = Monday) and hour of the local clock.
-create macro report_by_hour(
+create or replace macro report_by_hour(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -421,7 +422,7 @@ from happenings
 group by all;
 
 -- One row per weekday (1 = Monday) and hour of the local clocks, 168 in all: the conversations that started in it.
-create macro report_heatmap(
+create or replace macro report_heatmap(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -439,7 +440,7 @@ order by w.iso_weekday, h.hour;
 -- One row per account and agent, 'Unassigned' (agent_id null) included; the rows sum to the overview. Messages count
 -- to the agent who sent them and first responses to the agent who gave them, everything else to the conversation's
 -- agent. So under a filter on agents other agents may have rows too: they wrote in the conversations selected.
-create macro report_by_agent(
+create or replace macro report_by_agent(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -460,7 +461,7 @@ left join dim_agents on measured.agent_id = dim_agents.agent_id;
 
 -- One row per account and conversation tag, 'Untagged' included. A conversation with two tags counts in both rows, so
 -- the rows do not sum to the overview; messages of unknown conversations are in none.
-create macro report_by_tag(
+create or replace macro report_by_tag(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -475,7 +476,7 @@ from tagged as e
 group by e.account_id, e.tag;
 
 -- One row per account and tag: its conversations in the period, in the period before, and what became of them.
-create macro report_by_tag_compared(
+create or replace macro report_by_tag_compared(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -500,7 +501,7 @@ select
 from counted;
 
 -- One row per account and agent, 'Unassigned' included: how the conversations that started in the period stand now.
-create macro report_inbox(
+create or replace macro report_inbox(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -522,7 +523,7 @@ group by c.account_id, c.agent_id;
 
 -- One row per conversation that started in the period, the latest first. Instants are UTC; local_time(started_at,
 -- time_zone) is the account's clock.
-create macro report_details(
+create or replace macro report_details(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -572,7 +573,7 @@ order by c.started_at desc, c.conversation_id;
 -- One row per thing known to have happened in a conversation, in its order: what (`event`), who, which of the
 -- customer's turns, and how long the customer had waited for an answer. None where
 -- the accounts do not hold the conversation.
-create macro report_timeline(conversation, accounts := null) as table
+create or replace macro report_timeline(conversation, accounts := null) as table
 with chosen as (
     select c.*, account.time_zone
     from fct_conversations as c
@@ -657,7 +658,7 @@ where events.happened_at is not null
 order by events.happened_at, events.rank, events.place;
 
 -- One row per value that a filter can take: the filter's name, the value, and the name to show for it.
-create macro report_choices(accounts := null) as table
+create or replace macro report_choices(accounts := null) as table
 with combinations as materialized (
     select distinct agent_id, origin, tags, contact_tags
     from _selected_conversations(accounts, null, null, null, null, null)
@@ -682,7 +683,7 @@ from choices
 order by filter, label, value;
 
 -- One row: the first and the last local day on which anything happened.
-create macro report_days(accounts := null) as table
+create or replace macro report_days(accounts := null) as table
 select min(report_date) as first_day, max(report_date) as last_day
 from agg_overview
 where accounts is null or list_contains(accounts, account_id);

@@ -14,12 +14,6 @@ agents as (
 
 ),
 
-incoming_messages as (
-
-    {{ incoming('messages') }}
-
-),
-
 conversations_before as (
 
     select * from {{ ref('int_replaced_conversations') }}
@@ -44,9 +38,7 @@ messages_after as (
 
     select *
     from {{ ref('int_messages') }}
-    where
-        message_id in (select message_id from messages_before)
-        or message_id in (select message_id from incoming_messages)
+    where message_id in (select message_id from {{ ref('int_touched_messages') }})
 
 ),
 

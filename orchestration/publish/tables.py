@@ -1,0 +1,179 @@
+"""The tables of a release, and their Parquet: written as a whole, or where an increment changed something.
+
+Belongs here: which tables there are, how they are ordered and divided, and what of them an increment touches.
+Does not: when a release may add to the one before it, and how it replaces it (see `release`).
+
+What an increment touched stands in the warehouse, in the models that list it. The Parquet of the large tables
+is a folder with a file for each month; a month in which nothing changed is the file of the release before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from orchestration.ingest.ledger import sync
+from orchestration.quality.results import COLUMNS, history
+from orchestration.quoting import quoted
+from orchestration.settings import Settings
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a release; where nothing is said, it is small and always written as a whole.
+
+    - `order`: the columns that let a reader of a period skip the rest of it
+    - `day`: the column by whose months the Parquet is divided
+    - `touched`: the model that lists what an increment touched, by the columns `key`
+    """
+
+    order: str = ""
+    day: str = ""
+    touched: str = ""
+    key: str = ""
+
+
+_CONVERSATIONS = {"touched": "int_touched_conversations", "key": "conversation_id"}
+_DAYS = {"touched": "int_touched_days", "key": "account_id, report_date"}
+TABLES = {
+    "fct_conversations": Table("account_id, started_at", "started_on", **_CONVERSATIONS),
+    "agg_by_agent": Table(**_DAYS),
+    "agg_by_tag": Table(**_DAYS),
+    "csat_summary": Table(**_DAYS),
+    "agg_overview": Table(**_DAYS),
+    "agg_by_hour": Table(**_DAYS),
+    "agg_delivery": Table(**_DAYS),
+    "fct_messages": Table("account_id, sent_at", "sent_on", "int_touched_messages", "message_id"),
+    "fct_conversation_events": Table("account_id, occurred_at", "occurred_at", **_CONVERSATIONS),
+    "dim_agents": Table(),
+    "dim_contacts": Table(),
+    "bridge_conversation_tags": Table(**_CONVERSATIONS),
+    "ingested_files": Table(),
+    "rejected_records": Table(),
+}
+QUALITY_RESULTS = "quality_results"  # the one published table that is not of the warehouse
+COUNTS = "_messages_by_day"  # not one to be read: a part of the reports
+
+
+def fill(connection: duckdb.DuckDBPyConnection, settings: Settings, adds: bool) -> dict[str, set[date]]:
+    """Write the tables from the attached `warehouse`, or, where this `adds` to a release, what changed.
+
+    Return the first days of the months in which something changed, of each table that is divided by them.
+    """
+    changed = {}
+    for name, table in TABLES.items():
+        write = _replace_touched if adds and table.touched else _create
+        write(connection, name, table)
+        if table.day:
+            changed[name] = _months(connection, "_changed" if write is _replace_touched else name, table.day)
+    _copy_comments(connection)
+    _add_quality_results(connection, settings)
+    return changed
+
+
+def count_messages(connection: duckdb.DuckDBPyConnection, adds: bool) -> None:
+    """Count the messages of every day, or of touched days anew, as `reports.sql` says."""
+    if not adds:
+        connection.execute(
+            f"create or replace table {COUNTS} as from _counted_messages(null, null) order by sent_on"
+        )
+        return
+    days = "select account_id, report_date from warehouse.intermediate.int_touched_days"
+    first, last = connection.execute(f"select min(report_date), max(report_date) from ({days})").fetchone()
+    connection.execute(f"delete from {COUNTS} where (account_id, sent_on) in ({days})")
+    connection.execute(
+        f"insert into {COUNTS} from _counted_messages(?, ?) where (account_id, sent_on) in ({days})"
+        " order by sent_on",
+        [first, last],
+    )
+
+
+def _create(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+    ordered = f"order by {table.order}" if table.order else ""
+    connection.execute(f"create or replace table {name} as from warehouse.marts.{name} {ordered}")
+
+
+def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+    """Replace the rows that were touched; `_changed` holds them as they were and as they are."""
+    listed = f"(select {table.key} from warehouse.intermediate.{table.touched})"
+    touched = f"({table.key}) in {listed}"
+    connection.execute(
+        f"create or replace temp table _gone as select rowid as row_id from {name} where {touched}"
+    )
+    connection.execute(f"create or replace temp table _come as from warehouse.marts.{name} where {touched}")
+    connection.execute(
+        f"create or replace temp table _changed as"
+        f" select * from {name} where rowid in (from _gone) union all by name from _come"
+    )
+    connection.execute(f"delete from {name} where rowid in (from _gone)")
+    ordered = f"order by {table.order}" if table.order else ""
+    connection.execute(f"insert into {name} by name from _come {ordered}")
+
+
+def _months(connection: duckdb.DuckDBPyConnection, name: str, day: str) -> set[date]:
+    rows = connection.execute(f"select distinct date_trunc('month', {day})::date from {name}").fetchall()
+    return {month for (month,) in rows}
+
+
+def write_parquet(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    folder: Path,
+    changed: set[date],
+    link_before: Callable[[Path], bool],
+) -> Path:
+    """Write `<name>.parquet` into the folder and return its path: a file, or a folder of months.
+
+    A month in which nothing `changed` is the file of the release before, if `link_before` finds it.
+    """
+    path = folder / f"{name}.parquet"
+    day = TABLES[name].day if name in TABLES else ""
+    if not day:
+        _copy(connection, f"from {name}", path)
+        return path
+    path.mkdir()
+    for month in sorted(_months(connection, name, day)) or [None]:
+        part = path / f"{month:%Y-%m}.parquet" if month else path / "none.parquet"
+        if month in changed or not link_before(part):
+            condition = (
+                f"{day} >= date '{month}' and {day} < date '{month}' + interval 1 month" if month else "true"
+            )
+            _copy(connection, f"from {name} where {condition}", part)
+    sync(path)
+    return path
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    connection.execute(f"copy ({query}) to {quoted(path)} (format parquet, compression zstd)")
+    sync(path)
+
+
+def _copy_comments(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give tables and columns the descriptions they have in the warehouse."""
+    described = connection.execute(
+        "select 'table ' || table_name as what, table_name, comment from ("
+        " select table_name, database_name, schema_name, comment from duckdb_tables() union all"
+        " select view_name, database_name, schema_name, comment from duckdb_views())"
+        " where database_name = 'warehouse' and schema_name = 'marts' and comment is not null"
+        " union all"
+        " select 'column ' || table_name || '.' || column_name, table_name, comment from duckdb_columns()"
+        " where database_name = 'warehouse' and schema_name = 'marts' and comment is not null"
+    ).fetchall()
+    for what, table, comment in described:
+        if table in TABLES:
+            connection.execute(f"comment on {what} is {quoted(comment)}")
+
+
+def _add_quality_results(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    connection.execute(
+        f"create or replace table {QUALITY_RESULTS} as from ({history(settings)})"
+        " order by checked_at, run_id, table_name, check_name"
+    )
+    connection.execute(
+        f"comment on table {QUALITY_RESULTS} is"
+        " 'What the checks of every run found, published or not. One row per run and check.'"
+    )
+    for column, (_, description) in COLUMNS.items():
+        connection.execute(f"comment on column {QUALITY_RESULTS}.{column} is {quoted(description)}")
