@@ -87,7 +87,8 @@ def test_a_release_holds_exactly_the_tables_and_the_macros_own_described_and_in_
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
         found = connection.execute("select table_name from duckdb_tables()").fetchall()
-        assert sorted(name for (name,) in found) == sorted([*TABLES, "quality_results", "_messages_by_day"])
+        internal = ["_conversations", "_counts_by_day"]
+        assert sorted(name for (name,) in found) == sorted([*TABLES, "quality_results", *internal])
         assert connection.execute("select count(*) from duckdb_views() where not internal").fetchone() == (0,)
         comments = connection.execute(
             "select comment from duckdb_tables() where table_name = 'fct_conversations'"
