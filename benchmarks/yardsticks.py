@@ -100,64 +100,88 @@ order by started_at;
 checkpoint;
 """
 
-# The same row as `report_overview`, without filters; each table read once, and only for the days asked.
+# The rows of the reports, without filters: what is counted, timed and distinct, each in a scan of its own.
 OVERVIEW = """
-with settled as materialized (
-    select f.*, a.satisfied_from, a.dissatisfied_to, a.time_zone
-    from fct_conversations as f
-    join _accounts() as a using (account_id)
-    where f.started_on between {from_day} and {to_day}
-        or f.survey_sent_at between {from_day} - interval 1 day and {to_day} + interval 2 days
-        or f.survey_responded_at between {from_day} - interval 1 day and {to_day} + interval 2 days
-),
-conversations as (
-    select
-        count(*) as conversations,
-        count(distinct contact_key) as distinct_contacts,
-        count(*) filter (where is_closed) as closed,
-        sum(reopens) as reopens,
-        count(*) filter (where is_one_touch) as one_touch,
-        count(*) filter (where is_automation_only) as automation_only,
-        sum(windows_missed) as windows_missed,
-        sum(turns_answered) as turns_answered,
-        sum(turns_unanswered) as turns_unanswered,
-        {times}
-    from settled
-    where started_on between {from_day} and {to_day}
-),
-surveys as (
-    select
-        count(*) filter (where sent_on between {from_day} and {to_day}) as surveys_sent,
-        {ratings}
-    from (
-        select
-            *,
-            timezone(time_zone, timezone('UTC', survey_sent_at))::date as sent_on,
-            case when timezone(time_zone, timezone('UTC', survey_responded_at))::date
-                between {from_day} and {to_day} then csat_rating end as rating
-        from settled
-        where survey_sent_at is not null
-    )
-),
-messages as (
-    select
-        sum(messages) as messages,
-        sum(inbound_messages) as inbound_messages,
-        sum(agent_messages) as agent_messages,
-        sum(automated_messages) as automated_messages
-    from _messages_by_day
-    where sent_on between {from_day} and {to_day}
-)
-select * from conversations, surveys, messages
+select *
+from (select {conversations}, {handling}, {responses} from _conversations where {started})
+cross join (select count(distinct contact) as distinct_contacts from _conversations where {started})
+cross join (select {counts} from _counts_by_day where day between {from_day} and {to_day})
 """
-TIMES = {
-    "duration": "duration_seconds",
-    "duration_working": "duration_working_seconds",
-    "first_response": "first_response_seconds",
-    "first_response_working": "first_response_working_seconds",
-    "wait": "case when turns_answered > 0 then wait_sum_seconds end",
-    "wait_working": "case when turns_answered > 0 then wait_working_sum_seconds end",
-}
+BY_AGENT = """
+with part as (
+    select account_id, agent_id, {conversations}, {handling} from _conversations where {started} group by all
+    union all by name
+    select account_id, agent_id, count(distinct contact) as distinct_contacts
+    from _conversations
+    where {started}
+    group by all
+    union all by name
+    select account_id, responder_id as agent_id, {responses}
+    from _conversations
+    where {started} and first_response_seconds is not null
+    group by all
+    union all by name
+    select account_id, counted_agent_id as agent_id, {counts}
+    from _counts_by_day
+    where day between {from_day} and {to_day}
+    group by all
+)
+select
+    part.account_id,
+    part.agent_id,
+    coalesce(any_value(dim_agents.agent_name), 'Unassigned') as agent_name,
+    coalesce(any_value(columns(lambda name: regexp_matches(name, '^({numbers})$'))), 0),
+    any_value(columns(lambda name: not regexp_matches(name, '^({numbers}|.*_id|agent_name)$')))
+from part
+left join (select agent_id, agent_name from dim_agents) as dim_agents on part.agent_id = dim_agents.agent_id
+group by part.account_id, part.agent_id
+"""
+BY_TAG = """
+with part as (
+    select account_id, tag, {conversations}, {handling}, {responses}
+    from (select *, unnest(tags) as tag from _conversations where {started})
+    group by all
+    union all by name
+    select account_id, tag, count(distinct contact) as distinct_contacts
+    from (select *, unnest(tags) as tag from _conversations where {started})
+    group by all
+    union all by name
+    select account_id, tag, {counts}
+    from (select *, unnest(tags) as tag from _counts_by_day where day between {from_day} and {to_day})
+    group by all
+)
+select
+    account_id,
+    tag,
+    coalesce(any_value(columns(lambda name: regexp_matches(name, '^({numbers})$'))), 0),
+    any_value(columns(lambda name: not regexp_matches(name, '^({numbers}|account_id|tag)$')))
+from part
+group by account_id, tag
+"""
+DETAILS = """
+select
+    c.* exclude (
+        source_conversation_id, channel_id, team_id, first_response_agent_id, is_closed, outbound_messages,
+        agents_replied, first_inbound_at, first_response_at, first_closed_at, survey_sent_at,
+        survey_responded_at
+    ) replace (if(len(c.conversation_tags) > 0, c.conversation_tags, ['Untagged']) as conversation_tags),
+    account.time_zone,
+    coalesce(agent.agent_name, c.agent_id, 'Unassigned') as agent_name,
+    coalesce(responder.agent_name, c.first_response_agent_id) as first_response_agent_name
+from fct_conversations as c
+join _accounts() as account using (account_id)
+left join dim_agents as agent on c.agent_id = agent.agent_id
+left join dim_agents as responder on c.first_response_agent_id = responder.agent_id
+where c.{started}
+order by c.started_at desc, c.conversation_id
+"""
+# The columns that say 0, not null, where there is nothing.
+NUMBERS = (
+    "conversations|distinct_contacts|closed|reopens|one_touch|automation_only|windows_missed|turns_.*|.*_n"
+    "|.*messages|surveys_sent|(dis)?satisfied|rating_.*"
+)
+HANDLING = ("duration", "duration_working", "wait", "wait_working")
+RESPONSES = ("first_response", "first_response_working")
 
 
 def copy_to_parquet(entity: Entity, files: Iterable[Path], target: Path) -> str:
@@ -182,30 +206,51 @@ def conversations(raw: Path) -> str:
     return CONVERSATIONS.format(raw=raw)
 
 
-def overview(from_day: str, to_day: str) -> str:
-    """Return the query of what `report_overview` answers for these days."""
-    measured = ("count", "n"), ("sum", "sum"), ("avg", "avg")
-    times = [
-        f"{function}({sql}) as {name}_{end}" for name, sql in TIMES.items() for function, end in measured
-    ]
-    times += [
-        f"quantile_cont({sql}, {share}) as {name}_{end}"
-        for name, sql in TIMES.items()
-        for share, end in ((0.5, "median"), (0.9, "p90"))
-    ]
-    ratings = [
-        "count(rating) as csat_n",
-        "sum(rating) as csat_sum",
-        "avg(rating) as csat_avg",
-        "count(*) filter (where rating >= satisfied_from) as satisfied",
-        "count(*) filter (where rating <= dissatisfied_to) as dissatisfied",
-        *(f"count(*) filter (where rating = {rating}) as rating_{rating}" for rating in range(1, 6)),
-    ]
-    return OVERVIEW.format(
-        from_day=f"date '{from_day}'",
-        to_day=f"date '{to_day}'",
-        times=", ".join(times),
-        ratings=", ".join(ratings),
+def reports(from_day: str, to_day: str) -> dict[str, str]:
+    """Return by its name, for each of the four reports, the query of what it answers for these days."""
+    messages = ("messages", "inbound_messages", "agent_messages", "automated_messages")
+    surveys = ("surveys_sent", "csat_n", "csat_sum", "satisfied", "dissatisfied")
+    ratings = (f"rating_{rating}" for rating in range(1, 6))
+    parts = {
+        "numbers": NUMBERS,
+        "from_day": f"date '{from_day}'",
+        "to_day": f"date '{to_day}'",
+        "started": f"started_on between date '{from_day}' and date '{to_day}'",
+        "conversations": """
+            count(*) as conversations,
+            count(*) filter (where is_closed) as closed,
+            sum(reopens) as reopens,
+            count(*) filter (where is_one_touch) as one_touch,
+            count(*) filter (where is_automation_only) as automation_only,
+            sum(windows_missed) as windows_missed,
+            sum(turns_answered) as turns_answered,
+            sum(turns_unanswered) as turns_unanswered""",
+        "handling": ", ".join(map(_statistics, HANDLING)),
+        "responses": ", ".join(map(_statistics, RESPONSES)),
+        "counts": ", ".join(
+            [
+                *(f"sum({name}) as {name}" for name in (*messages, *surveys, *ratings)),
+                "sum(csat_sum) / sum(csat_n) as csat_avg",
+                "sum(satisfied) / nullif(sum(csat_n), 0) as csat_score",
+                "sum(csat_n) / nullif(sum(surveys_sent), 0) as response_rate",
+            ]
+        ),
+    }
+    queries = {
+        "report_overview": OVERVIEW,
+        "report_by_agent": BY_AGENT,
+        "report_by_tag": BY_TAG,
+        "report_details": DETAILS,
+    }
+    return {name: query.format_map(parts) for name, query in queries.items()}
+
+
+def _statistics(time: str) -> str:
+    seconds = f"{time}_seconds"
+    return (
+        f"count({seconds}) as {time}_n, sum({seconds}) as {time}_sum, avg({seconds}) as {time}_avg,"
+        f" quantile_cont({seconds}, [0.5, 0.9])[1] as {time}_median,"
+        f" quantile_cont({seconds}, [0.5, 0.9])[2] as {time}_p90"
     )
 
 

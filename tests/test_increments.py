@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.ingest.run import ingest
 from orchestration.publish.release import publish, reader
-from orchestration.publish.tables import TABLES
+from orchestration.publish.tables import LAID_OUT, TABLES
 from orchestration.settings import Settings
 from tests.conftest import dbt, project_with
 from tests.random_exports import ACCOUNTS, random_account, write_seeds
@@ -79,7 +79,7 @@ def release(settings, number, base=None):
     made = publish(settings, {}, source_files=1, fingerprint=str(number), base=base)
     parquet = settings.published_path / made.parquet
     with reader(settings) as con, duckdb.connect() as outside:
-        rows = {table: rows_of_one(con, table) for table in (*TABLES, "_messages_by_day")}
+        rows = {table: rows_of_one(con, table) for table in (*TABLES, *LAID_OUT)}
         return rows, {table: rows_of_one(outside, f"'{parquet}/{table}.parquet'") for table in TABLES}
 
 

@@ -15,7 +15,7 @@ import synthetic_warehouse
 from orchestration.publish import release as publishing
 from orchestration.publish.assets import build_publish_assets
 from orchestration.publish.release import PublishError, current_release, is_intact, publish, reader, rollback
-from orchestration.publish.tables import TABLES, Table
+from orchestration.publish.tables import LAID_OUT, TABLES, Table
 from orchestration.quality.declaration import CheckResult
 from orchestration.quality.marts import MARTS
 from orchestration.quality.results import keep
@@ -80,7 +80,7 @@ def test_a_release_holds_exactly_the_tables_and_the_macros_own_described_and_in_
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
         found = connection.execute("select table_name from duckdb_tables()").fetchall()
-        assert sorted(name for (name,) in found) == sorted([*TABLES, "quality_results", "_messages_by_day"])
+        assert sorted(name for (name,) in found) == sorted([*TABLES, "quality_results", *LAID_OUT])
         assert connection.execute("select count(*) from duckdb_views() where not internal").fetchone() == (0,)
         comments = connection.execute(
             "select comment from duckdb_tables() where table_name = 'fct_conversations'"
@@ -182,7 +182,7 @@ def crash(*_, **__):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("moment", ["count_messages", "_link", "_swap"])
+@pytest.mark.parametrize("moment", ["lay_out", "_link", "_swap"])
 def test_an_interrupted_release_leaves_the_last_one_in_place(settings, old, monkeypatch, moment):
     with monkeypatch.context() as patch:
         patch.setattr(publishing, moment, crash)
@@ -232,8 +232,11 @@ def test_upon_the_release_before_only_what_was_touched_is_written_anew(settings,
         for table in TABLES:
             difference = f"(from {table} except all from warehouse.marts.{table})"
             assert connection.execute(f"select count(*) from {difference}").fetchone() == (0,), table
-        counts = "select sum(messages) from _messages_by_day union all select count(*) from fct_messages"
-        assert len({count for (count,) in connection.execute(counts).fetchall()}) == 1
+        for name, (macro, _) in LAID_OUT.items():
+            difference = f"(from {name} except all from {macro}(null, null))"
+            assert connection.execute(f"select count(*) from {difference}").fetchone() == (0,), name
+            difference = f"(from {macro}(null, null) except all from {name})"
+            assert connection.execute(f"select count(*) from {difference}").fetchone() == (0,), name
     before, after = inodes(settings, old), inodes(settings, new)
     last_months = {
         max(path for path in after if path.parent == folder) for folder in {p.parent for p in after}

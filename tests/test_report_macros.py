@@ -256,6 +256,20 @@ def test_the_details_list_the_conversations_that_started_in_the_period(connectio
     )
 
 
+def test_the_details_in_no_order_are_the_same(connection):
+    period, filters = (
+        (FIRST_DAY, FIRST_DAY + timedelta(9)),
+        {"accounts": ["demo"], "conversation_tags": ["refund"]},
+    )
+    ordered, unordered = (
+        report(connection, name, *period, filters) for name in ("report_details", "_details")
+    )
+    assert sorted(unordered, key=lambda row: row["conversation_id"]) == sorted(
+        ordered, key=lambda row: row["conversation_id"]
+    )
+    assert ordered
+
+
 MARTS = {
     "agg_overview": ("report_overview_by_day", "origin"),
     "agg_by_agent": ("report_by_agent", "agent_id"),

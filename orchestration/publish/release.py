@@ -31,7 +31,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest.ledger import sync
-from orchestration.publish.tables import QUALITY_RESULTS, TABLES, count_messages, fill, write_parquet
+from orchestration.publish.tables import QUALITY_RESULTS, TABLES, fill, lay_out, write_parquet
 from orchestration.quoting import quoted
 from orchestration.settings import PROJECT, Settings
 
@@ -327,8 +327,8 @@ def _build(
             parquet=f"releases/{release_id}",
         )
         connection.execute(_release_macro(release))
+        lay_out(connection, adds=before is not None)
         connection.execute(MACROS.read_text())
-        count_messages(connection, adds=before is not None)
         connection.execute("detach warehouse")
         connection.execute("checkpoint")
     return release, changed

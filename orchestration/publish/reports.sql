@@ -13,33 +13,7 @@
 -- whose conversation is not known count too, unless a filter other than accounts asks about the conversation.
 --
 -- DuckDB looks the names up where the caller stands: open the file, or `attach` it and `use` it.
--- `_accounts()` (account_id, time_zone, satisfied_from, dissatisfied_to) is made when the release is built.
-
--- Messages come by the million, and a filter asks about their conversation only: they are counted once, when the
--- release is built, by day, sender (`sender_id`) and all that a filter asks about the conversation. Its table
--- `_messages_by_day` holds what this says of all days (null), and after an increment again of those that it touched.
-create or replace macro _counted_messages(from_date, to_date) as table
-select
-    m.account_id,
-    m.agent_id as sender_id,
-    c.agent_id,
-    coalesce(c.origin, 'other') as origin,
-    case
-        when len(c.conversation_tags) > 0 then c.conversation_tags
-        when c.conversation_id is not null then ['Untagged']
-    end as tags,
-    c.contact_tags,
-    c.is_in_working_hours,
-    c.conversation_id is not null as has_conversation,
-    m.sent_on,
-    count(*) as messages,
-    count(*) filter (where m.direction = 'inbound') as inbound_messages,
-    count(*) filter (where m.is_agent_message) as agent_messages,
-    count(*) filter (where m.is_automated) as automated_messages
-from fct_messages as m
-left join fct_conversations as c on m.conversation_id = c.conversation_id
-where m.sent_on >= coalesce(from_date, m.sent_on) and m.sent_on <= coalesce(to_date, m.sent_on)
-group by all;
+-- `_conversations` and `_counts_by_day` are laid out before: see `laid_out.sql`.
 
 create or replace macro _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours) as
     (accounts is null or list_contains(accounts, c.account_id))
@@ -49,6 +23,29 @@ create or replace macro _is_selected(c, accounts, agents, origins, conversation_
     and (contact_tags is null or list_has_any(c.contact_tags, contact_tags))
     and (working_hours is null or c.is_in_working_hours = working_hours);
 
+-- Whether no filter asks about the conversation.
+create or replace macro _nothing_asked(agents, origins, conversation_tags, contact_tags, working_hours) as
+    agents is null and origins is null and conversation_tags is null and contact_tags is null and working_hours is null;
+
+-- The conversations that started in the period.
+create or replace macro _started(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+) as table
+from _conversations as c
+where c.started_on between from_date::date and to_date::date
+    and _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours);
+
+-- The messages and surveys of the period. A message without a known conversation is selected only where nothing is asked
+-- about the conversation.
+create or replace macro _counted(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+) as table
+from _counts_by_day as n
+where n.day between from_date::date and to_date::date
+    and _is_selected(n, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    and (n.has_conversation or _nothing_asked(agents, origins, conversation_tags, contact_tags, working_hours));
+
+-- All that is known of conversations, whenever they started.
 create or replace macro _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as table
 with labelled as (
     select *, case when len(c.conversation_tags) > 0 then c.conversation_tags else ['Untagged'] end as tags
@@ -58,195 +55,195 @@ select *
 from labelled as c
 where _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours);
 
--- A message without a known conversation is selected only where nothing is asked about the conversation.
-create or replace macro _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours) as
-    agents is null and origins is null and conversation_tags is null and contact_tags is null and working_hours is null;
-
--- Whether a survey's instant may lie in the period: asked before its local day, it spares most rows the reading.
-create or replace macro _within(instant, from_date, to_date) as
-    instant >= from_date::date - interval 1 day and instant < to_date::date + interval 2 days;
-
-create or replace macro local_time(instant, time_zone) as timezone(time_zone, timezone('UTC', instant));
-
-create or replace macro _local_day(instant, time_zone) as local_time(instant, time_zone)::date;
-
 -- The period before one has as many days, and ends the day before it begins.
 create or replace macro _previous_from(from_date, to_date) as
     (from_date::date - (to_date::date - from_date::date + 1)::integer)::date;
 
--- All that happened in the period, one row each, with the agent to whom it is counted.
-create or replace macro _events(
-    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+-- The keys of what is measured: those that `grain` and `per` do not ask for are null, one for all.
+create or replace macro _period_start(grain, day) as case when grain is not null then date_trunc(grain, day)::date end;
+
+create or replace macro _account(per, account_id) as case when per in ('account and origin', 'agent', 'tag') then account_id end;
+
+create or replace macro _group(per, origin, agent_id, tag) as
+    case per
+        when 'agent' then coalesce(agent_id, 'Unassigned')
+        when 'tag' then tag
+        when 'total' then 'total'
+        else origin
+    end;
+
+-- What happened in the period, measured by day, week or month (`grain`; null: all of it at once) and by group, which `per`
+-- names: 'total', 'origin', 'account and origin', 'agent' or 'tag'. Agents and tags are told apart by account. Messages
+-- count to the agent who sent them and first responses to the agent who gave them, all else to the conversation's. The
+-- total of a period has a row even where nothing happened. Times are in seconds. What cannot be known is null, never 0.
+create or replace macro _measured(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, grain, per
 ) as table
-with selected as not materialized (
-    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+with started as not materialized (
+    select *, unnest(tags) as tag
+    from _started(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where per = 'tag'
+    union all by name
+    from _started(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where per <> 'tag'
 ),
-surveyed as not materialized (
+counted as not materialized (
+    select *, unnest(tags) as tag
+    from _counted(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where per = 'tag'
+    union all by name
+    from _counted(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    where per <> 'tag'
+),
+events as (
     select
-        selected.*,
-        satisfied_from,
-        dissatisfied_to,
-        _local_day(survey_sent_at, time_zone) as sent_on,
-        _local_day(survey_responded_at, time_zone) as responded_on
-    from selected
-    inner join _accounts() using (account_id)
+        _period_start(grain, c.started_on) as period_start,
+        _account(per, c.account_id) as account_id,
+        _group(per, c.origin, c.agent_id, c.tag) as group_id,
+        true as is_conversation,
+        c.is_closed,
+        c.is_one_touch,
+        c.is_automation_only,
+        c.reopens,
+        c.windows_missed,
+        c.turns_answered,
+        c.turns_unanswered,
+        c.duration_seconds,
+        c.duration_working_seconds,
+        case when per <> 'agent' then c.first_response_seconds end as first_response_seconds,
+        case when per <> 'agent' then c.first_response_working_seconds end as first_response_working_seconds,
+        c.wait_seconds,
+        c.wait_working_seconds
+    from started as c
+    union all by name
+    select
+        _period_start(grain, c.started_on) as period_start,
+        _account(per, c.account_id) as account_id,
+        _group(per, c.origin, c.responder_id, c.tag) as group_id,
+        c.first_response_seconds,
+        c.first_response_working_seconds
+    from started as c
+    where per = 'agent' and c.first_response_seconds is not null
+    union all by name
+    select
+        _period_start(grain, c.started_on) as period_start,
+        _account(per, c.account_id) as account_id,
+        _group(per, c.origin, c.agent_id, c.tag) as group_id,
+        count(distinct c.contact) as distinct_contacts
+    from started as c
+    group by 1, 2, 3
+    union all by name
+    select
+        _period_start(grain, n.day) as period_start,
+        _account(per, n.account_id) as account_id,
+        _group(per, n.origin, n.counted_agent_id, n.tag) as group_id,
+        sum(n.messages) as messages,
+        sum(n.inbound_messages) as inbound_messages,
+        sum(n.agent_messages) as agent_messages,
+        sum(n.automated_messages) as automated_messages,
+        sum(n.surveys_sent) as surveys_sent,
+        sum(n.csat_n) as csat_n,
+        sum(n.csat_sum) as csat_sum,
+        sum(n.satisfied) as satisfied,
+        sum(n.dissatisfied) as dissatisfied,
+        sum(n.rating_1) as rating_1,
+        sum(n.rating_2) as rating_2,
+        sum(n.rating_3) as rating_3,
+        sum(n.rating_4) as rating_4,
+        sum(n.rating_5) as rating_5
+    from counted as n
+    group by 1, 2, 3
+    union all by name
+    select 'total' as group_id
+    where per = 'total'
 )
 select
-    'conversation' as event,
-    started_on as day,
-    account_id,
-    origin,
-    agent_id,
-    tags,
-    contact_key,
-    is_closed,
-    is_one_touch,
-    is_automation_only,
-    reopens,
-    windows_missed,
-    turns_answered,
-    turns_unanswered,
-    duration_seconds,
-    duration_working_seconds,
-    case when turns_answered > 0 then wait_sum_seconds end as wait_seconds,
-    case when turns_answered > 0 then wait_working_sum_seconds end as wait_working_seconds
-from selected
-where started_on between from_date::date and to_date::date
-union all by name
-select
-    'first response' as event,
-    started_on as day,
-    account_id,
-    origin,
-    first_response_agent_id as agent_id,
-    tags,
-    first_response_seconds,
-    first_response_working_seconds
-from selected
-where started_on between from_date::date and to_date::date and first_response_seconds is not null
-union all by name
-select
-    'messages' as event,
-    m.sent_on as day,
-    m.account_id,
-    m.origin,
-    m.sender_id as agent_id,
-    m.tags,
-    m.messages,
-    m.inbound_messages,
-    m.agent_messages,
-    m.automated_messages
-from _messages_by_day as m
-where m.sent_on between from_date::date and to_date::date
-    and _is_selected(m, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
-    and (m.has_conversation or _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours))
-union all by name
-select 'survey sent' as event, sent_on as day, account_id, origin, agent_id, tags
-from surveyed
-where _within(survey_sent_at, from_date, to_date) and sent_on between from_date::date and to_date::date
-union all by name
-select
-    'survey answered' as event,
-    responded_on as day,
-    account_id,
-    origin,
-    agent_id,
-    tags,
-    csat_rating as rating,
-    csat_rating >= satisfied_from as is_satisfied,
-    csat_rating <= dissatisfied_to as is_dissatisfied
-from surveyed
-where _within(survey_responded_at, from_date, to_date)
-    and responded_on between from_date::date and to_date::date
-    and csat_rating is not null;
-
--- The measures of a group of events `e`. Times are in seconds. What cannot be known is null, never 0.
-create or replace macro _measures(e) as struct_pack(
-    conversations := count(*) filter (where e.event = 'conversation'),
-    distinct_contacts := count(distinct e.contact_key),
-    messages := coalesce(sum(e.messages), 0)::bigint,
-    inbound_messages := coalesce(sum(e.inbound_messages), 0)::bigint,
-    agent_messages := coalesce(sum(e.agent_messages), 0)::bigint,
-    automated_messages := coalesce(sum(e.automated_messages), 0)::bigint,
-    closed := count(*) filter (where e.is_closed),
-    reopens := coalesce(sum(e.reopens), 0)::bigint,
-    one_touch := count(*) filter (where e.is_one_touch),
-    automation_only := count(*) filter (where e.is_automation_only),
-    windows_missed := coalesce(sum(e.windows_missed), 0)::bigint,
-    turns_answered := coalesce(sum(e.turns_answered), 0)::bigint,
-    turns_unanswered := coalesce(sum(e.turns_unanswered), 0)::bigint,
-    duration_n := count(e.duration_seconds),
-    duration_sum := sum(e.duration_seconds),
-    duration_avg := avg(e.duration_seconds),
-    duration_median := quantile_cont(e.duration_seconds, 0.5),
-    duration_p90 := quantile_cont(e.duration_seconds, 0.9),
-    duration_working_n := count(e.duration_working_seconds),
-    duration_working_sum := sum(e.duration_working_seconds),
-    duration_working_avg := avg(e.duration_working_seconds),
-    duration_working_median := quantile_cont(e.duration_working_seconds, 0.5),
-    duration_working_p90 := quantile_cont(e.duration_working_seconds, 0.9),
-    first_response_n := count(e.first_response_seconds),
-    first_response_sum := sum(e.first_response_seconds),
-    first_response_avg := avg(e.first_response_seconds),
-    first_response_median := quantile_cont(e.first_response_seconds, 0.5),
-    first_response_p90 := quantile_cont(e.first_response_seconds, 0.9),
-    first_response_working_n := count(e.first_response_working_seconds),
-    first_response_working_sum := sum(e.first_response_working_seconds),
-    first_response_working_avg := avg(e.first_response_working_seconds),
-    first_response_working_median := quantile_cont(e.first_response_working_seconds, 0.5),
-    first_response_working_p90 := quantile_cont(e.first_response_working_seconds, 0.9),
-    wait_n := count(e.wait_seconds),
-    wait_sum := sum(e.wait_seconds),
-    wait_avg := avg(e.wait_seconds),
-    wait_median := quantile_cont(e.wait_seconds, 0.5),
-    wait_p90 := quantile_cont(e.wait_seconds, 0.9),
-    wait_working_n := count(e.wait_working_seconds),
-    wait_working_sum := sum(e.wait_working_seconds),
-    wait_working_avg := avg(e.wait_working_seconds),
-    wait_working_median := quantile_cont(e.wait_working_seconds, 0.5),
-    wait_working_p90 := quantile_cont(e.wait_working_seconds, 0.9),
-    surveys_sent := count(*) filter (where e.event = 'survey sent'),
-    csat_n := count(e.rating),
-    csat_sum := sum(e.rating)::double,
-    csat_avg := avg(e.rating),
-    satisfied := count(*) filter (where e.is_satisfied),
-    dissatisfied := count(*) filter (where e.is_dissatisfied),
-    csat_score := count(*) filter (where e.is_satisfied) / nullif(count(e.rating), 0),
-    response_rate := count(e.rating) / nullif(count(*) filter (where e.event = 'survey sent'), 0),
-    rating_1 := count(*) filter (where e.rating = 1),
-    rating_2 := count(*) filter (where e.rating = 2),
-    rating_3 := count(*) filter (where e.rating = 3),
-    rating_4 := count(*) filter (where e.rating = 4),
-    rating_5 := count(*) filter (where e.rating = 5)
-);
+    e.period_start,
+    e.account_id,
+    e.group_id,
+    count(e.is_conversation) as conversations,
+    coalesce(sum(e.distinct_contacts), 0)::bigint as distinct_contacts,
+    coalesce(sum(e.messages), 0)::bigint as messages,
+    coalesce(sum(e.inbound_messages), 0)::bigint as inbound_messages,
+    coalesce(sum(e.agent_messages), 0)::bigint as agent_messages,
+    coalesce(sum(e.automated_messages), 0)::bigint as automated_messages,
+    count(*) filter (where e.is_closed) as closed,
+    coalesce(sum(e.reopens), 0)::bigint as reopens,
+    count(*) filter (where e.is_one_touch) as one_touch,
+    count(*) filter (where e.is_automation_only) as automation_only,
+    coalesce(sum(e.windows_missed), 0)::bigint as windows_missed,
+    coalesce(sum(e.turns_answered), 0)::bigint as turns_answered,
+    coalesce(sum(e.turns_unanswered), 0)::bigint as turns_unanswered,
+    count(e.duration_seconds) as duration_n,
+    sum(e.duration_seconds) as duration_sum,
+    avg(e.duration_seconds) as duration_avg,
+    quantile_cont(e.duration_seconds, [0.5, 0.9])[1] as duration_median,
+    quantile_cont(e.duration_seconds, [0.5, 0.9])[2] as duration_p90,
+    count(e.duration_working_seconds) as duration_working_n,
+    sum(e.duration_working_seconds) as duration_working_sum,
+    avg(e.duration_working_seconds) as duration_working_avg,
+    quantile_cont(e.duration_working_seconds, [0.5, 0.9])[1] as duration_working_median,
+    quantile_cont(e.duration_working_seconds, [0.5, 0.9])[2] as duration_working_p90,
+    count(e.first_response_seconds) as first_response_n,
+    sum(e.first_response_seconds) as first_response_sum,
+    avg(e.first_response_seconds) as first_response_avg,
+    quantile_cont(e.first_response_seconds, [0.5, 0.9])[1] as first_response_median,
+    quantile_cont(e.first_response_seconds, [0.5, 0.9])[2] as first_response_p90,
+    count(e.first_response_working_seconds) as first_response_working_n,
+    sum(e.first_response_working_seconds) as first_response_working_sum,
+    avg(e.first_response_working_seconds) as first_response_working_avg,
+    quantile_cont(e.first_response_working_seconds, [0.5, 0.9])[1] as first_response_working_median,
+    quantile_cont(e.first_response_working_seconds, [0.5, 0.9])[2] as first_response_working_p90,
+    count(e.wait_seconds) as wait_n,
+    sum(e.wait_seconds) as wait_sum,
+    avg(e.wait_seconds) as wait_avg,
+    quantile_cont(e.wait_seconds, [0.5, 0.9])[1] as wait_median,
+    quantile_cont(e.wait_seconds, [0.5, 0.9])[2] as wait_p90,
+    count(e.wait_working_seconds) as wait_working_n,
+    sum(e.wait_working_seconds) as wait_working_sum,
+    avg(e.wait_working_seconds) as wait_working_avg,
+    quantile_cont(e.wait_working_seconds, [0.5, 0.9])[1] as wait_working_median,
+    quantile_cont(e.wait_working_seconds, [0.5, 0.9])[2] as wait_working_p90,
+    coalesce(sum(e.surveys_sent), 0)::bigint as surveys_sent,
+    coalesce(sum(e.csat_n), 0)::bigint as csat_n,
+    sum(e.csat_sum)::double as csat_sum,
+    sum(e.csat_sum) / sum(e.csat_n) as csat_avg,
+    coalesce(sum(e.satisfied), 0)::bigint as satisfied,
+    coalesce(sum(e.dissatisfied), 0)::bigint as dissatisfied,
+    sum(e.satisfied) / nullif(sum(e.csat_n), 0) as csat_score,
+    sum(e.csat_n) / nullif(sum(e.surveys_sent), 0) as response_rate,
+    coalesce(sum(e.rating_1), 0)::bigint as rating_1,
+    coalesce(sum(e.rating_2), 0)::bigint as rating_2,
+    coalesce(sum(e.rating_3), 0)::bigint as rating_3,
+    coalesce(sum(e.rating_4), 0)::bigint as rating_4,
+    coalesce(sum(e.rating_5), 0)::bigint as rating_5
+from events as e
+group by e.period_start, e.account_id, e.group_id;
 
 -- One row: the headline figures.
 create or replace macro report_overview(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
-select unnest(_measures(e))
-from _events(
-    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
-) as e;
+select * exclude (period_start, account_id, group_id)
+from _measured(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, null, 'total'
+);
 
 -- One row per measure of the overview, all as doubles: its value, that of the period before, and what became of it.
 create or replace macro report_overview_compared(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
-with measured as (
-    select period.is_current, unnest(_measures(e))
-    from (values (true), (false)) as period(is_current)
-    left join _events(
-        _previous_from(from_date, to_date), to_date, accounts, agents, origins, conversation_tags, contact_tags,
-        working_hours
-    ) as e
-        on period.is_current = (e.day >= from_date::date)
-    group by period.is_current
-),
-numbers as (
-    select is_current, columns(* exclude (is_current))::double from measured
+with numbers as (
+    select true as is_current, columns(*)::double
+    from report_overview(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    union all
+    select false as is_current, columns(*)::double
+    from report_overview(
+        _previous_from(from_date, to_date), from_date::date - 1, accounts, agents, origins, conversation_tags,
+        contact_tags, working_hours
+    )
 ),
 listed as (
     from numbers unpivot include nulls (amount for measure in (columns(* exclude (is_current))))
@@ -274,25 +271,10 @@ create or replace macro report_over_time(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null, grain := 'day', per := 'total'
 ) as table
-with grouped as (
-    select
-        *,
-        date_trunc(grain, day)::date as period_start,
-        case when per in ('agent', 'tag') then account_id end as group_account_id,
-        unnest(case per
-            when 'origin' then [origin]
-            when 'agent' then [coalesce(agent_id, 'Unassigned')]
-            when 'tag' then tags
-            else ['total']
-        end) as group_id
-    from _events(
-        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+with measured as (
+    from _measured(
+        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, grain, per
     )
-),
-measured as (
-    select e.period_start, e.group_account_id as account_id, e.group_id, unnest(_measures(e))
-    from grouped as e
-    group by e.period_start, e.group_account_id, e.group_id
 ),
 periods as (
     select distinct date_trunc(grain, day)::date as period_start
@@ -300,8 +282,6 @@ periods as (
 ),
 groups as (
     select distinct account_id, group_id from measured
-    union
-    select null, 'total' where per = 'total'
 ),
 filled as (
     select
@@ -335,8 +315,9 @@ create or replace macro report_origins_over_time(
 ) as table
 with counted as (
     select date_trunc(grain, started_on)::date as period_start, origin, count(*) as conversations
-    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
-    where started_on between from_date::date and to_date::date
+    from _started(
+        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+    )
     group by all
 ),
 periods as (
@@ -355,8 +336,9 @@ create or replace macro report_trend(
 ) as table
 with counted as (
     select started_on, count(*) as conversations
-    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
-    where started_on between from_date::date - 6 and to_date::date
+    from _started(
+        from_date::date - 6, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+    )
     group by started_on
 ),
 days as (
@@ -375,11 +357,11 @@ create or replace macro report_overview_by_day(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
-select e.account_id, e.day as report_date, e.origin, unnest(_measures(e))
-from _events(
-    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
-) as e
-group by e.account_id, e.day, e.origin;
+select account_id, period_start as report_date, group_id as origin, * exclude (period_start, account_id, group_id)
+from _measured(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, 'day',
+    'account and origin'
+);
 
 -- One row per account, weekday (1 = Monday) and hour of the local clock.
 create or replace macro report_by_hour(
@@ -402,13 +384,17 @@ happenings as (
         m.is_agent_message
     from fct_messages as m
     -- No message is later than its conversation's last: this spares the join all that ended before the period.
-    left join (from selected where last_message_at >= from_date::date - interval 1 day) as selected
+    left join (
+        from selected
+        where last_message_at >= from_date::date - interval 1 day
+            and not _nothing_asked(agents, origins, conversation_tags, contact_tags, working_hours)
+    ) as selected
         on m.conversation_id = selected.conversation_id
     where m.sent_on between from_date::date and to_date::date
         and (accounts is null or list_contains(accounts, m.account_id))
         and (
             selected.conversation_id is not null
-            or _concerns_any(agents, origins, conversation_tags, contact_tags, working_hours)
+            or _nothing_asked(agents, origins, conversation_tags, contact_tags, working_hours)
         )
 )
 select
@@ -426,12 +412,13 @@ create or replace macro report_heatmap(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
-select w.iso_weekday::integer as iso_weekday, h.hour::integer as hour, count(c.conversation_id) as conversations
+select w.iso_weekday::integer as iso_weekday, h.hour::integer as hour, count(c.started_on) as conversations
 from range(1, 8) as w(iso_weekday)
 cross join range(24) as h(hour)
 left join (
-    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
-    where started_on between from_date::date and to_date::date
+    from _started(
+        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+    )
 ) as c
     on isodow(c.started_on) = w.iso_weekday and c.started_hour = h.hour
 group by w.iso_weekday, h.hour
@@ -444,20 +431,15 @@ create or replace macro report_by_agent(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
-with measured as (
-    select e.account_id, e.agent_id, unnest(_measures(e))
-    from _events(
-        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
-    ) as e
-    group by e.account_id, e.agent_id
-)
 select
     measured.account_id,
-    measured.agent_id,
-    coalesce(dim_agents.agent_name, measured.agent_id, 'Unassigned') as agent_name,
-    measured.* exclude (account_id, agent_id)
-from measured
-left join dim_agents on measured.agent_id = dim_agents.agent_id;
+    nullif(measured.group_id, 'Unassigned') as agent_id,
+    coalesce(dim_agents.agent_name, measured.group_id) as agent_name,
+    measured.* exclude (period_start, account_id, group_id)
+from _measured(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, null, 'agent'
+) as measured
+left join dim_agents on measured.group_id = dim_agents.agent_id;
 
 -- One row per account and conversation tag, 'Untagged' included. A conversation with two tags counts in both rows, so
 -- the rows do not sum to the overview; messages of unknown conversations are in none.
@@ -465,15 +447,10 @@ create or replace macro report_by_tag(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
-with tagged as (
-    select *, unnest(tags) as tag
-    from _events(
-        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
-    )
-)
-select e.account_id, e.tag, unnest(_measures(e))
-from tagged as e
-group by e.account_id, e.tag;
+select account_id, group_id as tag, * exclude (period_start, account_id, group_id)
+from _measured(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, null, 'tag'
+);
 
 -- One row per account and tag: its conversations in the period, in the period before, and what became of them.
 create or replace macro report_by_tag_compared(
@@ -482,8 +459,10 @@ create or replace macro report_by_tag_compared(
 ) as table
 with tagged as (
     select account_id, started_on >= from_date::date as is_current, unnest(tags) as tag
-    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
-    where started_on between _previous_from(from_date, to_date) and to_date::date
+    from _started(
+        _previous_from(from_date, to_date), to_date, accounts, agents, origins, conversation_tags, contact_tags,
+        working_hours
+    )
 ),
 counted as (
     select
@@ -521,9 +500,8 @@ left join dim_agents on c.agent_id = dim_agents.agent_id
 where c.started_on between from_date::date and to_date::date
 group by c.account_id, c.agent_id;
 
--- One row per conversation that started in the period, the latest first. Instants are UTC; local_time(started_at,
--- time_zone) is the account's clock.
-create or replace macro report_details(
+-- The details in no order, for who wants another one: a sort of whole conversations costs more than all else.
+create or replace macro _details(
     from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
     contact_tags := null, working_hours := null
 ) as table
@@ -567,8 +545,16 @@ from _selected_conversations(accounts, agents, origins, conversation_tags, conta
 inner join _accounts() as account on c.account_id = account.account_id
 left join dim_agents as agent on c.agent_id = agent.agent_id
 left join dim_agents as responder on c.first_response_agent_id = responder.agent_id
-where c.started_on between from_date::date and to_date::date
-order by c.started_at desc, c.conversation_id;
+where c.started_on between from_date::date and to_date::date;
+
+-- One row per conversation that started in the period, the latest first. Instants are UTC; local_time(started_at,
+-- time_zone) is the account's clock.
+create or replace macro report_details(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+from _details(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+order by started_at desc, conversation_id;
 
 -- One row per thing known to have happened in a conversation, in its order: what (`event`), who, which of the
 -- customer's turns, and how long the customer had waited for an answer. None where

@@ -54,7 +54,8 @@ TABLES = {
     "rejected_records": Table(),
 }
 QUALITY_RESULTS = "quality_results"  # the one published table that is not of the warehouse
-COUNTS = "_messages_by_day"  # not one to be read: a part of the reports
+# What the reports read of the tables, each with the macro that says what it holds, and its day.
+LAID_OUT = {"_conversations": ("_conversations_of", "started_on"), "_counts_by_day": ("_counts_of", "day")}
 
 
 def fill(connection: duckdb.DuckDBPyConnection, settings: Settings, adds: bool) -> dict[str, set[date]]:
@@ -73,20 +74,27 @@ def fill(connection: duckdb.DuckDBPyConnection, settings: Settings, adds: bool) 
     return changed
 
 
-def count_messages(connection: duckdb.DuckDBPyConnection, adds: bool) -> None:
-    """Count the messages of every day, or of touched days anew, as `reports.sql` says."""
-    if not adds:
-        connection.execute(
-            f"create or replace table {COUNTS} as from _counted_messages(null, null) order by sent_on"
-        )
+def lay_out(connection: duckdb.DuckDBPyConnection, adds: bool) -> None:
+    """Write what the reports read of all days, or of touched days anew, as `laid_out.sql` says."""
+    connection.execute(Path(__file__).with_name("laid_out.sql").read_text())
+    for name, (macro, day) in LAID_OUT.items():
+        if adds:
+            _lay_out_touched(connection, name, macro, day)
+        else:
+            connection.execute(
+                f"create or replace table {name} as from {macro}(null, null) order by {day}, account_id"
+            )
+
+
+def _lay_out_touched(connection: duckdb.DuckDBPyConnection, name: str, macro: str, day: str) -> None:
+    touched = "select account_id, report_date from warehouse.intermediate.int_touched_days"
+    first, last = connection.execute(f"select min(report_date), max(report_date) from ({touched})").fetchone()
+    if first is None:
         return
-    days = "select account_id, report_date from warehouse.intermediate.int_touched_days"
-    first, last = connection.execute(f"select min(report_date), max(report_date) from ({days})").fetchone()
-    connection.execute(f"delete from {COUNTS} where (account_id, sent_on) in ({days})")
+    among = f"where (account_id, {day}) in ({touched})"
+    connection.execute(f"delete from {name} {among}")
     connection.execute(
-        f"insert into {COUNTS} from _counted_messages(?, ?) where (account_id, sent_on) in ({days})"
-        " order by sent_on",
-        [first, last],
+        f"insert into {name} from {macro}(date '{first}', date '{last}') {among} order by {day}, account_id"
     )
 
 

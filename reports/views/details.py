@@ -37,7 +37,7 @@ SELECT = """*,
     local_time(started_at, time_zone) as started_local,
     local_time(closed_at, time_zone) as closed_local,
     local_time(last_message_at, time_zone) as last_message_local"""
-FOUND = "where contains(conversation_id, $_search)"
+FOUND = "where ($_search = '' or contains(conversation_id, $_search))"
 
 
 def details(view: View) -> None:
@@ -94,14 +94,14 @@ def _column(view: View, column: str) -> str:
 
 
 def _count(view: View, search: str) -> int:
-    found = view.questions.report("report_details", view.filters, "count(*) as n", FOUND, _search=search)
+    found = view.questions.report("_details", view.filters, "count(*) as n", FOUND, _search=search)
     return int(found.at[0, "n"])
 
 
 def _rows(view: View, search: str, order: str, rows: int, skip: int) -> pd.DataFrame:
     tail = f"{FOUND} order by {order} nulls last, conversation_id limit $_rows offset $_skip"
     return view.questions.report(
-        "report_details", view.filters, SELECT, tail, _search=search, _rows=rows, _skip=skip
+        "_details", view.filters, SELECT, tail, _search=search, _rows=rows, _skip=skip
     )
 
 
