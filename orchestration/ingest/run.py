@@ -11,6 +11,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ from orchestration.ingest.landing import (
     read_rating_scales,
     settle,
 )
-from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
+from orchestration.ingest.ledger import LEDGER, PARQUET, REJECTED, FileOutcome
 from orchestration.ingest.reading import Layout
 from orchestration.ingest.records import MACROS, certain, month_first_dates, named, raw_columns, typed
 from orchestration.ingest.replay import Again, FileContent, ReplayError, listed
@@ -332,7 +333,6 @@ class _Batch:
         self.batch_id = ledger.new_batch_id(settings)
         self.outcomes: dict[str, FileOutcome] = {}
         self.prepared: dict[Path, tuple[Path, Content]] = {}
-        self.file_id = cache(content.file_id)  # of a file with several sources, read through once
         self.left: list[str] = []
         self.lines: dict[str, int] = {}
         self.repeating: set[str] = set()
@@ -348,25 +348,28 @@ class _Batch:
         """Return the paths to load by what they have in common, and a message for each that will not open."""
         groups: dict[_Group, list[str]] = defaultdict(list)
         refused = []
-        for number, file in enumerate(news):
-            path, account, source = str(self.work / f"{number:09}"), file.account, file.source
-            try:
-                identity = file.identity(self.file_id(file.path))
-                self.outcomes[path] = FileOutcome.of(file, identity[-1])
-                if identity in loaded:
-                    self.outcomes[path].status = "duplicate"
-                    continue
-                layout = self._layout(file, Path(path))
-                groups[_Group(account.platform.name, source, account.time_zone, layout)].append(path)
-                loaded.add(identity)
-            except BadFileError as bad:
-                self._refuse(path, source, bad)
-            except OSError as error:
-                self.outcomes.pop(path, None)
-                is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-                remedy = "make room on the disk" if is_full else "let this user read it"
-                if source.answers:
-                    refused.append(f"{file.name}: it cannot be opened ({error.strerror}); {remedy}")
+        # The bytes of a file, also of one with several sources, are read once, ahead of what looks at them.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            ids = {path: pool.submit(content.file_id, path) for path in {file.path: None for file in news}}
+            for number, file in enumerate(news):
+                path, account, source = str(self.work / f"{number:09}"), file.account, file.source
+                try:
+                    identity = file.identity(ids[file.path].result())
+                    self.outcomes[path] = FileOutcome.of(file, identity[-1])
+                    if identity in loaded:
+                        self.outcomes[path].status = "duplicate"
+                        continue
+                    layout = self._layout(file, Path(path))
+                    groups[_Group(account.platform.name, source, account.time_zone, layout)].append(path)
+                    loaded.add(identity)
+                except BadFileError as bad:
+                    self._refuse(path, source, bad)
+                except OSError as error:
+                    self.outcomes.pop(path, None)
+                    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                    remedy = "make room on the disk" if is_full else "let this user read it"
+                    if source.answers:
+                        refused.append(f"{file.name}: it cannot be opened ({error.strerror}); {remedy}")
         ledger.tabulate(self.con, self.outcomes, self.work)
         return groups, refused
 
@@ -494,7 +497,11 @@ class _Batch:
         """Load files that the engine can read as JSON lines; only the lines in doubt are read as text."""
         if not paths:
             return []
-        certain = self._write(self._certain(paths, group), raw_columns(group.source.entity))
+        self.con.execute("SET preserve_insertion_order = false")  # else one share would wait for the other
+        try:
+            certain = self._write(self._certain(paths, group), raw_columns(group.source.entity))
+        finally:
+            self.con.execute("RESET preserve_insertion_order")
         self._count_accepted([certain], group.source.entity)
         outputs = [(certain, self._raw_folder(group))]
         doubtful = self._doubtful(paths)
@@ -612,7 +619,7 @@ class _Batch:
         """Return the SELECT of what the ledger calls these files, and of how many lines lie before each."""
         return f"""
             SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
-                sum(lines) OVER (ORDER BY path) - lines AS _before
+                CAST(sum(lines) OVER (ORDER BY path) - lines AS BIGINT) AS _before
             FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))})"""
 
     def _located(self, paths: list[str], group: _Group, settled: str = "") -> str:
@@ -638,9 +645,7 @@ class _Batch:
         self.written += 1
         path = self.work / f"{self.written}.parquet"
         cast = ", ".join(f"CAST({named(name)} AS {kind}) AS {named(name)}" for name, kind in columns.items())
-        self.con.execute(
-            f"COPY (SELECT {cast} FROM ({select})) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        self.con.execute(f"COPY (SELECT {cast} FROM ({select})) TO {quoted(str(path))} {PARQUET}")
         return path
 
     def _count_accepted(self, parquet: list[Path], entity: Entity) -> None:
