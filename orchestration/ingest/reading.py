@@ -153,7 +153,7 @@ def plain_census(paths: list[str], source: Source) -> str:
         SELECT filename AS _path, 1 AS _position, json AS _raw
         FROM read_json_objects({_listed(paths)}, format = 'newline_delimited', ignore_errors = true,
             maximum_object_size = {MAX_LINE})"""
-    return _census(lines, source.entity)
+    return _census(lines, source.entity, "json_keys(_raw)")
 
 
 def census(paths: list[str], layout: Layout, source: Source) -> str:
@@ -161,11 +161,11 @@ def census(paths: list[str], layout: Layout, source: Source) -> str:
 
     Its columns: path, lines, records, unknown_fields, and has_repeated_keys (a JSON object names one twice).
     """
-    return _census(records(paths, layout, source), source.entity, layout.is_json)
+    keys = "try(json_keys(_raw))" if layout.is_json else "CAST(NULL AS VARCHAR[])"
+    return _census(records(paths, layout, source), source.entity, keys)
 
 
-def _census(records: str, entity: Entity, has_keys: bool = True) -> str:
-    keys = f"CAST({'try(json_keys(_raw))' if has_keys else 'NULL'} AS VARCHAR[])"
+def _census(records: str, entity: Entity, keys: str) -> str:
     known = f"[{', '.join(map(quoted, sorted(_declared(entity))))}]"
     return f"""
         SELECT path, sum(n) FILTER (is_line) AS lines, coalesce(sum(n) FILTER (has_record), 0) AS records,
