@@ -161,7 +161,9 @@ def census(paths: list[str], layout: Layout, source: Source) -> str:
 
     Its columns: path, lines, records, unknown_fields, and has_repeated_keys (a JSON object names one twice).
     """
-    keys = "try(json_keys(_raw))" if layout.is_json else "CAST(NULL AS VARCHAR[])"
+    # Where `try` has to catch something it goes row by row, which is slow: so it is asked first.
+    keys = "CASE WHEN json_valid(_raw) THEN try(json_keys(_raw)) END"
+    keys = keys if layout.is_json else "CAST(NULL AS VARCHAR[])"
     return _census(records(paths, layout, source), source.entity, keys)
 
 
@@ -248,7 +250,7 @@ def _json_records(source: str, wanted: Source, remedy: str) -> str:
             {quoted(remedy)} AS _remedy
         FROM (SELECT path AS _path, position AS _position, flaw,
             CASE WHEN trim(line) <> '' THEN line END AS _raw,
-            CASE WHEN flaw IS NULL AND starts_with(ltrim(line, ' ' || chr(9)), '{{')
+            CASE WHEN flaw IS NULL AND starts_with(ltrim(line, ' ' || chr(9)), '{{') AND json_valid(line)
                 THEN try(json_transform(line, {structure})) END AS _fields
             FROM ({positioned}))"""
 
