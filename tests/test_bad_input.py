@@ -272,10 +272,11 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
-    located = run._Batch._located
-    monkeypatch.setattr(
-        run._Batch, "_located", lambda *args: f"SELECT * FROM ({located(*args)}) WHERE _line <> 2"
-    )
+    for way in ("_certain", "_located"):
+        typed = getattr(run._Batch, way)
+        monkeypatch.setattr(
+            run._Batch, way, lambda *args, typed=typed: f"SELECT * FROM ({typed(*args)}) WHERE _line <> 2"
+        )
     with pytest.raises(
         run.ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"
     ):
@@ -287,7 +288,12 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
 
 def test_a_line_the_reader_left_out_stops_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
-    lines = reading._lines
+    lines, census = reading._lines, reading._census
     monkeypatch.setattr(reading, "_lines", lambda files: f"{lines(files)} WHERE NOT contains(line, '2')")
+    monkeypatch.setattr(
+        reading,
+        "_census",
+        lambda records, *args: census(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
+    )
     with pytest.raises(run.ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
         house.ingest()

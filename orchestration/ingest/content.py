@@ -32,7 +32,9 @@ NEVER = "\x1e"  # in no plain line: the delimiter of columns of which there is o
 FOLDED_LINE_BREAK = "\x1d"  # stands for a line break within the quotation marks of a CSV
 
 _CONTROLS = {FLAW: "a control character", NEVER: "a control character", "\x00": "a NUL byte"}
-_UNREADABLE = tuple(control.encode() for control in _CONTROLS)
+# In JSON no line may hold these either; the engine would take them for blanks at its ends.
+_CONTROLS_OF = {"csv": _CONTROLS, "lines": _CONTROLS | dict.fromkeys("\v\f", "a control character")}
+_UNREADABLE = {kind: [control.encode() for control in held] for kind, held in _CONTROLS_OF.items()}
 _BLOCK = 2**20
 _SHOWN = 1000  # bytes of a line that is too long to keep
 _HELD = 32  # bytes that a line takes besides its own, while it is kept
@@ -211,14 +213,18 @@ def _pass_on_lines(path: Path, target: Path, compression: str, kind: str, head: 
     header = ""
     if kind == "csv":
         header = head.removeprefix(_BOM).splitlines()[0].decode(errors="replace")
-    if not compression:
+    is_marked = head.startswith(_BOM)
+    if not compression and not is_marked:
         with path.open("rb") as stream:
             lines = _count_if_plain(stream, kind)
         if lines is not None:
             target.symlink_to(path)
             return Content(kind, lines, header)
     with _opened(path, compression, most) as stream, target.open("wb") as copy:
-        return Content(kind, _copy_lines(stream, copy, delimiter_of(header) if header else None), header)
+        if is_marked:
+            stream.read(len(_BOM))
+        lines = _copy_folded(stream, copy, header) if kind == "csv" else _copy_lines(stream, copy)
+        return Content(kind, lines, header)
 
 
 def _blocks(stream: BinaryIO | _Archive) -> Iterator[tuple[bytes, bool]]:
@@ -246,10 +252,10 @@ def _split(block: bytes) -> list[bytes]:
     return block.removesuffix(b"\n").split(b"\n") if block else []
 
 
-def _is_plain(block: bytes) -> bool:
+def _is_plain(block: bytes, kind: str) -> bool:
     if len(block) > MAX_RECORD and max(map(len, _split(block))) > MAX_RECORD:
         return False
-    if any(control in block for control in _UNREADABLE):
+    if any(control in block for control in _UNREADABLE[kind]):
         return False
     try:
         return block.isascii() or bool(block.decode())
@@ -262,35 +268,40 @@ def _count_if_plain(stream: BinaryIO, kind: str) -> int | None:
     lines = 0
     for block, lone_return in _blocks(stream):
         folds = kind == "csv" and b'"' in block and any(line.count(b'"') % 2 for line in _split(block))
-        if lone_return or folds or not _is_plain(block):
+        if lone_return or folds or not _is_plain(block, kind):
             return None
         lines += block.count(b"\n") + (not block.endswith(b"\n"))
     return lines
 
 
-def _copy_lines(stream: BinaryIO | _Archive, copy: BinaryIO, delimiter: str | None) -> int:
-    """Write a plain copy and return how many lines it has; with a delimiter, the lines are those of a CSV."""
+def _copy_lines(stream: BinaryIO | _Archive, copy: BinaryIO) -> int:
+    """Write a plain copy of JSON lines and return how many there are."""
     count = 0
-    if delimiter:
-        lines = (line for block, _ in _blocks(stream) for line in _split(block))
-        for count, line in enumerate(_folded(lines, delimiter), start=1):  # noqa: B007
-            copy.write(_marked(line) + b"\n")
-        return count
     for block, _ in _blocks(stream):
-        count += len(lines := _split(block))
-        copy.writelines([block] if _is_plain(block) else [_marked(line) + b"\n" for line in lines])
+        count += block.count(b"\n") + (not block.endswith(b"\n"))
+        plain = _is_plain(block, "lines")
+        copy.writelines([block] if plain else [_marked(line, "lines") + b"\n" for line in _split(block)])
     return count
 
 
-def _marked(line: bytes) -> bytes:
+def _copy_folded(stream: BinaryIO | _Archive, copy: BinaryIO, header: str) -> int:
+    """Write a plain copy of a CSV, each record on one line, and return how many lines it has."""
+    count = 0
+    lines = (line for block, _ in _blocks(stream) for line in _split(block))
+    for count, line in enumerate(_folded(lines, delimiter_of(header)), start=1):  # noqa: B007
+        copy.write(_marked(line, "csv") + b"\n")
+    return count
+
+
+def _marked(line: bytes, kind: str) -> bytes:
     """Return a line, beginning with its flaw if it has one."""
-    if not line or _is_plain(line):
+    if not line or _is_plain(line, kind):
         return line
     flaw = "it is not UTF-8"
     if len(line) > MAX_RECORD:
         line, flaw = line[:_SHOWN], f"it is longer than {MAX_RECORD // 2**20} MB"
     else:
-        held = [what for control, what in _CONTROLS.items() if control.encode() in line]
+        held = [what for control, what in _CONTROLS_OF[kind].items() if control.encode() in line]
         flaw = f"it holds {held[0]}" if held else flaw
     text = line.decode(errors="replace").translate(dict.fromkeys(map(ord, _CONTROLS), "\ufffd"))
     return f"{FLAW}{flaw}{FLAW}{text}".encode()

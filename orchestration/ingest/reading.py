@@ -28,6 +28,7 @@ from orchestration.ingest.schema import Entity, Nested, Source
 from orchestration.quoting import quoted
 
 MAX_PAGE = 4 * MAX_RECORD
+MAX_LINE = MAX_RECORD + 2**10  # with its end
 PAGES = ("$.results", "$.payload", "$.data.payload")  # where the records of an API's page stand
 
 
@@ -102,14 +103,17 @@ def unknown_columns(layout: Layout, entity: Entity) -> list[str]:
     return sorted(set(layout.columns) - _declared(entity))
 
 
-def records(paths: list[str], layout: Layout, source: Source) -> str:
-    """Return the SELECT of the records of a source in these files, which all have this layout."""
-    files = f"[{', '.join(map(quoted, paths))}]"
+def records(paths: list[str], layout: Layout, source: Source, settled: str = "") -> str:
+    """Return the SELECT of the records of a source in these files, which all have this layout.
+
+    `settled`: of JSON lines, the SELECT of `n` of those to pass over as if they were blank; `n` counts the
+    lines across the files.
+    """
+    files = _listed(paths)
     match layout.kind:
         case "lines":
-            return _json_records(
-                _lines(files), source, "write each record as one line of valid JSON in UTF-8"
-            )
+            lines = _unsettled(_lines(files), settled) if settled else _lines(files)
+            return _json_records(lines, source, "write each record as one line of valid JSON in UTF-8")
         case "array":
             elements = f"SELECT filename AS path, json AS element FROM {_json(files, 'array', MAX_RECORD)}"
             return _json_records(_elements(elements), source, "write each element as an object")
@@ -127,21 +131,54 @@ def records(paths: list[str], layout: Layout, source: Source) -> str:
             return _parquet_records(files, layout, source.entity)
 
 
+def plain_records(paths: list[str], entity: Entity) -> str:
+    """Return the SELECT of _path and _fields of every line, as the engine's own reader of JSON lines sees it.
+
+    It is more than twice as fast as to transform lines of text. But it leaves out blank lines, and gives no
+    text: of what is no JSON object it gives a record without any field.
+    """
+    columns = ", ".join(
+        f"{quoted(name)}: {quoted(_column_type(kind))}" for name, kind in _structure(entity).items()
+    )
+    fields = ", ".join(f"{quoted(name)}: {named(name)}" for name in _structure(entity))
+    return f"""
+        SELECT filename AS _path, {{{fields}}} AS _fields
+        FROM read_json({_listed(paths)}, format = 'newline_delimited', columns = {{{columns}}},
+            ignore_errors = true, maximum_object_size = {MAX_LINE})"""
+
+
+def plain_census(paths: list[str], source: Source) -> str:
+    """Return the `census` of files of JSON lines, quickly: but of its lines it leaves out the blank ones."""
+    lines = f"""
+        SELECT filename AS _path, 1 AS _position, json AS _raw
+        FROM read_json_objects({_listed(paths)}, format = 'newline_delimited', ignore_errors = true,
+            maximum_object_size = {MAX_LINE})"""
+    return _census(lines, source.entity, "json_keys(_raw)")
+
+
 def census(paths: list[str], layout: Layout, source: Source) -> str:
     """Return the SELECT of what the files hold before any typing.
 
     Its columns: path, lines, records, unknown_fields, and has_repeated_keys (a JSON object names one twice).
     """
-    keys = "try(json_keys(_raw))" if layout.is_json else "NULL"
-    known = f"[{', '.join(map(quoted, sorted(_declared(source.entity))))}]"
+    # Where `try` has to catch something it goes row by row, which is slow: so it is asked first.
+    keys = "CASE WHEN json_valid(_raw) THEN try(json_keys(_raw)) END"
+    keys = keys if layout.is_json else "CAST(NULL AS VARCHAR[])"
+    return _census(records(paths, layout, source), source.entity, keys)
+
+
+def _census(records: str, entity: Entity, keys: str) -> str:
+    known = f"[{', '.join(map(quoted, sorted(_declared(entity))))}]"
     return f"""
         SELECT path, sum(n) FILTER (is_line) AS lines, coalesce(sum(n) FILTER (has_record), 0) AS records,
             list_sort(list_distinct(list_filter(flatten(list(keys)),
                 lambda key: NOT list_contains({known}, key)))) AS unknown_fields,
             coalesce(bool_or(len(keys) <> list_unique(keys)), false) AS has_repeated_keys
-        FROM (SELECT _path AS path, _position = 1 AS is_line, _raw IS NOT NULL AS has_record,
-                CAST({keys} AS VARCHAR[]) AS keys, count(*) AS n
-            FROM ({records(paths, layout, source)}) GROUP BY ALL)
+        FROM (SELECT path, is_line, has_record, any_value(keys) AS keys, count(*) AS n
+            FROM (SELECT _path AS path, _position = 1 AS is_line, _raw IS NOT NULL AS has_record,
+                    {keys} AS keys
+                FROM ({records}))
+            GROUP BY path, is_line, has_record, CAST(keys AS VARCHAR))
         GROUP BY path"""
 
 
@@ -183,6 +220,17 @@ def _lines(files: str) -> str:
             max_line_size = {2 * MAX_RECORD})"""
 
 
+def _unsettled(lines: str, settled: str) -> str:
+    return f"""
+        SELECT path, flaw, CASE WHEN is_settled IS NULL THEN line END AS line
+        FROM (SELECT *, row_number() OVER () AS n FROM ({lines}))
+        LEFT JOIN (SELECT n, true AS is_settled FROM ({settled})) USING (n)"""
+
+
+def _listed(paths: list[str]) -> str:
+    return f"[{', '.join(map(quoted, paths))}]"
+
+
 def _json(files: str, layout: str, size: int) -> str:
     return f"read_json_objects({files}, format = '{layout}', maximum_object_size = {size})"
 
@@ -202,7 +250,7 @@ def _json_records(source: str, wanted: Source, remedy: str) -> str:
             {quoted(remedy)} AS _remedy
         FROM (SELECT path AS _path, position AS _position, flaw,
             CASE WHEN trim(line) <> '' THEN line END AS _raw,
-            CASE WHEN flaw IS NULL AND starts_with(ltrim(line), '{{')
+            CASE WHEN flaw IS NULL AND starts_with(ltrim(line, ' ' || chr(9)), '{{') AND json_valid(line)
                 THEN try(json_transform(line, {structure})) END AS _fields
             FROM ({positioned}))"""
 
@@ -216,6 +264,12 @@ def _structure(entity: Entity) -> dict:
             place = place.setdefault(step, {})
         place[field.steps[-1]] = "VARCHAR"
     return structure
+
+
+def _column_type(kind: str | dict) -> str:
+    if isinstance(kind, str):
+        return kind
+    return f"STRUCT({', '.join(f'{named(name)} {_column_type(inner)}' for name, inner in kind.items())})"
 
 
 def _nested(source: str, places: tuple[Nested, ...], answers: bool) -> str:

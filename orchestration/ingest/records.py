@@ -31,6 +31,7 @@ _TYPES = {
     "boolean": "BOOLEAN",
     "instant": "TIMESTAMP",
 }
+_NO_NUMBERS = "('NaN', 'Infinity', '-Infinity')"
 _WRITE_INSTANT = "write ISO 8601 with an offset, as 2026-08-31T07:44:00+02:00, or unix seconds"
 
 
@@ -72,8 +73,7 @@ def typed(
     The columns: _path, _position, _raw, the typed fields, and _problem, a struct of field, value, reason and
     remedy: the first thing wrong in the order of the fields, or null. Only the value quotes the record.
     """
-    texts = ", ".join(f"{_written(f, nested)} AS {_text(f)}" for f in entity.fields)
-    values = ", ".join(f"{_value(f, zone)} AS {named(f.name)}" for f in entity.fields)
+    texts, values = _texts(entity, nested), _values(entity, zone)
     problems = "\n".join(
         f"WHEN {condition} THEN {_problem(quoted(f.name), reason, remedy, _text(f))}"
         for f in entity.fields
@@ -89,6 +89,41 @@ def typed(
             {problems} END AS _problem
         FROM (SELECT *, {values}
             FROM (SELECT _path, _position, _raw, _trouble, _remedy, _fields, {texts} FROM ({source})))"""
+
+
+def certain(source: str, entity: Entity, zone: str, scale: tuple[int, int]) -> str:
+    """Return the SELECT that types what `source` reads as `typed` does, and tells which records are sound.
+
+    - `source`: a SELECT as `reading.plain_records` gives it
+
+    The columns: _path, the typed fields, and _is_certain. `typed` finds nothing wrong with a record that is
+    certain; of the others it must be asked, with the line before its eyes.
+    """
+    doubts = " ".join(
+        f"WHEN {doubt} THEN false"
+        for field in entity.fields
+        for doubt in [condition for condition, _, _ in _refusals(field, scale, False, ())] + _doubts(field)
+    )
+    return f"""
+        SELECT *, CASE {doubts} ELSE true END AS _is_certain
+        FROM (SELECT *, {_values(entity, zone)}
+            FROM (SELECT _path, {_texts(entity, True)} FROM ({source})))"""
+
+
+def _doubts(field: Field) -> list[str]:
+    """Return when the text of a field in JSON may be no text, which only the line itself can tell."""
+    if field.kind not in ("text", "id") or field.values:
+        return []
+    text = _text(field)
+    return [f"starts_with({text}, '{{')", f"starts_with({text}, '[')", f"{text} IN {_NO_NUMBERS}"]
+
+
+def _texts(entity: Entity, nested: bool) -> str:
+    return ", ".join(f"{_written(field, nested)} AS {_text(field)}" for field in entity.fields)
+
+
+def _values(entity: Entity, zone: str) -> str:
+    return ", ".join(f"{_value(field, zone)} AS {named(field.name)}" for field in entity.fields)
 
 
 def _place(field: Field, nested: bool) -> str:
@@ -129,7 +164,7 @@ def _value(field: Field, zone: str) -> str:
         case "boolean":
             return f"boolean_of({text})"
         case "instant":
-            return f"instant_of(trim({text}), {quoted(zone)})"
+            return f"instant_of({text}, {quoted(zone)})"
         case "object":
             return _object(field, text)
         case "objects":
@@ -140,7 +175,8 @@ def _value(field: Field, zone: str) -> str:
             return _unless_empty(f"elements_of({text})")
     if field.values:
         branches = " ".join(f"WHEN {quoted(value.lower())} THEN {quoted(value)}" for value in field.values)
-        return f"CASE lower(trim({text})) {branches} END"
+        written = ", ".join(map(quoted, field.values))
+        return f"CASE WHEN {text} IN ({written}) THEN {text} ELSE CASE lower(trim({text})) {branches} END END"
     return text
 
 
@@ -228,7 +264,7 @@ def _refusals(
         kind = f"json_type(_raw, {quoted('$.' + '.'.join(map(json.dumps, field.steps)))})"
         composite = f"{text}[1] IN ('{{', '[') AND {kind} IN ('OBJECT', 'ARRAY')"
         refusals.append((composite, f"{shown} || 'is not a text'", quoted("write a text or a number")))
-        no_number = f"{text} IN ('NaN', 'Infinity', '-Infinity') AND {kind} = 'DOUBLE'"
+        no_number = f"{text} IN {_NO_NUMBERS} AND {kind} = 'DOUBLE'"
         remedy = quoted("write null where there is no value")
         refusals.append((no_number, f"{shown} || 'is no value'", remedy))
     return refusals

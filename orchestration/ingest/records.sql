@@ -3,8 +3,7 @@
 -- An instant in UTC, without a zone in its type; what is written without one is local time in `zone`.
 -- The cast to timestamptz, not to timestamp: that one overlooks an offset without a colon.
 -- A local time that a spring night skips is the one an hour later; one that an autumn night has twice is the second.
-create macro instant_of(x, zone) as case
-    when x is null then null
+create macro other_instant_of(x, zone) as case
     when regexp_full_match(
         x, '\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)'
     )
@@ -17,6 +16,14 @@ create macro instant_of(x, zone) as case
         then timezone('UTC', timezone(
             zone, try_strptime(x, ['%d/%m/%Y %H:%M', '%d/%m/%Y %H:%M:%S', '%d/%m/%Y'])
         ))
+end;
+
+-- The form that most have is looked for first: it needs no calendar, and nothing replaced.
+create macro instant_of(x, zone) as case
+    when x is null then null
+    when regexp_full_match(x, '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-](0\d|1[0-4]):[0-5]\d)')
+        then make_timestamp(epoch_us(try_cast(x as timestamptz)))
+    else other_instant_of(trim(x), zone)
 end;
 
 -- Outside these years lies a mistake of units or of typing, not a conversation.

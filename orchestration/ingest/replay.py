@@ -192,9 +192,7 @@ def _remove(
         rows, goes = parquet(path), f"({content}) IN (FROM replaced)"
         if con.execute(f"SELECT count(*) FROM {rows} WHERE {goes}").fetchone()[0]:
             written = work / "kept.parquet"
-            con.execute(f"""
-                COPY (SELECT * FROM {rows} WHERE NOT {goes})
-                TO {quoted(written)} (FORMAT parquet, COMPRESSION zstd)""")
+            con.execute(f"COPY (SELECT * FROM {rows} WHERE NOT {goes}) TO {quoted(written)} {ledger.PARQUET}")
             ledger.put(written, path)
 
 

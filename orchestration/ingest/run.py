@@ -6,10 +6,12 @@ how a step is done (`landing`, `content`, `reading`, `records`, `ledger`).
 
 import errno
 import fcntl
+import heapq
 import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,9 +33,9 @@ from orchestration.ingest.landing import (
     read_rating_scales,
     settle,
 )
-from orchestration.ingest.ledger import LEDGER, REJECTED, FileOutcome
+from orchestration.ingest.ledger import LEDGER, PARQUET, REJECTED, FileOutcome
 from orchestration.ingest.reading import Layout
-from orchestration.ingest.records import MACROS, month_first_dates, named, raw_columns, typed
+from orchestration.ingest.records import MACROS, certain, month_first_dates, named, raw_columns, typed
 from orchestration.ingest.replay import Again, FileContent, ReplayError, listed
 from orchestration.ingest.schema import Entity, Source
 from orchestration.quoting import quoted
@@ -46,6 +48,9 @@ _UNREADABLE = (
     duckdb.SerializationException,
     duckdb.ConversionException,
 )
+
+
+CENSUS = "path VARCHAR, lines BIGINT, records BIGINT, unknown_fields VARCHAR[], has_repeated_keys BOOLEAN"
 
 
 class ConservationError(Exception):
@@ -304,6 +309,12 @@ class _Group:
     zone: str
     layout: Layout
 
+    @property
+    def can_be_plain(self) -> bool:
+        """Whether the engine's own reader of JSON lines may do: a line without any field must be in doubt."""
+        requires = any(field.required for field in self.source.entity.fields)
+        return self.layout.kind == "lines" and not self.source.nested and requires
+
 
 class _Batch:
     """The files of one batch, each known by the path in the workshop at which the engine reads it."""
@@ -322,7 +333,6 @@ class _Batch:
         self.batch_id = ledger.new_batch_id(settings)
         self.outcomes: dict[str, FileOutcome] = {}
         self.prepared: dict[Path, tuple[Path, Content]] = {}
-        self.file_id = cache(content.file_id)  # of a file with several sources, read through once
         self.left: list[str] = []
         self.lines: dict[str, int] = {}
         self.repeating: set[str] = set()
@@ -338,25 +348,28 @@ class _Batch:
         """Return the paths to load by what they have in common, and a message for each that will not open."""
         groups: dict[_Group, list[str]] = defaultdict(list)
         refused = []
-        for number, file in enumerate(news):
-            path, account, source = str(self.work / f"{number:09}"), file.account, file.source
-            try:
-                identity = file.identity(self.file_id(file.path))
-                self.outcomes[path] = FileOutcome.of(file, identity[-1])
-                if identity in loaded:
-                    self.outcomes[path].status = "duplicate"
-                    continue
-                layout = self._layout(file, Path(path))
-                groups[_Group(account.platform.name, source, account.time_zone, layout)].append(path)
-                loaded.add(identity)
-            except BadFileError as bad:
-                self._refuse(path, source, bad)
-            except OSError as error:
-                self.outcomes.pop(path, None)
-                is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-                remedy = "make room on the disk" if is_full else "let this user read it"
-                if source.answers:
-                    refused.append(f"{file.name}: it cannot be opened ({error.strerror}); {remedy}")
+        # The bytes of a file, also of one with several sources, are read once, ahead of what looks at them.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            ids = {path: pool.submit(content.file_id, path) for path in {file.path: None for file in news}}
+            for number, file in enumerate(news):
+                path, account, source = str(self.work / f"{number:09}"), file.account, file.source
+                try:
+                    identity = file.identity(ids[file.path].result())
+                    self.outcomes[path] = FileOutcome.of(file, identity[-1])
+                    if identity in loaded:
+                        self.outcomes[path].status = "duplicate"
+                        continue
+                    layout = self._layout(file, Path(path))
+                    groups[_Group(account.platform.name, source, account.time_zone, layout)].append(path)
+                    loaded.add(identity)
+                except BadFileError as bad:
+                    self._refuse(path, source, bad)
+                except OSError as error:
+                    self.outcomes.pop(path, None)
+                    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                    remedy = "make room on the disk" if is_full else "let this user read it"
+                    if source.answers:
+                        refused.append(f"{file.name}: it cannot be opened ({error.strerror}); {remedy}")
         ledger.tabulate(self.con, self.outcomes, self.work)
         return groups, refused
 
@@ -469,45 +482,96 @@ class _Batch:
 
     def _load_together(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
         """Return the files written, each with its folder."""
-        self._take_census(paths, group)
-        accepted = self._write(
-            f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL",
-            raw_columns(group.source.entity),
-        )
-        outputs = [(accepted, ledger.raw_folder(self.settings, group.source.entity.name, group.platform))]
-        self._count_accepted(accepted, group.source.entity)
-        doubtful = [p for p in paths if self.outcomes[p].records_accepted != self.outcomes[p].records_read]
-        if doubtful:
-            if self._finds_month_first(doubtful, group):
-                return self._load_together(paths, group)
-            rejected = self._write(
-                f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
-                    {quoted(group.source.entity.name)} AS entity, _file_id AS file_id, _line AS line,
-                    _raw AS raw, _problem.field AS field, _problem.value AS value,
-                    _problem.reason AS reason, _problem.remedy AS remedy, {self.stamps}
-                FROM ({self._located(doubtful, group)}) WHERE _problem IS NOT NULL AND _raw IS NOT NULL""",
-                REJECTED,
-            )
-            outputs.append((rejected, self.settings.rejected_path))
-            self._count_rejected(rejected)
+        plain = self._take_census(paths, group)
+        known = -1
+        while known < len(self.month_first):
+            known = len(self.month_first)
+            simple = plain - self.month_first
+            outputs = self._load_plain(sorted(simple), group)
+            outputs += self._load_thoroughly(sorted(set(paths) - simple), group)
         for path in paths:
             self._prove(path)
         return outputs
 
-    def _finds_month_first(self, paths: list[str], group: _Group) -> bool:
-        """Note which of these files have a date with the month first; return whether that is news."""
-        known = len(self.month_first)
-        select = month_first_dates(
-            reading.records(paths, group.layout, group.source), group.source.entity, group.layout.is_json
+    def _load_plain(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
+        """Load files that the engine can read as JSON lines; only the lines in doubt are read as text."""
+        if not paths:
+            return []
+        self.con.execute("SET preserve_insertion_order = false")  # else one share would wait for the other
+        try:
+            certain = self._write(self._certain(paths, group), raw_columns(group.source.entity))
+        finally:
+            self.con.execute("RESET preserve_insertion_order")
+        self._count_accepted([certain], group.source.entity)
+        outputs = [(certain, self._raw_folder(group))]
+        doubtful = self._doubtful(paths)
+        if not doubtful:
+            return outputs
+        settled = f"""
+            SELECT _line + _before AS n FROM read_parquet({quoted(str(certain))})
+            JOIN ({self._origins(doubtful)}) USING (_file)"""
+        located = self._located(doubtful, group, settled)
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE in_doubt AS SELECT * FROM ({located}) WHERE _raw IS NOT NULL"
         )
+        if self._finds_month_first("FROM in_doubt", group):
+            return []
+        accepted = self._write("FROM in_doubt WHERE _problem IS NULL", raw_columns(group.source.entity))
+        self._count_accepted([certain, accepted], group.source.entity)
+        return [*outputs, (accepted, self._raw_folder(group)), self._reject("FROM in_doubt", group)]
+
+    def _load_thoroughly(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
+        """Load files of any kind, every record with its text at hand."""
+        if not paths:
+            return []
+        accepted = self._write(
+            f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL",
+            raw_columns(group.source.entity),
+        )
+        outputs = [(accepted, self._raw_folder(group))]
+        self._count_accepted([accepted], group.source.entity)
+        doubtful = self._doubtful(paths)
+        if doubtful:
+            if self._finds_month_first(reading.records(doubtful, group.layout, group.source), group):
+                return []
+            outputs.append(self._reject(self._located(doubtful, group), group))
+        return outputs
+
+    def _raw_folder(self, group: _Group) -> Path:
+        return ledger.raw_folder(self.settings, group.source.entity.name, group.platform)
+
+    def _doubtful(self, paths: list[str]) -> list[str]:
+        return [p for p in paths if self.outcomes[p].records_accepted != self.outcomes[p].records_read]
+
+    def _reject(self, located: str, group: _Group) -> tuple[Path, Path]:
+        """Write those of the located records that have a problem; return the file and its folder."""
+        rejected = self._write(
+            f"""SELECT _account_id AS account_id, {quoted(group.platform)} AS platform, _file AS file,
+                {quoted(group.source.entity.name)} AS entity, _file_id AS file_id, _line AS line,
+                _raw AS raw, _problem.field AS field, _problem.value AS value,
+                _problem.reason AS reason, _problem.remedy AS remedy, {self.stamps}
+            FROM ({located}) WHERE _problem IS NOT NULL AND _raw IS NOT NULL""",
+            REJECTED,
+        )
+        self._count_rejected(rejected)
+        return rejected, self.settings.rejected_path
+
+    def _finds_month_first(self, records: str, group: _Group) -> bool:
+        """Note which files of these records have a date with the month first; return whether that is news."""
+        known = len(self.month_first)
+        select = month_first_dates(records, group.source.entity, group.layout.is_json)
         self.month_first.update(path for (path,) in self.con.execute(select).fetchall())
         return len(self.month_first) > known
 
-    def _take_census(self, paths: list[str], group: _Group) -> None:
-        """Count what the files hold, before any of it is typed: the number that must come out at the end."""
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE census AS {reading.census(paths, group.layout, group.source)}"
-        )
+    def _take_census(self, paths: list[str], group: _Group) -> set[str]:
+        """Count what the files hold, before any of it is typed: the number that must come out at the end.
+
+        Return those that are plain: JSON lines, none of them blank, without a key that is named twice.
+        """
+        plain = self._take_plain_census(paths, group)
+        others = [path for path in paths if path not in plain]
+        if others:
+            self.con.execute(f"INSERT INTO census {reading.census(others, group.layout, group.source)}")
         for path, lines, records, unknown, repeats in self.con.execute("FROM census").fetchall():
             outcome = self.outcomes[path]
             outcome.records_accepted = outcome.records_rejected = 0
@@ -515,16 +579,56 @@ class _Batch:
                 self.repeating.add(path)
             if lines != self.lines.get(path, lines):
                 raise ConservationError(f"{outcome.file}: {self.lines[path]} lines, but {lines} were read")
-            outcome.records_read = records - group.layout.header_lines
+            outcome.records_read = lines if path in plain else records - group.layout.header_lines
             outcome.unknown_fields = unknown or reading.unknown_columns(group.layout, group.source.entity)
+        return plain
 
-    def _located(self, paths: list[str], group: _Group) -> str:
+    def _take_plain_census(self, paths: list[str], group: _Group) -> set[str]:
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE census ({CENSUS})")
+        if not group.can_be_plain:
+            return set()
+        try:
+            self.con.execute(f"INSERT INTO census {reading.plain_census(paths, group.source)}")
+        except _UNREADABLE:
+            return set()
+        counts = self.con.execute("SELECT path, lines FROM census WHERE NOT has_repeated_keys").fetchall()
+        plain = {path for path, lines in counts if lines == self.lines[path]}
+        self.con.execute(f"DELETE FROM census WHERE path NOT IN ({', '.join(map(quoted, ['', *plain]))})")
+        return plain
+
+    def _certain(self, paths: list[str], group: _Group) -> str:
+        """Return the SELECT of the typed records of plain files that are sound beyond doubt, as `_located`.
+
+        To number lines the engine must read them on one thread. So the files are shared among as many reads
+        as it has threads.
+        """
+        threads = self.con.execute("SELECT current_setting('threads')").fetchone()[0]
+        shares = _shared(paths, min(threads, len(paths)), lambda path: self.outcomes[path].bytes)
+        entity, scale = group.source.entity, self.scales[group.platform]
+        numbered = " UNION ALL ".join(
+            f"SELECT *, row_number() OVER () AS _n FROM ({records})"
+            for share in shares
+            for records in [certain(reading.plain_records(share, entity), entity, group.zone, scale)]
+        )
+        origins = " UNION ALL ".join(self._origins(share) for share in shares)
+        return f"""
+            SELECT *, _n - _before AS _line, 1 AS _position, '{self.batch_id}' AS _batch_id
+            FROM ({numbered}) JOIN ({origins}) USING (_path) WHERE _is_certain"""
+
+    def _origins(self, paths: list[str]) -> str:
+        """Return the SELECT of what the ledger calls these files, and of how many lines lie before each."""
+        return f"""
+            SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
+                CAST(sum(lines) OVER (ORDER BY path) - lines AS BIGINT) AS _before
+            FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))})"""
+
+    def _located(self, paths: list[str], group: _Group, settled: str = "") -> str:
         """Return the SELECT of the typed records of these files, each with where it came from.
 
         Lines are numbered across the files in one pass: a line of several records counts at the first. A
         filter on `_problem` cannot sink below that numbering, which keeps the engine from typing twice.
         """
-        records = reading.records(paths, group.layout, group.source)
+        records = reading.records(paths, group.layout, group.source, settled)
         scale = self.scales[group.platform]
         repeating, month_first = self.repeating.intersection(paths), self.month_first.intersection(paths)
         typed_records = typed(
@@ -534,22 +638,17 @@ class _Batch:
             SELECT *, _n - _before AS _line, '{self.batch_id}' AS _batch_id
             FROM (SELECT *, count(*) FILTER (_position = 1) OVER (ROWS UNBOUNDED PRECEDING) AS _n
                 FROM ({typed_records}))
-            JOIN (SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
-                    sum(lines) OVER (ORDER BY path) - lines AS _before
-                FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))}))
-                USING (_path)
+            JOIN ({self._origins(paths)}) USING (_path)
             WHERE _n - _before > {group.layout.header_lines}"""
 
     def _write(self, select: str, columns: dict[str, str]) -> Path:
         self.written += 1
         path = self.work / f"{self.written}.parquet"
         cast = ", ".join(f"CAST({named(name)} AS {kind}) AS {named(name)}" for name, kind in columns.items())
-        self.con.execute(
-            f"COPY (SELECT {cast} FROM ({select})) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        self.con.execute(f"COPY (SELECT {cast} FROM ({select})) TO {quoted(str(path))} {PARQUET}")
         return path
 
-    def _count_accepted(self, parquet: Path, entity: Entity) -> None:
+    def _count_accepted(self, parquet: list[Path], entity: Entity) -> None:
         instants = [named(f.name) for f in entity.fields if f.kind == "instant"] or [
             "CAST(NULL AS TIMESTAMP)"
         ]
@@ -559,7 +658,8 @@ class _Batch:
             SELECT path, n, earliest, latest FROM files JOIN (
                 SELECT _file AS file, count(*) AS n, epoch_us({earliest}) AS earliest,
                     epoch_us({latest}) AS latest
-                FROM read_parquet({quoted(str(parquet))}) GROUP BY ALL) USING (file)
+                FROM read_parquet([{", ".join(quoted(str(path)) for path in parquet)}]) GROUP BY ALL)
+                USING (file)
             WHERE entity = {quoted(entity.name)}""")
         for path, records, first_us, last_us in rows.fetchall():
             outcome = self.outcomes[path]
@@ -580,6 +680,15 @@ class _Batch:
                 f"{outcome.file}: {outcome.records_read} records read, but"
                 f" {outcome.records_accepted} accepted and {outcome.records_rejected} rejected"
             )
+
+
+def _shared(paths: list[str], shares: int, size: Callable[[str], int]) -> list[list[str]]:
+    """Divide paths among so many shares, none of them empty, of sizes as equal as the greatest allow."""
+    parts: list[tuple[int, list[str]]] = [(0, []) for _ in range(shares)]
+    for path in sorted(paths, key=size, reverse=True):
+        total, part = heapq.heappop(parts)
+        heapq.heappush(parts, (total + size(path), sorted([*part, path])))
+    return [part for _, part in parts]
 
 
 def _is_fault_of_file(error: Exception) -> bool:
