@@ -9,7 +9,6 @@ write-ahead log into the file and waits for the disk; a run tells a thousand eve
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, Self
 
 import sqlalchemy
@@ -26,6 +25,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir)
 
     @contextmanager
@@ -57,10 +57,11 @@ class EventLog(SqliteEventLogStorage):
         super().store_event(event)
         os.utime(self.path_for_shard(event.run_id))
 
-    @cached_property
-    def supports_asset_checks(self) -> bool:
-        """Return that the tables of checks are there, asked once and not for each check."""
-        return super().supports_asset_checks
+    def has_table(self, table_name: str) -> bool:
+        """Return whether a table is there, and ask only until it is."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def dispose(self) -> None:
         """Close what is open; the write-ahead logs go into their files."""
