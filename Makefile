@@ -35,7 +35,7 @@ rollback: .venv/installed ## an older release back in place: the last, or RELEAS
 
 ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
 	@mkdir -p "$(CONVERSATIONS_DAGSTER)"
-	@$(BIN)/dagster dev -h 127.0.0.1 -p $${PORT:-3000} -m orchestration.definitions
+	@$(BIN)/python -m dagster dev -h 127.0.0.1 -p $${PORT:-3000} -m orchestration.definitions
 
 reports: .venv/installed ## the report pages on http://127.0.0.1:8501
 	@$(BIN)/python -m streamlit run reports/app.py --server.port $${PORT:-8501}

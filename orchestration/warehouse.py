@@ -10,20 +10,27 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import dagster as dg
 import duckdb
 import yaml
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
-from dbt.version import get_installed_version
 from packaging.version import Version
 
 from orchestration.candidate import CandidateHeldError, discard, wait_until_free
 from orchestration.ingest.ledger import ledger_folder
 from orchestration.ingest.retention import horizon
 from orchestration.settings import PROJECT, Settings
+
+# dagster-dbt imports dbt where it finds it, for longer than Dagster itself takes. Here dbt is a program only.
+sys.modules.setdefault("dbt", None)
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets  # noqa: E402
+
+if sys.modules["dbt"] is None:
+    del sys.modules["dbt"]
 
 DBT_FOLDERS = ("dbt_project", "models", "seeds")
 CODE = ("*.py", "*.sql", "*.j2")
@@ -60,7 +67,7 @@ class Dbt(DbtCliResource):
 
     @cached_property
     def _cli_version(self) -> Version:
-        return Version(get_installed_version().to_version_string(skip_matcher=True))
+        return Version(version("dbt-core"))
 
     def _initialize_dbt_core_adapter(self, args: Any) -> None:
         return None
@@ -71,7 +78,11 @@ def dbt_resource(settings: Settings) -> Dbt:
     os.environ.update(settings.environment())
     folder = str(settings.project / "dbt_project")
     return Dbt(
-        project_dir=folder, profiles_dir=folder, dbt_executable=str(Path(sys.executable).with_name("dbt"))
+        project_dir=folder,
+        profiles_dir=folder,
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
+        # All that it does in a file takes a tenth of its time. `make dbt` writes it.
+        global_config_flags=["--log-level-file", "info"],
     )
 
 
@@ -87,8 +98,11 @@ def parsed_manifest(settings: Settings) -> Path:
     return manifest
 
 
-def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
-    """Return all models, seeds and data tests as one step."""
+def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.AssetsDefinition:
+    """Return all models, seeds and data tests as one step.
+
+    dbt is a process of its own; `meanwhile` is called in this one.
+    """
 
     @dbt_assets(
         name="warehouse",
@@ -119,6 +133,7 @@ def build_dbt_assets(settings: Settings) -> dg.AssetsDefinition:
             arguments.append("--full-refresh")
         if context.is_subset:
             _show_all_of_staging(dbt, settings)
+        Thread(target=meanwhile, daemon=True).start()
         events = []
         try:
             events.extend(dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream())

@@ -3,7 +3,7 @@
 Belongs here: what Dagster shows and checks of the ingest. Does not: the ingest itself (`run`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -131,8 +131,17 @@ def ingest(
         result = run_ingest(settings, context.log.info, config.again)
     except (SettingsError, ReplayError) as error:
         raise Failure(str(error)) from None
-    ledger = parquet(ledger_folder(settings) / "*.parquet")
-    for name in ("ingested_files", *_entities()):
+    ledger, rejected = ledger_folder(settings) / "*.parquet", settings.rejected_path / "*.parquet"
+    names = ("ingested_files", *_entities())
+    with duckdb.connect() as connection:
+        rows = {
+            name: _count_rows(connection, settings.raw_path / name / "**" / "*.parquet") for name in names
+        } | {"rejected_records": _count_rows(connection, rejected)}
+        files = last_files(connection, parquet(ledger))
+        reasons = top_reasons(
+            connection, f"(select *, (line is not null)::int as records_rejected from {parquet(rejected)})"
+        )
+    for name in names:
         totals = result.totals(name if name in _entities() else None)
         yield MaterializeResult(
             asset_key=_key(name),
@@ -142,19 +151,15 @@ def ingest(
                 "records_read": totals.records_read,
                 "records_accepted": totals.records_accepted,
                 "records_rejected": totals.records_rejected,
-                "dagster/row_count": _count_rows(settings.raw_path / name / "**" / "*.parquet"),
+                "dagster/row_count": rows[name],
             }
-            | ({"files_of_the_last_batch": _look(last_files, ledger)} if name == "ingested_files" else {}),
+            | ({"files_of_the_last_batch": MetadataValue.md(files)} if name == "ingested_files" else {}),
         )
-    rejected = settings.rejected_path / "*.parquet"
     yield MaterializeResult(
         asset_key=_key("rejected_records"),
         metadata={
-            "dagster/row_count": _count_rows(rejected),
-            "most_frequent_reasons": _look(
-                top_reasons,
-                f"(select *, (line is not null)::int as records_rejected from {parquet(rejected)})",
-            ),
+            "dagster/row_count": rows["rejected_records"],
+            "most_frequent_reasons": MetadataValue.md(reasons),
         },
     )
     yield _warned(FOLDERS_KNOWN, result.refused, "without a place")
@@ -176,13 +181,7 @@ def _warned(check: AssetCheckSpec, complaints: list[str], what: str) -> AssetChe
     )
 
 
-def _count_rows(files: Path) -> int:
+def _count_rows(connection: duckdb.DuckDBPyConnection, files: Path) -> int:
     """Count the rows of Parquet files, from their footers."""
-    with duckdb.connect() as con:
-        rows = con.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata({quoted(files)})")
-        return rows.fetchone()[0]
-
-
-def _look(at: Callable[[duckdb.DuckDBPyConnection, str], str], source: str) -> MetadataValue:
-    with duckdb.connect() as con:
-        return MetadataValue.md(at(con, source))
+    rows = connection.execute(f"select sum(num_rows) from parquet_file_metadata({quoted(files)})")
+    return rows.fetchone()[0]

@@ -29,9 +29,10 @@ def verify_checks(
     guarded = {spec.asset_key for spec in specs if spec.blocking}
     problems = [f"{key.to_user_string()} has no blocking check" for key in tables if key not in guarded]
     checks: dict[str, list[str]] = {"passed": [], "warned": []}
+    made = {key: _latest(instance, key) for key in {spec.asset_key for spec in specs}}
     for spec in specs:
         name = f"{spec.asset_key.to_user_string()}:{spec.name}"
-        outcome = _outcome(instance, spec.key)
+        outcome = _outcome(instance, spec.key, made[spec.asset_key])
         if outcome == "passed":
             checks["passed"].append(name)
         elif outcome == "warned" or not spec.blocking:
@@ -47,15 +48,20 @@ def verify_checks(
     return checks
 
 
-def _outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> str:
+def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> int | None:
+    """Return the id of the event that tells of the table as it is now."""
+    records = instance.fetch_materializations(key, limit=1).records
+    return records[0].storage_id if records else None
+
+
+def _outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey, made: int | None) -> str:
     # Of what was evaluated: a run that waits in the queue has planned its checks already.
     records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1, status=EVALUATED)
     if not records:
         return "has not run"
     evaluation = records[0].evaluation
-    latest = instance.fetch_materializations(key.asset_key, limit=1).records
     judged = evaluation.target_materialization_data
-    if (judged and judged.storage_id) != (latest[0].storage_id if latest else None):
+    if (judged and judged.storage_id) != made:
         return "judged an earlier version of the table"
     if evaluation.passed:
         return "passed"

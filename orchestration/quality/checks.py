@@ -6,6 +6,8 @@ modules), nor how it is found out (`gate`, which is imported only when the op ru
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 
 import dagster as dg
 
@@ -33,6 +35,12 @@ SPECS = [_spec(mart, check) for mart in MARTS for check in mart.checks]
 def blocking_checks() -> list[dg.AssetCheckKey]:
     """Return the checks without which nothing may be published."""
     return [spec.key for spec in SPECS if spec.blocking]
+
+
+def import_gate() -> None:
+    """Import what the checks need, ahead of time; where that fails, they themselves will say so."""
+    with suppress(Exception):
+        import_module("orchestration.quality.gate")
 
 
 @dg.multi_asset_check(specs=SPECS, can_subset=True, pool="warehouse")

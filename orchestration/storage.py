@@ -1,0 +1,87 @@
+"""Dagster's storage in SQLite, on connections that stay open; `dagster.yaml` names it.
+
+Belongs here: how Dagster's own files are opened. Does not: what is in them, nor how long (`housekeeping`).
+
+Dagster opens its event log anew for each event. Since nobody else has it open, each closing copies the
+write-ahead log into the file and waits for the disk; a run tells a thousand events.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+import sqlalchemy
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy.engine import Connection, Engine
+
+
+class EventLog(SqliteEventLogStorage):
+    """The event log: the files are Dagster's, one for each run and an index of all."""
+
+    def __init__(self, base_dir: str) -> None:
+        self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
+        super().__init__(base_dir)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        if shard not in self._engines:
+            self._close(self._engines.keys() - {INDEX_SHARD_NAME})  # the run before this one
+            engine = sqlalchemy.create_engine(
+                self.conn_string_for_shard(shard), connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+            )
+            sqlalchemy.event.listen(engine, "connect", _commit_without_waiting)
+            self._engines[shard] = engine
+        return self._engines[shard]
+
+    def _close(self, shards: set[str]) -> None:
+        for shard in shards:
+            self._engines.pop(shard).dispose()
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event, and let those know who watch the run's file: what is new lies beside it."""
+        super().store_event(event)
+        os.utime(self.path_for_shard(event.run_id))
+
+    def has_table(self, table_name: str) -> bool:
+        """Return whether a table is there, and ask only until it is."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def dispose(self) -> None:
+        """Close what is open; the write-ahead logs go into their files."""
+        super().dispose()
+        self._close(set(self._engines))
+
+
+class Storage(DagsterSqliteStorage):
+    """Dagster's own storage in SQLite but for the event log."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = EventLog(self._event_log_storage._base_dir)
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
+        """Return the storage in the folder `base_dir`."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _commit_without_waiting(connection: Any, _record: Any) -> None:
+    # A power failure may cost the last events, but not the file: the write-ahead log is written in order.
+    connection.execute("pragma synchronous = normal")
