@@ -35,8 +35,8 @@ from _conversations as c
 where c.started_on between from_date::date and to_date::date
     and _is_selected(c, accounts, agents, origins, conversation_tags, contact_tags, working_hours);
 
--- The messages and surveys of the period. A message without a known conversation is selected only where nothing is asked
--- about the conversation.
+-- The messages and surveys of the period. A message without a known conversation is selected only where nothing is
+-- asked about the conversation.
 create or replace macro _counted(
     from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
 ) as table
@@ -68,14 +68,16 @@ create or replace macro _group(per, origin, agent_id, tag) as
     case per
         when 'agent' then coalesce(agent_id, 'Unassigned')
         when 'tag' then tag
-        when 'total' then 'total'
-        else origin
+        when 'origin' then origin
+        when 'account and origin' then origin
+        else 'total'
     end;
 
--- What happened in the period, measured by day, week or month (`grain`; null: all of it at once) and by group, which `per`
--- names: 'total', 'origin', 'account and origin', 'agent' or 'tag'. Agents and tags are told apart by account. Messages
--- count to the agent who sent them and first responses to the agent who gave them, all else to the conversation's. The
--- total of a period has a row even where nothing happened. Times are in seconds. What cannot be known is null, never 0.
+-- What happened in the period, measured by day, week or month (`grain`; null: all of it at once) and by group, which
+-- `per` names: 'total', 'origin', 'account and origin', 'agent' or 'tag'. Agents and tags are told apart by account.
+-- Messages count to the agent who sent them and first responses to the agent who gave them, all else to the
+-- conversation's. The total has a row even where nothing happened. Times are in seconds. What cannot be known is null,
+-- never 0. What is counted is added up before it joins the conversations, whose times need all of them at once.
 create or replace macro _measured(
     from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, grain, per
 ) as table
