@@ -103,17 +103,14 @@ def unknown_columns(layout: Layout, entity: Entity) -> list[str]:
     return sorted(set(layout.columns) - _declared(entity))
 
 
-def records(paths: list[str], layout: Layout, source: Source, settled: str = "") -> str:
-    """Return the SELECT of the records of a source in these files, which all have this layout.
-
-    `settled`: of JSON lines, the SELECT of `n` of those to pass over as if they were blank; `n` counts the
-    lines across the files.
-    """
+def records(paths: list[str], layout: Layout, source: Source) -> str:
+    """Return the SELECT of the records of a source in these files, which all have this layout."""
     files = _listed(paths)
     match layout.kind:
         case "lines":
-            lines = _unsettled(_lines(files), settled) if settled else _lines(files)
-            return _json_records(lines, source, "write each record as one line of valid JSON in UTF-8")
+            return _json_records(
+                _lines(files), source, "write each record as one line of valid JSON in UTF-8"
+            )
         case "array":
             elements = f"SELECT filename AS path, json AS element FROM {_json(files, 'array', MAX_RECORD)}"
             return _json_records(_elements(elements), source, "write each element as an object")
@@ -218,13 +215,6 @@ def _lines(files: str) -> str:
         FROM read_csv({files}, columns = {{'text': 'VARCHAR'}}, header = false, auto_detect = false,
             delim = {quoted(NEVER)}, quote = '', escape = '', strict_mode = false, new_line = '\\r\\n',
             max_line_size = {2 * MAX_RECORD})"""
-
-
-def _unsettled(lines: str, settled: str) -> str:
-    return f"""
-        SELECT path, flaw, CASE WHEN is_settled IS NULL THEN line END AS line
-        FROM (SELECT *, row_number() OVER () AS n FROM ({lines}))
-        LEFT JOIN (SELECT n, true AS is_settled FROM ({settled})) USING (n)"""
 
 
 def _listed(paths: list[str]) -> str:

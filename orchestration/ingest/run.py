@@ -337,6 +337,7 @@ class _Batch:
         self.lines: dict[str, int] = {}
         self.repeating: set[str] = set()
         self.month_first: set[str] = set()
+        self.in_doubt: set[str] = set()
         self.outputs: list[tuple[Path, Path]] = []
         self.written = 0
         now = f"TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"
@@ -484,9 +485,11 @@ class _Batch:
         """Return the files written, each with its folder."""
         plain = self._take_census(paths, group)
         known = -1
-        while known < len(self.month_first):
-            known = len(self.month_first)
-            simple = plain - self.month_first
+        while known < len(self.month_first) + len(self.in_doubt):
+            known = len(self.month_first) + len(self.in_doubt)
+            for path in paths:
+                self.outcomes[path].records_accepted = self.outcomes[path].records_rejected = 0
+            simple = plain - self.month_first - self.in_doubt
             outputs = self._load_plain(sorted(simple), group)
             outputs += self._load_thoroughly(sorted(set(paths) - simple), group)
         for path in paths:
@@ -494,7 +497,7 @@ class _Batch:
         return outputs
 
     def _load_plain(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
-        """Load files that the engine can read as JSON lines; only the lines in doubt are read as text."""
+        """Load files that the engine can read as JSON lines, and note those with a line in doubt."""
         if not paths:
             return []
         self.con.execute("SET preserve_insertion_order = false")  # else one share would wait for the other
@@ -502,23 +505,9 @@ class _Batch:
             certain = self._write(self._certain(paths, group), raw_columns(group.source.entity))
         finally:
             self.con.execute("RESET preserve_insertion_order")
-        self._count_accepted([certain], group.source.entity)
-        outputs = [(certain, self._raw_folder(group))]
-        doubtful = self._doubtful(paths)
-        if not doubtful:
-            return outputs
-        settled = f"""
-            SELECT _line + _before AS n FROM read_parquet({quoted(str(certain))})
-            JOIN ({self._origins(doubtful)}) USING (_file)"""
-        located = self._located(doubtful, group, settled)
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE in_doubt AS SELECT * FROM ({located}) WHERE _raw IS NOT NULL"
-        )
-        if self._finds_month_first("FROM in_doubt", group):
-            return []
-        accepted = self._write("FROM in_doubt WHERE _problem IS NULL", raw_columns(group.source.entity))
-        self._count_accepted([certain, accepted], group.source.entity)
-        return [*outputs, (accepted, self._raw_folder(group)), self._reject("FROM in_doubt", group)]
+        self._count_accepted(certain, group.source.entity)
+        self.in_doubt.update(self._doubtful(paths))
+        return [(certain, self._raw_folder(group))]
 
     def _load_thoroughly(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
         """Load files of any kind, every record with its text at hand."""
@@ -529,7 +518,7 @@ class _Batch:
             raw_columns(group.source.entity),
         )
         outputs = [(accepted, self._raw_folder(group))]
-        self._count_accepted([accepted], group.source.entity)
+        self._count_accepted(accepted, group.source.entity)
         doubtful = self._doubtful(paths)
         if doubtful:
             if self._finds_month_first(reading.records(doubtful, group.layout, group.source), group):
@@ -574,7 +563,6 @@ class _Batch:
             self.con.execute(f"INSERT INTO census {reading.census(others, group.layout, group.source)}")
         for path, lines, records, unknown, repeats in self.con.execute("FROM census").fetchall():
             outcome = self.outcomes[path]
-            outcome.records_accepted = outcome.records_rejected = 0
             if repeats:
                 self.repeating.add(path)
             if lines != self.lines.get(path, lines):
@@ -622,13 +610,13 @@ class _Batch:
                 CAST(sum(lines) OVER (ORDER BY path) - lines AS BIGINT) AS _before
             FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))})"""
 
-    def _located(self, paths: list[str], group: _Group, settled: str = "") -> str:
+    def _located(self, paths: list[str], group: _Group) -> str:
         """Return the SELECT of the typed records of these files, each with where it came from.
 
         Lines are numbered across the files in one pass: a line of several records counts at the first. A
         filter on `_problem` cannot sink below that numbering, which keeps the engine from typing twice.
         """
-        records = reading.records(paths, group.layout, group.source, settled)
+        records = reading.records(paths, group.layout, group.source)
         scale = self.scales[group.platform]
         repeating, month_first = self.repeating.intersection(paths), self.month_first.intersection(paths)
         typed_records = typed(
@@ -648,7 +636,7 @@ class _Batch:
         self.con.execute(f"COPY (SELECT {cast} FROM ({select})) TO {quoted(str(path))} {PARQUET}")
         return path
 
-    def _count_accepted(self, parquet: list[Path], entity: Entity) -> None:
+    def _count_accepted(self, parquet: Path, entity: Entity) -> None:
         instants = [named(f.name) for f in entity.fields if f.kind == "instant"] or [
             "CAST(NULL AS TIMESTAMP)"
         ]
@@ -658,8 +646,7 @@ class _Batch:
             SELECT path, n, earliest, latest FROM files JOIN (
                 SELECT _file AS file, count(*) AS n, epoch_us({earliest}) AS earliest,
                     epoch_us({latest}) AS latest
-                FROM read_parquet([{", ".join(quoted(str(path)) for path in parquet)}]) GROUP BY ALL)
-                USING (file)
+                FROM read_parquet({quoted(str(parquet))}) GROUP BY ALL) USING (file)
             WHERE entity = {quoted(entity.name)}""")
         for path, records, first_us, last_us in rows.fetchall():
             outcome = self.outcomes[path]
