@@ -1,10 +1,13 @@
-"""The candidate warehouse as a file: waiting for whoever holds it open, and throwing it away.
+"""The candidate warehouse as a file: what it was made from, who holds it open, and throwing it away.
 
-Belongs here: `warehouse.duckdb` as other processes meet it. Does not: what is in it (`warehouse`).
+Belongs here: `warehouse.duckdb` as other stages and processes meet it. Does not: what is in it, nor how it is
+built (`warehouse`).
 """
 
+import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -13,6 +16,24 @@ from orchestration.settings import Settings
 
 WAIT_SECONDS = 300
 LOOK_EVERY_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the candidate was built from, all of it. `base`: the fingerprint of what it only adds to."""
+
+    fingerprint: str
+    rules: str
+    batches: list[str]
+    base: str | None = None
+
+
+def read_built(settings: Settings) -> Built | None:
+    """Return what the candidate was built from; None where not all of it was from the same."""
+    try:
+        return Built(**json.loads(settings.fingerprint_path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 class CandidateHeldError(Exception):

@@ -18,7 +18,7 @@ from orchestration.publish.overview import build_overview
 from orchestration.quality.checks import import_gate, quality_gate
 from orchestration.settings import Settings, load_settings
 from orchestration.terminal import progress
-from orchestration.warehouse import build_dbt_assets, dbt_resource, read_built
+from orchestration.warehouse import build_dbt_assets, dbt_resource
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -29,7 +29,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             landing,
             ingest,
             build_dbt_assets(settings, meanwhile=import_gate),
-            build_publish_assets(settings, [quality_gate], read_built),
+            build_publish_assets(settings, [quality_gate]),
             build_report_asset(settings),
             at_a_glance,
         ],

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
@@ -20,7 +20,7 @@ import duckdb
 import yaml
 from packaging.version import Version
 
-from orchestration.candidate import CandidateHeldError, discard, wait_until_free
+from orchestration.candidate import Built, CandidateHeldError, discard, read_built, wait_until_free
 from orchestration.ingest.ledger import ledger_folder
 from orchestration.ingest.retention import horizon
 from orchestration.settings import PROJECT, Settings
@@ -148,24 +148,6 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
                 yield event
 
     return warehouse
-
-
-@dataclass(frozen=True)
-class Built:
-    """What the candidate was built from, all of it. `base`: the fingerprint of what it only adds to."""
-
-    fingerprint: str
-    rules: str
-    batches: list[str]
-    base: str | None = None
-
-
-def read_built(settings: Settings) -> Built | None:
-    """Return what the candidate was built from; None where not all of it was from the same."""
-    try:
-        return Built(**json.loads(settings.fingerprint_path.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
 
 
 def built_from(settings: Settings) -> str:

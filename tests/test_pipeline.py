@@ -99,11 +99,18 @@ def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tm
     }
     (settings.landing_path / "demo" / "messages" / "late.jsonl").write_text(json.dumps(late))
     ingest(settings)
+    before = current_release(settings).release_id
 
     assert run(settings) == 0
 
     assert current_release(settings).rows["fct_messages"] == 14_849
-    assert "Published" in capfd.readouterr().out
+    output = capfd.readouterr().out
+    assert f"upon {before}" in output
+    assert "Published" in output
+    with reader(settings) as connection:
+        asked = "select count(*) from quality_results where expected like '%what the increment touched'"
+        assert connection.execute(asked).fetchone()[0] > 50
+        assert connection.execute("select sum(messages) from _counts_by_day").fetchone() == (14_849,)
 
 
 @pytest.mark.slow

@@ -522,7 +522,7 @@ def gated(settings, outcomes):
         table: check(table, outcomes.get(table)) for table in TABLES if outcomes.get(table, 1) is not None
     }
     return dg.Definitions(
-        assets=[marts, build_publish_assets(settings, checks.values(), lambda _: None)],
+        assets=[marts, build_publish_assets(settings, checks.values())],
         asset_checks=[checks[table] for table in outcomes if outcomes[table] is not None],
         resources={"settings": settings},
         executor=dg.in_process_executor,
@@ -624,6 +624,6 @@ def test_the_freshness_windows_are_the_settings(settings):
         given = settings.model_copy(
             update={"stale_error_after_hours": hours, "stale_after_hours": warn_hours}
         )
-        policy = next(iter(build_publish_assets(given, [], str).specs)).freshness_policy
+        policy = next(iter(build_publish_assets(given, []).specs)).freshness_policy
         assert policy.fail_window.to_timedelta().total_seconds() == hours * 3600
         assert (policy.warn_window is None) == (hours == warn_hours)

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from synthetic_warehouse import AGGREGATES, EVENTS
 
+from orchestration.candidate import Built
 from orchestration.publish.release import Release
 from orchestration.quality.aggregates import CSAT_SUMMARY
 from orchestration.quality.checks import blocking_checks, quality_gate
@@ -151,10 +152,14 @@ from marts.ingested_files, (values ('id is missing'), ('id is not a text')) as r
 
 # Every record came twice, in two versions.
 RAW = """
-copy (select source_conversation_id as id, account_id as _account_id from marts.fct_conversations, range(2))
-    to '{raw}/conversations/activecampaign/1.parquet';
-copy (select source_message_id as id, account_id as _account_id from marts.fct_messages, range(2))
-    to '{raw}/messages/activecampaign/1.parquet';
+copy (
+    select source_conversation_id as id, account_id as _account_id, 'f' as _file_id
+    from marts.fct_conversations, range(2)
+) to '{raw}/conversations/activecampaign/1.parquet';
+copy (
+    select source_message_id as id, account_id as _account_id, 'f' as _file_id
+    from marts.fct_messages, range(2)
+) to '{raw}/messages/activecampaign/1.parquet';
 copy (select 'm' as id, 'a' as _account_id, 'text' as type limit 0)
     to '{raw}/messages/whatsapp_cloud/1.parquet';
 copy (select 'm' as id, 'a' as _account_id, 'text' as type limit 0)
@@ -198,8 +203,31 @@ def spoil(settings: Settings, sql: str) -> None:
         connection.execute(sql.replace("{raw}", str(settings.raw_path)))
 
 
-def write_release(settings: Settings, rows: dict[str, int]) -> None:
-    release = Release("r", "2026-01-01T00:00:00Z", None, {}, rows, {}, 0, "", "", "releases/r")
+INCREMENT = """
+create schema if not exists staging;
+create view staging.stg_ingest__files as
+    select 'f' as file_id, account_id, true as is_new from seeds.accounts;
+create schema intermediate;
+create view intermediate.int_touched_conversations as
+    select conversation_id from marts.fct_conversations where {touched};
+create view intermediate.int_touched_messages as select message_id from marts.fct_messages where {touched};
+create view intermediate.int_touched_days as
+    select account_id, started_on as report_date from marts.fct_conversations where {touched}
+    union select account_id, sent_on from marts.fct_messages where {touched}
+    union select account_id, report_date from marts.agg_overview where {touched};
+"""
+
+
+def make_increment(settings: Settings, touched: str = "true") -> None:
+    """Let the candidate be what was published and an increment, which touched these rows."""
+    spoil(settings, INCREMENT.format(touched=touched))
+    write_release(settings, {}, fingerprint="before")
+    built = Built("now", "rules", [], base="before")
+    settings.fingerprint_path.write_text(json.dumps(asdict(built)))
+
+
+def write_release(settings: Settings, rows: dict[str, int], fingerprint: str = "") -> None:
+    release = Release("r", "2026-01-01T00:00:00Z", None, {}, rows, {}, 0, "", fingerprint, "releases/r")
     settings.published_path.mkdir()
     (settings.published_path / "release.json").write_text(json.dumps(asdict(release)))
     with duckdb.connect(settings.published_path / "reports.duckdb") as connection:
@@ -228,7 +256,8 @@ def ledger(change: str) -> str:
 
 def raw_record(entity: str) -> str:
     return f"""
-        copy (select 'lost' as id, 'demo' as _account_id) to '{{raw}}/{entity}/activecampaign/2.parquet'
+        copy (select 'lost' as id, 'demo' as _account_id, 'f' as _file_id)
+            to '{{raw}}/{entity}/activecampaign/2.parquet'
     """
 
 
@@ -438,6 +467,58 @@ def test_every_check_fails_alone_when_its_promise_is_broken(candidate, mart, che
     assert not result.broken
     assert result.found.startswith("broken by ")
     assert 1 <= len(result.examples) <= 5
+
+
+OF_TOUCHED = [param for param in CHECKS if param.values[1].touched_keys] + [
+    param
+    for param in CHECKS
+    if param.id
+    in (
+        "fct_conversations-status_is_known",
+        "fct_conversations-measures_are_not_negative",
+        "fct_conversations-status_code_is_known",
+        "fct_messages-contact_key_is_in_dim_contacts",
+        "bridge_conversation_tags-conversation_id_is_in_fct_conversations",
+        "fct_messages-conversations_count_their_messages",
+        "agg_by_tag-tags_cover_the_overview",
+    )
+]
+
+
+@pytest.mark.parametrize(("mart", "check"), OF_TOUCHED)
+def test_after_an_increment_a_check_finds_what_is_broken_in_the_rows_that_it_touched(candidate, mart, check):
+    make_increment(candidate)
+    assert failures(candidate, mart.table) == {}
+    spoil(candidate, corruption(mart, check))
+    failed = failures(candidate, mart.table)
+    assert set(failed) == {check.name}
+    assert failed[check.name].found.startswith("broken by ")
+    assert failed[check.name].check.expected.endswith("touched") is not check.asks_all
+
+
+@pytest.mark.parametrize("form", ["key_is_unique", "filled"])
+def test_after_an_increment_keys_are_unique_and_filled(candidate, form):
+    make_increment(candidate)
+    spoil(candidate, COMMON[form])
+    failed = {(result.table, result.check.name) for result in run_gate(candidate) if not result.passed}
+    assert {
+        (mart.table, check.name) for mart in MARTS for check in mart.checks if check.name.endswith(form)
+    } <= failed
+
+
+def test_after_an_increment_only_warnings_look_at_what_it_did_not_touch(candidate):
+    make_increment(candidate, touched="false")
+    spoil(candidate, one_row("fct_conversations", "reopens = -1"))
+    spoil(candidate, CORRUPTIONS["fct_conversations", "status_code_is_known"])
+    assert set(failures(candidate, "fct_conversations")) == {"status_code_is_known"}
+
+
+def test_an_increment_upon_what_is_not_published_is_asked_as_a_whole(candidate):
+    make_increment(candidate, touched="false")
+    built = Built("now", "rules", [], base="never published")
+    candidate.fingerprint_path.write_text(json.dumps(asdict(built)))
+    spoil(candidate, one_row("fct_conversations", "reopens = -1"))
+    assert set(failures(candidate, "fct_conversations")) == {"measures_are_not_negative"}
 
 
 @pytest.mark.parametrize("form", COMMON)

@@ -4,14 +4,13 @@ Belongs here: what the assets are called, what a stakeholder reads about them, a
 Does not: how a release is built (see `release`) and which checks allow it (see `verify`).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
 
-from orchestration.candidate import CandidateHeldError, wait_until_free
+from orchestration.candidate import CandidateHeldError, read_built, wait_until_free
 from orchestration.glance import last_files, top_reasons
 from orchestration.publish.periods import last_day
 from orchestration.publish.previews import preview
@@ -20,9 +19,6 @@ from orchestration.publish.report import write_reports
 from orchestration.publish.tables import QUALITY_RESULTS, TABLES
 from orchestration.publish.verify import verify_checks
 from orchestration.settings import Settings
-
-if TYPE_CHECKING:  # it imports dbt, which takes seconds
-    from orchestration.warehouse import Built
 
 DESCRIPTIONS = {
     "fct_conversations": "Every conversation: its origin, who handled it, how long it took, its rating.",
@@ -44,15 +40,8 @@ DESCRIPTIONS = {
 GLANCES = {"ingested_files": last_files, "rejected_records": top_reasons}
 
 
-def build_publish_assets(
-    settings: Settings,
-    checked: Iterable[dg.AssetsDefinition],
-    read_built: Callable[[Settings], "Built | None"],
-) -> dg.AssetsDefinition:
-    """Return the assets `published/<table>`, guarded by every check that the definitions `checked` declare.
-
-    `read_built` returns what the warehouse was built of.
-    """
+def build_publish_assets(settings: Settings, checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """Return the assets `published/<table>`, guarded by every check that these definitions declare."""
     checks = [spec for definition in checked for spec in definition.check_specs]
     marts = {table: dg.AssetKey(["marts", table]) for table in TABLES}
 

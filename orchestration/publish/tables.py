@@ -32,11 +32,11 @@ class Table:
     order: str = ""
     day: str = ""
     touched: str = ""
-    key: str = ""
+    key: tuple[str, ...] = ()
 
 
-_CONVERSATIONS = {"touched": "int_touched_conversations", "key": "conversation_id"}
-_DAYS = {"touched": "int_touched_days", "key": "account_id, report_date"}
+_CONVERSATIONS = {"touched": "int_touched_conversations", "key": ("conversation_id",)}
+_DAYS = {"touched": "int_touched_days", "key": ("account_id", "report_date")}
 TABLES = {
     "fct_conversations": Table("account_id, started_at", "started_on", **_CONVERSATIONS),
     "agg_by_agent": Table(**_DAYS),
@@ -45,7 +45,7 @@ TABLES = {
     "agg_overview": Table(**_DAYS),
     "agg_by_hour": Table(**_DAYS),
     "agg_delivery": Table(**_DAYS),
-    "fct_messages": Table("account_id, sent_at", "sent_on", "int_touched_messages", "message_id"),
+    "fct_messages": Table("account_id, sent_at", "sent_on", "int_touched_messages", ("message_id",)),
     "fct_conversation_events": Table("account_id, occurred_at", "occurred_at", **_CONVERSATIONS),
     "dim_agents": Table(),
     "dim_contacts": Table(),
@@ -56,6 +56,16 @@ TABLES = {
 QUALITY_RESULTS = "quality_results"  # the one published table that is not of the warehouse
 # What the reports read of the tables, each with the macro that says what it holds, and its day.
 LAID_OUT = {"_conversations": ("_conversations_of", "started_on"), "_counts_by_day": ("_counts_of", "day")}
+
+
+def touched(name: str, intermediate: str = "intermediate") -> str:
+    """Return the condition on the rows of a table that an increment touched them; empty if nothing tells.
+
+    `intermediate`: the schema of the warehouse in which that is told.
+    """
+    table = TABLES.get(name, Table())
+    key = ", ".join(table.key)
+    return f"({key}) in (select {key} from {intermediate}.{table.touched})" if table.touched else ""
 
 
 def fill(connection: duckdb.DuckDBPyConnection, settings: Settings, adds: bool) -> dict[str, set[date]]:
@@ -105,12 +115,9 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> N
 
 def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
     """Replace the rows that were touched; `_changed` holds them as they were and as they are."""
-    listed = f"(select {table.key} from warehouse.intermediate.{table.touched})"
-    touched = f"({table.key}) in {listed}"
-    connection.execute(
-        f"create or replace temp table _gone as select rowid as row_id from {name} where {touched}"
-    )
-    connection.execute(f"create or replace temp table _come as from warehouse.marts.{name} where {touched}")
+    among = touched(name, "warehouse.intermediate")
+    connection.execute(f"create or replace temp table _gone as select rowid as id from {name} where {among}")
+    connection.execute(f"create or replace temp table _come as from warehouse.marts.{name} where {among}")
     connection.execute(
         f"create or replace temp table _changed as"
         f" select * from {name} where rowid in (from _gone) union all by name from _come"

@@ -175,6 +175,7 @@ AGG_BY_TAG = mart(
             ) using (account_id, report_date)
             where coalesce(tagged, 0) < conversations
         """,
+        of_all=True,
     ),
 )
 

@@ -4,6 +4,8 @@ Belongs here: the promises of `fct_conversations`, its tags and its events. Does
 sum up from them.
 """
 
+from dataclasses import replace
+
 from orchestration.quality.declaration import (
     Check,
     between,
@@ -28,7 +30,12 @@ STATUSES = ("not_contacted", "in_flow", "new", "in_progress", "closed")
 FCT_CONVERSATIONS = mart(
     "fct_conversations",
     ("conversation_id",),
-    complete("conversations", "conversation_id", where=f"account_id not in ({CUT_BY_US})"),
+    complete(
+        "fct_conversations",
+        "conversations",
+        "conversation_id",
+        where=f"account_id not in ({CUT_BY_US})",
+    ),
     few_rejected("conversations", *EVENTS),
     no_file_refused("conversations", *EVENTS),
     filled("conversation_id"),
@@ -140,7 +147,8 @@ BRIDGE_CONVERSATION_TAGS = mart(
     ("conversation_id", "tag"),
     filled("conversation_id"),
     filled("tag"),
-    refers("conversation_id", "fct_conversations", "conversation_id"),
+    # A conversation that is not there could not be told to be touched.
+    replace(refers("conversation_id", "fct_conversations", "conversation_id"), of_all=True),
 )
 
 FCT_CONVERSATION_EVENTS = mart(

@@ -22,6 +22,10 @@ class Check:
     - `broken_where`: a condition that holds for the rows that break the promise;
     - `broken_keys`: a query of one text column `key`, a row for each thing that breaks the promise.
 
+    Where the candidate only adds to what was checked and published, what blocks is asked of the rows that the
+    increment touched, and `{batch}` stands for these: then `touched_keys`, if there is one, takes the place
+    of `broken_keys`. A check `of_all` is always asked of the whole mart, and so is a warning.
+
     In a query, `{batch}` stands for the mart; give it an alias if, and only if, the query joins. SQL reads
     the settings by `getvariable('…')`: raw_path, hash_key_path, max_rejected_share, max_volume_drop,
     stale_after_hours.
@@ -34,7 +38,14 @@ class Check:
     arguments: Mapping = field(default_factory=dict)
     broken_where: str = ""
     broken_keys: str = ""
+    touched_keys: str = ""
+    of_all: bool = False
     severity: Severity = "error"
+
+    @property
+    def asks_all(self) -> bool:
+        """Return whether it is asked of the whole mart, also after an increment."""
+        return self.of_all or self.severity == "warn"
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,23 @@ class Mart:
         )
         return replace(self, checks=tuple(checks))
 
+    def of_touched(self) -> "Mart":
+        """Return the mart with the checks that after an increment are asked of the rows that it touched."""
+        checks = (
+            replace(
+                check,
+                broken_keys=check.touched_keys or check.broken_keys,
+                expected=f"{check.expected}; asked of what the increment touched",
+            )
+            for check in self.checks
+            if not check.asks_all
+        )
+        return replace(self, checks=tuple(checks))
+
+    def of_all(self) -> "Mart":
+        """Return the mart with the checks that are always asked of all rows."""
+        return replace(self, checks=tuple(check for check in self.checks if check.asks_all))
+
     def broken(self, problem: str) -> list[CheckResult]:
         """Return the results where nothing of the mart could be checked."""
         return [
@@ -87,7 +115,9 @@ ROWS_DID_NOT_DROP = Check(
     "at most {settings.max_volume_drop:.0%} fewer rows than in the last release: {last_release}",
     "ExpectTableRowCountToBeBetween",
     {"min_value": {"$PARAMETER": "least_rows"}},
+    of_all=True,
 )
+TOUCHED_DAYS = "select account_id, report_date from intermediate.int_touched_days"
 
 
 def warning(check: Check) -> Check:
@@ -173,16 +203,19 @@ def refers(column: str, table: str, key: str) -> Check:
     )
 
 
-def complete(entity: str, key: str, exported: str = "", where: str = "true") -> Check:
-    """The mart holds exactly the records of `entity` that the exports gave, each once.
+def complete(table: str, entity: str, key: str, exported: str = "", where: str = "true") -> Check:
+    """The mart `table` holds exactly the records of `entity` that the exports gave, each once.
 
     - `exported`: the query of their ids, as the mart writes them, if it is not the one of the raw files
     - `where`: of which rows of the mart this is true
+
+    After an increment: the records of the files that are new, and of the rows that were touched.
     """
     ids = f"""
         select _account_id || ':' || id as id
         from read_parquet(getvariable('raw_path') || '/{entity}/*/*.parquet', union_by_name = true)
     """
+    new_files = "select account_id, file_id from staging.stg_ingest__files where is_new"
     return Check(
         f"all_{entity}_arrived",
         f"a row for each of the {entity} in the raw files, and no other",
@@ -193,6 +226,16 @@ def complete(entity: str, key: str, exported: str = "", where: str = "true") -> 
             ) as raw
             full join (from {{batch}} as rows where {where}) as rows on raw.id = rows.{key}
             where raw.id is null or rows.{key} is null
+        """,
+        touched_keys=f"""
+            select raw.id || ' is not in the mart' as key
+            from ({ids} where (_account_id, _file_id) in ({new_files})) as raw
+            anti join marts.{table} as rows on raw.id = rows.{key}
+            group by raw.id
+            union all
+            select rows.{key} || ' is in no raw file' as key
+            from (from {{batch}} as rows where {where}) as rows
+            anti join ({exported or ids}) as raw on raw.id = rows.{key}
         """,
     )
 
@@ -249,10 +292,9 @@ def same_totals(name: str, source: str, day: str, totals: Mapping[str, str]) -> 
     """
     here = ", ".join(f"sum({column})::double as {column}" for column in totals)
     there = ", ".join(f"({total})::double as {column}" for column, total in totals.items())
-    return Check(
-        name,
-        f"for every account and day the same {', '.join(totals)}",
-        broken_keys=f"""
+
+    def differing(days: str) -> str:
+        return f"""
             select
                 concat_ws(' ', account_id, day, total) || ': '
                 || coalesce(here.value, 0) || ' instead of ' || coalesce(there.value, 0) as key
@@ -261,12 +303,18 @@ def same_totals(name: str, source: str, day: str, totals: Mapping[str, str]) -> 
                 on columns(* exclude (account_id, day)) into name total value value
             ) as here
             full join (
-                unpivot (select account_id, {day} as day, {there} from {source} group by all)
+                unpivot (select account_id, {day} as day, {there} from {source} where {days} group by all)
                 on columns(* exclude (account_id, day)) into name total value value
             ) as there using (account_id, day, total)
             where abs(coalesce(here.value, 0) - coalesce(there.value, 0))
                 > 1e-6 * greatest(1, abs(coalesce(there.value, 0)))
-        """,
+        """
+
+    return Check(
+        name,
+        f"for every account and day the same {', '.join(totals)}",
+        broken_keys=differing("true"),
+        touched_keys=differing(f"(account_id, {day}) in ({TOUCHED_DAYS})"),
     )
 
 

@@ -10,6 +10,9 @@ check of its own, whose name says what is wrong, yet few of them cost a scan of 
 - the conditions on rows go into one query too: does any row break any of them;
 - a query between rows or tables (keys, references, totals) is one run.
 
+Where the candidate only adds to what was checked and published, the checks that block are asked of the rows
+that the increment touched; warnings, which are to stay as long as what they warn of, are asked of all.
+
 This first pass only says yes or no. A check that did not pass, or shared a scan that did not, is then run
 again by itself, for the count and the examples; so one whose SQL is broken takes no other with it.
 """
@@ -27,7 +30,9 @@ from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.datasource.fluent.interfaces import Batch
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
+from orchestration.candidate import read_built
 from orchestration.publish.release import current_release
+from orchestration.publish.tables import TABLES, touched
 from orchestration.quality.declaration import Check, CheckResult, Mart, key_text
 from orchestration.quality.marts import MARTS
 from orchestration.quoting import printable
@@ -54,18 +59,15 @@ def run_gate(settings: Settings, marts: Iterable[Mart] = MARTS) -> list[CheckRes
 
     Where a table cannot be read, its checks come back as broken. Raises where the warehouse cannot.
     """
-    last_rows = _rows_of_last_release(settings)
+    release, built = current_release(settings), read_built(settings)
+    last_rows = release.rows if release else {}
+    adds = bool(release and built and built.base == release.fingerprint)
     with _warehouse(settings) as warehouse:
         return [
             result
             for mart in marts
-            for result in _run_mart(warehouse, mart, settings, last_rows.get(mart.table))
+            for result in _run_mart(warehouse, mart, settings, last_rows.get(mart.table), adds)
         ]
-
-
-def _rows_of_last_release(settings: Settings) -> dict[str, int]:
-    release = current_release(settings)
-    return release.rows if release else {}
 
 
 @contextmanager
@@ -108,22 +110,36 @@ def _keep_result(_connection, cursor, _statement, _parameters, context, _many):
 
 
 def _run_mart(
-    warehouse: SQLDatasource, mart: Mart, settings: Settings, last_rows: int | None
+    warehouse: SQLDatasource, mart: Mart, settings: Settings, last_rows: int | None, adds: bool
 ) -> list[CheckResult]:
     mart = mart.worded(settings, last_rows)
     parameters = {"least_rows": math.ceil((last_rows or 0) * (1 - settings.max_volume_drop))}
     try:
         asset = warehouse.add_table_asset(mart.table, table_name=mart.table, schema_name="marts")
         batch = asset.add_batch_definition_whole_table("all rows").get_batch()
-        doubtful = _doubtful(batch, mart, parameters)
-        return [
-            _examine(batch, mart, check, parameters)
-            if check.name in doubtful
-            else CheckResult(mart.table, check)
-            for check in mart.checks
-        ]
+        if not (adds and touched(mart.table)):
+            return _ask(batch, mart, parameters)
+        asset = warehouse.add_query_asset(f"{mart.table}, touched", _touched_rows(mart.table))
+        part = asset.add_batch_definition_whole_table("touched rows").get_batch()
+        results = _ask(part, mart.of_touched(), parameters) + _ask(batch, mart.of_all(), parameters)
+        order = [check.name for check in mart.checks]
+        return sorted(results, key=lambda result: order.index(result.check.name))
     except Exception as error:
         return mart.broken(str(error))
+
+
+def _touched_rows(table: str) -> str:
+    # What has no key could not be told to be touched.
+    without_key = " or ".join(f"{column} is null" for column in TABLES[table].key)
+    return f"select * from marts.{table} where {touched(table)} or {without_key}"
+
+
+def _ask(batch: Batch, mart: Mart, parameters: dict) -> list[CheckResult]:
+    doubtful = _doubtful(batch, mart, parameters)
+    return [
+        _examine(batch, mart, check, parameters) if check.name in doubtful else CheckResult(mart.table, check)
+        for check in mart.checks
+    ]
 
 
 def _doubtful(batch: Batch, mart: Mart, parameters: dict) -> set[str]:

@@ -48,7 +48,7 @@ EXPORTED = """
 FCT_MESSAGES = mart(
     "fct_messages",
     ("message_id",),
-    complete("messages", "message_id", EXPORTED),
+    complete("fct_messages", "messages", "message_id", EXPORTED),
     few_rejected("messages", "message_echoes", "statuses"),
     no_file_refused("messages"),
     filled("message_id"),
@@ -99,6 +99,7 @@ FCT_MESSAGES = mart(
             ) using (account_id)
             where coalesce(counted, 0) <> coalesce(known, 0)
         """,
+        of_all=True,
     ),
     refers("agent_id", "dim_agents", "agent_id"),
     refers("contact_key", "dim_contacts", "contact_key"),
