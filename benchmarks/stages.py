@@ -201,8 +201,8 @@ def copy(files: list[Path], target: Path):
 
     def run() -> None:
         target.mkdir()
-        for file in files:
-            with file.open("rb") as source, (target / file.name).open("wb") as sink:
+        for number, file in enumerate(files):
+            with file.open("rb") as source, (target / str(number)).open("wb") as sink:
                 shutil.copyfileobj(source, sink, 1 << 20)
                 sink.flush()
                 os.fsync(sink.fileno())
@@ -407,7 +407,8 @@ def _require_same(file: Path, one: str, other: str) -> None:
 def published_files(settings: Settings) -> list[Path]:
     """Return the files of the current release: the one that is read and its Parquet."""
     folder = max((settings.published_path / "releases").iterdir())
-    return [settings.published_path / "reports.duckdb", *sorted(folder.glob("*.parquet"))]
+    parquet = (path for path in sorted(folder.rglob("*.parquet")) if path.is_file())
+    return [settings.published_path / "reports.duckdb", *parquet]
 
 
 def measure(work: Path, conversations: int, days: int, limits: dict, tell: Callable[[str], None]) -> None:
