@@ -110,7 +110,12 @@ def published_rows(settings: Settings, without: Collection[str] = ()) -> dict[st
 def rows_of(connection: duckdb.DuckDBPyConnection, without: Collection[str]) -> dict[str, list[tuple]]:
     """Return the rows of the tables of a release that lie where the connection stands, but of these."""
     tables = TABLES.keys() - set(without)
-    return {table: sorted(connection.execute(f"from {table}").fetchall(), key=repr) for table in tables}
+    return {table: rows_in(connection, table) for table in tables}
+
+
+def rows_in(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple]:
+    """Return the rows of a table or file, in one order."""
+    return sorted(connection.execute(f"from {source}").fetchall(), key=repr)
 
 
 def project_with(seeds: Path, folder: Path) -> Path:

@@ -15,7 +15,7 @@ from orchestration.ingest.run import ingest
 from orchestration.publish.release import publish, reader
 from orchestration.publish.tables import LAID_OUT, TABLES
 from orchestration.settings import Settings
-from tests.conftest import dbt, project_with
+from tests.conftest import dbt, project_with, rows_in
 from tests.random_exports import ACCOUNTS, random_account, write_seeds
 
 MODELS = ["--resource-type", "seed", "--resource-type", "model"]
@@ -79,12 +79,8 @@ def release(settings, number, base=None):
     made = publish(settings, {}, source_files=1, fingerprint=str(number), base=base)
     parquet = settings.published_path / made.parquet
     with reader(settings) as con, duckdb.connect() as outside:
-        rows = {table: rows_of_one(con, table) for table in (*TABLES, *LAID_OUT)}
-        return rows, {table: rows_of_one(outside, f"'{parquet}/{table}.parquet'") for table in TABLES}
-
-
-def rows_of_one(con, table):
-    return sorted(map(repr, con.execute(f"from {table}").fetchall()))
+        rows = {table: rows_in(con, table) for table in (*TABLES, *LAID_OUT)}
+        return rows, {table: rows_in(outside, f"'{parquet}/{table}.parquet'") for table in TABLES}
 
 
 @pytest.mark.slow

@@ -8,6 +8,10 @@
 
 create or replace macro local_time(instant, time_zone) as timezone(time_zone, timezone('UTC', instant));
 
+-- The tags by which reports group and filter.
+create or replace macro _tags(conversation_tags) as
+    case when len(conversation_tags) > 0 then conversation_tags else ['Untagged'] end;
+
 -- `_conversations`: what the reports measure of conversations, narrow, in the order of their days. Of the contact half the
 -- keyed hash, as a number: to count distinct texts costs more than all else.
 create or replace macro _conversations_of(from_date, to_date) as table
@@ -17,7 +21,7 @@ select
     c.origin,
     c.agent_id,
     c.first_response_agent_id as responder_id,
-    case when len(c.conversation_tags) > 0 then c.conversation_tags else ['Untagged'] end as tags,
+    _tags(c.conversation_tags) as tags,
     c.contact_tags,
     c.is_closed,
     c.is_in_working_hours,
@@ -43,10 +47,8 @@ where from_date is null or c.started_on between from_date and to_date;
 -- whose local day costs most.
 create or replace macro _counts_of(from_date, to_date) as table
 with conversations as not materialized (
-    select
-        c.*,
-        case when len(c.conversation_tags) > 0 then c.conversation_tags else ['Untagged'] end as tags
-    from fct_conversations as c
+    select *, _tags(conversation_tags) as tags
+    from fct_conversations
 ),
 happenings as (
     select

@@ -48,7 +48,7 @@ where n.day between from_date::date and to_date::date
 -- All that is known of conversations, whenever they started.
 create or replace macro _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as table
 with labelled as (
-    select *, case when len(c.conversation_tags) > 0 then c.conversation_tags else ['Untagged'] end as tags
+    select *, _tags(c.conversation_tags) as tags
     from fct_conversations as c
 )
 select *

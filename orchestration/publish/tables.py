@@ -97,11 +97,11 @@ def lay_out(connection: duckdb.DuckDBPyConnection, adds: bool) -> None:
 
 
 def _lay_out_touched(connection: duckdb.DuckDBPyConnection, name: str, macro: str, day: str) -> None:
-    touched = "select account_id, report_date from warehouse.intermediate.int_touched_days"
-    first, last = connection.execute(f"select min(report_date), max(report_date) from ({touched})").fetchone()
+    days = "select account_id, report_date from warehouse.intermediate.int_touched_days"
+    first, last = connection.execute(f"select min(report_date), max(report_date) from ({days})").fetchone()
     if first is None:
         return
-    among = f"where (account_id, {day}) in ({touched})"
+    among = f"where (account_id, {day}) in ({days})"
     connection.execute(f"delete from {name} {among}")
     connection.execute(
         f"insert into {name} from {macro}(date '{first}', date '{last}') {among} order by {day}, account_id"
