@@ -18,11 +18,12 @@ from orchestration.__main__ import run
 from orchestration.ingest.run import ingest
 from orchestration.publish.release import reader
 from orchestration.publish.tables import TABLES
-from orchestration.settings import PROJECT, Settings
+from orchestration.settings import PREFIX, PROJECT, Settings
 
-# Tests ingest what they have just written, and wait for nobody.
-os.environ.setdefault("CONVERSATIONS_SETTLE_SECONDS", "0")
-ENVIRONMENT = dict(os.environ)
+# Tests know nothing of the settings of who starts them (make passes its own on), and wait for no file.
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "DAGSTER_"))
+} | {f"{PREFIX}SETTLE_SECONDS": "0"}
 
 # Secrets with which the sample is built, to be looked for in all that it leaves behind.
 PLANTED = {
@@ -53,6 +54,9 @@ def _restore_environment() -> None:
     pytests_own = {name: value for name, value in os.environ.items() if name.startswith("PYTEST_")}
     os.environ.clear()
     os.environ.update(ENVIRONMENT | pytests_own)
+
+
+_restore_environment()  # what is built for a session or module begins with it too
 
 
 @pytest.fixture(scope="session")
