@@ -21,7 +21,7 @@ import yaml
 from packaging.version import Version
 
 from orchestration.candidate import Built, CandidateHeldError, discard, read_built, wait_until_free
-from orchestration.ingest.ledger import ledger_folder
+from orchestration.ingest.ledger import EMPTY, ledger_folder
 from orchestration.ingest.retention import horizon
 from orchestration.settings import PROJECT, Settings
 
@@ -205,7 +205,7 @@ def _rules(settings: Settings) -> str:
 def _batches(settings: Settings) -> list[str]:
     """Return the ledger's files in the order of their coming, each with what changes if one is rewritten."""
     files = sorted(ledger_folder(settings).glob("*.parquet"))
-    states = ((path.name, path.stat()) for path in files if not path.name.startswith("_"))
+    states = ((path.name, path.stat()) for path in files if path.name != EMPTY)
     return [f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states]
 
 

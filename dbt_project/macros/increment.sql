@@ -12,7 +12,7 @@
 
 {# The table of another model as the last build left it. Not by `ref`: the model comes later in this build. #}
 {% macro as_built(model, layer='intermediate') -%}
-    {{ api.Relation.create(database=target.database, schema=layer, identifier=model) }}
+    {{ api.Relation.create(database=target.database or none, schema=layer, identifier=model) }}
 {%- endmacro %}
 
 
@@ -22,7 +22,7 @@
     {%- if not execute -%}
         {{ return(true) }}
     {%- endif -%}
-    {%- set built = adapter.get_relation(target.database, 'marts', 'agg_by_agent') -%}
+    {%- set built = adapter.get_relation(target.database or none, 'marts', 'agg_by_agent') -%}
     {{ return(model.resource_type != 'unit_test' and not flags.FULL_REFRESH and built is not none) }}
 {%- endmacro %}
 
@@ -107,17 +107,22 @@
 {%- endmacro %}
 
 
-{# The strategy of incremental models of which a build replaces all rows of what it touched: those that are gone, too. #}
-{% macro get_incremental_replace_touched_sql(arguments) -%}
-    {%- set key = arguments['unique_key'] if arguments['unique_key'] is not string else [arguments['unique_key']] -%}
-    {%- set touched = {
+{# The model that names what is to be built anew, by its key. #}
+{% macro touched_by(key) -%}
+    {{ return(ref({
         'contact_id': 'int_touched_contacts',
         'conversation_id': 'int_touched_conversations',
         'report_date': 'int_touched_days',
-    }[key[-1]] -%}
+    }[key[-1]])) }}
+{%- endmacro %}
+
+
+{# The strategy of incremental models of which a build replaces all rows of what it touched: those that are gone, too. #}
+{% macro get_incremental_replace_touched_sql(arguments) -%}
+    {%- set key = arguments['unique_key'] if arguments['unique_key'] is not string else [arguments['unique_key']] -%}
     {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
     delete from {{ arguments['target_relation'] }}
-    where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ ref(touched) }});
+    where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ touched_by(key) }});
 
     insert into {{ arguments['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arguments['temp_relation'] }}

@@ -8,3 +8,9 @@
     {%- set key = "(select content from read_text('" ~ env_var('CONVERSATIONS_HOME', '../data') ~ "/hash_key'))" -%}
     sha256({{ key }} || sha256({{ key }} || {{ value }}))
 {%- endmacro %}
+
+{% macro default__keyed_hash(value) -%}
+    {%- set file = spark_path(env_var('CONVERSATIONS_HOME', '../data') ~ '/hash_key') -%}
+    {%- set key = "(select decode(content, 'UTF-8') from binaryFile.`" ~ file ~ "`)" -%}
+    sha2({{ key }} || sha2({{ key }} || {{ value }}, 256), 256)
+{%- endmacro %}

@@ -70,7 +70,7 @@ PARQUET = (
 )
 
 _BATCH = "%Y%m%dT%H%M%S%fZ"
-_EMPTY = "_empty.parquet"
+EMPTY = "empty.parquet"  # no leading underscore: Spark would not see it
 
 
 @dataclass
@@ -148,9 +148,9 @@ def open_house(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     for folder, columns in _folders(settings).items():
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
-            if path.name != _EMPTY and (path.suffix == ".tmp" or path.stem.split("-")[0] not in batches):
+            if path.name != EMPTY and (path.suffix == ".tmp" or path.stem.split("-")[0] not in batches):
                 path.unlink()
-        _write_empty(con, folder / _EMPTY, columns)
+        _write_empty(con, folder / EMPTY, columns)
 
 
 def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
@@ -233,7 +233,7 @@ def sync(path: Path) -> None:
 
 
 def _batches(settings: Settings) -> set[str]:
-    return {path.stem for path in ledger_folder(settings).glob("*.parquet") if path.name != _EMPTY}
+    return {path.stem for path in ledger_folder(settings).glob("*.parquet") if path.name != EMPTY}
 
 
 def _folders(settings: Settings) -> dict[Path, dict[str, str]]:

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# A Spark cluster on this machine, for development and tests: a master, two workers and a thrift server, all of
+# them on 127.0.0.1. `up` starts what is not running and waits until the thrift server answers; `down` stops all.
+# Whoever may log in to this machine may use it: it asks for no password.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+home=${CONVERSATIONS_HOME:-$PWD/data}
+port=${CONVERSATIONS_SPARK_PORT:-10000}
+cores=${SPARK_WORKER_CORES:-1}
+memory=${SPARK_WORKER_MEMORY:-1g}
+python=$PWD/.venv/bin/python
+folder=$home/spark
+run=$folder/cluster # pids, logs and what the processes scribble
+
+is_up() { # <name>
+    [ -s "$run/$1.pid" ] && grep -qz spark "/proc/$(cat "$run/$1.pid")/cmdline" 2> /dev/null
+}
+
+start() { # <name> <command …>
+    is_up "$1" && return
+    (cd "$run" && exec setsid nohup "${@:2}" < /dev/null > "$run/$1.log" 2>&1) &
+    echo $! > "$run/$1.pid"
+}
+
+stop() { # <name>
+    if is_up "$1"; then
+        kill "$(cat "$run/$1.pid")"
+        for _ in $(seq 100); do is_up "$1" || break; sleep 0.2; done
+        if is_up "$1"; then kill -KILL "$(cat "$run/$1.pid")"; fi
+    fi
+    rm -f "$run/$1.pid"
+}
+
+wait_for() { # <what> <name> <command …>: until the command succeeds, as long as the process lives
+    for _ in $(seq 600); do
+        if "${@:3}"; then return; fi
+        if ! is_up "$2"; then break; fi
+        sleep 0.2
+    done
+    echo "$1 did not start; $run/$2.log says why:" >&2
+    tail -n 5 "$run/$2.log" >&2
+    exit 1
+}
+
+master_address() { grep -oE 'spark://127\.0\.0\.1:[0-9]+' "$run/master.log" 2> /dev/null | tail -n 1; }
+has_master() { [ -n "$(master_address)" ]; }
+answers() { (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; }
+
+up() {
+    command -v java > /dev/null || { echo "Spark needs Java 17 or newer: install openjdk-17-jre-headless" >&2; exit 1; }
+    SPARK_HOME=$("$python" -c 'import pyspark; print(*pyspark.__path__)' 2> /dev/null) \
+        || { echo "pyspark is missing: .venv/bin/pip install -r requirements-spark.txt" >&2; exit 1; }
+    if ! is_up thrift && answers; then
+        echo "Port $port is taken; CONVERSATIONS_SPARK_PORT names another one" >&2
+        exit 1
+    fi
+    export SPARK_HOME SPARK_LOCAL_IP=127.0.0.1
+    mkdir -p "$run"
+    class() { SPARK_DAEMON_MEMORY=256m start "$1" "$SPARK_HOME/bin/spark-class" "${@:2}"; }
+    is_up master || rm -f "$run/master.log"
+    SPARK_MASTER_OPTS=-Dspark.master.rest.enabled=false class master org.apache.spark.deploy.master.Master --host 127.0.0.1 --port 0 --webui-port 0
+    wait_for "Spark's master" master has_master
+    for worker in worker-1 worker-2; do
+        class $worker org.apache.spark.deploy.worker.Worker --host 127.0.0.1 --webui-port 0 \
+            --cores "$cores" --memory "$memory" --work-dir "$run/$worker" "$(master_address)"
+    done
+    # Tables lie beside the home's other files; what is known of them, in Derby's.
+    start thrift "$SPARK_HOME/bin/spark-submit" --class org.apache.spark.sql.hive.thriftserver.HiveThriftServer2 \
+        --name conversations --master "$(master_address)" --driver-memory 1g --executor-memory "$memory" \
+        --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 --conf spark.ui.enabled=false \
+        --conf spark.sql.warehouse.dir="$folder/tables" --conf spark.sql.shuffle.partitions=4 \
+        --conf spark.local.dir="$run/scratch" \
+        --conf spark.hadoop.javax.jdo.option.ConnectionURL="jdbc:derby:;databaseName=$folder/metastore;create=true" \
+        --hiveconf hive.server2.thrift.bind.host=127.0.0.1 --hiveconf hive.server2.thrift.port="$port" \
+        --hiveconf hive.exec.scratchdir="$run/scratch" --hiveconf hive.exec.local.scratchdir="$run/scratch" \
+        spark-internal
+    wait_for "Spark's thrift server" thrift answers
+    echo "Spark answers on 127.0.0.1:$port; logs are in $run"
+}
+
+down() {
+    for name in thrift worker-1 worker-2 master; do stop $name; done
+}
+
+case "${1:-}" in
+    up | down) "$1" ;;
+    *) echo "usage: deploy/spark.sh up|down" >&2; exit 2 ;;
+esac
