@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "CONVERSATIONS_"
+Engine = Literal["duckdb", "spark"]
 ReportPeriod = Literal["last_full_week", "last_full_month", "last_full_quarter", "last_28_days"]
 
 
@@ -98,6 +99,12 @@ class Settings(BaseSettings):
         "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
     )
     threads: int = Field(os.cpu_count() or 2, ge=1, description="DuckDB's threads")
+    engine: Engine = Field("duckdb", description="what makes the tables: `duckdb`, or `spark` on a cluster")
+    spark_host: str = Field("127.0.0.1", description="host of Spark's thrift server")
+    spark_port: int = Field(10000, ge=1, le=65535, description="port of Spark's thrift server")
+    spark_home: str | None = Field(
+        None, description="what Spark calls the home, such as `s3a://bucket/home`; default: the same path"
+    )
 
     @field_validator("home", "project", "dagster", "report_access")
     @classmethod
@@ -218,6 +225,11 @@ class Settings(BaseSettings):
         return self.home / "dbt"
 
     @cached_property
+    def spark_tables_path(self) -> Path:
+        """Folder of the tables that Spark makes: a folder of Parquet for each, by its layer."""
+        return self.home / "spark" / "tables"
+
+    @cached_property
     def erasures_path(self) -> Path:
         """File that says for which list of erasures all was looked through."""
         return self.home / "erasures.applied"
@@ -251,6 +263,9 @@ class Settings(BaseSettings):
             f"{PREFIX}MEMORY_LIMIT": self.memory_limit,
             f"{PREFIX}THREADS": str(self.threads),
             f"{PREFIX}WINDOW_HOURS": f"{self.window_hours:g}",
+            f"{PREFIX}SPARK_HOST": self.spark_host,
+            f"{PREFIX}SPARK_PORT": str(self.spark_port),
+            f"{PREFIX}SPARK_HOME": self.spark_home or str(self.home),
         }
 
 

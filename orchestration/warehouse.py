@@ -24,6 +24,7 @@ from orchestration.candidate import Built, CandidateHeldError, discard, read_bui
 from orchestration.ingest.ledger import EMPTY, ledger_folder
 from orchestration.ingest.retention import horizon
 from orchestration.settings import PROJECT, Settings
+from orchestration.spark import SparkError, require_spark, show_tables
 
 # dagster-dbt imports dbt where it finds it, for longer than Dagster itself takes. Here dbt is a program only.
 sys.modules.setdefault("dbt", None)
@@ -115,7 +116,9 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
     ) -> Iterator[Any]:
         try:
             wait_until_free(settings, context.log.info)
-        except CandidateHeldError as error:
+            if settings.engine == "spark":
+                require_spark(settings)
+        except (CandidateHeldError, SparkError) as error:
             raise dg.Failure(str(error)) from None
         # Told before dbt begins: what comes in meanwhile is still new to the next build.
         now = _inputs(settings)
@@ -128,15 +131,14 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
         if not adds and not context.is_subset:
             discard(settings)
         settings.fingerprint_path.unlink(missing_ok=True)
-        arguments = ["build", "--exclude-resource-type", "unit_test"]
-        if not adds:
-            arguments.append("--full-refresh")
+        extent = [] if adds else ["--full-refresh"]
+        build = _build_on_spark if settings.engine == "spark" else _build
         if context.is_subset:
             _show_all_of_staging(dbt, settings)
         Thread(target=meanwhile, daemon=True).start()
         events = []
         try:
-            events.extend(dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream())
+            events.extend(build(dbt, context, settings, extent))
             if is_told:
                 settings.fingerprint_path.write_text(json.dumps(asdict(replace(now, base=base))))
         finally:
@@ -148,6 +150,33 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
                 yield event
 
     return warehouse
+
+
+def _build(
+    dbt: Dbt, context: dg.AssetExecutionContext, settings: Settings, extent: list[str]
+) -> Iterator[Any]:
+    arguments = ["build", "--exclude-resource-type", "unit_test", *extent]
+    yield from dbt.cli(arguments, context=context, target_path=settings.dbt_target_path).stream()
+
+
+def _build_on_spark(
+    dbt: Dbt, context: dg.AssetExecutionContext, settings: Settings, extent: list[str]
+) -> Iterator[Any]:
+    """Make the tables on Spark; then, in the candidate, the views, and with them test all of it."""
+    target, folder = _target(settings)
+    kinds = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+    yield from dbt.cli(["build", *target, *kinds, *extent], context=context, target_path=folder).stream()
+    views = ["run", *extent, "--exclude", " ".join(show_tables(settings))]
+    dbt.cli([*views, "--quiet"], target_path=settings.dbt_target_path).wait()
+    tests = ["test", "--exclude-resource-type", "unit_test"]
+    yield from dbt.cli(tests, context=context, target_path=settings.dbt_target_path).stream()
+
+
+def _target(settings: Settings) -> tuple[list[str], Path]:
+    """Return dbt's options for the engine that makes the tables, and its folder for what it parsed for it."""
+    if settings.engine == "spark":
+        return ["--target", "spark"], settings.dbt_target_path / "spark"
+    return [], settings.dbt_target_path
 
 
 def built_from(settings: Settings) -> str:
@@ -194,7 +223,7 @@ def _names(batches: list[str]) -> list[str]:
 
 def _rules(settings: Settings) -> str:
     """Return the digest of all but the batches: their greatest age, seeds, models, code and settings."""
-    digest = sha256(f"{horizon(settings)} {settings.window_hours}".encode())
+    digest = sha256(f"{horizon(settings)} {settings.window_hours} {settings.engine}".encode())
     code = [path for kind in CODE for path in sorted((PROJECT / "orchestration").rglob(kind))]
     for path in [*_dbt_files(settings), *code]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -212,7 +241,8 @@ def _batches(settings: Settings) -> list[str]:
 def _show_all_of_staging(dbt: Dbt, settings: Settings) -> None:
     """Let the views of staging show all records again: after an increment they show what was new in it."""
     arguments = ["run", "--full-refresh", "--select", "staging", "--exclude", "stg_ingest__files"]
-    dbt.cli([*arguments, "--quiet"], target_path=settings.dbt_target_path).wait()
+    target, folder = _target(settings)
+    dbt.cli([*arguments, *target, "--quiet"], target_path=folder).wait()
 
 
 def _remove_broken(settings: Settings, progress: Callable[[str], None], is_doubtful: bool) -> None:

@@ -23,3 +23,10 @@
     {%- set home = env_var('CONVERSATIONS_HOME', '../data') -%}
     {{ return(path | replace(home, env_var('CONVERSATIONS_SPARK_HOME', home))) }}
 {%- endmacro %}
+
+
+{# Where the tables of a layer lie: in the home, since the candidate shows them. #}
+{% macro spark__create_schema(relation) -%}
+    {%- set folder = spark_path(env_var('CONVERSATIONS_HOME', '../data') ~ '/spark/tables/' ~ relation.schema) -%}
+    {%- do run_query("create schema if not exists " ~ relation.schema ~ " location '" ~ folder ~ "'") -%}
+{%- endmacro %}
