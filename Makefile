@@ -10,15 +10,18 @@ export
 CONVERSATIONS_HOME ?= $(CURDIR)/data
 CONVERSATIONS_DAGSTER ?= $(CONVERSATIONS_HOME)/dagster
 DAGSTER_HOME ?= $(CURDIR)
+ifdef ENGINE
+CONVERSATIONS_ENGINE := $(ENGINE)
+endif
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run full-refresh replay rebuild rollback ui reports sql docs metrics dbt test test-slow bench lint format upgrade clean
+.PHONY: help run full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench lint format upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: .venv/installed ## everything, from landing to the published release
+run: .venv/installed ## everything, from landing to the published release; ENGINE=spark on a cluster
 	@$(BIN)/python -m orchestration run
 
 full-refresh: .venv/installed ## everything anew from landing; FORCE=1 even if landing no longer holds all
@@ -54,6 +57,12 @@ dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -
 	@case "$(ARGS)" in run*|build*|seed*) rm -f "$(CONVERSATIONS_HOME)/warehouse.fingerprint";; esac # nobody knows what it is now made of
 	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"
 
+spark-up: .venv/installed-spark ## a Spark cluster on this machine, for ENGINE=spark
+	@deploy/spark.sh up
+
+spark-down: ## stop it
+	@deploy/spark.sh down
+
 test: .venv/installed-dev ## the tests, but for the slow ones
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
@@ -80,7 +89,8 @@ upgrade: ## the newest versions of the requirements, pinned if the tests pass wi
 	@deploy/upgrade.sh
 
 clean: ## all that was made from landing; landing itself is never touched
-	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf landing-copy raw rejected before-refresh quality published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
+	@if [ -d "$(CONVERSATIONS_HOME)/spark" ]; then deploy/spark.sh down; fi
+	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf spark landing-copy raw rejected before-refresh quality published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 
@@ -91,6 +101,10 @@ clean: ## all that was made from landing; landing itself is never touched
 	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt requirements-postgres.txt requirements-s3.txt .venv/installed
+.venv/installed-dev: requirements-dev.txt requirements-postgres.txt requirements-s3.txt requirements-spark.txt .venv/installed
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+.venv/installed-spark: requirements-spark.txt .venv/installed
+	@$(BIN)/python -m pip install --quiet -r requirements-spark.txt
 	@touch $@

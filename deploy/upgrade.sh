@@ -19,7 +19,7 @@ END
 }
 
 # All at once, so that they go together; then each file takes what its own part of them needs.
-{ named; named postgres; named s3; named dev; } > "$pins/named"
+{ named; named postgres; named s3; named spark; named dev; } > "$pins/named"
 "$python" -m pip install --quiet --upgrade --requirement "$pins/named"
 "$python" -m pip freeze > "$pins/together"
 
@@ -39,6 +39,7 @@ END
 pin requirements.txt
 pin requirements-postgres.txt postgres
 pin requirements-s3.txt s3
+pin requirements-spark.txt spark
 pin requirements-dev.txt dev
 
 "$python" -m pytest -n 2 --dist loadfile -m "not slow" "$@"

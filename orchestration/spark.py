@@ -29,8 +29,8 @@ def require_spark(settings: Settings) -> None:
         socket.create_connection((settings.spark_host, settings.spark_port), ANSWER_SECONDS).close()
     except OSError as error:
         raise SparkError(
-            f"No Spark answers at {settings.spark_host}:{settings.spark_port} ({error}). `make spark-up` starts one"
-            f" on this machine; {PREFIX}SPARK_HOST and {PREFIX}SPARK_PORT name another."
+            f"No Spark answers at {settings.spark_host}:{settings.spark_port} ({error})."
+            f" `make spark-up` starts one on this machine; {PREFIX}SPARK_HOST and {PREFIX}SPARK_PORT name another."
         ) from None
 
 
@@ -73,4 +73,6 @@ def _show(connection: duckdb.DuckDBPyConnection, settings: Settings, table: dict
 
 
 def _column(name: str, kind: str) -> str:
-    return f"""timezone('UTC', "{name}") as "{name}\"""" if kind == "TIMESTAMP WITH TIME ZONE" else f'"{name}"'
+    return (
+        f"""timezone('UTC', "{name}") as "{name}\"""" if kind == "TIMESTAMP WITH TIME ZONE" else f'"{name}"'
+    )

@@ -1,0 +1,223 @@
+"""The engine Spark, on a real cluster of this machine: the same rows as DuckDB makes, also if a worker dies.
+
+Belongs here: what differs between the engines, side by side, and the pipeline on Spark. Does not: what the
+rows must be (see `test_metrics`), nor how an increment comes about (see `test_increments`).
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from orchestration.__main__ import run
+from orchestration.publish.release import current_release, reader
+from orchestration.settings import PREFIX, PROJECT, Settings
+from orchestration.spark import SparkError, require_spark, show_tables
+from tests.conftest import LOADING, dbt, project_with, published_rows
+from tests.random_exports import write_seeds
+from tests.test_increments import MODELS, deliver, deliveries, marts
+
+CLUSTER = PROJECT / "deploy" / "spark.sh"
+
+# Every macro of two forms, in a query that gives text alone: both engines must give the same.
+CASES = {
+    "seconds_between": """
+        select cast({{ seconds_between('a', 'b') }} as {{ dbt.type_string() }})
+        from (
+            select timestamp '2025-03-30 00:59:59.999999' as a, timestamp '2025-03-30 03:00:00.000001' as b
+        ) as t""",
+    "to_local": """
+        select cast({{ to_local('instant', 'zone') }} as {{ dbt.type_string() }}) from (
+            select timestamp '2025-03-30 00:59:59.5' as instant, 'Europe/Rome' as zone
+            union all select timestamp '2025-03-30 01:00:00', 'Europe/Rome'
+            union all select timestamp '2025-10-26 00:30:00', 'Europe/Rome'
+            union all select timestamp '2025-10-26 01:30:00', 'Europe/Rome'
+            union all select timestamp '2025-04-05 16:15:00', 'Australia/Adelaide'
+            union all select timestamp '2025-04-05 16:15:00', 'Asia/Kolkata'
+        ) as t""",
+    # A time that comes twice, and one that is left out.
+    "to_utc": """
+        select cast({{ to_utc('wall', 'zone') }} as {{ dbt.type_string() }}) from (
+            select timestamp '2025-10-26 02:30:00' as wall, 'Europe/Rome' as zone
+            union all select timestamp '2025-03-30 02:30:00', 'Europe/Rome'
+            union all select timestamp '2025-03-30 03:30:00', 'Europe/Rome'
+            union all select timestamp '2025-11-02 01:30:00', 'America/New_York'
+            union all select timestamp '2025-03-09 02:15:00', 'America/New_York'
+            union all select timestamp '2025-07-01 09:30:00', 'Asia/Kolkata'
+        ) as t""",
+    "iso_weekday": """
+        select cast({{ iso_weekday('day') }} as {{ dbt.type_string() }})
+        from (select date '2025-12-01' as day union all select date '2025-12-07') as t""",
+    "explode_hours": """
+        select cast(hour_at as {{ dbt.type_string() }}) from (
+            select {{ explode_hours('a', 'b') }} as hour_at
+            from (select timestamp '2025-03-29 23:00:00' as a, timestamp '2025-03-30 03:00:00' as b) as t
+        ) as hours""",
+    "dateadd": """
+        select cast({{ dbt.dateadd('hour', 1, 'a') }} as {{ dbt.type_string() }}) || ' '
+            || cast({{ dbt.dateadd('day', -2, 'a') }} as {{ dbt.type_string() }})
+        from (select timestamp '2025-03-30 00:00:00' as a) as t""",
+    "sorted_list, explode_list, last_element": """
+        select coalesce(tag, 'null') || ' ' || coalesce(last_tag, 'null') from (
+            select {{ explode_list('tags') }} as tag, {{ last_element('tags') }} as last_tag
+            from (
+                select {{ sorted_list('tag') }} as tags from (
+                    select 'b' as tag union all select 'a' union all select 'Z' union all select 'b'
+                    union all select 'Über' union all select ' a' union all select null
+                ) as named where tag is not null
+            ) as listed
+        ) as exploded""",
+    "empty_text_list, no_tags": """
+        select coalesce({{ last_element(empty_text_list()) }}, 'nothing')
+        union all select coalesce({{ last_element('tags') }}.name, 'nothing')
+        from (select {{ no_tags() }} as tags) as t""",
+    "keyed_hash": "select {{ keyed_hash('text') }} from (select 'demo:Ü 1' as text) as t",
+    "percentile": """
+        select cast({{ percentile('x', 0.5) }} as {{ dbt.type_string() }}) || ' '
+            || cast({{ percentile('x', 0.9) }} as {{ dbt.type_string() }})
+        from (
+            select cast(1 as double) as x, 1 as g union all select 4.1, 1 union all select 59.5, 1
+            union all select 86399.123457, 1 union all select null, 1
+            union all select 7, 2 union all select null, 3
+        ) as t
+        group by g""",
+}
+
+
+def test_without_a_cluster_a_run_says_what_to_do():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(SparkError, match=r"No Spark answers at 127\.0\.0\.1:\d+ .*make spark-up"):
+            require_spark(Settings(spark_port=taken.getsockname()[1]))
+
+
+def test_every_macro_of_two_forms_has_a_case():
+    text = "".join(path.read_text() for path in (PROJECT / "dbt_project" / "macros").glob("*.sql"))
+    dispatched = {part.split("'")[0] for part in text.split("adapter.dispatch('")[1:]}
+    cases = " ".join(CASES) + " " + " ".join(CASES.values())
+    assert {name for name in dispatched if name not in cases} == {"interpolated"}, "which percentile calls"
+
+
+@pytest.fixture
+def spark(tmp_path):
+    """Return the settings of a home with a cluster of its own, which runs as long as the test."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = Settings(
+        home=tmp_path / "spark", dagster=tmp_path / "spark" / "dagster", engine="spark", spark_port=port
+    )
+    up(settings)
+    yield settings
+    subprocess.run([CLUSTER, "down"], env=os.environ | settings.environment(), check=True)
+
+
+def up(settings):
+    started = subprocess.run(
+        [CLUSTER, "up"], env=os.environ | settings.environment(), capture_output=True, text=True
+    )
+    assert started.returncode == 0, started.stderr
+
+
+def shown(settings, target, query):
+    """Return the rows that dbt shows of a query, sorted."""
+    command = [Path(sys.executable).with_name("dbt"), "--quiet", "show", "--inline", query, "--limit", "100"]
+    options = ["--output", "json", "--target", target, "--profiles-dir", "."]
+    paths = ["--target-path", settings.dbt_target_path / target, "--log-path", settings.dbt_target_path]
+    outcome = subprocess.run(
+        command + options + paths,
+        cwd=PROJECT / "dbt_project",
+        env=os.environ | settings.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert outcome.returncode == 0, outcome.stdout
+    return sorted(tuple(row.values()) for row in json.loads(outcome.stdout)["show"])
+
+
+@pytest.mark.slow
+def test_both_forms_of_every_macro_agree(spark, tmp_path):
+    spark.ensure_hash_key()
+    query = "\nunion all\n".join(
+        f"select '{name}' as macro, coalesce(given, 'null') from (\n{case}\n) as cases (given)"
+        for name, case in CASES.items()
+    )
+    told = shown(spark, "duckdb", query)
+    assert {name for name, _ in told} == set(CASES)
+    assert shown(spark, "spark", query) == told
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_the_middle_of_a_run_costs_at_most_that_run(spark, sample):
+    shutil.copytree(sample.landing_path, spark.landing_path)
+    shutil.copy(sample.hash_key_path, spark.home)
+    variables = {f"{PREFIX}ENGINE": "spark", **spark.environment()}
+    command = [sys.executable, "-m", "orchestration", "run"]
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=os.environ | variables, stdout=subprocess.PIPE, text=True
+    ) as running:
+        told = []
+        for line in running.stdout:
+            told.append(line)
+            if "OK created" in line and "int_conversations " in line:
+                kill_worker(spark.home / "spark" / "cluster")
+    assert any("int_conversations " in line for line in told), "nothing was killed"
+    up(spark)
+    if running.returncode:
+        assert "FAILED in warehouse" in "".join(told)
+        assert current_release(spark) is None
+        assert run(spark) == 0
+    rows, expected = published_rows(spark, LOADING), published_rows(sample, LOADING)
+    for table in expected:
+        assert rows[table] == expected[table], table
+    assert columns(spark) == columns(sample)
+
+
+def kill_worker(folder):
+    """End a worker, and the executor that it started, as a crash would."""
+    worker = int((folder / "worker-1.pid").read_text())
+    threads = Path(f"/proc/{worker}/task").iterdir()
+    executors = [int(child) for one in threads for child in (one / "children").read_text().split()]
+    assert executors, "the worker has no executor"
+    for process in (worker, *executors):
+        os.kill(process, signal.SIGKILL)
+
+
+def columns(settings):
+    """Return names, types and descriptions of all columns of the release."""
+    with reader(settings) as connection:
+        return connection.execute(
+            "select table_name, column_name, data_type, comment from duckdb_columns()"
+            " where database_name = 'reports' order by table_name, column_index"
+        ).fetchall()
+
+
+@pytest.mark.slow
+def test_random_exports_in_parts_give_the_same_marts_on_both_engines(spark, tmp_path):
+    write_seeds(tmp_path / "seeds")
+    project = project_with(tmp_path / "seeds", tmp_path / "project")
+    common = {"project": project, "hash_key": "the same key for all"}
+    spark = spark.model_copy(update=common)
+    embedded = Settings(home=tmp_path / "embedded", **common)
+    parts = deliveries(random.Random(4))
+    cuts = [0, len(parts) // 2, len(parts) - 3, len(parts)]
+    for number, (begin, end) in enumerate(pairwise(cuts)):
+        for settings in (spark, embedded):
+            settings.ensure_hash_key()
+            deliver(settings, parts[begin:end])
+        extent = [] if number else ["--full-refresh"]
+        dbt(spark, "build", "--target", "spark", *MODELS, *extent)
+        dbt(spark, "parse")
+        dbt(spark, "run", *extent, "--exclude", *show_tables(spark))
+    dbt(embedded, "build", *MODELS, "--full-refresh")
+    found, expected = marts(spark), marts(embedded)
+    for table, rows in expected.items():
+        assert found[table] == rows, table
