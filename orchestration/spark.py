@@ -29,8 +29,8 @@ def require_spark(settings: Settings) -> None:
         socket.create_connection((settings.spark_host, settings.spark_port), ANSWER_SECONDS).close()
     except OSError as error:
         raise SparkError(
-            f"No Spark answers at {settings.spark_host}:{settings.spark_port} ({error})."
-            f" `make spark-up` starts one on this machine; {PREFIX}SPARK_HOST and {PREFIX}SPARK_PORT name another."
+            f"No Spark answers at {settings.spark_host}:{settings.spark_port} ({error}). `make spark-up`"
+            f" starts one on this machine; {PREFIX}SPARK_HOST and {PREFIX}SPARK_PORT name another."
         ) from None
 
 

@@ -48,6 +48,8 @@ CASES = {
         select cast({{ to_utc('wall', 'zone') }} as {{ dbt.type_string() }}) from (
             select timestamp '2025-10-26 02:30:00' as wall, 'Europe/Rome' as zone
             union all select timestamp '2025-03-30 02:30:00', 'Europe/Rome'
+            union all select timestamp '2025-04-06 01:45:00', 'Australia/Lord_Howe'
+            union all select timestamp '2025-10-05 02:15:00', 'Australia/Lord_Howe'
             union all select timestamp '2025-03-30 03:30:00', 'Europe/Rome'
             union all select timestamp '2025-11-02 01:30:00', 'America/New_York'
             union all select timestamp '2025-03-09 02:15:00', 'America/New_York'
@@ -79,6 +81,11 @@ CASES = {
         select coalesce({{ last_element(empty_text_list()) }}, 'nothing')
         union all select coalesce({{ last_element('tags') }}.name, 'nothing')
         from (select {{ no_tags() }} as tags) as t""",
+    "trimmed": """
+        select '<' || {{ trimmed('text') }} || '>' from (
+            select ' a b ' as text union all select '\u00a0Anna\u2003'
+            union all select '\tb' union all select ''
+        ) as t""",
     "keyed_hash": "select {{ keyed_hash('text') }} from (select 'demo:Ü 1' as text) as t",
     "percentile": """
         select cast({{ percentile('x', 0.5) }} as {{ dbt.type_string() }}) || ' '

@@ -32,8 +32,16 @@
     {{ return(adapter.dispatch('to_utc', 'conversation_reports')(local_time, time_zone)) }}
 {%- endmacro %}
 
+{# Spark takes the first of a time that comes twice. Clocks go back by an hour, on Lord Howe Island by half of one. #}
 {% macro default__to_utc(local_time, time_zone) -%}
-    to_utc_timestamp({{ local_time }}, {{ time_zone }})
+    {%- set first_at = 'to_utc_timestamp(' ~ local_time ~ ', ' ~ time_zone ~ ')' -%}
+    case {{ local_time }}
+        when from_utc_timestamp({{ first_at }} + interval '60' minute, {{ time_zone }})
+            then {{ first_at }} + interval '60' minute
+        when from_utc_timestamp({{ first_at }} + interval '30' minute, {{ time_zone }})
+            then {{ first_at }} + interval '30' minute
+        else {{ first_at }}
+    end
 {%- endmacro %}
 
 {% macro duckdb__to_utc(local_time, time_zone) -%}

@@ -82,7 +82,7 @@ named as (
 
     select
         contact_id,
-        trim(coalesce(tag.name, tag.id)) as tag
+        {{ trimmed('coalesce(tag.name, tag.id)') }} as tag
     from exploded
 
 ),

@@ -24,7 +24,7 @@ named as (
     select
         conversation_id,
         account_id,
-        trim(coalesce(tag.name, tag.id)) as tag
+        {{ trimmed('coalesce(tag.name, tag.id)') }} as tag
     from exploded
 
 ),

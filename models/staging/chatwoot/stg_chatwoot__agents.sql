@@ -17,7 +17,7 @@ final as (
     select
         _account_id || ':' || id as agent_id,
         _account_id as account_id,
-        nullif(trim(name), '') as agent_name,
+        nullif({{ trimmed('name') }}, '') as agent_name,
         lower(role) as role,
         -- The platform tells of teams, but not of an agent's.
         {{ empty_text_list() }} as team_names
