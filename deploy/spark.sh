@@ -33,7 +33,7 @@ stop() { # <name>
 }
 
 wait_for() { # <what> <name> <command …>: until the command succeeds, as long as the process lives
-    for _ in $(seq 600); do
+    for _ in $(seq 1500); do
         if "${@:3}"; then return; fi
         if ! is_up "$2"; then break; fi
         sleep 0.2

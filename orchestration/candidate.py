@@ -44,7 +44,8 @@ class CandidateHeldError(Exception):
 def discard(settings: Settings) -> None:
     """Remove the candidate, since it was made of raw files that are about to be rewritten in place.
 
-    With it go the tables on which it may be but views. This is how the models learn of it: what is not there cannot be added to, so all of it is built anew.
+    With it go the tables on which it may be but views. This is how the models learn of it: what is not there
+    cannot be added to, so all of it is built anew.
     """
     for path in (
         settings.fingerprint_path,

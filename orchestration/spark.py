@@ -54,7 +54,7 @@ def _show(connection: duckdb.DuckDBPyConnection, settings: Settings, table: dict
     folder = settings.spark_tables_path / table["schema"] / table["alias"]
     if not any(folder.rglob("*.parquet")):
         return False
-    files = f"read_parquet({quoted(folder / '**' / '*.parquet')}, hive_partitioning = true)"
+    files = f"read_parquet({quoted(folder / '**' / '*.parquet')}, {_division(table)})"
     kinds = {name: kind for name, kind, *_ in connection.execute(f"describe from {files}").fetchall()}
     # Spark puts the column by which files are divided last, and calls its instants zoned.
     declared = [name for name in table["columns"] if name in kinds]
@@ -70,6 +70,11 @@ def _show(connection: duckdb.DuckDBPyConnection, settings: Settings, table: dict
                 f'comment on column {view}."{name}" is {quoted(table["columns"][name]["description"])}'
             )
     return True
+
+
+def _division(table: dict) -> str:
+    day = table["config"].get("partition_by")
+    return f"hive_partitioning = true, hive_types = {{'{day}': date}}" if day else "hive_partitioning = false"
 
 
 def _column(name: str, kind: str) -> str:

@@ -15,13 +15,14 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.__main__ import run
 from orchestration.publish.release import current_release, reader
 from orchestration.settings import PREFIX, PROJECT, Settings
 from orchestration.spark import SparkError, require_spark, show_tables
-from tests.conftest import LOADING, dbt, project_with, published_rows
+from tests.conftest import LOADING, dbt, project_with, published_rows, rows_in
 from tests.random_exports import write_seeds
 from tests.test_increments import MODELS, deliver, deliveries, marts
 
@@ -104,6 +105,30 @@ def test_without_a_cluster_a_run_says_what_to_do():
         taken.bind(("127.0.0.1", 0))  # and does not listen
         with pytest.raises(SparkError, match=r"No Spark answers at 127\.0\.0\.1:\d+ .*make spark-up"):
             require_spark(Settings(spark_port=taken.getsockname()[1]))
+
+
+def test_a_table_of_spark_is_shown_as_duckdb_would_have_made_it(sample, tmp_path):
+    settings = Settings(home=tmp_path)
+    settings.dbt_target_path.mkdir()
+    shutil.copy(sample.dbt_target_path / "manifest.json", settings.dbt_target_path)
+    folder = settings.spark_tables_path / "marts" / "fct_conversations"
+    folder.parent.mkdir(parents=True)
+    look = (
+        "select column_name, data_type, comment from duckdb_columns() where table_name = 'fct_conversations'"
+    )
+    with duckdb.connect(sample.warehouse_path, read_only=True) as connection:
+        # As Spark writes it: divided, the dividing column in the path only, instants zoned.
+        connection.execute("set timezone = 'America/New_York'")
+        connection.execute(f"""
+            copy (select * replace (timezone('UTC', started_at) as started_at) from marts.fct_conversations)
+            to '{folder}' (format parquet, partition_by (started_on))""")
+        expected = connection.execute(look).fetchall(), rows_in(connection, "marts.fct_conversations")
+    assert show_tables(settings) == ["fct_conversations"], "what has no file has no rows"
+    with duckdb.connect(settings.warehouse_path, read_only=True) as connection:
+        assert (
+            connection.execute(look).fetchall(),
+            rows_in(connection, "marts.fct_conversations"),
+        ) == expected
 
 
 def test_every_macro_of_two_forms_has_a_case():
@@ -212,7 +237,7 @@ def test_random_exports_in_parts_give_the_same_marts_on_both_engines(spark, tmp_
     write_seeds(tmp_path / "seeds")
     project = project_with(tmp_path / "seeds", tmp_path / "project")
     common = {"project": project, "hash_key": "the same key for all"}
-    spark = spark.model_copy(update=common)
+    spark = Settings(home=spark.home, engine="spark", spark_port=spark.spark_port, **common)
     embedded = Settings(home=tmp_path / "embedded", **common)
     parts = deliveries(random.Random(4))
     cuts = [0, len(parts) // 2, len(parts) - 3, len(parts)]

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', unique_key='message_id') }}
+{{ config(materialized='incremental', unique_key='message_id', partition_by='sent_on') }}
 
 {% set columns = [
     'message_id',

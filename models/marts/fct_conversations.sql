@@ -1,5 +1,10 @@
 -- depends_on: {{ increment_ref('int_replaced_conversations') }}
-{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='conversation_id',
+    partition_by='started_on',
+) }}
 
 with
 
