@@ -1,37 +1,37 @@
 {# How an increment comes into a table on Spark, whose plain Parquet tables know no delete: what holds rows to be replaced
-   is written anew. Of a table with `partition_by` those partitions alone are overwritten, any other is written as a whole.
+   is written anew. Of a table with `partition_by`, a date, those partitions alone are overwritten; any other is written
+   as a whole.
 
    What a build leaves that was killed between two statements does not count: the next one builds all anew. #}
 
 {% materialization incremental, adapter='spark' -%}
     {%- set existing = load_relation(this) -%}
     {%- set table = this.incorporate(type='table') -%}
-    {%- set partition = config.get('partition_by') -%}
+    {%- set day = config.get('partition_by') -%}
     {{ run_hooks(pre_hooks) }}
 
     {%- if existing is none or existing.is_view or should_full_refresh() -%}
         {%- if existing is not none -%}
             {%- do adapter.drop_relation(existing) -%}
         {%- endif -%}
-        {%- set rows = 'select * from (\n' ~ compiled_code ~ '\n) distribute by ' ~ partition -%}
+        {%- set rows = 'select * from (\n' ~ compiled_code ~ '\n) distribute by ' ~ day -%}
         {%- call statement('main') -%}
-            {{ create_table_as(false, table, rows if partition else compiled_code) }}
+            {{ create_table_as(false, table, rows if day else compiled_code) }}
         {%- endcall -%}
     {%- else -%}
         {%- set new = make_spark_table(this, '__new', compiled_code) -%}
         {%- set columns = adapter.get_columns_in_relation(table) | map(attribute='quoted') | join(', ') -%}
-        {%- if partition -%}
-            {%- set days = make_spark_table(this, '__days', touched_partitions(table, new, partition)) -%}
-            {%- set next = make_spark_table(this, '__next', kept_and_new(table, new, columns, days, partition)) -%}
+        {%- if day -%}
+            {%- set days = run_query(touched_days_of(table, new, day)).columns[0].values() -%}
+            {%- set next = make_spark_table(this, '__next', kept_and_new(table, new, columns, is_one_of(day, days))) -%}
             {%- call statement('main') -%}
-                insert overwrite table {{ table }} partition ({{ partition }})
-                select {{ columns }} from {{ next }} distribute by {{ partition }}
+                insert overwrite table {{ table }} partition ({{ day }})
+                select {{ columns }} from {{ next }} distribute by {{ day }}
             {%- endcall -%}
-            {%- do drop_emptied_partitions(table, days, next, partition) -%}
-            {%- do run_query('drop table ' ~ days) -%}
+            {%- do drop_emptied_days(table, next, day, days) -%}
             {%- do run_query('drop table ' ~ next) -%}
         {%- else -%}
-            {%- set next = make_spark_table(this, '__next', kept_and_new(table, new, columns)) -%}
+            {%- set next = make_spark_table(this, '__next', kept_and_new(table, new, columns, 'true')) -%}
             {%- do run_query('drop table ' ~ table) -%}
             {%- call statement('main') -%}
                 alter table {{ next }} rename to {{ table }}
@@ -63,37 +63,38 @@
 {%- endmacro %}
 
 
-{# The partitions that hold or will hold rows that are replaced. #}
-{% macro touched_partitions(table, new, partition) -%}
-    select existing.{{ partition }} from {{ table }} as existing
+{# The days that hold rows that are replaced, or will hold new ones. #}
+{% macro touched_days_of(table, new, day) -%}
+    select cast(existing.{{ day }} as string) from {{ table }} as existing
     left semi join {{ on_replaced(new) }}
     union distinct
-    select {{ partition }} from {{ new }}
+    select cast({{ day }} as string) from {{ new }}
 {%- endmacro %}
 
 
-{# All rows of a table as they are to be, or those of some partitions. #}
-{% macro kept_and_new(table, new, columns, days=none, partition=none) -%}
+{# As literals, by which Spark reads no other partition. #}
+{% macro is_one_of(day, days) -%}
+    {%- set known = days | reject('none') | list -%}
+    {%- set among = day ~ " in (date '" ~ known | join("', date '") ~ "')" if known else 'false' -%}
+    ({{ among }}{{ ' or ' ~ day ~ ' is null' if none in days }})
+{%- endmacro %}
+
+
+{# The rows of a table as they are to be, of those that this condition takes. #}
+{% macro kept_and_new(table, new, columns, condition) -%}
     select {{ columns }} from {{ table }} as existing
     left anti join {{ on_replaced(new) }}
-    {%- if days %}
-    where exists (select 1 from {{ days }} as days where existing.{{ partition }} <=> days.{{ partition }})
-    {%- endif %}
+    where {{ condition }}
     union all
     select {{ columns }} from {{ new }}
 {%- endmacro %}
 
 
 {# An overwrite leaves a partition alone for which it has no row. #}
-{% macro drop_emptied_partitions(table, days, next, partition) -%}
-    {%- set emptied = run_query(
-        'select cast(days.' ~ partition ~ ' as string) from ' ~ days ~ ' as days left anti join ' ~ next
-        ~ ' as next on days.' ~ partition ~ ' <=> next.' ~ partition
-    ) -%}
-    {%- for (day,) in emptied.rows -%}
-        {%- do run_query(
-            'alter table ' ~ table ~ ' drop if exists partition (' ~ partition ~ ' = '
-            ~ ('null' if day is none else "'" ~ day ~ "'") ~ ')'
-        ) -%}
+{% macro drop_emptied_days(table, next, day, days) -%}
+    {%- set filled = run_query('select distinct cast(' ~ day ~ ' as string) from ' ~ next).columns[0].values() -%}
+    {%- for one in days if one not in filled -%}
+        {%- set value = 'null' if one is none else "'" ~ one ~ "'" -%}
+        {%- do run_query('alter table ' ~ table ~ ' drop if exists partition (' ~ day ~ ' = ' ~ value ~ ')') -%}
     {%- endfor -%}
 {%- endmacro %}
