@@ -24,6 +24,7 @@
         {%- if day -%}
             {%- set days = run_query(touched_days_of(table, new, day)).columns[0].values() -%}
             {%- set next = make_spark_table(this, '__next', kept_and_new(table, new, columns, is_one_of(day, days))) -%}
+            {%- do run_query('set spark.sql.sources.partitionOverwriteMode = DYNAMIC') -%}
             {%- call statement('main') -%}
                 insert overwrite table {{ table }} partition ({{ day }})
                 select {{ columns }} from {{ next }} distribute by {{ day }}
