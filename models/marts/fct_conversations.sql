@@ -13,30 +13,35 @@ conversations as (
 messages as (
 
     select * from {{ ref('int_conversation_messages') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
 turns as (
 
     select * from {{ ref('int_conversation_turns') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
 first_responses as (
 
     select * from {{ ref('int_first_responses') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
 history as (
 
     select * from {{ ref('int_conversation_history') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
 surveys as (
 
     select * from {{ ref('int_conversation_surveys') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
@@ -58,6 +63,7 @@ tags as (
         conversation_id,
         {{ sorted_list('tag') }} as conversation_tags
     from {{ ref('int_conversation_tags') }}
+    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
     group by conversation_id
 
 ),

@@ -230,7 +230,7 @@ def complete(table: str, entity: str, key: str, exported: str = "", where: str =
         touched_keys=f"""
             select raw.id || ' is not in the mart' as key
             from ({ids} where (_account_id, _file_id) in ({new_files})) as raw
-            anti join marts.{table} as rows on raw.id = rows.{key}
+            anti join {{batch}} as rows on raw.id = rows.{key}
             group by raw.id
             union all
             select rows.{key} || ' is in no raw file' as key
