@@ -101,7 +101,7 @@ final as (
         conversations.conversation_id,
         conversations.account_id,
         conversations.source_conversation_id,
-        contacts.contact_key,
+        conversations.contact_key,
         conversations.channel_id,
         conversations.team_id,
         coalesce(
