@@ -118,9 +118,9 @@ def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Ta
 
     Far more is measured anew than comes out otherwise; a month in which nothing did need not be written.
     """
-    among, key = touched(name, "warehouse.intermediate"), ", ".join(table.key)
-    connection.execute(f"create or replace temp table _was as select *, rowid as _id from {name} where {among}")
-    connection.execute(f"create or replace temp table _is as from warehouse.marts.{name} where {among}")
+    among, key = f"where {touched(name, 'warehouse.intermediate')}", ", ".join(table.key)
+    connection.execute(f"create or replace temp table _was as select *, rowid as _id from {name} {among}")
+    connection.execute(f"create or replace temp table _is as from warehouse.marts.{name} {among}")
     was = "select * exclude (_id) from _was"
     connection.execute(
         f"create or replace temp table _changed as"
