@@ -119,7 +119,11 @@ def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Ta
     Far more is measured anew than comes out otherwise; a month in which nothing did need not be written.
     """
     among, key = f"where {touched(name, 'warehouse.intermediate')}", ", ".join(table.key)
-    connection.execute(f"create or replace temp table _was as select *, rowid as _id from {name} {among}")
+    # First which rows, then the rows: else all columns of all rows would be read.
+    which = f"select rowid from {name} {among}"
+    connection.execute(
+        f"create or replace temp table _was as select *, rowid as _id from {name} where rowid in ({which})"
+    )
     connection.execute(f"create or replace temp table _is as from warehouse.marts.{name} {among}")
     was = "select * exclude (_id) from _was"
     connection.execute(
