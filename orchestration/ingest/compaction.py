@@ -58,9 +58,7 @@ def _to_merge(files: list[Path]) -> list[list[Path]]:
 
 
 def _merge(con: duckdb.DuckDBPyConnection, paths: list[Path], work: Path) -> None:
-    written = work / "compacted.parquet"
     rows = f"read_parquet([{', '.join(map(quoted, paths))}], union_by_name = true)"
-    con.execute(f"COPY (FROM {rows}) TO {quoted(written)} {ledger.PARQUET}")
-    ledger.put(written, ledger.compacted(paths))
+    ledger.rewrite(con, ledger.compacted(paths), f"SELECT * FROM {rows}", work)
     for path in paths:
         path.unlink()

@@ -243,7 +243,7 @@ def holding(con: duckdb.DuckDBPyConnection, files: Path, which: str) -> list[Pat
 
 
 def rewrite(con: duckdb.DuckDBPyConnection, path: Path, select: str, work: Path) -> None:
-    """Put what this SELECT gives in the stead of a Parquet file."""
+    """Put what this SELECT gives in the place of a Parquet file, in the stead of what may be there."""
     written = work / "rewritten.parquet"
     con.execute(f"COPY ({select}) TO {quoted(written)} {PARQUET}")
     put(written, path)
