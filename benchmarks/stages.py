@@ -432,7 +432,7 @@ def measure(work: Path, conversations: int, days: int, limits: dict, tell: Calla
     tell(HEAD)
     rows(ingest_rows(work, history, limits))
     settings = Settings(home=work / "home", **limits)
-    shutil.copytree(history, settings.landing_path)
+    shutil.copytree(history, settings.landing_path, copy_function=os.link)
     full = stages(settings)
     rows(dbt_rows(work, settings))
     _drop(news, settings.landing_path)

@@ -21,8 +21,9 @@ import yaml
 from packaging.version import Version
 
 from orchestration.candidate import Built, CandidateHeldError, discard, read_built, wait_until_free
-from orchestration.ingest.ledger import EMPTY, ledger_folder
+from orchestration.ingest.ledger import ledger_folder
 from orchestration.ingest.retention import horizon
+from orchestration.quoting import parquet
 from orchestration.settings import PROJECT, Settings
 from orchestration.spark import SparkError, require_spark, show_tables
 
@@ -200,9 +201,10 @@ def _can_be_added_to(settings: Settings, now: Built) -> bool:
     if not new:
         return True
     project = yaml.safe_load((settings.project / "dbt_project" / "dbt_project.yml").read_text())
-    files = [str(ledger_folder(settings) / name) for name in new]
     with duckdb.connect() as connection:
-        told = connection.execute("select distinct platform from read_parquet(?)", [files]).fetchall()
+        told = connection.execute(
+            f"select distinct platform from {_ledger(settings)} where batch_id in (select unnest(?))", [new]
+        ).fetchall()
     return {platform for (platform,) in told} <= set(project["vars"]["incremental_platforms"])
 
 
@@ -232,10 +234,21 @@ def _rules(settings: Settings) -> str:
 
 
 def _batches(settings: Settings) -> list[str]:
-    """Return the ledger's files in the order of their coming, each with what changes if one is rewritten."""
-    files = sorted(ledger_folder(settings).glob("*.parquet"))
-    states = ((path.name, path.stat()) for path in files if path.name != EMPTY)
-    return [f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states]
+    """Return the batches of the ledger in the order of their coming, each with the number of its rows.
+
+    So it shows where rows of a batch were removed, and not where its files were compacted.
+    """
+    if not ledger_folder(settings).exists():
+        return []
+    with duckdb.connect() as connection:
+        batches = connection.execute(
+            f"select batch_id, count(*) from {_ledger(settings)} group by batch_id order by batch_id"
+        ).fetchall()
+    return [f"{batch} {rows}" for batch, rows in batches]
+
+
+def _ledger(settings: Settings) -> str:
+    return parquet(ledger_folder(settings) / "*.parquet")
 
 
 def _show_all_of_staging(dbt: Dbt, settings: Settings) -> None:

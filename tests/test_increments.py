@@ -11,6 +11,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
+from orchestration.ingest import compaction
 from orchestration.ingest.run import ingest
 from orchestration.publish.release import publish, reader
 from orchestration.publish.tables import LAID_OUT, TABLES
@@ -85,7 +86,8 @@ def release(settings, number, base=None):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_increments_give_the_rows_of_a_build_from_nothing(house, seed):
+def test_increments_give_the_rows_of_a_build_from_nothing(house, monkeypatch, seed):
+    monkeypatch.setattr(compaction, "MANY", 2)  # so that what an increment adds to was compacted meanwhile
     dice = random.Random(seed)
     parts = deliveries(dice)
     cuts = sorted(dice.sample(range(1, len(parts)), 4))

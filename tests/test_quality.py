@@ -206,7 +206,7 @@ def spoil(settings: Settings, sql: str) -> None:
 INCREMENT = """
 create schema if not exists staging;
 create view staging.stg_ingest__files as
-    select 'f' as file_id, account_id, true as is_new from seeds.accounts;
+    select 'f' as file_id, account_id, {touched} as is_new from seeds.accounts;
 create schema intermediate;
 create view intermediate.int_touched_conversations as
     select conversation_id from marts.fct_conversations where {touched};
@@ -219,7 +219,7 @@ create view intermediate.int_touched_days as
 
 
 def make_increment(settings: Settings, touched: str = "true") -> None:
-    """Let the candidate be what was published and an increment, which touched these rows."""
+    """Let the candidate be what was published and an increment: it touched these rows, or nothing came."""
     spoil(settings, INCREMENT.format(touched=touched))
     write_release(settings, {}, fingerprint="before")
     built = Built("now", "rules", [], base="before")

@@ -74,6 +74,21 @@
 {%- endmacro %}
 
 
+{# The rows of a table that fulfil a condition which few of them do: `select *`, where the engine can without reading all
+   columns of the others. #}
+{% macro few_rows_of(table, condition) -%}
+    {{ return(adapter.dispatch('few_rows_of', 'conversation_reports')(table, condition)) }}
+{%- endmacro %}
+
+{% macro default__few_rows_of(table, condition) -%}
+    select * from {{ table }} where {{ condition }}
+{%- endmacro %}
+
+{% macro duckdb__few_rows_of(table, condition) -%}
+    select * from {{ table }} where rowid in (select rowid from {{ table }} where {{ condition }})
+{%- endmacro %}
+
+
 {# What is new of an entity. Other platforms have nothing new in an increment (see `orchestration/warehouse.py`). #}
 {% macro incoming(entity) -%}
     {%- for platform in var('incremental_platforms') %}

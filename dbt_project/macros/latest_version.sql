@@ -9,6 +9,9 @@
     {%- set is_new -%}
         {%- if new_only and is_increment() -%}
             versions._file_id in (select file_id from {{ files }} where entity = '{{ entity }}' and is_new)
+            {%- if versions is not string %}
+                and {{ lies_in_new_files(entity) }}
+            {%- endif -%}
         {%- else -%}
             true
         {%- endif -%}
@@ -72,4 +75,25 @@
     select *
     from ranked
     where version_rank = 1
+{%- endmacro %}
+
+
+{# Whether a row of a source, `versions`, lies in a file that may hold what is new of the entity. The name of a file of raw/
+   begins with its last batch, so that those of before are not even opened. #}
+{% macro lies_in_new_files(entity) -%}
+    {{ return(adapter.dispatch('lies_in_new_files')(entity)) }}
+{%- endmacro %}
+
+{% macro default__lies_in_new_files(entity) -%}
+    true
+{%- endmacro %}
+
+{% macro duckdb__lies_in_new_files(entity) -%}
+    {%- set files = ref('stg_ingest__files') -%}
+    {%- set first -%}
+        select coalesce(min(batch_id), 'none') as batch_id from {{ files }} where entity = '{{ entity }}' and is_new
+    {%- endset -%}
+    {%- if execute -%}
+        parse_filename(versions.filename) >= '{{ run_query(first).rows[0]['batch_id'] }}'
+    {%- endif -%}
 {%- endmacro %}

@@ -38,7 +38,7 @@
 {%- endmacro %}
 
 {% macro duckdb__sorted_list(value) -%}
-    array_agg(distinct {{ value }} order by {{ value }})
+    list_sort(array_agg(distinct {{ value }}))
 {%- endmacro %}
 
 

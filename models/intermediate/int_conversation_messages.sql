@@ -7,15 +7,19 @@ with
 messages as (
 
     select * from {{ ref('int_messages') }}
+    where
+        conversation_id is not null
+        and {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
+-- Of all messages, whichever are touched.
 data_through as (
 
     select
         account_id,
         max(sent_at) as data_through_at
-    from messages
+    from {{ ref('int_messages') }}
     group by account_id
 
 ),
@@ -34,9 +38,6 @@ ordered as (
         sent_at,
         lead(sent_at) over message_order as next_sent_at
     from messages
-    where
-        conversation_id is not null
-        and {{ is_touched('conversation_id', 'int_touched_conversations') }}
     window message_order as (
         partition by conversation_id
         order by sent_at, length(message_id), message_id

@@ -31,7 +31,27 @@ conversations as (
 
 final as (
 
-    select * from conversations
+    select
+        conversation_id,
+        account_id,
+        source_conversation_id,
+        contact_id,
+        {{ keyed_hash('contact_id') }} as contact_key,
+        agent_id,
+        channel_id,
+        team_id,
+        origin,
+        status,
+        agent_name,
+        tags,
+        started_at,
+        closed_at,
+        updated_at,
+        file_id,
+        line,
+        position,
+        version_at
+    from conversations
 
 )
 

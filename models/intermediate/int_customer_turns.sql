@@ -22,11 +22,12 @@ exchange as (
     select
         conversation_id,
         account_id,
-        agent_id,
-        message_id,
         is_inbound,
         sent_at,
-        coalesce(lag(is_inbound) over message_order, false) as follows_inbound
+        coalesce(lag(is_inbound) over message_order, false) as follows_inbound,
+        {{ previous_value('case when is_inbound then sent_at end', 'message_order') }} as previous_inbound_at,
+        {{ next_value('case when not is_inbound then agent_id end', 'message_order') }} as answered_by_agent_id,
+        {{ next_value('case when not is_inbound then sent_at end', 'message_order') }} as answered_at
     from messages
     where
         has_conversation
@@ -38,45 +39,34 @@ exchange as (
 
 ),
 
--- Strictly in turn from here on: customer, agent, customer, agent …
-changes as (
-
-    select *
-    from exchange
-    where is_inbound <> follows_inbound
-
-),
-
-paired as (
+-- A turn begins with what the customer writes first, or first after an answer.
+turns as (
 
     select
         conversation_id,
         account_id,
-        is_inbound,
-        row_number() over turn_order as change_number,
-        lead(agent_id) over turn_order as answered_by_agent_id,
+        answered_by_agent_id,
+        previous_inbound_at is null as is_first,
         sent_at as asked_at,
-        lead(sent_at) over turn_order as answered_at
-    from changes
-    window turn_order as (
-        partition by conversation_id
-        order by sent_at, length(message_id), message_id
-    )
+        answered_at
+    from exchange
+    where
+        is_inbound
+        and not follows_inbound
 
 ),
 
 timed as (
 
     select
-        paired.*,
-        {{ working_seconds_at('asking', 'paired.asked_at') }} as working_seconds_at_asking,
-        {{ working_seconds_at('answering', 'paired.answered_at') }} as working_seconds_at_answering
-    from paired
+        turns.*,
+        {{ working_seconds_at('asking', 'turns.asked_at') }} as working_seconds_at_asking,
+        {{ working_seconds_at('answering', 'turns.answered_at') }} as working_seconds_at_answering
+    from turns
     left join calendar as asking
-        on {{ on_calendar('asking', 'paired.account_id', 'paired.asked_at') }}
+        on {{ on_calendar('asking', 'turns.account_id', 'turns.asked_at') }}
     left join calendar as answering
-        on {{ on_calendar('answering', 'paired.account_id', 'paired.answered_at') }}
-    where paired.is_inbound
+        on {{ on_calendar('answering', 'turns.account_id', 'turns.answered_at') }}
 
 ),
 
@@ -89,7 +79,7 @@ final as (
         {{ seconds_between('asked_at', 'answered_at') }} as wait_seconds,
         working_seconds_at_answering - working_seconds_at_asking as wait_working_seconds,
         working_seconds_at_answering,
-        change_number = 1 as is_first,
+        is_first,
         asked_at,
         answered_at
     from timed

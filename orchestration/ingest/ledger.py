@@ -1,10 +1,12 @@
 """Which files were taken in, by which batch: the ledger, whose file of a batch is its commit.
 
-Belongs here: the columns of the ledger and of rejected rows, batch ids, and putting a batch's files in place
-so that a crash at any point loses nothing and loads nothing twice. Does not: what is in the files.
+Belongs here: the columns of the ledger and of rejected rows, batch ids, what the name of a Parquet file tells
+of the batches in it, and putting a batch's files in place so that a crash at any point loses nothing and
+loads nothing twice. Does not: what is in the files.
 
 A batch's Parquet files are moved into place first and its ledger file last. Whatever lies there of a batch
-without a ledger file was left by a crash and is removed before the next batch.
+newer than the newest ledger file was left by a crash and is removed before the next batch; so is what a
+compacted file has taken the place of.
 """
 
 import json
@@ -68,6 +70,8 @@ TOLD = """case when value is null then reason when field is null then reason || 
 PARQUET = (
     "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 1000, ROW_GROUP_SIZE 61440)"
 )
+
+FROM = "-from-"  # in the name of a compacted file, between its last batch and its first
 
 _BATCH = "%Y%m%dT%H%M%S%fZ"
 EMPTY = "empty.parquet"  # no leading underscore: Spark would not see it
@@ -144,13 +148,42 @@ def raw_folder(settings: Settings, entity: str, platform: str) -> Path:
 
 def open_house(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Remove what a crash left, and give every folder an empty file with the columns of today."""
-    batches = _batches(settings)
-    for folder, columns in _folders(settings).items():
+    newest = _newest(settings)
+    for folder, columns in folders(settings).items():
         folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.iterdir():
-            if path.name != EMPTY and (path.suffix == ".tmp" or path.stem.split("-")[0] not in batches):
+        for path in folder.glob("*.tmp"):
+            path.unlink()
+        placed = files(folder)
+        merged = [path for path in placed if FROM in path.name]
+        for path in placed:
+            first, last = span(path)
+            is_replaced = any(
+                other != path and span(other)[0] <= first and last <= span(other)[1] for other in merged
+            )
+            if last > newest or is_replaced:
                 path.unlink()
         _write_empty(con, folder / EMPTY, columns)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the folder's Parquet files in the order in which their batches came."""
+    return sorted(path for path in folder.glob("*.parquet") if path.name != EMPTY)
+
+
+def span(path: Path) -> tuple[str, str]:
+    """Return the first and the last batch of which a Parquet file holds rows.
+
+    The last one begins its name, so that what came since a batch is found by name alone.
+    """
+    last, _, first = path.stem.partition(FROM)
+    last = last.split("-")[0]
+    return first or last, last
+
+
+def compacted(paths: list[Path]) -> Path:
+    """Return the place of the file that takes the place of these, which are in the order of their batches."""
+    (first, _), (_, last) = span(paths[0]), span(paths[-1])
+    return paths[0].with_name(f"{last}{FROM}{first}.parquet")
 
 
 def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
@@ -166,9 +199,9 @@ def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
 def new_batch_id(settings: Settings) -> str:
     """Return an id that sorts after every earlier one, even if the clock was set back."""
     now = datetime.now(UTC)
-    if batches := _batches(settings):
-        newest = datetime.strptime(max(batches), _BATCH).replace(tzinfo=UTC)
-        now = max(now, newest + timedelta(microseconds=1))
+    if newest := _newest(settings):
+        after = datetime.strptime(newest, _BATCH).replace(tzinfo=UTC) + timedelta(microseconds=1)
+        now = max(now, after)
     return now.strftime(_BATCH)
 
 
@@ -210,7 +243,7 @@ def holding(con: duckdb.DuckDBPyConnection, files: Path, which: str) -> list[Pat
 
 
 def rewrite(con: duckdb.DuckDBPyConnection, path: Path, select: str, work: Path) -> None:
-    """Put what this SELECT gives in the stead of a Parquet file."""
+    """Put what this SELECT gives in the place of a Parquet file, in the stead of what may be there."""
     written = work / "rewritten.parquet"
     con.execute(f"COPY ({select}) TO {quoted(written)} {PARQUET}")
     put(written, path)
@@ -232,17 +265,18 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _batches(settings: Settings) -> set[str]:
-    return {path.stem for path in ledger_folder(settings).glob("*.parquet") if path.name != EMPTY}
-
-
-def _folders(settings: Settings) -> dict[Path, dict[str, str]]:
+def folders(settings: Settings) -> dict[Path, dict[str, str]]:
     """Return every folder that holds Parquet files of batches, with their columns."""
     return {
         raw_folder(settings, entity.name, platform.name): raw_columns(entity)
         for platform in PLATFORMS.values()
         for entity in platform.entities
     } | {settings.rejected_path: REJECTED, ledger_folder(settings): LEDGER}
+
+
+def _newest(settings: Settings) -> str:
+    """Return the newest batch that counts; empty if none does."""
+    return max((span(path)[1] for path in files(ledger_folder(settings))), default="")
 
 
 def _write_empty(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> None:

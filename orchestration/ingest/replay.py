@@ -33,7 +33,8 @@ _FITS = {
     "accounts": "account_id = value",
     "entities": "entity = value",
     "files": "(file = value OR file GLOB value)",
-    "batches": "batch_id = value",
+    "batches": f"""
+        batch_id BETWEEN split_part(value, '{ledger.FROM}', -1) AND split_part(value, '{ledger.FROM}', 1)""",
 }
 
 
@@ -54,7 +55,7 @@ class Again(Config):
         description="names under landing, * and ? allowed, such as demo/messages/2025-1*; empty: all",
     )
     batches: list[str] = Field(
-        [], description="batches, as in ingested_files and in the names of raw files; empty: all"
+        [], description="batches, as in ingested_files or in the names of raw files; empty: all"
     )
     from_day: str = Field(
         "", description="files with a record of this local day, YYYY-MM-DD, or of a later one"
@@ -167,33 +168,34 @@ def _remove_rows(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path,
         CREATE OR REPLACE TEMP TABLE earlier AS
         SELECT batch_id, platform, entity, status, ({_CONTENT}) IN (FROM replaced) AS goes
         FROM {rows} WHERE batch_id < {quoted(batch_id)}""")
-    raw = con.execute("""
-        SELECT entity, platform, batch_id, bool_and(goes) FROM earlier WHERE status = 'loaded'
-        GROUP BY ALL HAVING bool_or(goes) ORDER BY ALL""").fetchall()
-    batches = con.execute("""
-        SELECT batch_id, bool_and(goes) FROM earlier
-        GROUP BY ALL HAVING bool_or(goes) ORDER BY ALL""").fetchall()
     lineage = "_account_id, split_part(_file, '/', 2), _file_id"
-    for entity, platform, batch, all_go in raw:
-        _remove(con, ledger.raw_folder(settings, entity, platform), batch, all_go, lineage, work)
+    raw = con.execute(
+        "SELECT DISTINCT entity, platform FROM earlier WHERE goes AND status = 'loaded'"
+    ).fetchall()
+    for entity, platform in sorted(raw):
+        loaded = f"status = 'loaded' AND entity = {quoted(entity)} AND platform = {quoted(platform)}"
+        _remove(con, ledger.raw_folder(settings, entity, platform), loaded, lineage, work)
     for folder in (settings.rejected_path, ledger.ledger_folder(settings)):
-        for batch, all_go in batches:
-            _remove(con, folder, batch, all_go, _CONTENT, work)
+        _remove(con, folder, "true", _CONTENT, work)
 
 
-def _remove(
-    con: duckdb.DuckDBPyConnection, folder: Path, batch_id: str, all_go: bool, content: str, work: Path
-) -> None:
-    """Write the batch's files of a folder anew without the rows of the replaced contents, or remove them."""
-    for path in folder.glob(f"{batch_id}*.parquet"):
-        if all_go:
+def _remove(con: duckdb.DuckDBPyConnection, folder: Path, earlier: str, content: str, work: Path) -> None:
+    """Write the folder's files anew without the rows of the replaced contents, or remove them.
+
+    `earlier` is the condition of what the files hold by the ledger.
+    """
+    batches = con.execute(f"""
+        SELECT batch_id, bool_and(goes), bool_or(goes) FROM earlier
+        WHERE {earlier} GROUP BY ALL""").fetchall()
+    for path in ledger.files(folder):
+        first, last = ledger.span(path)
+        held = [(all_go, some_go) for batch, all_go, some_go in batches if first <= batch <= last]
+        if held and all(all_go for all_go, _ in held):
             path.unlink()
-            continue
-        rows, goes = parquet(path), f"({content}) IN (FROM replaced)"
-        if con.execute(f"SELECT count(*) FROM {rows} WHERE {goes}").fetchone()[0]:
-            written = work / "kept.parquet"
-            con.execute(f"COPY (SELECT * FROM {rows} WHERE NOT {goes}) TO {quoted(written)} {ledger.PARQUET}")
-            ledger.put(written, path)
+        elif any(some_go for _, some_go in held):
+            rows, goes = parquet(path), f"({content}) IN (FROM replaced)"
+            if con.execute(f"SELECT count(*) FROM {rows} WHERE {goes}").fetchone()[0]:
+                ledger.rewrite(con, path, f"SELECT * FROM {rows} WHERE NOT {goes}", work)
 
 
 def _note(settings: Settings) -> Path:

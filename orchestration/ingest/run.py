@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration import candidate
-from orchestration.ingest import content, erasure, ledger, reading, remote, replay, retention
+from orchestration.ingest import compaction, content, erasure, ledger, reading, remote, replay, retention
 from orchestration.ingest.content import BadFileError, Content
 from orchestration.ingest.landing import (
     Account,
@@ -105,6 +105,7 @@ def ingest(
         replay.finish(con, settings, work)
         erasure.apply(con, settings, accounts, work, progress)
         retention.apply(con, settings, work)
+        compaction.apply(con, settings, work, progress)
         found, refused = find_files(settings, accounts)
         if not found:
             progress(f"{settings.landing_url or settings.landing_path} holds no files of a known account")

@@ -114,17 +114,26 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> N
 
 
 def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
-    """Replace the rows that were touched; `_changed` holds them as they were and as they are."""
-    among = touched(name, "warehouse.intermediate")
-    connection.execute(f"create or replace temp table _gone as select rowid as id from {name} where {among}")
-    connection.execute(f"create or replace temp table _come as from warehouse.marts.{name} where {among}")
+    """Replace what changed of the rows that were touched; `_changed` holds it as it was and as it is.
+
+    Far more is measured anew than comes out otherwise; a month in which nothing did need not be written.
+    """
+    among, key = f"where {touched(name, 'warehouse.intermediate')}", ", ".join(table.key)
+    # First which rows, then the rows: else all columns of all rows would be read.
+    which = f"select rowid from {name} {among}"
+    connection.execute(
+        f"create or replace temp table _was as select *, rowid as _id from {name} where rowid in ({which})"
+    )
+    connection.execute(f"create or replace temp table _is as from warehouse.marts.{name} {among}")
+    was = "select * exclude (_id) from _was"
     connection.execute(
         f"create or replace temp table _changed as"
-        f" select * from {name} where rowid in (from _gone) union all by name from _come"
+        f" (({was}) except from _is) union all by name (from _is except ({was}))"
     )
-    connection.execute(f"delete from {name} where rowid in (from _gone)")
+    differs = f"({key}) in (select {key} from _changed)"
+    connection.execute(f"delete from {name} where rowid in (select _id from _was where {differs})")
     ordered = f"order by {table.order}" if table.order else ""
-    connection.execute(f"insert into {name} by name from _come {ordered}")
+    connection.execute(f"insert into {name} by name from _is where {differs} {ordered}")
 
 
 def _months(connection: duckdb.DuckDBPyConnection, name: str, day: str) -> set[date]:

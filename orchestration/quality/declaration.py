@@ -209,7 +209,7 @@ def complete(table: str, entity: str, key: str, exported: str = "", where: str =
     - `exported`: the query of their ids, as the mart writes them, if it is not the one of the raw files
     - `where`: of which rows of the mart this is true
 
-    After an increment: the records of the files that are new, and of the rows that were touched.
+    After an increment: the records of the files that are new, all of which touch a row, and the rows touched.
     """
     ids = f"""
         select _account_id || ':' || id as id
@@ -230,7 +230,7 @@ def complete(table: str, entity: str, key: str, exported: str = "", where: str =
         touched_keys=f"""
             select raw.id || ' is not in the mart' as key
             from ({ids} where (_account_id, _file_id) in ({new_files})) as raw
-            anti join marts.{table} as rows on raw.id = rows.{key}
+            anti join {{batch}} as rows on raw.id = rows.{key}
             group by raw.id
             union all
             select rows.{key} || ' is in no raw file' as key

@@ -119,7 +119,7 @@ def _run_mart(
         batch = asset.add_batch_definition_whole_table("all rows").get_batch()
         if not (adds and touched(mart.table)):
             return _ask(batch, mart, parameters)
-        asset = warehouse.add_query_asset(f"{mart.table}, touched", _touched_rows(mart.table))
+        asset = warehouse.add_query_asset(f"{mart.table}, touched", _touched_rows(warehouse, mart.table))
         part = asset.add_batch_definition_whole_table("touched rows").get_batch()
         results = _ask(part, mart.of_touched(), parameters) + _ask(batch, mart.of_all(), parameters)
         order = [check.name for check in mart.checks]
@@ -128,10 +128,15 @@ def _run_mart(
         return mart.broken(str(error))
 
 
-def _touched_rows(table: str) -> str:
+def _touched_rows(warehouse: SQLDatasource, table: str) -> str:
+    """Put the rows that an increment touched aside, once for all checks; return the query that reads them."""
     # What has no key could not be told to be touched.
     without_key = " or ".join(f"{column} is null" for column in TABLES[table].key)
-    return f"select * from marts.{table} where {touched(table)} or {without_key}"
+    with warehouse.get_execution_engine().engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"create temp table touched_{table} as from marts.{table} where {touched(table)} or {without_key}"
+        )
+    return f"select * from touched_{table}"
 
 
 def _ask(batch: Batch, mart: Mart, parameters: dict) -> list[CheckResult]:

@@ -32,12 +32,6 @@ built_conversations as (
 
 ),
 
-built_messages as (
-
-    select * from {{ as_built('int_messages') }}
-
-),
-
 built_events as (
 
     select * from {{ as_built('int_conversation_events') }}
@@ -50,13 +44,14 @@ built_surveys as (
 
 ),
 
--- What was the latest message of an account may be corrected, and the clock of its windows then goes back.
+-- What was the latest message of an account may be corrected, and the clock of its windows then goes back. (The messages
+-- are named wherever they are read: as a CTE, the engine would put all of them aside.)
 latest_before as (
 
     select
         account_id,
         max(sent_at) as data_through_at
-    from built_messages
+    from {{ as_built('int_messages') }} as built_messages
     group by account_id
 
 ),
@@ -66,7 +61,7 @@ latest_kept as (
     select
         built_messages.account_id,
         max(built_messages.sent_at) as data_through_at
-    from built_messages
+    from {{ as_built('int_messages') }} as built_messages
     inner join latest_before
         on
             built_messages.account_id = latest_before.account_id
@@ -156,7 +151,7 @@ concerned as (
     select
         conversation_id,
         account_id
-    from built_messages
+    from {{ as_built('int_messages') }} as built_messages
     where message_id in (select message_id from messages)
 
     union distinct

@@ -8,17 +8,12 @@ touched_conversations as (
 
 ),
 
-built_conversations as (
-
-    select * from {{ as_built('fct_conversations', 'marts') }}
-
-),
-
 final as (
 
-    select *
-    from built_conversations
-    where conversation_id in (select conversation_id from touched_conversations)
+    {{ few_rows_of(
+        as_built('fct_conversations', 'marts'),
+        'conversation_id in (select conversation_id from touched_conversations)',
+    ) }}
 
 )
 

@@ -20,23 +20,17 @@ touched_conversations as (
 
 ),
 
-built_messages as (
-
-    select * from {{ as_built('int_messages') }}
-
-),
-
 final as (
 
-    select *
-    from built_messages
-    where
+    {% set was_touched -%}
         conversation_id in (select conversation_id from touched_conversations)
         or (
             conversation_id is null
             and contact_id in (select contact_id from touched_contacts)
         )
         or message_id in (select message_id from messages)
+    {%- endset -%}
+    {{ few_rows_of(as_built('int_messages'), was_touched) }}
 
 )
 

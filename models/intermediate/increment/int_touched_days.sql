@@ -22,9 +22,10 @@ conversations_before as (
 
 conversations_after as (
 
-    select *
-    from {{ ref('fct_conversations') }}
-    where conversation_id in (select conversation_id from {{ ref('int_touched_conversations') }})
+    {{ few_rows_of(
+        ref('fct_conversations'),
+        'conversation_id in (select conversation_id from ' ~ ref('int_touched_conversations') ~ ')',
+    ) }}
 
 ),
 
@@ -36,9 +37,10 @@ messages_before as (
 
 messages_after as (
 
-    select *
-    from {{ ref('int_messages') }}
-    where message_id in (select message_id from {{ ref('int_touched_messages') }})
+    {{ few_rows_of(
+        ref('int_messages'),
+        'message_id in (select message_id from ' ~ ref('int_touched_messages') ~ ')',
+    ) }}
 
 ),
 

@@ -25,6 +25,7 @@ last_names as (
         entity,
         file_id,
         max(file) as file,
+        min(batch_id) filter (where status = 'loaded') as batch_id,
         max_by(modified_at, file) as modified_at,
         min(first_at) as first_at,
         max(last_at) as last_at
@@ -40,6 +41,7 @@ final as (
         last_names.account_id,
         last_names.entity,
         last_names.file,
+        last_names.batch_id,
         row_number() over (
             partition by last_names.account_id, last_names.entity
             order by last_names.file, last_names.modified_at, last_names.file_id
