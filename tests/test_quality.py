@@ -210,7 +210,7 @@ create view staging.stg_ingest__files as
 create schema intermediate;
 create view intermediate.int_touched_conversations as
     select conversation_id from marts.fct_conversations where {touched};
-create view intermediate.int_touched_messages as select message_id from marts.fct_messages where {touched};
+create view intermediate.int_touched_messages as from marts.fct_messages where {touched};
 create view intermediate.int_touched_days as
     select account_id, started_on as report_date from marts.fct_conversations where {touched}
     union select account_id, sent_on from marts.fct_messages where {touched}

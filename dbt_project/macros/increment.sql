@@ -111,6 +111,17 @@
 {%- endmacro %}
 
 
+{# The same of a row of `int_messages` by its conversation. What was built of the newest batch lies together there, so that
+   the engine need not look at the others, which are many. #}
+{% macro is_touched_message() -%}
+    {%- set files = increment_ref('stg_ingest__files') -%}
+    {{ is_touched('conversation_id', 'int_touched_conversations') }}
+    {%- if is_incremental() %}
+        and built_batch_id in (select max(batch_id) from {{ files }})
+    {%- endif -%}
+{%- endmacro %}
+
+
 {# The same of a day of the daily tables. #}
 {% macro on_touched_days(day) -%}
     {%- set touched = increment_ref('int_touched_days') -%}

@@ -9,7 +9,7 @@ messages as (
     select * from {{ ref('int_messages') }}
     where
         conversation_id is not null
-        and {{ is_touched('conversation_id', 'int_touched_conversations') }}
+        and {{ is_touched_message() }}
 
 ),
 

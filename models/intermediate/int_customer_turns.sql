@@ -5,7 +5,7 @@ with
 messages as (
 
     select * from {{ ref('int_messages') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
+    where {{ is_touched_message() }}
 
 ),
 

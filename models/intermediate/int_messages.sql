@@ -77,6 +77,12 @@ calendar as (
 
 ),
 
+files as (
+
+    select * from {{ ref('stg_ingest__files') }}
+
+),
+
 -- From its start on a conversation is its contact's current one, until the next begins.
 periods as (
 
@@ -132,6 +138,7 @@ final as (
         addressed.template_name,
         addressed.error_code,
         addressed.pricing_category,
+        (select max(batch_id) from files) as built_batch_id,
         addressed.file_id,
         addressed.line,
         addressed.position,

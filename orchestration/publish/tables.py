@@ -27,12 +27,14 @@ class Table:
     - `order`: the columns that let a reader of a period skip the rest of it
     - `day`: the column by whose months the Parquet is divided
     - `touched`: the model that lists what an increment touched, by the columns `key`
+    - `is_listed_whole`: whether it has the rows themselves, all columns of them
     """
 
     order: str = ""
     day: str = ""
     touched: str = ""
     key: tuple[str, ...] = ()
+    is_listed_whole: bool = False
 
 
 _CONVERSATIONS = {"touched": "int_touched_conversations", "key": ("conversation_id",)}
@@ -45,7 +47,7 @@ TABLES = {
     "agg_overview": Table(**_DAYS),
     "agg_by_hour": Table(**_DAYS),
     "agg_delivery": Table(**_DAYS),
-    "fct_messages": Table("account_id, sent_at", "sent_on", "int_touched_messages", ("message_id",)),
+    "fct_messages": Table("account_id, sent_at", "sent_on", "int_touched_messages", ("message_id",), True),
     "fct_conversation_events": Table("account_id, occurred_at", "occurred_at", **_CONVERSATIONS),
     "dim_agents": Table(),
     "dim_contacts": Table(),
@@ -66,6 +68,18 @@ def touched(name: str, intermediate: str = "intermediate") -> str:
     table = TABLES.get(name, Table())
     key = ", ".join(table.key)
     return f"({key}) in (select {key} from {intermediate}.{table.touched})" if table.touched else ""
+
+
+def touched_rows(name: str, database: str = "") -> str:
+    """Return the query of the rows of a mart that an increment touched, or that have no key to tell it by.
+
+    `database`: what the warehouse is called, with a dot.
+    """
+    table = TABLES[name]
+    if table.is_listed_whole:
+        return f"from {database}intermediate.{table.touched}"
+    without_key = " or ".join(f"{column} is null" for column in table.key)
+    return f"from {database}marts.{name} where {touched(name, f'{database}intermediate')} or {without_key}"
 
 
 def fill(connection: duckdb.DuckDBPyConnection, settings: Settings, adds: bool) -> dict[str, set[date]]:
@@ -118,13 +132,13 @@ def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Ta
 
     Far more is measured anew than comes out otherwise; a month in which nothing did need not be written.
     """
-    among, key = f"where {touched(name, 'warehouse.intermediate')}", ", ".join(table.key)
+    key = ", ".join(table.key)
     # First which rows, then the rows: else all columns of all rows would be read.
-    which = f"select rowid from {name} {among}"
+    which = f"select rowid from {name} where {touched(name, 'warehouse.intermediate')}"
     connection.execute(
         f"create or replace temp table _was as select *, rowid as _id from {name} where rowid in ({which})"
     )
-    connection.execute(f"create or replace temp table _is as from warehouse.marts.{name} {among}")
+    connection.execute(f"create or replace temp table _is as {touched_rows(name, 'warehouse.')}")
     was = "select * exclude (_id) from _was"
     connection.execute(
         f"create or replace temp table _changed as"

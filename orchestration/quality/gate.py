@@ -32,7 +32,7 @@ from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
 from orchestration.candidate import read_built
 from orchestration.publish.release import current_release
-from orchestration.publish.tables import TABLES, touched
+from orchestration.publish.tables import touched, touched_rows
 from orchestration.quality.declaration import Check, CheckResult, Mart, key_text
 from orchestration.quality.marts import MARTS
 from orchestration.quoting import printable
@@ -130,12 +130,8 @@ def _run_mart(
 
 def _touched_rows(warehouse: SQLDatasource, table: str) -> str:
     """Put the rows that an increment touched aside, once for all checks; return the query that reads them."""
-    # What has no key could not be told to be touched.
-    without_key = " or ".join(f"{column} is null" for column in TABLES[table].key)
     with warehouse.get_execution_engine().engine.begin() as connection:
-        connection.exec_driver_sql(
-            f"create temp table touched_{table} as from marts.{table} where {touched(table)} or {without_key}"
-        )
+        connection.exec_driver_sql(f"create temp table touched_{table} as {touched_rows(table)}")
     return f"select * from touched_{table}"
 
 

@@ -1,4 +1,28 @@
 -- noqa: disable=LT02
+{% set told_of_messages = [
+    'message_id',
+    'account_id',
+    'conversation_id',
+    'contact_key',
+    'agent_id',
+    'source',
+    'message_type',
+    'delivery_status',
+    'template_name',
+    'error_code',
+    'pricing_category',
+    'sent_hour',
+    'is_inbound',
+    'is_automated',
+    'is_billable',
+    'has_conversation',
+    'sent_on',
+    'sent_at',
+    'delivered_at',
+    'read_at',
+    'failed_at',
+] | join(', ') %}
+
 with
 
 {% if is_increment() -%}
@@ -37,10 +61,10 @@ messages_before as (
 
 messages_after as (
 
-    {{ few_rows_of(
-        ref('int_messages'),
-        'message_id in (select message_id from ' ~ ref('int_touched_messages') ~ ')',
-    ) }}
+    select
+        messages.*,
+        messages.direction = 'inbound' as is_inbound
+    from {{ ref('int_touched_messages') }} as messages
 
 ),
 
@@ -71,17 +95,17 @@ changed_conversations as (
 changed_messages as (
 
     (
-        select * from messages_before
+        select {{ told_of_messages }} from messages_before
         except
-        select * from messages_after
+        select {{ told_of_messages }} from messages_after
     )
 
     union all
 
     (
-        select * from messages_after
+        select {{ told_of_messages }} from messages_after
         except
-        select * from messages_before
+        select {{ told_of_messages }} from messages_before
     )
 
 ),

@@ -2,6 +2,12 @@
 with
 
 {% if is_increment() -%}
+files as (
+
+    select * from {{ ref('stg_ingest__files') }}
+
+),
+
 incoming_messages as (
 
     {{ incoming('messages') }}
@@ -14,7 +20,15 @@ replaced_messages as (
 
 ),
 
-final as (
+opening_templates as (
+
+    select opening_template_id
+    from {{ ref('int_conversation_messages') }}
+    where opening_template_id is not null
+
+),
+
+touched as (
 
     select message_id
     from incoming_messages
@@ -23,6 +37,24 @@ final as (
 
     select message_id
     from replaced_messages
+
+),
+
+messages as (
+
+    select * from {{ ref('int_messages') }}
+    where
+        built_batch_id in (select max(batch_id) from files)
+        and (
+            message_id in (select message_id from touched)
+            or message_id is null
+        )
+
+),
+
+final as (
+
+    {{ message_facts('messages', 'opening_templates') }}
 
 )
 
