@@ -44,15 +44,31 @@ built_contacts as (
 
 ),
 
--- Where a conversation comes, goes or begins at another time, messages that name none may join another.
+-- A message that names no conversation may join another: where it comes or changes itself, and where a conversation comes,
+-- goes or begins at another time.
+unaddressed as (
+
+    select
+        contact_id,
+        message_id,
+        sent_at
+    from built_messages
+    where not names_conversation
+
+),
+
 begun as (
 
-    select contact_id
+    select
+        contact_id,
+        started_at
     from conversations
 
     union distinct
 
-    select contact_id
+    select
+        contact_id,
+        started_at
     from built_conversations
     where conversation_id in (select conversation_id from conversations)
 
@@ -60,20 +76,52 @@ begun as (
 
 regrouped as (
 
-    select contact_id
+    select
+        contact_id,
+        sent_at as changed_at
     from messages
     where conversation_id is null
 
-    union distinct
+    union all
 
-    select contact_id
-    from built_messages
-    where
-        not names_conversation
-        and (
-            contact_id in (select contact_id from begun)
-            or message_id in (select message_id from messages)
-        )
+    select
+        contact_id,
+        sent_at as changed_at
+    from unaddressed
+    where message_id in (select message_id from messages)
+
+    union all
+
+    select
+        contact_id,
+        started_at as changed_at
+    from begun
+    where contact_id in (select contact_id from unaddressed)
+
+),
+
+first_changes as (
+
+    select
+        contact_id,
+        min(changed_at) as changed_at
+    from regrouped
+    group by contact_id
+
+),
+
+-- What was current just before may lose or gain messages; what ended before that does not.
+current_before as (
+
+    select
+        built_conversations.contact_id,
+        max(built_conversations.started_at) as started_at
+    from built_conversations
+    inner join first_changes
+        on
+            built_conversations.contact_id = first_changes.contact_id
+            and built_conversations.started_at < first_changes.changed_at
+    group by built_conversations.contact_id
 
 ),
 
@@ -97,12 +145,24 @@ final as (
     union distinct
 
     select
+        built_conversations.conversation_id,
+        built_conversations.account_id
+    from built_conversations
+    inner join first_changes
+        on built_conversations.contact_id = first_changes.contact_id
+    left join current_before
+        on built_conversations.contact_id = current_before.contact_id
+    where
+        built_conversations.started_at >= current_before.started_at
+        or current_before.started_at is null
+
+    union distinct
+
+    select
         conversation_id,
         account_id
     from built_conversations
-    where
-        contact_id in (select contact_id from regrouped)
-        or contact_id in (select contact_id from retagged)
+    where contact_id in (select contact_id from retagged)
 
 )
 
