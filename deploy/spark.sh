@@ -35,7 +35,7 @@ stop() { # <name>
 wait_for() { # <what> <name> <command …>: until the command succeeds, as long as the process lives
     for _ in $(seq 1500); do
         if "${@:3}"; then return; fi
-        if ! is_up "$2"; then break; fi
+        kill -0 "$(cat "$run/$2.pid")" 2> /dev/null || break # not is_up: while it becomes java it has no command line
         sleep 0.2
     done
     echo "$1 did not start; $run/$2.log says why:" >&2

@@ -138,7 +138,7 @@ final as (
         addressed.template_name,
         addressed.error_code,
         addressed.pricing_category,
-        (select max(batch_id) from files) as built_batch_id,
+        (select max(files.batch_id) from files) as built_batch_id,
         addressed.file_id,
         addressed.line,
         addressed.position,

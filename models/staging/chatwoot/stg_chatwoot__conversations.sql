@@ -86,7 +86,9 @@ final as (
         assigned.team_id,
         beginnings.origin,
         statuses.status,
-        case when assigned.is_assigned_to_person then nullif({{ trimmed('assigned.assignee.name') }}, '') end as agent_name,
+        case
+            when assigned.is_assigned_to_person then nullif({{ trimmed('assigned.assignee.name') }}, '')
+        end as agent_name,
         assigned.labels as tags,
         cast({{ dbt.date_trunc('second', 'assigned.created_at') }} as timestamp) as started_at,
         case
