@@ -75,6 +75,15 @@ def marts(settings):
         }
 
 
+def touched_messages(settings):
+    """Return the messages that the increment says it made anew, and the same ones as the mart has them."""
+    with duckdb.connect(settings.warehouse_path, read_only=True) as con:
+        touched = "intermediate.int_touched_messages"
+        return rows_in(con, touched), rows_in(
+            con, f"(from marts.fct_messages where message_id in (select message_id from {touched}))"
+        )
+
+
 def release(settings, number, base=None):
     """Publish what is in the warehouse; return the rows of every table of the file and of the Parquet."""
     made = publish(settings, {}, source_files=1, fingerprint=str(number), base=base)
@@ -95,6 +104,9 @@ def test_increments_give_the_rows_of_a_build_from_nothing(house, monkeypatch, se
         deliver(house, parts[begin:end])
         dbt(house, "build", *MODELS, *([] if number else ["--full-refresh"]))
         step = marts(house)
+        if number:
+            told, found = touched_messages(house)
+            assert told == found
         grown, parquet = release(house, number, base=str(number - 1))
     assert {table: grown[table] for table in parquet} == parquet
     assert grown == release(house, "whole")[0]
