@@ -484,48 +484,57 @@ class _Batch:
 
     def _load_together(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
         """Return the files written, each with its folder."""
-        plain = self._take_census(paths, group)
-        known = -1
-        while known < len(self.month_first) + len(self.in_doubt):
-            known = len(self.month_first) + len(self.in_doubt)
-            for path in paths:
-                self.outcomes[path].records_accepted = self.outcomes[path].records_rejected = 0
-            simple = plain - self.month_first - self.in_doubt
-            outputs = self._load_plain(sorted(simple), group)
-            outputs += self._load_thoroughly(sorted(set(paths) - simple), group)
+        simple = self._take_census(paths, group) - self.in_doubt
+        outputs = self._load_plain(sorted(simple), group)
+        others = sorted(set(paths) - (simple - self.in_doubt))
+        thorough, known = [], -1
+        while known < len(self.month_first):
+            known = len(self.month_first)
+            thorough = self._load_thoroughly(others, group)
         for path in paths:
             self._prove(path)
-        return outputs
+        return outputs + thorough
 
     def _load_plain(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
-        """Load files that the engine can read as JSON lines, and note those with a line in doubt."""
+        """Load those files that the engine can read as JSON lines; note the others, with a line in doubt."""
         if not paths:
             return []
         self.con.execute("SET preserve_insertion_order = false")  # else one share would wait for the other
         try:
-            certain = self._write(self._certain(paths, group), raw_columns(group.source.entity))
+            certain = self._accept(self._certain(paths, group), paths, group)
+            doubtful = self._doubtful(paths)
+            self.in_doubt.update(doubtful)
+            sound = [path for path in paths if path not in doubtful]
+            if not sound:
+                return []
+            if doubtful:
+                kept = ", ".join(quoted(self.outcomes[path].file) for path in sound)
+                rows = f"SELECT * FROM read_parquet({quoted(certain)}) WHERE _file IN ({kept})"
+                certain = self._accept(rows, sound, group)
         finally:
             self.con.execute("RESET preserve_insertion_order")
-        self._count_accepted(certain, group.source.entity)
-        self.in_doubt.update(self._doubtful(paths))
         return [(certain, self._raw_folder(group))]
 
     def _load_thoroughly(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
         """Load files of any kind, every record with its text at hand."""
         if not paths:
             return []
-        accepted = self._write(
-            f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL",
-            raw_columns(group.source.entity),
-        )
-        outputs = [(accepted, self._raw_folder(group))]
-        self._count_accepted(accepted, group.source.entity)
+        sound = f"SELECT * FROM ({self._located(paths, group)}) WHERE _problem IS NULL"
+        outputs = [(self._accept(sound, paths, group), self._raw_folder(group))]
         doubtful = self._doubtful(paths)
         if doubtful:
             if self._finds_month_first(reading.records(doubtful, group.layout, group.source), group):
                 return []
             outputs.append(self._reject(self._located(doubtful, group), group))
         return outputs
+
+    def _accept(self, records: str, paths: list[str], group: _Group) -> Path:
+        """Write the accepted records of these files, and note anew how many each has."""
+        for path in paths:
+            self.outcomes[path].records_accepted = self.outcomes[path].records_rejected = 0
+        accepted = self._write(records, raw_columns(group.source.entity))
+        self._count_accepted(accepted, group.source.entity)
+        return accepted
 
     def _raw_folder(self, group: _Group) -> Path:
         return ledger.raw_folder(self.settings, group.source.entity.name, group.platform)
