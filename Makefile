@@ -13,8 +13,9 @@ DAGSTER_HOME ?= $(CURDIR)
 ifdef ENGINE
 CONVERSATIONS_ENGINE := $(ENGINE)
 endif
-DBT_TARGET := $(if $(filter spark,$(CONVERSATIONS_ENGINE)),--target spark)
-DBT_FOLDER := $(CONVERSATIONS_HOME)/dbt$(if $(DBT_TARGET),/spark)
+# Not called DBT_…: these are exported too, and dbt takes what is called so for its own.
+TARGET := $(if $(filter spark,$(CONVERSATIONS_ENGINE)),--target spark)
+TARGET_FOLDER := $(CONVERSATIONS_HOME)/dbt$(if $(TARGET),/spark)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -57,7 +58,7 @@ metrics: .venv/installed-dev ## dbt's metrics, for example: make metrics ARGS="q
 
 dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -s fct_conversations"
 	@case "$(ARGS)" in run*|build*|seed*) rm -f "$(CONVERSATIONS_HOME)/warehouse.fingerprint";; esac # nobody knows what it is now made of
-	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(DBT_FOLDER)" --log-path "$(DBT_FOLDER)" $(DBT_TARGET)
+	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(TARGET_FOLDER)" --log-path "$(TARGET_FOLDER)" $(TARGET)
 
 spark-up: .venv/installed-spark ## a Spark cluster on this machine, for ENGINE=spark
 	@deploy/spark.sh up

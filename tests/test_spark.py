@@ -19,7 +19,7 @@ import pytest
 
 from orchestration.__main__ import run
 from orchestration.publish.release import current_release, reader
-from orchestration.settings import PREFIX, PROJECT, Settings
+from orchestration.settings import PROJECT, Settings
 from orchestration.spark import SparkError, require_spark, show_tables
 from tests.conftest import LOADING, dbt, project_with, published_rows, rows_in
 from tests.random_exports import write_seeds
@@ -205,10 +205,9 @@ def test_both_forms_of_every_macro_agree(spark, tmp_path):
 def test_a_worker_killed_in_the_middle_of_a_run_costs_at_most_that_run(spark, sample):
     shutil.copytree(sample.landing_path, spark.landing_path)
     shutil.copy(sample.hash_key_path, spark.home)
-    variables = {f"{PREFIX}ENGINE": "spark", **spark.environment()}
-    command = [sys.executable, "-m", "orchestration", "run"]
+    command = ["make", "run", "ENGINE=spark"]
     with subprocess.Popen(
-        command, cwd=PROJECT, env=os.environ | variables, stdout=subprocess.PIPE, text=True
+        command, cwd=PROJECT, env=os.environ | spark.environment(), stdout=subprocess.PIPE, text=True
     ) as running:
         told = []
         for line in running.stdout:
