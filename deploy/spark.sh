@@ -40,6 +40,7 @@ wait_for() { # <what> <name> <command …>: until the command succeeds, as long 
     done
     echo "$1 did not start; $run/$2.log says why:" >&2
     tail -n 5 "$run/$2.log" >&2
+    down
     exit 1
 }
 
