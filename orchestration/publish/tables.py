@@ -47,7 +47,9 @@ TABLES = {
     "agg_overview": Table(**_DAYS),
     "agg_by_hour": Table(**_DAYS),
     "agg_delivery": Table(**_DAYS),
-    "fct_messages": Table("account_id, sent_at", "sent_on", "int_touched_messages", ("message_id",), True),
+    "fct_messages": Table(
+        "account_id, sent_at", "sent_on", "int_touched_messages", ("message_id",), is_listed_whole=True
+    ),
     "fct_conversation_events": Table("account_id, occurred_at", "occurred_at", **_CONVERSATIONS),
     "dim_agents": Table(),
     "dim_contacts": Table(),
