@@ -74,7 +74,7 @@ PARQUET = (
 FROM = "-from-"  # in the name of a compacted file, between its last batch and its first
 
 _BATCH = "%Y%m%dT%H%M%S%fZ"
-EMPTY = "empty.parquet"  # no leading underscore: Spark would not see it
+_EMPTY = "empty.parquet"  # no leading underscore: Spark would not see it
 
 
 @dataclass
@@ -162,12 +162,12 @@ def open_house(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             )
             if last > newest or is_replaced:
                 path.unlink()
-        _write_empty(con, folder / EMPTY, columns)
+        _write_empty(con, folder / _EMPTY, columns)
 
 
 def files(folder: Path) -> list[Path]:
     """Return the folder's Parquet files in the order in which their batches came."""
-    return sorted(path for path in folder.glob("*.parquet") if path.name != EMPTY)
+    return sorted(path for path in folder.glob("*.parquet") if path.name != _EMPTY)
 
 
 def span(path: Path) -> tuple[str, str]:

@@ -62,14 +62,14 @@ QUALITY_RESULTS = "quality_results"  # the one published table that is not of th
 LAID_OUT = {"_conversations": ("_conversations_of", "started_on"), "_counts_by_day": ("_counts_of", "day")}
 
 
-def touched(name: str, intermediate: str = "intermediate") -> str:
+def touched(name: str, database: str = "") -> str:
     """Return the condition on the rows of a table that an increment touched them; empty if nothing tells.
 
-    `intermediate`: the schema of the warehouse in which that is told.
+    `database`: what the warehouse is called, with a dot.
     """
     table = TABLES.get(name, Table())
     key = ", ".join(table.key)
-    return f"({key}) in (select {key} from {intermediate}.{table.touched})" if table.touched else ""
+    return f"({key}) in (select {key} from {database}intermediate.{table.touched})" if table.touched else ""
 
 
 def touched_rows(name: str, database: str = "") -> str:
@@ -81,7 +81,7 @@ def touched_rows(name: str, database: str = "") -> str:
     if table.is_listed_whole:
         return f"from {database}intermediate.{table.touched}"
     without_key = " or ".join(f"{column} is null" for column in table.key)
-    return f"from {database}marts.{name} where {touched(name, f'{database}intermediate')} or {without_key}"
+    return f"from {database}marts.{name} where {touched(name, database)} or {without_key}"
 
 
 def fill(connection: duckdb.DuckDBPyConnection, settings: Settings, adds: bool) -> dict[str, set[date]]:
@@ -136,7 +136,7 @@ def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Ta
     """
     key = ", ".join(table.key)
     # First which rows, then the rows: else all columns of all rows would be read.
-    which = f"select rowid from {name} where {touched(name, 'warehouse.intermediate')}"
+    which = f"select rowid from {name} where {touched(name, 'warehouse.')}"
     connection.execute(
         f"create or replace temp table _was as select *, rowid as _id from {name} where rowid in ({which})"
     )
