@@ -17,7 +17,6 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-import yaml
 from packaging.version import Version
 
 from orchestration.candidate import Built, CandidateHeldError, discard, read_built, wait_until_free
@@ -189,23 +188,12 @@ def built_from(settings: Settings) -> str:
 def _can_be_added_to(settings: Settings, now: Built) -> bool:
     """Return whether it is enough to add to the candidate what is new.
 
-    It is not where models, seeds, code or settings changed, where raw was not only added to, and where
-    something is new of a platform whose staging folds all versions of a record.
+    It is not where models, seeds, code or settings changed, or where raw was not only added to.
     """
     built = read_built(settings)
     if built is None or not settings.warehouse_path.exists() or built.rules != now.rules:
         return False
-    if now.batches[: len(built.batches)] != built.batches:
-        return False
-    new = _names(now.batches[len(built.batches) :])
-    if not new:
-        return True
-    project = yaml.safe_load((settings.project / "dbt_project" / "dbt_project.yml").read_text())
-    with duckdb.connect() as connection:
-        told = connection.execute(
-            f"select distinct platform from {_ledger(settings)} where batch_id in (select unnest(?))", [new]
-        ).fetchall()
-    return {platform for (platform,) in told} <= set(project["vars"]["incremental_platforms"])
+    return now.batches[: len(built.batches)] == built.batches
 
 
 def fingerprint(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """One history on platform `chatwoot`, exported in three ways: each gives the same rows, worked out by hand.
 
-Belongs here: what the platform's API and webhooks look like, and what becomes of them in the marts. Does not:
-single cases of a staging model (dbt's unit tests).
+Belongs here: what becomes in the marts of what the API and webhooks tell. Does not: what these look like
+(`chatwoot_exports`), nor single cases of a staging model (dbt's unit tests).
 """
 
 import json
@@ -14,31 +14,24 @@ from house import jsonl
 
 from orchestration.quality.gate import run_gate
 from orchestration.settings import Settings
-
-START = datetime(2025, 3, 3, 9, tzinfo=UTC)  # times below are seconds from here
-ANNA = {"id": 7, "name": "Anna Neri", "type": "user"}
-BRUNO = {"id": 8, "name": "Bruno", "type": "user"}
-BOT = {"id": 2, "name": "Robot", "type": "agent_bot"}
-TYPES = {"incoming": 0, "outgoing": 1, "activity": 2, "template": 3}
-SENDER_TYPES = {"user": "User", "agent_bot": "AgentBot", "contact": "Contact"}
-RATED = {"submitted_values": {"csat_survey_response": {"rating": 4, "feedback_message": "Grazie!"}}}
-
-
-def unix(at: float) -> int:
-    return int(START.timestamp() + at)
-
-
-def iso(at: float) -> str:
-    return datetime.fromtimestamp(START.timestamp() + at + 0.4, UTC).isoformat().replace("+00:00", "Z")
-
-
-def message(number: int, at: int, kind: str, sender: dict | None = None, **more: object) -> dict:
-    return {"id": number, "at": at, "kind": kind, "sender": sender, **more}
-
-
-def contact(number: int) -> dict:
-    return {"id": number, "name": "Carla", "phone_number": "+39333", "type": "contact"}
-
+from tests.chatwoot_exports import (
+    ANNA,
+    BOT,
+    BRUNO,
+    END,
+    RATED,
+    START,
+    as_conversation,
+    as_in_messages_api,
+    as_pushed,
+    as_webhook,
+    contact,
+    iso,
+    message,
+    unix,
+    webhooks,
+    with_last_message,
+)
 
 CONVERSATIONS = [
     {
@@ -134,7 +127,6 @@ CONVERSATIONS = [
         ],
     },
 ]
-END = 120000
 REPORTED = [
     # event, conversation, at, what the platform counts as its value
     ("first_response", 11, 120, 60.5),
@@ -146,141 +138,6 @@ REPORTED = [
     ("conversation_resolved", 11, 4000, 4000.0),
     ("conversation_resolved", 15, 110100, 100.0),
 ]
-
-
-def as_pushed(conversation: dict, sent: dict, now: int) -> dict:
-    """A message as the platform writes it inside a conversation."""
-    later_at, later = sent.get("later", (END + 1, {}))
-    changed = later if now >= later_at else {}
-    sender = sent["sender"] or {}
-    told = {
-        "id": sent["id"],
-        "content": "Buongiorno",
-        "account_id": 1,
-        "inbox_id": 4,
-        "conversation_id": conversation["id"],
-        "message_type": TYPES[sent["kind"]],
-        "created_at": unix(sent["at"]),
-        "updated_at": iso(later_at if changed else sent["at"]),
-        "private": sent.get("private", False),
-        "status": "sent",
-        "source_id": None,
-        "content_type": sent.get("content_type", "text"),
-        "content_attributes": sent.get("content_attributes", {}),
-        "sender_type": SENDER_TYPES.get(sender.get("type")),
-        "sender_id": sender.get("id"),
-        "external_source_ids": {},
-        "additional_attributes": sent.get("additional_attributes", {}),
-        "processed_message_content": "Buongiorno",
-        "sentiment": {},
-        "conversation": {"assignee_id": 7, "unread_count": 0, "last_activity_at": unix(sent["at"])},
-        **changed,
-    }
-    return told | ({"sender": sender} if sender else {})
-
-
-def as_in_messages_api(conversation: dict, sent: dict) -> dict:
-    """A message as the platform's list of messages gives it: not of which campaign or template it is."""
-    pushed = as_pushed(conversation, sent, END)
-    kept = ("id", "content", "inbox_id", "conversation_id", "message_type", "content_type", "status")
-    kept += ("content_attributes", "created_at", "private", "source_id", "sender")
-    return {name: pushed[name] for name in kept if name in pushed}
-
-
-def as_conversation(conversation: dict, now: int, messages: list[dict]) -> dict:
-    last = max(sent["at"] for sent in conversation["messages"] if sent["at"] <= now)
-    assignee = conversation.get("assignee")
-    return {
-        "id": conversation["id"],
-        "uuid": f"0000-{conversation['id']}",
-        "account_id": 1,
-        "inbox_id": 4,
-        "status": [status for at, status in conversation["statuses"] if at <= now][-1],
-        "labels": conversation["labels"] if now == END else [],
-        "meta": {
-            "sender": conversation["contact"],
-            "channel": "Channel::Whatsapp",
-            "assignee": assignee,
-            "assignee_type": assignee and SENDER_TYPES[assignee["type"]],
-            "team": conversation.get("team"),
-            "hmac_verified": False,
-        },
-        "messages": messages,
-        "additional_attributes": {},
-        "created_at": unix(conversation["at"]),
-        "last_activity_at": unix(last),
-        "timestamp": unix(last),
-        "updated_at": START.timestamp() + now + 0.25,
-        "waiting_since": 0,
-        "first_reply_created_at": 0,
-        "snoozed_until": None,
-        "can_reply": True,
-    }
-
-
-def with_last_message(conversation: dict, now: int) -> dict:
-    chat = [
-        sent
-        for sent in conversation["messages"]
-        if sent["at"] <= now and sent["kind"] != "activity" and not sent.get("private")
-    ]
-    return as_conversation(conversation, now, [as_pushed(conversation, chat[-1], now)])
-
-
-def as_webhook(conversation: dict, sent: dict, event: str, now: int) -> dict:
-    pushed = as_pushed(conversation, sent, now)
-    return {
-        "event": event,
-        "id": sent["id"],
-        "content": "Buongiorno",
-        "account": {"id": 1, "name": "Shop"},
-        "inbox": {"id": 4, "name": "WhatsApp"},
-        "message_type": sent["kind"],
-        "created_at": iso(sent["at"]),
-        "private": pushed["private"],
-        "source_id": None,
-        "content_type": pushed["content_type"],
-        "content_attributes": pushed["content_attributes"],
-        "additional_attributes": pushed["additional_attributes"],
-        # Contacts have no type in webhooks.
-        "sender": sent["sender"]
-        and {k: v for k, v in sent["sender"].items() if (k, v) != ("type", "contact")},
-        "conversation": with_last_message(conversation, now),
-    }
-
-
-def webhooks() -> list[dict]:
-    """Every webhook of the history in the order of its time, and some of them twice."""
-    told = []
-    for conversation in CONVERSATIONS:
-        told.append(
-            (
-                conversation["at"],
-                with_last_message(conversation, conversation["at"]) | {"event": "conversation_created"},
-            )
-        )
-        for sent in conversation["messages"]:
-            if sent["kind"] != "activity":
-                told.append((sent["at"], as_webhook(conversation, sent, "message_created", sent["at"])))
-            if "later" in sent:
-                at = sent["later"][0]
-                told.append((at, as_webhook(conversation, sent, "message_updated", at)))
-        for (_, before), (at, after) in zip(
-            conversation["statuses"], conversation["statuses"][1:], strict=False
-        ):
-            changes = [
-                {"updated_at": {"previous_value": iso(at - 1), "current_value": iso(at)}},
-                {"status": {"previous_value": before, "current_value": after}},
-            ]
-            state = with_last_message(conversation, at) | {"changed_attributes": changes}
-            told.append((at, state | {"event": "conversation_status_changed"}))
-            told.append((at, state | {"event": "conversation_updated"}))
-        changes = [{"label_list": {"previous_value": [], "current_value": conversation["labels"]}}]
-        state = with_last_message(conversation, END) | {"changed_attributes": changes}
-        told.append((END, state | {"event": "conversation_updated"}))
-    told.append((END, {"event": "webwidget_triggered", "id": 1}))
-    ordered = [event for _, event in sorted(told, key=lambda pair: pair[0])]
-    return ordered + ordered[3:9]
 
 
 def write(landing: Path, account: str, name: str, content: object) -> None:
@@ -358,7 +215,7 @@ def home(build, tmp_path_factory) -> Path:
     write_reports(landing, "nested")
     write_people(landing, "nested")
 
-    write(landing, "webhooks", "webhooks/1.jsonl", jsonl(*webhooks()) + b"\n".join(BAD) + b"\n")
+    write(landing, "webhooks", "webhooks/1.jsonl", jsonl(*webhooks(CONVERSATIONS)) + b"\n".join(BAD) + b"\n")
     write_people(landing, "webhooks")
 
     for now in (2050, END):
@@ -563,7 +420,7 @@ def test_what_cannot_be_read_is_refused_by_line_and_what_is_not_known_is_named(m
     refused = marts.execute(
         "select entity, file, line, field, reason from read_parquet(getvariable('rejected')) order by line"
     ).fetchall()
-    line = len(webhooks())
+    line = len(webhooks(CONVERSATIONS))
     assert refused == [
         ("conversations", "webhooks/webhooks/1.jsonl", line + 1, None, "it is not valid JSON"),
         ("conversations", "webhooks/webhooks/1.jsonl", line + 2, None, "event is missing"),

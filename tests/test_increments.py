@@ -7,6 +7,7 @@ Belongs here: random exports that arrive in parts, and the comparison. Does not:
 import json
 import random
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -16,16 +17,23 @@ from orchestration.ingest.run import ingest
 from orchestration.publish.release import publish, reader
 from orchestration.publish.tables import LAID_OUT, TABLES
 from orchestration.settings import Settings
+from tests.chatwoot_exports import random_files, random_history
 from tests.conftest import dbt, project_with, rows_in
 from tests.random_exports import ACCOUNTS, random_account, write_seeds
+from tests.whatsapp_cloud_exports import random_stream, write_stream
 
 MODELS = ["--resource-type", "seed", "--resource-type", "model"]
 SUMS = ("_sum", "_avg", "_median", "_p90")  # added up in another order, they differ in the last digits
 
 
+FOLDING = {"shop": "chatwoot", "cloud": "whatsapp_cloud"}  # accounts of platforms that tell a record in parts
+
+
 @pytest.fixture
 def house(tmp_path):
     write_seeds(tmp_path / "seeds")
+    with (tmp_path / "seeds" / "accounts.csv").open("a") as seed:
+        seed.writelines(f"{account},{platform},UTC\n" for account, platform in FOLDING.items())
     project = project_with(tmp_path / "seeds", tmp_path / "project")
     settings = Settings(home=tmp_path / "home", project=project, hash_key="the same key for all")
     settings.ensure_hash_key()
@@ -93,12 +101,26 @@ def release(settings, number, base=None):
         return rows, {table: rows_in(outside, f"'{parquet}/{table}.parquet'") for table in TABLES}
 
 
+def deliveries_of_folding_platforms(dice):
+    """The same of platforms of which late news changes what was told before: all comes in any order."""
+    files = {f"shop/{name}": lines for name, lines in random_files(dice, random_history(dice)).items()}
+    for lot in write_stream(dice, random_stream(dice), Path("cloud/webhooks")):
+        files |= {str(name).removesuffix(".gz"): envelopes for name, envelopes in lot}
+    parts = list(files.items())
+    dice.shuffle(parts)
+    return parts
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_increments_give_the_rows_of_a_build_from_nothing(house, monkeypatch, seed):
+@pytest.mark.parametrize(
+    ("make", "seed"),
+    [(deliveries, 1), (deliveries, 2), (deliveries, 3)]
+    + [(deliveries_of_folding_platforms, seed) for seed in (1, 2, 3)],
+)
+def test_increments_give_the_rows_of_a_build_from_nothing(house, monkeypatch, make, seed):
     monkeypatch.setattr(compaction, "MANY", 2)  # so that what an increment adds to was compacted meanwhile
     dice = random.Random(seed)
-    parts = deliveries(dice)
+    parts = make(dice)
     cuts = sorted(dice.sample(range(1, len(parts)), 4))
     for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(parts)], strict=True)):
         deliver(house, parts[begin:end])

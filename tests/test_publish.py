@@ -200,6 +200,7 @@ CHANGES = """
     create view intermediate.int_touched_messages as
         from marts.fct_messages
         where sent_at >= (select max(sent_at) - interval 1 day from marts.fct_messages);
+    create view intermediate.int_replaced_messages as from intermediate.int_touched_messages;
     create table intermediate.int_touched_days as
         select account_id, started_on as report_date from intermediate.int_touched_conversations
         union select account_id, sent_on from intermediate.int_touched_messages;

@@ -211,6 +211,8 @@ create schema intermediate;
 create view intermediate.int_touched_conversations as
     select conversation_id from marts.fct_conversations where {touched};
 create view intermediate.int_touched_messages as from marts.fct_messages where {touched};
+create view intermediate.int_restaged_accounts as
+    select account_id from seeds.accounts where {restaged};
 create view intermediate.int_touched_days as
     select account_id, started_on as report_date from marts.fct_conversations where {touched}
     union select account_id, sent_on from marts.fct_messages where {touched}
@@ -218,9 +220,12 @@ create view intermediate.int_touched_days as
 """
 
 
-def make_increment(settings: Settings, touched: str = "true") -> None:
-    """Let the candidate be what was published and an increment: it touched these rows, or nothing came."""
-    spoil(settings, INCREMENT.format(touched=touched))
+def make_increment(settings: Settings, touched: str = "true", restaged: str = "false") -> None:
+    """Let the candidate be what was published and an increment: it touched these rows, or nothing came.
+
+    `restaged`: of which accounts all records were staged again.
+    """
+    spoil(settings, INCREMENT.format(touched=touched, restaged=restaged))
     write_release(settings, {}, fingerprint="before")
     built = Built("now", "rules", [], base="before")
     settings.fingerprint_path.write_text(json.dumps(asdict(built)))
@@ -511,6 +516,16 @@ def test_after_an_increment_only_warnings_look_at_what_it_did_not_touch(candidat
     spoil(candidate, one_row("fct_conversations", "reopens = -1"))
     spoil(candidate, CORRUPTIONS["fct_conversations", "status_code_is_known"])
     assert set(failures(candidate, "fct_conversations")) == {"status_code_is_known"}
+
+
+@pytest.mark.parametrize("entity", ["messages", "conversations"])
+@pytest.mark.parametrize("restaged", ["true", "false"])
+def test_after_an_increment_nothing_may_be_lost_of_accounts_staged_again(candidate, entity, restaged):
+    make_increment(candidate, touched="false", restaged=restaged)
+    assert failures(candidate, f"fct_{entity}") == {}
+    spoil(candidate, raw_record(entity))
+    lost = {f"all_{entity}_arrived"} if restaged == "true" else set()
+    assert set(failures(candidate, f"fct_{entity}")) == lost
 
 
 def test_an_increment_upon_what_is_not_published_is_asked_as_a_whole(candidate):

@@ -6,7 +6,6 @@ random streams compared with the rule of conversations in plain Python. Does not
 """
 
 import csv
-import gzip
 import hashlib
 import json
 import random
@@ -24,22 +23,20 @@ from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings
 from tests.conftest import project_with
+from tests.whatsapp_cloud_exports import (
+    WINDOW,
+    envelope,
+    random_stream,
+    write_lines,
+    write_stream,
+)
 
-HOUR = 3600
-WINDOW = 24 * HOUR
 ADA, BOB, CARLA = "393331112223", "393334445556", "393337778889"
 WAMID = "wamid.HBgMMzkzMzMxMTEyMjIzFQIAEhgU"
 
 
 def seconds(text):
     return str(int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()))
-
-
-def envelope(field="messages", number="1060", **value):
-    metadata = {"display_phone_number": "390612345678", "phone_number_id": number}
-    value = {"messaging_product": "whatsapp", "metadata": metadata, **value}
-    changes = [{"value": value, "field": field}]
-    return {"object": "whatsapp_business_account", "entry": [{"id": "1022", "changes": changes}]}
 
 
 def text(identifier, at, **contact):
@@ -72,12 +69,6 @@ def write_seeds(folder, accounts):
     with (folder / "accounts.csv").open("w", newline="") as file:
         rows = [(account, "whatsapp_cloud", "UTC") for account in accounts]
         csv.writer(file, lineterminator="\n").writerows([("account_id", "platform", "time_zone"), *rows])
-
-
-def write_lines(path, envelopes):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = "".join(json.dumps(one) + "\n" for one in envelopes).encode()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
 
 
 @pytest.fixture(scope="module")
@@ -266,87 +257,7 @@ def test_the_gate_misses_a_message_that_did_not_arrive(shop, tmp_path, source):
     assert "all_messages_arrived" in failed_checks(spoilt, "fct_messages")
 
 
-# Random streams.
-
-START = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
-PAUSES = [0, 0, 1, 600, 5 * HOUR, WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW - 1, 2 * WINDOW]
-CODES = ["sent", "delivered", "read", "failed", "deleted"]
 FURTHEST = ["read", "delivered", "deleted", "failed", "sent"]
-
-
-def random_contact(dice, number):
-    """Return the ids under which a contact shows itself; one that uses both is linked by some record."""
-    wa_id, user_id = f"39333{number:07}", f"IT.{number}"
-    return {"number": [(wa_id, None)], "hidden": [(None, user_id)]}.get(
-        dice.choice(["number", "hidden", "both"]), [(wa_id, None), (None, user_id), (wa_id, user_id)]
-    )
-
-
-def random_stream(dice):
-    """Return the events of an account: (kind, business number, contact's ids, record), each told once."""
-    events, number = [], iter(range(10**6))
-    for guise in (random_contact(dice, n) for n in range(4)):
-        if len(guise) > 1:
-            events.append(("contacts", "1", guise[2], {}))
-        for channel in ("1", "2"):
-            at = START + dice.randint(0, 3) * HOUR
-            for _ in range(dice.choice([0, 1, 3, 6, 10])):
-                at += dice.choice(PAUSES)
-                identifier = f"wamid.{next(number)}"
-                kind = dice.choice(["messages", "messages", "message_echoes", "statuses"])
-                if kind != "statuses":
-                    record = {"id": identifier, "timestamp": str(at), "type": "text"}
-                    events.append((kind, channel, dice.choice(guise), record))
-                if kind == "statuses" or (kind == "message_echoes" and dice.random() < 0.5):
-                    events += random_statuses(dice, identifier, at, channel, guise)
-    return events
-
-
-def random_statuses(dice, identifier, at, channel, guise):
-    pricing = {"category": dice.choice(["marketing", "utility"]), "billable": dice.random() < 0.5}
-    for code in dice.sample(CODES, k=dice.choice([1, 1, 2, 3])):
-        told = {"id": identifier, "status": code, "timestamp": str(at + dice.choice([0, 0, 1, 60]))}
-        if dice.random() < 0.5:
-            told["pricing"] = pricing
-        if code == "failed":
-            told["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
-        yield "statuses", channel, dice.choice(guise), told
-
-
-NAMES = {
-    "contacts": ("wa_id", "user_id"),
-    "messages": ("from", "from_user_id"),
-    "message_echoes": ("to", "to_user_id"),
-    "statuses": ("recipient_id", "recipient_user_id"),
-}
-
-
-def write_stream(dice, events, folder):
-    """Write the events into envelopes and files in any order, some of them twice; return two lots."""
-    told = events + dice.choices(events, k=len(events) // 3)
-    dice.shuffle(told)
-    envelopes = []
-    while told:
-        values = defaultdict(list)
-        for kind, channel, ids, record in told[: dice.choice([1, 1, 2, 4])]:
-            named = {name: value for name, value in zip(NAMES[kind], ids, strict=True) if value}
-            values[channel, kind].append(record | named)
-        told = told[sum(map(len, values.values())) :]
-        changes = [
-            envelope(number=channel, **{kind: records})["entry"][0]["changes"][0]
-            for (channel, kind), records in values.items()
-        ]
-        entries = [{"id": "1", "changes": [one]} for one in changes]
-        if dice.random() < 0.5:
-            entries = [{"id": "1", "changes": changes}]
-        envelopes.append({"object": "whatsapp_business_account", "entry": entries})
-    lots = [], []
-    while envelopes:
-        size = dice.choice([1, 5, 20])
-        name = f"{dice.randrange(10**9)}.jsonl{dice.choice(['', '.gz'])}"
-        dice.choice(lots).append((folder / name, envelopes[:size]))
-        envelopes = envelopes[size:]
-    return lots
 
 
 def naive_messages(account, events, sha):

@@ -27,44 +27,6 @@
 {%- endmacro %}
 
 
-{# The latest of each record, of what is new and, in an increment, of the rows `stored`. #}
-{% macro latest_record(entity, key, columns, stored) -%}
-    {%- set files = increment_ref('stg_ingest__files') -%}
-    {%- if not is_incremental() -%}
-        {{ union_platforms(entity, with_versions=true) }}
-    {%- else -%}
-        select {{ columns | join(', ') }}
-        from (
-            select
-                candidates.*,
-                row_number() over (
-                    partition by candidates.{{ key }}
-                    order by
-                        candidates.version_at desc nulls last,
-                        files.file_rank desc nulls last,
-                        candidates.line desc,
-                        candidates.position desc
-                ) as version_rank
-            from (
-                select {{ columns | join(', ') }}
-                from ({{ incoming(entity) }}) as incoming
-
-                union all
-
-                select {{ columns | join(', ') }}
-                from {{ stored }}
-            ) as candidates
-            left join {{ files }} as files
-                on
-                    candidates.account_id = files.account_id
-                    and candidates.file_id = files.file_id
-                    and files.entity = '{{ entity }}'
-        ) as ranked
-        where version_rank = 1
-    {%- endif -%}
-{%- endmacro %}
-
-
 {# The rows of a model, as the last build left it, that belong to conversations to be built anew. #}
 {% macro built_of_touched_conversations() -%}
     (
@@ -86,17 +48,6 @@
 
 {% macro duckdb__few_rows_of(table, condition) -%}
     select * from {{ table }} where rowid in (select rowid from {{ table }} where {{ condition }})
-{%- endmacro %}
-
-
-{# What is new of an entity. Other platforms have nothing new in an increment (see `orchestration/warehouse.py`). #}
-{% macro incoming(entity) -%}
-    {%- for platform in var('incremental_platforms') %}
-        select * from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
-        {%- if not loop.last %}
-        union all
-        {%- endif %}
-    {%- endfor %}
 {%- endmacro %}
 
 
@@ -138,6 +89,7 @@
     {{ return(ref({
         'contact_id': 'int_touched_contacts',
         'conversation_id': 'int_touched_conversations',
+        'message_id': 'int_replaced_messages',
         'report_date': 'int_touched_days',
     }[key[-1]])) }}
 {%- endmacro %}

@@ -1,17 +1,15 @@
 {# The latest version of each record: of the latest update; on a tie, or without one, from the file whose path sorts last,
    and in it the later line. Never the order of loading.
 
-   `versions` is a relation of raw records, `updated_at` an expression over its columns. An increment looks at the files
-   that are new to the warehouse alone, unless `new_only` is false: what was built before holds the rest. Records that came
-   once, which most did, are not ranked. #}
-{% macro latest_version(entity, versions, updated_at, new_only=true) -%}
+   `versions` is a relation of raw records, `updated_at` an expression over its columns. With `new_only` it is a source, and
+   an increment looks at the files that are new to the warehouse alone: what was built before holds the rest. Records that
+   came once, which most did, are not ranked. #}
+{% macro latest_version(entity, versions, updated_at, new_only=false) -%}
     {%- set files = ref('stg_ingest__files') -%}
     {%- set is_new -%}
         {%- if new_only and is_increment() -%}
             versions._file_id in (select file_id from {{ files }} where entity = '{{ entity }}' and is_new)
-            {%- if versions is not string %}
                 and {{ lies_in_new_files(entity) }}
-            {%- endif -%}
         {%- else -%}
             true
         {%- endif -%}

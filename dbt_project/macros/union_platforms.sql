@@ -4,11 +4,10 @@
     {%- for platform in var('platforms') if entity not in var('lacking').get(platform, []) %}
         select
             *
-            {%- if with_versions and platform not in var('incremental_platforms') %},
-            cast(null as {{ dbt.type_string() }}) as file_id,
-            cast(null as bigint) as line,
-            cast(null as bigint) as position,
-            cast(null as timestamp) as version_at
+            {%- if with_versions and platform not in var('incremental_platforms') -%}
+                {%- for column, type in version_columns().items() -%},
+            cast(null as {{ type }}) as {{ column }}
+                {%- endfor -%}
             {%- endif %}
         from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
         {%- if not loop.last %}

@@ -1,23 +1,9 @@
 {{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='contact_id') }}
 
-{% set columns = [
-    'contact_id',
-    'account_id',
-    'source',
-    'tags',
-    'created_at',
-    'file_id',
-    'line',
-    'position',
-    'version_at',
-] %}
-
-{% set exported -%}
+{% set touched -%}
     (
         select * from {{ this }}
-        where
-            is_exported
-            and contact_id in (select contact_id from {{ increment_ref('int_touched_contacts') }})
+        where contact_id in (select contact_id from {{ increment_ref('int_touched_contacts') }})
     )
 {%- endset %}
 
@@ -25,7 +11,7 @@ with
 
 contacts as (
 
-    {{ latest_record('contacts', 'contact_id', columns, exported) }}
+    {{ latest_record('contacts', touched) }}
 
 ),
 

@@ -1,24 +1,10 @@
 {{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
 
-{% set columns = [
-    'event_id',
-    'account_id',
-    'conversation_id',
-    'agent_id',
-    'event_type',
-    'reason',
-    'occurred_at',
-    'file_id',
-    'line',
-    'position',
-    'version_at',
-] %}
-
 with
 
 events as (
 
-    {{ latest_record('conversation_events', 'event_id', columns, built_of_touched_conversations()) }}
+    {{ latest_record('conversation_events', built_of_touched_conversations()) }}
 
 ),
 

@@ -1,31 +1,10 @@
 {{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
 
-{% set columns = [
-    'conversation_id',
-    'account_id',
-    'source_conversation_id',
-    'contact_id',
-    'agent_id',
-    'channel_id',
-    'team_id',
-    'origin',
-    'status',
-    'agent_name',
-    'tags',
-    'started_at',
-    'closed_at',
-    'updated_at',
-    'file_id',
-    'line',
-    'position',
-    'version_at',
-] %}
-
 with
 
 conversations as (
 
-    {{ latest_record('conversations', 'conversation_id', columns, built_of_touched_conversations()) }}
+    {{ latest_record('conversations', built_of_touched_conversations()) }}
 
 ),
 

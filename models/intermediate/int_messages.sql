@@ -1,67 +1,15 @@
-{{ config(materialized='incremental', unique_key='message_id', partition_by='sent_on') }}
-
-{% set columns = [
-    'message_id',
-    'account_id',
-    'conversation_id',
-    'contact_id',
-    'agent_id',
-    'agent_name',
-    'source',
-    'message_type',
-    'delivery_status',
-    'template_name',
-    'error_code',
-    'pricing_category',
-    'is_inbound',
-    'is_automated',
-    'is_billable',
-    'sent_at',
-    'delivered_at',
-    'read_at',
-    'failed_at',
-    'file_id',
-    'line',
-    'position',
-    'version_at',
-] %}
-
-{# As the platform told them: without the conversation and the contact that were found out here. #}
-{% set as_told -%}
-    (
-        select
-            message_id,
-            account_id,
-            case when names_conversation then conversation_id end as conversation_id,
-            case when names_contact then contact_id end as contact_id,
-            agent_id,
-            agent_name,
-            source,
-            message_type,
-            delivery_status,
-            template_name,
-            error_code,
-            pricing_category,
-            is_inbound,
-            is_automated,
-            is_billable,
-            sent_at,
-            delivered_at,
-            read_at,
-            failed_at,
-            file_id,
-            line,
-            position,
-            version_at
-        from {{ increment_ref('int_replaced_messages') }}
-    )
-{%- endset %}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='message_id',
+    partition_by='sent_on',
+) }}
 
 with
 
 messages as (
 
-    {{ latest_record('messages', 'message_id', columns, as_told) }}
+    {{ latest_record('messages', increment_ref('int_replaced_messages')) }}
 
 ),
 

@@ -27,14 +27,14 @@ class Table:
     - `order`: the columns that let a reader of a period skip the rest of it
     - `day`: the column by whose months the Parquet is divided
     - `touched`: the model that lists what an increment touched, by the columns `key`
-    - `is_listed_whole`: whether it has the rows themselves, all columns of them
+    - `made`: the model of the rows themselves that it made, all columns of them, where there is one
     """
 
     order: str = ""
     day: str = ""
     touched: str = ""
     key: tuple[str, ...] = ()
-    is_listed_whole: bool = False
+    made: str = ""
 
 
 _CONVERSATIONS = {"touched": "int_touched_conversations", "key": ("conversation_id",)}
@@ -48,7 +48,7 @@ TABLES = {
     "agg_by_hour": Table(**_DAYS),
     "agg_delivery": Table(**_DAYS),
     "fct_messages": Table(
-        "account_id, sent_at", "sent_on", "int_touched_messages", ("message_id",), is_listed_whole=True
+        "account_id, sent_at", "sent_on", "int_replaced_messages", ("message_id",), "int_touched_messages"
     ),
     "fct_conversation_events": Table("account_id, occurred_at", "occurred_at", **_CONVERSATIONS),
     "dim_agents": Table(),
@@ -78,8 +78,8 @@ def touched_rows(name: str, database: str = "") -> str:
     `database`: what the warehouse is called, with a dot.
     """
     table = TABLES[name]
-    if table.is_listed_whole:
-        return f"from {database}intermediate.{table.touched}"
+    if table.made:
+        return f"from {database}intermediate.{table.made}"
     without_key = " or ".join(f"{column} is null" for column in table.key)
     return f"from {database}marts.{name} where {touched(name, database)} or {without_key}"
 

@@ -117,6 +117,7 @@ ROWS_DID_NOT_DROP = Check(
     {"min_value": {"$PARAMETER": "least_rows"}},
     of_all=True,
 )
+RESTAGED_ACCOUNTS = "select account_id from intermediate.int_restaged_accounts"
 TOUCHED_DAYS = "select account_id, report_date from intermediate.int_touched_days"
 
 
@@ -206,36 +207,46 @@ def refers(column: str, table: str, key: str) -> Check:
 def complete(table: str, entity: str, key: str, exported: str = "", where: str = "true") -> Check:
     """The mart `table` holds exactly the records of `entity` that the exports gave, each once.
 
-    - `exported`: the query of their ids, as the mart writes them, if it is not the one of the raw files
+    - `exported`: the query of their accounts and ids, as the mart writes them, if not that of the raw files
     - `where`: of which rows of the mart this is true
 
-    After an increment: the records of the files that are new, all of which touch a row, and the rows touched.
+    After an increment: the records of the files that are new, all of which touch a row, and the rows touched;
+    of accounts that were staged again, everything.
     """
     ids = f"""
-        select _account_id || ':' || id as id
+        select _account_id as account_id, _account_id || ':' || id as id
         from read_parquet(getvariable('raw_path') || '/{entity}/*/*.parquet', union_by_name = true)
     """
     new_files = "select account_id, file_id from staging.stg_ingest__files where is_new"
+
+    def differing(rows: str, accounts: str) -> str:
+        return f"""
+            select coalesce(raw.id || ' is not in the mart', rows.{key} || ' is in no raw file') as key
+            from (
+                select distinct id from ({exported or ids}) where {accounts}
+            ) as raw
+            full join (from {rows} as rows where {where} and {accounts}) as rows on raw.id = rows.{key}
+            where raw.id is null or rows.{key} is null
+        """
+
     return Check(
         f"all_{entity}_arrived",
         f"a row for each of the {entity} in the raw files, and no other",
-        broken_keys=f"""
-            select coalesce(raw.id || ' is not in the mart', rows.{key} || ' is in no raw file') as key
-            from (
-                select distinct id from ({exported or ids})
-            ) as raw
-            full join (from {{batch}} as rows where {where}) as rows on raw.id = rows.{key}
-            where raw.id is null or rows.{key} is null
-        """,
+        broken_keys=differing("{batch}", "true"),
         touched_keys=f"""
             select raw.id || ' is not in the mart' as key
-            from ({ids} where (_account_id, _file_id) in ({new_files})) as raw
+            from (
+                {ids}
+                where (_account_id, _file_id) in ({new_files}) and _account_id not in ({RESTAGED_ACCOUNTS})
+            ) as raw
             anti join {{batch}} as rows on raw.id = rows.{key}
             group by raw.id
             union all
             select rows.{key} || ' is in no raw file' as key
             from (from {{batch}} as rows where {where}) as rows
             anti join ({exported or ids}) as raw on raw.id = rows.{key}
+            union all
+            {differing(f"marts.{table}", f"account_id in ({RESTAGED_ACCOUNTS})")}
         """,
     )
 

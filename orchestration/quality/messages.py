@@ -20,13 +20,15 @@ DELIVERY_STATUSES = ("queued", "sent", "delivered", "read", "failed", "deleted",
 # Chatwoot exports private notes and log lines too, which no customer sees: they are no messages. Of WhatsApp
 # Cloud a status too tells of a message, a notice is none, and the mart knows ids by their hash.
 EXPORTED = """
-    select _account_id || ':' || id as id
+    select _account_id as account_id, _account_id || ':' || id as id
     from read_parquet(
         getvariable('raw_path') || '/messages/*/*.parquet', union_by_name = true, filename = 'path'
     )
     where split_part(path, '/', -2) not in ('chatwoot', 'whatsapp_cloud')
     union all
-    select _account_id || ':' || sha256(key || sha256(key || _account_id || ':' || id)) as id
+    select
+        _account_id as account_id,
+        _account_id || ':' || sha256(key || sha256(key || _account_id || ':' || id)) as id
     from (
         select _account_id, id
         from read_parquet(getvariable('raw_path') || '/statuses/whatsapp_cloud/*.parquet')
@@ -40,7 +42,7 @@ EXPORTED = """
     ),
     (select content as key from read_text(getvariable('hash_key_path')))
     union all
-    select _account_id || ':' || id as id
+    select _account_id as account_id, _account_id || ':' || id as id
     from read_parquet(getvariable('raw_path') || '/messages/chatwoot/*.parquet')
     where coalesce(private, 'false') = 'false' and message_type not in ('2', 'activity')
 """

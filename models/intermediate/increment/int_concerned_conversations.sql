@@ -4,25 +4,25 @@ with
 {% if is_increment() -%}
 conversations as (
 
-    {{ incoming('conversations') }}
+    select * from {{ ref('int_incoming_conversations') }}
 
 ),
 
 messages as (
 
-    {{ incoming('messages') }}
+    select * from {{ ref('int_incoming_messages') }}
 
 ),
 
 events as (
 
-    {{ incoming('conversation_events') }}
+    select * from {{ ref('int_incoming_conversation_events') }}
 
 ),
 
 surveys as (
 
-    {{ incoming('surveys') }}
+    select * from {{ ref('int_incoming_surveys') }}
 
 ),
 

@@ -4,7 +4,7 @@ with
 {% if is_increment() -%}
 messages as (
 
-    {{ incoming('messages') }}
+    select * from {{ ref('int_incoming_messages') }}
 
 ),
 

@@ -10,19 +10,19 @@ concerned as (
 
 conversations as (
 
-    {{ incoming('conversations') }}
+    select * from {{ ref('int_incoming_conversations') }}
 
 ),
 
 messages as (
 
-    {{ incoming('messages') }}
+    select * from {{ ref('int_incoming_messages') }}
 
 ),
 
 contacts as (
 
-    {{ incoming('contacts') }}
+    select * from {{ ref('int_incoming_contacts') }}
 
 ),
 

@@ -10,7 +10,7 @@ files as (
 
 incoming_messages as (
 
-    {{ incoming('messages') }}
+    select * from {{ ref('int_incoming_messages') }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 latest as (
 
-    {{ latest_version('agents', source('activecampaign', 'agents'), 'cast(null as timestamp)', new_only=false) }}
+    {{ latest_version('agents', source('activecampaign', 'agents'), 'cast(null as timestamp)') }}
 
 ),
 

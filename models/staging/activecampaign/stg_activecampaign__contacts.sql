@@ -2,7 +2,12 @@ with
 
 latest as (
 
-    {{ latest_version('contacts', source('activecampaign', 'contacts'), 'versions.last_updated_on') }}
+    {{ latest_version(
+        'contacts',
+        source('activecampaign', 'contacts'),
+        'versions.last_updated_on',
+        new_only=true,
+    ) }}
 
 ),
 

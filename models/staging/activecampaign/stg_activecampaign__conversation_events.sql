@@ -3,7 +3,10 @@ with
 latest as (
 
     {{ latest_version(
-        'conversation_events', source('activecampaign', 'conversation_events'), 'cast(null as timestamp)'
+        'conversation_events',
+        source('activecampaign', 'conversation_events'),
+        'cast(null as timestamp)',
+        new_only=true,
     ) }}
 
 ),

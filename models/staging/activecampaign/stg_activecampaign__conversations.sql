@@ -16,7 +16,12 @@ origins as (
 
 latest as (
 
-    {{ latest_version('conversations', source('activecampaign', 'conversations'), 'versions.last_updated_on') }}
+    {{ latest_version(
+        'conversations',
+        source('activecampaign', 'conversations'),
+        'versions.last_updated_on',
+        new_only=true,
+    ) }}
 
 ),
 

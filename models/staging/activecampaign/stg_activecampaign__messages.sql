@@ -25,7 +25,7 @@ codes as (
 
 latest as (
 
-    {{ latest_version('messages', source('activecampaign', 'messages'), updated_at) }}
+    {{ latest_version('messages', source('activecampaign', 'messages'), updated_at, new_only=true) }}
 
 ),
 

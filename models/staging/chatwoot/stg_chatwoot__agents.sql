@@ -8,7 +8,7 @@ versions as (
 
 latest as (
 
-    {{ latest_version('agents', 'versions', 'cast(null as timestamp)', new_only=false) }}
+    {{ latest_version('agents', 'versions', 'cast(null as timestamp)') }}
 
 ),
 

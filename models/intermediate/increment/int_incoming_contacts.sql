@@ -1,0 +1,9 @@
+with
+
+final as (
+
+    {{ incoming('contacts') }}
+
+)
+
+select * from final

@@ -1,0 +1,9 @@
+with
+
+final as (
+
+    {{ incoming('conversation_events') }}
+
+)
+
+select * from final

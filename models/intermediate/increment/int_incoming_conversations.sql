@@ -1,0 +1,9 @@
+with
+
+final as (
+
+    {{ incoming('conversations') }}
+
+)
+
+select * from final

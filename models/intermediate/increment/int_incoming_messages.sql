@@ -1,0 +1,9 @@
+with
+
+final as (
+
+    {{ incoming('messages') }}
+
+)
+
+select * from final

@@ -1,0 +1,9 @@
+with
+
+final as (
+
+    {{ incoming('surveys') }}
+
+)
+
+select * from final

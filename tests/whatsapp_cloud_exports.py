@@ -1,0 +1,103 @@
+"""The envelopes of platform `whatsapp_cloud`, and streams of them made at random.
+
+Belongs here: events as plain data, and how the platform tells them. Does not: what any of it means.
+"""
+
+import gzip
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+
+HOUR = 3600
+WINDOW = 24 * HOUR
+START = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
+PAUSES = [0, 0, 1, 600, 5 * HOUR, WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW - 1, 2 * WINDOW]
+CODES = ["sent", "delivered", "read", "failed", "deleted"]
+
+
+def envelope(field="messages", number="1060", **value):
+    metadata = {"display_phone_number": "390612345678", "phone_number_id": number}
+    value = {"messaging_product": "whatsapp", "metadata": metadata, **value}
+    changes = [{"value": value, "field": field}]
+    return {"object": "whatsapp_business_account", "entry": [{"id": "1022", "changes": changes}]}
+
+
+def write_lines(path, envelopes):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = "".join(json.dumps(one) + "\n" for one in envelopes).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def random_contact(dice, number):
+    """Return the ids under which a contact shows itself; one that uses both is linked by some record."""
+    wa_id, user_id = f"39333{number:07}", f"IT.{number}"
+    return {"number": [(wa_id, None)], "hidden": [(None, user_id)]}.get(
+        dice.choice(["number", "hidden", "both"]), [(wa_id, None), (None, user_id), (wa_id, user_id)]
+    )
+
+
+def random_stream(dice):
+    """Return the events of an account: (kind, business number, contact's ids, record), each told once."""
+    events, number = [], iter(range(10**6))
+    for guise in (random_contact(dice, n) for n in range(4)):
+        if len(guise) > 1:
+            events.append(("contacts", "1", guise[2], {}))
+        for channel in ("1", "2"):
+            at = START + dice.randint(0, 3) * HOUR
+            for _ in range(dice.choice([0, 1, 3, 6, 10])):
+                at += dice.choice(PAUSES)
+                identifier = f"wamid.{next(number)}"
+                kind = dice.choice(["messages", "messages", "message_echoes", "statuses"])
+                if kind != "statuses":
+                    record = {"id": identifier, "timestamp": str(at), "type": "text"}
+                    events.append((kind, channel, dice.choice(guise), record))
+                if kind == "statuses" or (kind == "message_echoes" and dice.random() < 0.5):
+                    events += random_statuses(dice, identifier, at, channel, guise)
+    return events
+
+
+def random_statuses(dice, identifier, at, channel, guise):
+    pricing = {"category": dice.choice(["marketing", "utility"]), "billable": dice.random() < 0.5}
+    for code in dice.sample(CODES, k=dice.choice([1, 1, 2, 3])):
+        told = {"id": identifier, "status": code, "timestamp": str(at + dice.choice([0, 0, 1, 60]))}
+        if dice.random() < 0.5:
+            told["pricing"] = pricing
+        if code == "failed":
+            told["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
+        yield "statuses", channel, dice.choice(guise), told
+
+
+NAMES = {
+    "contacts": ("wa_id", "user_id"),
+    "messages": ("from", "from_user_id"),
+    "message_echoes": ("to", "to_user_id"),
+    "statuses": ("recipient_id", "recipient_user_id"),
+}
+
+
+def write_stream(dice, events, folder):
+    """Write the events into envelopes and files in any order, some of them twice; return two lots."""
+    told = events + dice.choices(events, k=len(events) // 3)
+    dice.shuffle(told)
+    envelopes = []
+    while told:
+        values = defaultdict(list)
+        for kind, channel, ids, record in told[: dice.choice([1, 1, 2, 4])]:
+            named = {name: value for name, value in zip(NAMES[kind], ids, strict=True) if value}
+            values[channel, kind].append(record | named)
+        told = told[sum(map(len, values.values())) :]
+        changes = [
+            envelope(number=channel, **{kind: records})["entry"][0]["changes"][0]
+            for (channel, kind), records in values.items()
+        ]
+        entries = [{"id": "1", "changes": [one]} for one in changes]
+        if dice.random() < 0.5:
+            entries = [{"id": "1", "changes": changes}]
+        envelopes.append({"object": "whatsapp_business_account", "entry": entries})
+    lots = [], []
+    while envelopes:
+        size = dice.choice([1, 5, 20])
+        name = f"{dice.randrange(10**9)}.jsonl{dice.choice(['', '.gz'])}"
+        dice.choice(lots).append((folder / name, envelopes[:size]))
+        envelopes = envelopes[size:]
+    return lots
