@@ -29,11 +29,15 @@ SUMS = ("_sum", "_avg", "_median", "_p90")  # added up in another order, they di
 FOLDING = {"shop": "chatwoot", "cloud": "whatsapp_cloud"}  # accounts of platforms that tell a record in parts
 
 
+def write_seeds_of_all_platforms(folder):
+    write_seeds(folder)
+    with (folder / "accounts.csv").open("a") as seed:
+        seed.writelines(f"{account},{platform},UTC\n" for account, platform in FOLDING.items())
+
+
 @pytest.fixture
 def house(tmp_path):
-    write_seeds(tmp_path / "seeds")
-    with (tmp_path / "seeds" / "accounts.csv").open("a") as seed:
-        seed.writelines(f"{account},{platform},UTC\n" for account, platform in FOLDING.items())
+    write_seeds_of_all_platforms(tmp_path / "seeds")
     project = project_with(tmp_path / "seeds", tmp_path / "project")
     settings = Settings(home=tmp_path / "home", project=project, hash_key="the same key for all")
     settings.ensure_hash_key()

@@ -22,8 +22,14 @@ from orchestration.publish.release import current_release, reader
 from orchestration.settings import PROJECT, Settings
 from orchestration.spark import SparkError, require_spark, show_tables
 from tests.conftest import LOADING, dbt, project_with, published_rows, rows_in
-from tests.random_exports import write_seeds
-from tests.test_increments import MODELS, deliver, deliveries, marts
+from tests.test_increments import (
+    MODELS,
+    deliver,
+    deliveries,
+    deliveries_of_folding_platforms,
+    marts,
+    write_seeds_of_all_platforms,
+)
 
 CLUSTER = PROJECT / "deploy" / "spark.sh"
 
@@ -247,14 +253,16 @@ def columns(settings):
 
 @pytest.mark.slow
 def test_random_exports_in_parts_give_the_same_marts_on_both_engines(spark, tmp_path):
-    write_seeds(tmp_path / "seeds")
+    write_seeds_of_all_platforms(tmp_path / "seeds")
     project = project_with(tmp_path / "seeds", tmp_path / "project")
     common = {"project": project, "hash_key": "the same key for all"}
     spark = Settings(home=spark.home, engine="spark", spark_port=spark.spark_port, **common)
     embedded = Settings(home=tmp_path / "embedded", **common)
     spark.ensure_hash_key()
     embedded.home.mkdir()
-    parts = deliveries(random.Random(4))
+    dice = random.Random(4)
+    parts = deliveries(dice) + deliveries_of_folding_platforms(dice)
+    dice.shuffle(parts)
     half = len(parts) // 2
     for delivery, extent in ((parts[:half], ["--full-refresh"]), (parts[half:], [])):
         deliver(spark, delivery)
@@ -266,9 +274,8 @@ def test_random_exports_in_parts_give_the_same_marts_on_both_engines(spark, tmp_
         copy(spark.home / name, embedded.home / name)
     dbt(embedded, "build", *MODELS, "--full-refresh")
     with duckdb.connect(spark.warehouse_path, read_only=True) as connection:
-        assert rows_in(connection, "intermediate.int_touched_conversations"), (
-            "what came last was an increment"
-        )
+        for made in ("int_touched_conversations", "int_restaged_accounts"):
+            assert rows_in(connection, f"intermediate.{made}"), "what came last was an increment"
     found, expected = marts(spark), marts(embedded)
     for table, rows in expected.items():
         assert found[table] == rows, table
