@@ -132,9 +132,9 @@ def _publish(
 ) -> Release:
     published = settings.published_path
     current = _published_id(settings)
-    _sweep(published, current)
     now = datetime.now(UTC)
-    release_id = _next_id(published, current, now)
+    release_id = _next_id(published, current, now)  # after those, too, that are swept: a withdrawn one
+    _sweep(published, current)
     file = published / f"{BUILDING}{release_id}.duckdb"
     folder = published / "releases" / f"{BUILDING}{release_id}"
     try:
