@@ -211,6 +211,9 @@ create schema intermediate;
 create view intermediate.int_touched_conversations as
     select conversation_id from marts.fct_conversations where {touched};
 create view intermediate.int_touched_messages as from marts.fct_messages where {touched};
+create table intermediate.int_replaced_conversations as
+    select conversation_id from marts.fct_conversations where {touched};
+create table intermediate.int_replaced_messages as select message_id from marts.fct_messages where {touched};
 create view intermediate.int_restaged_accounts as
     select account_id from seeds.accounts where {restaged};
 create view intermediate.int_touched_days as

@@ -1,5 +1,6 @@
 {# What is told of messages to whoever reads the marts: the columns of `fct_messages`. Rows of `int_messages`, and the ids of the
-   templates by which agents opened conversations. #}
+   templates by which agents opened conversations, each once: then the engine leaves the join out where nobody asks who is an
+   agent. #}
 {% macro message_facts(messages, opening_templates) -%}
 select
     messages.message_id,
@@ -29,7 +30,5 @@ select
     messages.failed_at
 from {{ messages }} as messages
 left join {{ opening_templates }} as opening_templates
-    on
-        case when messages.template_name is not null then messages.message_id end
-        = opening_templates.opening_template_id
+    on messages.message_id = opening_templates.opening_template_id
 {%- endmacro %}

@@ -28,6 +28,7 @@ class Table:
     - `day`: the column by whose months the Parquet is divided
     - `touched`: the model that lists what an increment touched, by the columns `key`
     - `made`: the model of the rows themselves that it made, all columns of them, where there is one
+    - `changes_by_day`: whether all that came out otherwise lies on the days that it touched
     """
 
     order: str = ""
@@ -35,12 +36,13 @@ class Table:
     touched: str = ""
     key: tuple[str, ...] = ()
     made: str = ""
+    changes_by_day: bool = False
 
 
 _CONVERSATIONS = {"touched": "int_touched_conversations", "key": ("conversation_id",)}
 _DAYS = {"touched": "int_touched_days", "key": ("account_id", "report_date")}
 TABLES = {
-    "fct_conversations": Table("account_id, started_at", "started_on", **_CONVERSATIONS),
+    "fct_conversations": Table("account_id, started_at", "started_on", **_CONVERSATIONS, changes_by_day=True),
     "agg_by_agent": Table(**_DAYS),
     "agg_by_tag": Table(**_DAYS),
     "csat_summary": Table(**_DAYS),
@@ -48,7 +50,12 @@ TABLES = {
     "agg_by_hour": Table(**_DAYS),
     "agg_delivery": Table(**_DAYS),
     "fct_messages": Table(
-        "account_id, sent_at", "sent_on", "int_replaced_messages", ("message_id",), "int_touched_messages"
+        "account_id, sent_at",
+        "sent_on",
+        "int_replaced_messages",
+        ("message_id",),
+        made="int_touched_messages",
+        changes_by_day=True,
     ),
     "fct_conversation_events": Table("account_id, occurred_at", "occurred_at", **_CONVERSATIONS),
     "dim_agents": Table(),
@@ -81,7 +88,9 @@ def touched_rows(name: str, database: str = "") -> str:
     if table.made:
         return f"from {database}intermediate.{table.made}"
     without_key = " or ".join(f"{column} is null" for column in table.key)
-    return f"from {database}marts.{name} where {touched(name, database)} or {without_key}"
+    # Not one condition with "or": for the first part alone the engine reads all columns of the touched rows only.
+    rows = f"from {database}marts.{name}"
+    return f"{rows} where {touched(name, database)} union all {rows} where {without_key}"
 
 
 def fill(connection: duckdb.DuckDBPyConnection, settings: Settings, adds: bool) -> dict[str, set[date]]:
@@ -135,12 +144,15 @@ def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Ta
     Far more is measured anew than comes out otherwise; a month in which nothing did need not be written.
     """
     key = ", ".join(table.key)
+    days = "select report_date from warehouse.intermediate.int_touched_days"
+    by_day = f"{table.day} in ({days})" if table.changes_by_day else "true"
     # First which rows, then the rows: else all columns of all rows would be read.
-    which = f"select rowid from {name} where {touched(name, 'warehouse.')}"
+    which = f"select rowid from {name} where {touched(name, 'warehouse.')} and {by_day}"
     connection.execute(
         f"create or replace temp table _was as select *, rowid as _id from {name} where rowid in ({which})"
     )
-    connection.execute(f"create or replace temp table _is as {touched_rows(name, 'warehouse.')}")
+    rows = touched_rows(name, "warehouse.")
+    connection.execute(f"create or replace temp table _is as from ({rows}) where {by_day}")
     was = "select * exclude (_id) from _was"
     connection.execute(
         f"create or replace temp table _changed as"

@@ -34,6 +34,7 @@ FCT_CONVERSATIONS = mart(
         "fct_conversations",
         "conversations",
         "conversation_id",
+        "int_replaced_conversations",
         where=f"account_id not in ({CUT_BY_US})",
     ),
     few_rejected("conversations", *EVENTS),

@@ -204,20 +204,28 @@ def refers(column: str, table: str, key: str) -> Check:
     )
 
 
-def complete(table: str, entity: str, key: str, exported: str = "", where: str = "true") -> Check:
+def complete(
+    table: str, entity: str, key: str, stood_before: str, exported: str = "", where: str = "true"
+) -> Check:
     """The mart `table` holds exactly the records of `entity` that the exports gave, each once.
 
+    - `stood_before`: the model of the rows that an increment touched, as they were checked before it
     - `exported`: the query of their accounts and ids, as the mart writes them, if not that of the raw files
     - `where`: of which rows of the mart this is true
 
-    After an increment: the records of the files that are new, all of which touch a row, and the rows touched;
-    of accounts that were staged again, everything.
+    After an increment: the records of the files that are new, all of which touch a row, and the rows touched,
+    none of which comes from elsewhere; of accounts that were staged again, everything.
     """
     ids = f"""
         select _account_id as account_id, _account_id || ':' || id as id
         from read_parquet(getvariable('raw_path') || '/{entity}/*/*.parquet', union_by_name = true)
     """
-    new_files = "select account_id, file_id from staging.stg_ingest__files where is_new"
+    new_ids = f"""
+        {ids}
+        where (_account_id, _file_id) in (
+            select account_id, file_id from staging.stg_ingest__files where is_new
+        )
+    """
 
     def differing(rows: str, accounts: str) -> str:
         return f"""
@@ -234,17 +242,17 @@ def complete(table: str, entity: str, key: str, exported: str = "", where: str =
         f"a row for each of the {entity} in the raw files, and no other",
         broken_keys=differing("{batch}", "true"),
         touched_keys=f"""
-            select raw.id || ' is not in the mart' as key
-            from (
-                {ids}
-                where (_account_id, _file_id) in ({new_files}) and _account_id not in ({RESTAGED_ACCOUNTS})
-            ) as raw
-            anti join {{batch}} as rows on raw.id = rows.{key}
-            group by raw.id
+            with new_records as (from ({new_ids}) where account_id not in ({RESTAGED_ACCOUNTS}))
+            select new_records.id || ' is not in the mart' as key
+            from new_records
+            anti join {{batch}} as rows on new_records.id = rows.{key}
+            group by new_records.id
             union all
             select rows.{key} || ' is in no raw file' as key
-            from (from {{batch}} as rows where {where}) as rows
-            anti join ({exported or ids}) as raw on raw.id = rows.{key}
+            from {{batch}} as rows
+            anti join new_records on new_records.id = rows.{key}
+            anti join intermediate.{stood_before} as before on before.{key} = rows.{key}
+            where account_id not in ({RESTAGED_ACCOUNTS}) and {where}
             union all
             {differing(f"marts.{table}", f"account_id in ({RESTAGED_ACCOUNTS})")}
         """,

@@ -40,6 +40,7 @@ from orchestration.settings import Settings
 
 EXAMPLES = 5
 ROW_CONDITIONS = "row conditions"
+READ_TOUCHED = "select * from touched_"
 
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # what it logs, it also returns
 
@@ -101,12 +102,12 @@ def _warehouse(settings: Settings) -> Iterator[SQLDatasource]:
             engine.dispose()
 
 
-def _keep_result(_connection, cursor, _statement, _parameters, context, _many):
-    # Great Expectations closes its connection before it fetches, and DuckDB then drops what was not fetched.
+def _keep_result(_connection, cursor, statement, _parameters, context, _many):
+    # Great Expectations closes its connection before it fetches, and DuckDB then drops what was not fetched. A
+    # batch that is a query it first runs as it stands, but only for the names of the columns.
     if cursor.description:
-        context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
-            cursor, cursor.description, cursor.fetchall()
-        )
+        rows = [] if statement.startswith(READ_TOUCHED) else cursor.fetchall()
+        context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor, cursor.description, rows)
 
 
 def _run_mart(
@@ -132,7 +133,7 @@ def _touched_rows(warehouse: SQLDatasource, table: str) -> str:
     """Put the rows that an increment touched aside, once for all checks; return the query that reads them."""
     with warehouse.get_execution_engine().engine.begin() as connection:
         connection.exec_driver_sql(f"create temp table touched_{table} as {touched_rows(table)}")
-    return f"select * from touched_{table}"
+    return f"{READ_TOUCHED}{table}"
 
 
 def _ask(batch: Batch, mart: Mart, parameters: dict) -> list[CheckResult]:

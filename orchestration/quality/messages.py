@@ -50,7 +50,7 @@ EXPORTED = """
 FCT_MESSAGES = mart(
     "fct_messages",
     ("message_id",),
-    complete("fct_messages", "messages", "message_id", EXPORTED),
+    complete("fct_messages", "messages", "message_id", "int_replaced_messages", EXPORTED),
     few_rejected("messages", "message_echoes", "statuses"),
     no_file_refused("messages"),
     filled("message_id"),

@@ -24,7 +24,7 @@ opening_templates as (
 
     select opening_template_id
     from {{ ref('int_conversation_messages') }}
-    where opening_template_id is not null
+    group by opening_template_id
 
 ),
 
