@@ -3,38 +3,36 @@
    An aggregate stacks what happened (conversations started, first responses given, messages sent, surveys sent and answered)
    under its own key and day, by `happenings`, and then measures the stack, by `daily_measures`. #}
 
-{# The stack, out of the CTEs `conversations`, `messages` and `surveys`, each of which has the key's column; a first response may
-   count under another column of `conversations`, the responder. #}
+{# The stack, out of the CTEs `conversations`, `messages` and `surveys`, each of which has the key's column and holds what lies on
+   touched days; a first response may count under another column of `conversations`, the responder. #}
 {% macro happenings(key, responder=none) -%}
     select
         account_id,
         {{ key }},
-        {{ happening('conversation') }},
+        {{ happening(['conversation'] if responder else ['conversation', 'first_response']) }},
         started_on as report_date
     from conversations
-    where {{ on_touched_days('started_on') }}
 
+    {% if responder -%}
     union all
 
     select
         account_id,
-        {{ responder or key }} as {{ key }},
-        {{ happening('first_response') }},
+        {{ responder }} as {{ key }},
+        {{ happening(['first_response']) }},
         started_on as report_date
     from conversations
-    where
-        first_response_at is not null
-        and {{ on_touched_days('started_on') }}
+    where first_response_at is not null
 
+    {% endif -%}
     union all
 
     select
         account_id,
         {{ key }},
-        {{ happening('messages') }},
+        {{ happening(['messages']) }},
         sent_on as report_date
     from messages
-    where {{ on_touched_days('sent_on') }}
     group by account_id, {{ key }}, sent_on
 
     union all
@@ -42,7 +40,7 @@
     select
         account_id,
         {{ key }},
-        {{ happening('survey_sent') }},
+        {{ happening(['survey_sent']) }},
         sent_on as report_date
     from surveys
     where {{ on_touched_days('sent_on') }}
@@ -52,7 +50,7 @@
     select
         account_id,
         {{ key }},
-        {{ happening('survey_answered') }},
+        {{ happening(['survey_answered']) }},
         responded_on as report_date
     from surveys
     where
@@ -61,9 +59,9 @@
 {%- endmacro %}
 
 
-{# One kind of happening as the columns of the stack; what it says nothing of is null. #}
+{# Kinds of happenings as the columns of the stack; what they say nothing of is null. #}
 
-{% macro happening(kind) -%}
+{% macro happening(kinds) -%}
     {%- set columns = {
         'contact_key': dbt.type_string(),
         'conversations': 'bigint',
@@ -82,7 +80,8 @@
         'wait_sum_seconds': 'double',
         'csat_rating': 'double',
     } -%}
-    {%- set kinds = {
+    {%- set told = {} -%}
+    {%- set columns_of = {
         'conversation': {
             'contact_key': 'contact_key',
             'conversations': '1',
@@ -106,8 +105,11 @@
         'survey_sent': {'surveys_sent': '1'},
         'survey_answered': {'csat_rating': 'rating'},
     } -%}
+    {%- for kind in kinds -%}
+        {%- do told.update(columns_of[kind]) -%}
+    {%- endfor -%}
     {%- for column, type in columns.items() %}
-        cast({{ kinds[kind].get(column, 'null') }} as {{ type }}) as {{ column }}
+        cast({{ told.get(column, 'null') }} as {{ type }}) as {{ column }}
         {%- if not loop.last %}, {% endif %}
     {%- endfor %}
 {%- endmacro %}

@@ -36,18 +36,26 @@
 {%- endmacro %}
 
 
-{# The rows of a table that fulfil a condition which few of them do: `select *`, where the engine can without reading all
-   columns of the others. #}
-{% macro few_rows_of(table, condition) -%}
-    {{ return(adapter.dispatch('few_rows_of', 'conversation_reports')(table, condition)) }}
+{# The rows of a table that fulfil one of the conditions, which few of them do: `select *`, where the engine can without reading
+   all columns of the others. #}
+{% macro few_rows_of(table, conditions) -%}
+    {{ return(adapter.dispatch('few_rows_of', 'conversation_reports')(table, conditions)) }}
 {%- endmacro %}
 
-{% macro default__few_rows_of(table, condition) -%}
-    select * from {{ table }} where {{ condition }}
+{% macro default__few_rows_of(table, conditions) -%}
+    select * from {{ table }} where ({{ conditions | join(') or (') }})
 {%- endmacro %}
 
-{% macro duckdb__few_rows_of(table, condition) -%}
-    select * from {{ table }} where rowid in (select rowid from {{ table }} where {{ condition }})
+{# Each condition by itself: put together by `or`, it is no join to the engine, and costs several times as much. #}
+{% macro duckdb__few_rows_of(table, conditions) -%}
+    select * from {{ table }} where rowid in (
+        {%- for condition in conditions %}
+        select rowid from {{ table }} where {{ condition }}
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+        {%- endfor %}
+    )
 {%- endmacro %}
 
 

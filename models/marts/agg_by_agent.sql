@@ -9,12 +9,23 @@ with
 conversations as (
 
     select * from {{ ref('fct_conversations') }}
+    where {{ on_touched_days('started_on') }}
 
 ),
 
 messages as (
 
     select * from {{ ref('fct_messages') }}
+    where {{ on_touched_days('sent_on') }}
+
+),
+
+surveys_of_days as (
+
+    select * from {{ ref('int_conversation_surveys') }}
+    where
+        {{ on_touched_days('sent_on') }}
+        or {{ on_touched_days('responded_on') }}
 
 ),
 
@@ -27,11 +38,11 @@ agents as (
 surveys as (
 
     select
-        surveys.*,
+        surveys_of_days.*,
         conversations.agent_id
-    from {{ ref('int_conversation_surveys') }} as surveys
-    inner join conversations
-        on surveys.conversation_id = conversations.conversation_id
+    from surveys_of_days
+    inner join {{ ref('fct_conversations') }} as conversations
+        on surveys_of_days.conversation_id = conversations.conversation_id
 
 ),
 

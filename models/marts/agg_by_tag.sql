@@ -6,37 +6,61 @@
 
 with
 
+conversations_of_days as (
+
+    select * from {{ ref('fct_conversations') }}
+    where {{ on_touched_days('started_on') }}
+
+),
+
+messages_of_days as (
+
+    select * from {{ ref('fct_messages') }}
+    where {{ on_touched_days('sent_on') }}
+
+),
+
+surveys_of_days as (
+
+    select * from {{ ref('int_conversation_surveys') }}
+    where
+        {{ on_touched_days('sent_on') }}
+        or {{ on_touched_days('responded_on') }}
+
+),
+
 -- A conversation of two tags stands in both rows, and so does all that happened in it.
 conversations as (
 
     select
-        conversations.*,
+        conversations_of_days.*,
         coalesce(conversation_tags.tag, 'Untagged') as tag
-    from {{ ref('fct_conversations') }} as conversations
+    from conversations_of_days
     left join {{ ref('bridge_conversation_tags') }} as conversation_tags
-        on conversations.conversation_id = conversation_tags.conversation_id
+        on conversations_of_days.conversation_id = conversation_tags.conversation_id
 
 ),
 
 messages as (
 
     select
-        messages.*,
-        conversations.tag
-    from {{ ref('fct_messages') }} as messages
-    inner join conversations
-        on messages.conversation_id = conversations.conversation_id
+        messages_of_days.*,
+        coalesce(conversation_tags.tag, 'Untagged') as tag
+    from messages_of_days
+    left join {{ ref('bridge_conversation_tags') }} as conversation_tags
+        on messages_of_days.conversation_id = conversation_tags.conversation_id
+    where messages_of_days.has_conversation
 
 ),
 
 surveys as (
 
     select
-        surveys.*,
-        conversations.tag
-    from {{ ref('int_conversation_surveys') }} as surveys
-    inner join conversations
-        on surveys.conversation_id = conversations.conversation_id
+        surveys_of_days.*,
+        coalesce(conversation_tags.tag, 'Untagged') as tag
+    from surveys_of_days
+    left join {{ ref('bridge_conversation_tags') }} as conversation_tags
+        on surveys_of_days.conversation_id = conversation_tags.conversation_id
 
 ),
 

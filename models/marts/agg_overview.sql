@@ -9,28 +9,46 @@ with
 conversations as (
 
     select * from {{ ref('fct_conversations') }}
+    where {{ on_touched_days('started_on') }}
 
 ),
 
+messages_of_days as (
+
+    select * from {{ ref('fct_messages') }}
+    where {{ on_touched_days('sent_on') }}
+
+),
+
+surveys_of_days as (
+
+    select * from {{ ref('int_conversation_surveys') }}
+    where
+        {{ on_touched_days('sent_on') }}
+        or {{ on_touched_days('responded_on') }}
+
+),
+
+-- What happened on these days, happened in conversations of any day.
 messages as (
 
     select
-        messages.*,
+        messages_of_days.*,
         coalesce(conversations.origin, 'other') as origin
-    from {{ ref('fct_messages') }} as messages
-    left join conversations
-        on messages.conversation_id = conversations.conversation_id
+    from messages_of_days
+    left join {{ ref('fct_conversations') }} as conversations
+        on messages_of_days.conversation_id = conversations.conversation_id
 
 ),
 
 surveys as (
 
     select
-        surveys.*,
+        surveys_of_days.*,
         conversations.origin
-    from {{ ref('int_conversation_surveys') }} as surveys
-    inner join conversations
-        on surveys.conversation_id = conversations.conversation_id
+    from surveys_of_days
+    inner join {{ ref('fct_conversations') }} as conversations
+        on surveys_of_days.conversation_id = conversations.conversation_id
 
 ),
 

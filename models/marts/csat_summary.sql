@@ -15,6 +15,9 @@ conversations as (
 surveys as (
 
     select * from {{ ref('int_conversation_surveys') }}
+    where
+        {{ on_touched_days('sent_on') }}
+        or {{ on_touched_days('responded_on') }}
 
 ),
 

@@ -14,6 +14,12 @@ messages as (
 
 ),
 
+known_messages as (
+
+    select * from {{ ref('int_known_messages') }}
+
+),
+
 events as (
 
     select * from {{ ref('int_incoming_conversation_events') }}
@@ -151,8 +157,7 @@ concerned as (
     select
         conversation_id,
         account_id
-    from {{ as_built('int_messages') }} as built_messages
-    where message_id in (select message_id from messages)
+    from known_messages
 
     union distinct
 

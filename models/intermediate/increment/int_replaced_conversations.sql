@@ -12,7 +12,7 @@ final as (
 
     {{ few_rows_of(
         as_built('fct_conversations', 'marts'),
-        'conversation_id in (select conversation_id from touched_conversations)',
+        ['conversation_id in (select conversation_id from touched_conversations)'],
     ) }}
 
 )

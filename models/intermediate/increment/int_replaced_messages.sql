@@ -20,17 +20,15 @@ touched_conversations as (
 
 ),
 
+-- Of the messages of which a version came, the conversation is touched, or else the contact; where neither is known, nothing
+-- but the message itself tells.
 final as (
 
-    {% set was_touched -%}
-        conversation_id in (select conversation_id from touched_conversations)
-        or (
-            conversation_id is null
-            and contact_id in (select contact_id from touched_contacts)
-        )
-        or message_id in (select message_id from messages)
-    {%- endset -%}
-    {{ few_rows_of(as_built('int_messages'), was_touched) }}
+    {{ few_rows_of(as_built('int_messages'), [
+        'conversation_id in (select conversation_id from touched_conversations)',
+        'conversation_id is null and contact_id in (select contact_id from touched_contacts)',
+        'conversation_id is null and contact_id is null and message_id in (select message_id from messages)',
+    ]) }}
 
 )
 

@@ -32,9 +32,9 @@ built_conversations as (
 
 ),
 
-built_messages as (
+known_messages as (
 
-    select * from {{ as_built('int_messages') }}
+    select * from {{ ref('int_known_messages') }}
 
 ),
 
@@ -72,8 +72,7 @@ touched as (
     select
         contact_id,
         account_id
-    from built_messages
-    where message_id in (select message_id from messages)
+    from known_messages
 
 ),
 

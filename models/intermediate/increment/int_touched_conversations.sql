@@ -20,6 +20,12 @@ messages as (
 
 ),
 
+known_messages as (
+
+    select * from {{ ref('int_known_messages') }}
+
+),
+
 contacts as (
 
     select * from {{ ref('int_incoming_contacts') }}
@@ -32,12 +38,6 @@ built_conversations as (
 
 ),
 
-built_messages as (
-
-    select * from {{ as_built('int_messages') }}
-
-),
-
 built_contacts as (
 
     select * from {{ as_built('int_contacts') }}
@@ -46,17 +46,6 @@ built_contacts as (
 
 -- A message that names no conversation may join another: where it comes or changes itself, and where a conversation comes,
 -- goes or begins at another time.
-unaddressed as (
-
-    select
-        contact_id,
-        message_id,
-        sent_at
-    from built_messages
-    where not names_conversation
-
-),
-
 begun as (
 
     select
@@ -87,8 +76,8 @@ regrouped as (
     select
         contact_id,
         sent_at as changed_at
-    from unaddressed
-    where message_id in (select message_id from messages)
+    from known_messages
+    where not names_conversation
 
     union all
 
@@ -96,7 +85,10 @@ regrouped as (
         contact_id,
         started_at as changed_at
     from begun
-    where contact_id in (select contact_id from unaddressed)
+    where contact_id in (
+        select contact_id from {{ as_built('int_messages') }}
+        where not names_conversation
+    )
 
 ),
 

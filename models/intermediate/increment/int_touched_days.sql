@@ -48,7 +48,7 @@ conversations_after as (
 
     {{ few_rows_of(
         ref('fct_conversations'),
-        'conversation_id in (select conversation_id from ' ~ ref('int_touched_conversations') ~ ')',
+        ['conversation_id in (select conversation_id from ' ~ ref('int_touched_conversations') ~ ')'],
     ) }}
 
 ),
