@@ -210,7 +210,12 @@ CHANGES = """
         where message_id = (select min(message_id) from intermediate.int_touched_messages);
     update marts.agg_overview set conversations = conversations + 1
         where (account_id, report_date) in (from intermediate.int_touched_days);
-    update marts.dim_contacts set source = 'changed';
+    create table intermediate.int_touched_contacts as
+        select contact_key
+        from marts.fct_conversations
+        where conversation_id in (select conversation_id from intermediate.int_touched_conversations);
+    update marts.dim_contacts set source = 'changed'
+        where contact_key in (from intermediate.int_touched_contacts);
 """
 
 

@@ -211,6 +211,7 @@ create schema intermediate;
 create view intermediate.int_touched_conversations as
     select conversation_id from marts.fct_conversations where {touched};
 create view intermediate.int_touched_messages as from marts.fct_messages where {touched};
+create view intermediate.int_touched_contacts as select contact_key from marts.dim_contacts where {touched};
 create table intermediate.int_replaced_conversations as
     select conversation_id from marts.fct_conversations where {touched};
 create table intermediate.int_replaced_messages as select message_id from marts.fct_messages where {touched};

@@ -59,7 +59,7 @@ TABLES = {
     ),
     "fct_conversation_events": Table("account_id, occurred_at", "occurred_at", **_CONVERSATIONS),
     "dim_agents": Table(),
-    "dim_contacts": Table(),
+    "dim_contacts": Table(touched="int_touched_contacts", key=("contact_key",)),
     "bridge_conversation_tags": Table(**_CONVERSATIONS),
     "ingested_files": Table(),
     "rejected_records": Table(),
@@ -88,7 +88,7 @@ def touched_rows(name: str, database: str = "") -> str:
     if table.made:
         return f"from {database}intermediate.{table.made}"
     without_key = " or ".join(f"{column} is null" for column in table.key)
-    # Not one condition with "or": for the first part alone the engine reads all columns of the touched rows only.
+    # Put together by "or" they would be no join to the engine, which then reads all columns of all rows.
     rows = f"from {database}marts.{name}"
     return f"{rows} where {touched(name, database)} union all {rows} where {without_key}"
 

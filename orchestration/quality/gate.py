@@ -103,8 +103,8 @@ def _warehouse(settings: Settings) -> Iterator[SQLDatasource]:
 
 
 def _keep_result(_connection, cursor, statement, _parameters, context, _many):
-    # Great Expectations closes its connection before it fetches, and DuckDB then drops what was not fetched. A
-    # batch that is a query it first runs as it stands, but only for the names of the columns.
+    # Great Expectations closes its connection before it fetches, and DuckDB then drops what was not fetched.
+    # A batch that is a query it first runs as it stands, but only for the names of the columns.
     if cursor.description:
         rows = [] if statement.startswith(READ_TOUCHED) else cursor.fetchall()
         context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor, cursor.description, rows)

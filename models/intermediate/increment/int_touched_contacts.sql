@@ -80,6 +80,7 @@ final as (
 
     select
         contact_id,
+        {{ keyed_hash('contact_id') }} as contact_key,
         account_id
     from touched
     where contact_id is not null
@@ -91,6 +92,7 @@ final as (
 
     select
         cast(null as {{ dbt.type_string() }}) as contact_id,
+        cast(null as {{ dbt.type_string() }}) as contact_key,
         cast(null as {{ dbt.type_string() }}) as account_id
     where 1 = 0
 
