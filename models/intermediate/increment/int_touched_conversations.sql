@@ -32,12 +32,6 @@ contacts as (
 
 ),
 
-built_conversations as (
-
-    select * from {{ as_built('int_conversations') }}
-
-),
-
 built_contacts as (
 
     select * from {{ as_built('int_contacts') }}
@@ -45,7 +39,8 @@ built_contacts as (
 ),
 
 -- A message that names no conversation may join another: where it comes or changes itself, and where a conversation comes,
--- goes or begins at another time.
+-- goes or begins at another time. (The conversations are named wherever they are read: as a CTE, the engine would put all of
+-- them aside.)
 begun as (
 
     select
@@ -58,7 +53,7 @@ begun as (
     select
         contact_id,
         started_at
-    from built_conversations
+    from {{ as_built('int_conversations') }} as built_conversations
     where conversation_id in (select conversation_id from conversations)
 
 ),
@@ -108,7 +103,7 @@ current_before as (
     select
         built_conversations.contact_id,
         max(built_conversations.started_at) as started_at
-    from built_conversations
+    from {{ as_built('int_conversations') }} as built_conversations
     inner join first_changes
         on
             built_conversations.contact_id = first_changes.contact_id
@@ -139,7 +134,7 @@ final as (
     select
         built_conversations.conversation_id,
         built_conversations.account_id
-    from built_conversations
+    from {{ as_built('int_conversations') }} as built_conversations
     inner join first_changes
         on built_conversations.contact_id = first_changes.contact_id
     left join current_before
@@ -153,7 +148,7 @@ final as (
     select
         conversation_id,
         account_id
-    from built_conversations
+    from {{ as_built('int_conversations') }} as built_conversations
     where contact_id in (select contact_id from retagged)
 
 )
