@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,7 +23,7 @@ from house import House, gz, jsonl, zst
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration.ingest import ledger, run
+from orchestration.ingest import content, ledger, run
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.landing import read_rating_scales
@@ -203,6 +204,21 @@ def test_the_same_content_under_another_name_is_loaded_once(house: House) -> Non
         ("demo/agents/b.jsonl", "duplicate", 0),
         ("demo/agents/c.jsonl", "duplicate", 0),
     ]
+
+
+def test_as_many_files_are_opened_at_once_as_there_are_threads(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, prepare = threading.Barrier(house.settings.threads, timeout=60), content.prepare
+
+    def prepare_together(*args: object) -> content.Content:
+        together.wait()
+        return prepare(*args)
+
+    monkeypatch.setattr(content, "prepare", prepare_together)
+    house.drop("agents/a.jsonl.gz", gz(jsonl({"id": 1})))
+    house.drop("agents/b.jsonl.zst", zst(jsonl({"id": 2})))
+    assert house.ingest().totals().records_accepted == 2
 
 
 def test_the_same_content_in_two_accounts_belongs_to_both(house: House, tmp_path: Path) -> None:

@@ -333,7 +333,6 @@ class _Batch:
         self.scales = scales
         self.batch_id = ledger.new_batch_id(settings)
         self.outcomes: dict[str, FileOutcome] = {}
-        self.prepared: dict[Path, tuple[Path, Content]] = {}
         self.left: list[str] = []
         self.lines: dict[str, int] = {}
         self.repeating: set[str] = set()
@@ -350,18 +349,28 @@ class _Batch:
         """Return the paths to load by what they have in common, and a message for each that will not open."""
         groups: dict[_Group, list[str]] = defaultdict(list)
         refused = []
-        # The bytes of a file, also of one with several sources, are read once, ahead of what looks at them.
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            ids = {path: pool.submit(content.file_id, path) for path in {file.path: None for file in news}}
+        sources: dict[Path, list[LandedFile]] = defaultdict(list)
+        first: dict[Path, str] = {}
+        for number, file in enumerate(news):
+            sources[file.path].append(file)
+            first.setdefault(file.path, str(self.work / f"{number:09}"))
+        # Hashing and unpacking need no interpreter, so files are opened beside each other.
+        with ThreadPoolExecutor(self.settings.threads) as pool:
+            opened = {path: pool.submit(self._open, sources[path], first[path], loaded) for path in first}
             for number, file in enumerate(news):
                 path, account, source = str(self.work / f"{number:09}"), file.account, file.source
                 try:
-                    identity = file.identity(ids[file.path].result())
-                    self.outcomes[path] = FileOutcome.of(file, identity[-1])
+                    file_id, found = opened[file.path].result()
+                    identity = file.identity(file_id)
+                    self.outcomes[path] = FileOutcome.of(file, file_id)
                     if identity in loaded:
                         self.outcomes[path].status = "duplicate"
                         continue
-                    layout = self._layout(file, Path(path))
+                    if isinstance(found, Exception):
+                        raise found
+                    if path != first[file.path]:
+                        Path(path).symlink_to(first[file.path])
+                    layout = self._layout(file, Path(path), found)
                     groups[_Group(account.platform.name, source, account.time_zone, layout)].append(path)
                     loaded.add(identity)
                 except BadFileError as bad:
@@ -374,6 +383,22 @@ class _Batch:
                         refused.append(f"{file.name}: it cannot be opened ({error.strerror}); {remedy}")
         ledger.tabulate(self.con, self.outcomes, self.work)
         return groups, refused
+
+    def _open(
+        self, sources: list[LandedFile], target: str, loaded: set[tuple[str, str, str, str]]
+    ) -> tuple[str, Content | BadFileError | OSError | None]:
+        """Return the id of a file and what it holds, with its text at `target`, or why it cannot be read.
+
+        Its bytes are read once for all its sources; if all of these loaded them before, only for the id.
+        """
+        path = sources[0].path
+        file_id = content.file_id(path)
+        if all(file.identity(file_id) in loaded for file in sources):
+            return file_id, None
+        try:
+            return file_id, content.prepare(path, Path(target), self.settings.max_unpacked_bytes)
+        except (BadFileError, OSError) as error:
+            return file_id, error
 
     def load(self, paths: list[str], group: _Group) -> None:
         """Load these files together; where the engine cannot read one of them, halve until that is alone.
@@ -442,8 +467,7 @@ class _Batch:
         else:
             del self.outcomes[path]
 
-    def _layout(self, file: LandedFile, path: Path) -> Layout:
-        found = self._prepare(file.path, path)
+    def _layout(self, file: LandedFile, path: Path, found: Content) -> Layout:
         if found.lines is not None:
             self.lines[str(path)] = found.lines
         if file.source.nested and found.kind in ("csv", "parquet"):
@@ -471,16 +495,6 @@ class _Batch:
         ).fetchone()[0]
         if size > self.settings.max_unpacked_bytes:
             raise content.too_large(self.settings.max_unpacked_bytes)
-
-    def _prepare(self, file: Path, path: Path) -> Content:
-        """Prepare a file once, for whichever of its sources comes first; the others read the same."""
-        if file in self.prepared:
-            first, found = self.prepared[file]
-            path.symlink_to(first)
-            return found
-        found = content.prepare(file, path, self.settings.max_unpacked_bytes)
-        self.prepared[file] = path, found
-        return found
 
     def _load_together(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
         """Return the files written, each with its folder."""
