@@ -103,6 +103,11 @@ CASES = {
             select ' a b ' as text union all select '\u00a0Anna\u2003'
             union all select '\tb' union all select ''
         ) as t""",
+    "hash_of": """
+        select cast(count(distinct {{ hash_of(['a', 'b']) }}) as {{ dbt.type_string() }}) from (
+            select 'a' as a, 'b' as b union all select 'a', 'b'
+            union all select 'ab', '' union all select 'b', 'a'
+        ) as t""",
     "keyed_hash": "select {{ keyed_hash('text') }} from (select 'demo:Ü 1' as text) as t",
     "percentile": """
         select cast({{ percentile('x', 0.5) }} as {{ dbt.type_string() }}) || ' '
