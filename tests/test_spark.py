@@ -94,6 +94,20 @@ CASES = {
                 union all select 'c', 1, null union all select 'd', 1, 'd' union all select 'e', 2, 'e'
             ) as t
         ) as neighbours""",
+    # Among rows of one instant, and with a member that is null.
+    "struct_of": """
+        select first_row.id || ' ' || last_row.id || ' ' || coalesce(last_row.told, 'null')
+        from (
+            select
+                min({{ in_order('at', 'id', {'told': 'told'}) }}) as first_row,
+                max({{ in_order('at', 'id', {'told': 'told'}) }}) as last_row
+            from (
+                select timestamp '2025-03-30 00:00:00' as at, 'a:9' as id, 'nine' as told
+                union all select timestamp '2025-03-30 00:00:00', 'a:10', null
+                union all select timestamp '2025-03-29 23:59:59.5', 'a:11', 'eleven'
+                union all select timestamp '2025-03-30 00:00:00', 'A:10', 'upper'
+            ) as t
+        ) as ends""",
     "empty_text_list, no_tags": """
         select coalesce({{ last_element(empty_text_list()) }}, 'nothing')
         union all select coalesce({{ last_element('tags') }}.name, 'nothing')
