@@ -1,12 +1,13 @@
-{# What is told of messages to whoever reads the marts: the columns of `fct_messages`. Rows of `int_messages`, and the ids of the
-   templates by which agents opened conversations. #}
-{% macro message_facts(messages, opening_templates) -%}
+{# What is told of messages to whoever reads the marts: the columns of `fct_messages`. Rows of `int_messages`, the ids of the
+   templates by which agents opened conversations, and `int_contacts`. That a contact comes once is said by grouping, so that
+   the engine can leave out the join where nobody asks for the key. #}
+{% macro message_facts(messages, opening_templates, contacts) -%}
 select
     messages.message_id,
     messages.account_id,
     substring(messages.message_id, length(messages.account_id) + 2) as source_message_id,
     messages.conversation_id,
-    messages.contact_key,
+    contacts.contact_key,
     messages.agent_id,
     case when messages.is_inbound then 'inbound' else 'outbound' end as direction,
     messages.source,
@@ -32,4 +33,12 @@ left join {{ opening_templates }} as opening_templates
     on
         case when messages.template_name is not null then messages.message_id end
         = opening_templates.opening_template_id
+left join (
+    select
+        contact_id,
+        max(contact_key) as contact_key
+    from {{ contacts }}
+    group by contact_id
+) as contacts
+    on messages.contact_id = contacts.contact_id
 {%- endmacro %}

@@ -119,7 +119,7 @@ final as (
         ended.conversation_id,
         ended.account_id,
         ended.source_conversation_id,
-        ended.contact_key,
+        contacts.contact_key,
         ended.channel_id,
         ended.team_id,
         coalesce(

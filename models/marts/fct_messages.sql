@@ -16,9 +16,15 @@ opening_templates as (
 
 ),
 
+contacts as (
+
+    select * from {{ ref('int_contacts') }}
+
+),
+
 final as (
 
-    {{ message_facts('messages', 'opening_templates') }}
+    {{ message_facts('messages', 'opening_templates', 'contacts') }}
 
 )
 

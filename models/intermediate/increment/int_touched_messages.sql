@@ -28,6 +28,12 @@ opening_templates as (
 
 ),
 
+contacts as (
+
+    select * from {{ ref('int_contacts') }}
+
+),
+
 touched as (
 
     select message_id
@@ -54,7 +60,7 @@ messages as (
 
 final as (
 
-    {{ message_facts('messages', 'opening_templates') }}
+    {{ message_facts('messages', 'opening_templates', 'contacts') }}
 
 )
 
