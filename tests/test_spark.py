@@ -73,14 +73,18 @@ CASES = {
         select cast({{ dbt.dateadd('hour', 1, 'a') }} as {{ dbt.type_string() }}) || ' '
             || cast({{ dbt.dateadd('day', -2, 'a') }} as {{ dbt.type_string() }})
         from (select timestamp '2025-03-30 00:00:00' as a) as t""",
-    "sorted_list, explode_list, last_element": """
+    "tag_names, explode_list, last_element": """
         select coalesce(tag, 'null') || ' ' || coalesce(last_tag, 'null') from (
             select {{ explode_list('tags') }} as tag, {{ last_element('tags') }} as last_tag
             from (
-                select {{ sorted_list('tag') }} as tags from (
-                    select 'b' as tag union all select 'a' union all select 'Z' union all select 'b'
-                    union all select 'Über' union all select ' a' union all select null
-                ) as named where tag is not null
+                select {{ tag_names('tags') }} as tags from (
+                    select array_agg({{ struct_of({'id': 'id', 'name': 'name'}) }}) as tags from (
+                        select '1' as id, 'b' as name union all select '2', 'a' union all select '3', 'Z'
+                        union all select '4', ' b ' union all select '5', 'Über' union all select '6', ' a'
+                        union all select '7', null union all select '8', '' union all select null, null
+                    ) as named
+                    union all select {{ no_tags() }}
+                ) as told
             ) as listed
         ) as exploded""",
     "previous_value, next_value": """
