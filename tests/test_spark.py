@@ -73,14 +73,18 @@ CASES = {
         select cast({{ dbt.dateadd('hour', 1, 'a') }} as {{ dbt.type_string() }}) || ' '
             || cast({{ dbt.dateadd('day', -2, 'a') }} as {{ dbt.type_string() }})
         from (select timestamp '2025-03-30 00:00:00' as a) as t""",
-    "sorted_list, explode_list, last_element": """
+    "tag_names, explode_list, last_element": """
         select coalesce(tag, 'null') || ' ' || coalesce(last_tag, 'null') from (
             select {{ explode_list('tags') }} as tag, {{ last_element('tags') }} as last_tag
             from (
-                select {{ sorted_list('tag') }} as tags from (
-                    select 'b' as tag union all select 'a' union all select 'Z' union all select 'b'
-                    union all select 'Über' union all select ' a' union all select null
-                ) as named where tag is not null
+                select {{ tag_names('tags') }} as tags from (
+                    select array_agg({{ struct_of({'id': 'id', 'name': 'name'}) }}) as tags from (
+                        select '1' as id, 'b' as name union all select '2', 'a' union all select '3', 'Z'
+                        union all select '4', ' b ' union all select '5', 'Über' union all select '6', ' a'
+                        union all select '7', null union all select '8', '' union all select null, null
+                    ) as named
+                    union all select {{ no_tags() }}
+                ) as told
             ) as listed
         ) as exploded""",
     "previous_value, next_value": """
@@ -94,6 +98,20 @@ CASES = {
                 union all select 'c', 1, null union all select 'd', 1, 'd' union all select 'e', 2, 'e'
             ) as t
         ) as neighbours""",
+    # Among rows of one instant, and with a member that is null.
+    "struct_of": """
+        select first_row.id || ' ' || last_row.id || ' ' || coalesce(last_row.told, 'null')
+        from (
+            select
+                min({{ in_order('at', 'id', {'told': 'told'}) }}) as first_row,
+                max({{ in_order('at', 'id', {'told': 'told'}) }}) as last_row
+            from (
+                select timestamp '2025-03-30 00:00:00' as at, 'a:9' as id, 'nine' as told
+                union all select timestamp '2025-03-30 00:00:00', 'a:10', null
+                union all select timestamp '2025-03-29 23:59:59.5', 'a:11', 'eleven'
+                union all select timestamp '2025-03-30 00:00:00', 'A:10', 'upper'
+            ) as t
+        ) as ends""",
     "empty_text_list, no_tags": """
         select coalesce({{ last_element(empty_text_list()) }}, 'nothing')
         union all select coalesce({{ last_element('tags') }}.name, 'nothing')
@@ -102,6 +120,11 @@ CASES = {
         select '<' || {{ trimmed('text') }} || '>' from (
             select ' a b ' as text union all select '\u00a0Anna\u2003'
             union all select '\tb' union all select ''
+        ) as t""",
+    "hash_of": """
+        select cast(count(distinct {{ hash_of(['a', 'b']) }}) as {{ dbt.type_string() }}) from (
+            select 'a' as a, 'b' as b union all select 'a', 'b'
+            union all select 'ab', '' union all select 'b', 'a'
         ) as t""",
     "keyed_hash": "select {{ keyed_hash('text') }} from (select 'demo:Ü 1' as text) as t",
     "percentile": """

@@ -55,35 +55,6 @@ seen as (
 
 ),
 
-exploded as (
-
-    select
-        contact_id,
-        {{ explode_list('tags') }} as tag
-    from contacts
-
-),
-
-named as (
-
-    select
-        contact_id,
-        {{ trimmed('coalesce(tag.name, tag.id)') }} as tag
-    from exploded
-
-),
-
-tags as (
-
-    select
-        contact_id,
-        {{ sorted_list('tag') }} as contact_tags
-    from named
-    where tag <> ''
-    group by contact_id
-
-),
-
 final as (
 
     select
@@ -92,7 +63,7 @@ final as (
         seen.account_id,
         contacts.source,
         contacts.tags,
-        coalesce(tags.contact_tags, {{ empty_text_list() }}) as contact_tags,
+        {{ tag_names('contacts.tags') }} as contact_tags,
         contacts.file_id,
         contacts.line,
         contacts.position,
@@ -102,8 +73,6 @@ final as (
     from seen
     left join contacts
         on seen.contact_id = contacts.contact_id
-    left join tags
-        on seen.contact_id = tags.contact_id
 
 )
 

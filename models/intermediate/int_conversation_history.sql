@@ -1,5 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
 
+{% set event = in_order('occurred_at', 'event_id', {'event_type': 'event_type', 'agent_id': 'agent_id'}) %}
+
 with
 
 events as (
@@ -9,17 +11,30 @@ events as (
 
 ),
 
-final as (
+summed as (
 
     select
         conversation_id,
         account_id,
-        max(case when is_last_assignment and event_type = 'assigned' then agent_id end) as assigned_agent_id,
+        max(case when event_type in ('assigned', 'unassigned') then {{ event }} end) as last_assignment,
         count(case when event_type = 'reopened' then 1 end) as reopens,
         min(case when event_type = 'closed' then occurred_at end) as first_closed_at,
         max(case when event_type = 'closed' then occurred_at end) as last_closed_at
     from events
     group by conversation_id, account_id
+
+),
+
+final as (
+
+    select
+        conversation_id,
+        account_id,
+        case when last_assignment.event_type = 'assigned' then last_assignment.agent_id end as assigned_agent_id,
+        reopens,
+        first_closed_at,
+        last_closed_at
+    from summed
 
 )
 

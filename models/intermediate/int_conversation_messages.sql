@@ -1,6 +1,10 @@
 {{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
 
 {% set window_seconds = 24 * 60 * 60 %}
+{% set message = in_order('sent_at', 'message_id', {
+    'is_inbound': 'is_inbound',
+    'is_template_of_agent': 'agent_id is not null and template_name is not null',
+}) %}
 
 with
 
@@ -24,62 +28,126 @@ data_through as (
 
 ),
 
-ordered as (
+-- By days of UTC: all but the last message of a day are followed within 24 hours, so that they need no order.
+by_day as (
 
     select
         conversation_id,
         account_id,
-        agent_id,
-        message_id,
-        template_name,
-        row_number() over message_order as message_number,
-        is_inbound,
-        is_automated,
-        sent_at,
-        lead(sent_at) over message_order as next_sent_at
+        min({{ message }}) as first_message,
+        max({{ message }}) as last_message,
+        count(*) as messages,
+        count(case when is_inbound then 1 end) as inbound_messages,
+        count(agent_id) as messages_of_agents,
+        count(case when is_automated then 1 end) as automated_messages,
+        min(case when is_inbound then sent_at end) as first_inbound_at
     from messages
-    window message_order as (
+    group by conversation_id, account_id, cast(sent_at as date)
+
+),
+
+followed as (
+
+    select
+        by_day.*,
+        row_number() over day_order as day_number,
+        lead(first_message.at) over day_order as next_sent_at
+    from by_day
+    window day_order as (
         partition by conversation_id
-        order by sent_at, length(message_id), message_id
+        order by first_message.at
     )
 
 ),
 
+-- The customer service window ran out unanswered: nothing followed in time, or nothing yet though time is over.
 marked as (
 
     select
-        ordered.*,
-        ordered.agent_id is not null
-        and ordered.template_name is not null
-        and ordered.message_number = 1 as is_opening_template,
-        -- The customer service window ran out unanswered: nothing followed in time, or nothing yet though time is over.
-        ordered.is_inbound
-        and {{ seconds_between('ordered.sent_at', 'coalesce(ordered.next_sent_at, data_through.data_through_at)') }}
+        followed.*,
+        followed.last_message.is_inbound
+        and {{ seconds_between(
+            'followed.last_message.at',
+            'coalesce(followed.next_sent_at, data_through.data_through_at)',
+        ) }}
         >= {{ window_seconds }} as is_window_missed
-    from ordered
+    from followed
     inner join data_through
-        on ordered.account_id = data_through.account_id
+        on followed.account_id = data_through.account_id
+
+),
+
+summed as (
+
+    select
+        conversation_id,
+        account_id,
+        max(
+            case when day_number = 1 and first_message.is_template_of_agent then first_message.id end
+        ) as opening_template_id,
+        cast(sum(messages) as bigint) as messages,
+        cast(sum(inbound_messages) as bigint) as inbound_messages,
+        cast(sum(messages_of_agents) as bigint) as messages_of_agents,
+        cast(sum(automated_messages) as bigint) as automated_messages,
+        count(case when is_window_missed then 1 end) as windows_missed,
+        max(case when day_number = 1 and first_message.is_inbound then 1 else 0 end) = 1 as is_begun_by_contact,
+        min(first_inbound_at) as first_inbound_at,
+        max(last_message.at) as last_message_at
+    from marked
+    group by conversation_id, account_id
+
+),
+
+agents as (
+
+    select
+        conversation_id,
+        agent_id,
+        count(*) as messages,
+        min(message_id) as message_id
+    from messages
+    where agent_id is not null
+    group by conversation_id, agent_id
+
+),
+
+-- Who sent no more than the template that opened the conversation has not replied.
+replied as (
+
+    select
+        agents.conversation_id,
+        count(*) as agents_replied
+    from agents
+    inner join summed
+        on agents.conversation_id = summed.conversation_id
+    where
+        agents.messages > 1
+        or agents.message_id <> summed.opening_template_id
+        or summed.opening_template_id is null
+    group by agents.conversation_id
 
 ),
 
 final as (
 
     select
-        conversation_id,
-        account_id,
-        max(case when is_opening_template then message_id end) as opening_template_id,
-        count(*) as messages,
-        count(case when is_inbound then 1 end) as inbound_messages,
-        count(case when not is_inbound then 1 end) as outbound_messages,
-        count(case when agent_id is not null and not is_opening_template then 1 end) as agent_messages,
-        count(case when is_automated then 1 end) as automated_messages,
-        count(distinct case when not is_opening_template then agent_id end) as agents_replied,
-        count(case when is_window_missed then 1 end) as windows_missed,
-        max(case when message_number = 1 and is_inbound then 1 else 0 end) = 1 as is_begun_by_contact,
-        min(case when is_inbound then sent_at end) as first_inbound_at,
-        max(sent_at) as last_message_at
-    from marked
-    group by conversation_id, account_id
+        summed.conversation_id,
+        summed.account_id,
+        summed.opening_template_id,
+        summed.messages,
+        summed.inbound_messages,
+        summed.messages - summed.inbound_messages as outbound_messages,
+        summed.messages_of_agents
+        - case when summed.opening_template_id is not null then 1 else 0 end as agent_messages,
+        summed.automated_messages,
+        coalesce(replied.agents_replied, 0) as agents_replied,
+        summed.windows_missed,
+        summed.is_begun_by_contact,
+        summed.first_inbound_at,
+        summed.last_message_at
+    from summed
+    left join replied
+        on summed.conversation_id = replied.conversation_id
 
 )
 

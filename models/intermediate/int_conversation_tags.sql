@@ -9,34 +9,13 @@ conversations as (
 
 ),
 
-exploded as (
-
-    select
-        conversation_id,
-        account_id,
-        {{ explode_list('tags') }} as tag
-    from conversations
-
-),
-
-named as (
-
-    select
-        conversation_id,
-        account_id,
-        {{ trimmed('coalesce(tag.name, tag.id)') }} as tag
-    from exploded
-
-),
-
 final as (
 
-    select distinct
+    select
         conversation_id,
         account_id,
-        tag
-    from named
-    where tag <> ''
+        {{ explode_list(tag_names('tags')) }} as tag
+    from conversations
 
 )
 

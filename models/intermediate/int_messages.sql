@@ -13,12 +13,6 @@ messages as (
 
 ),
 
-conversations as (
-
-    select * from {{ ref('int_conversations') }}
-
-),
-
 calendar as (
 
     select * from {{ ref('int_calendar') }}
@@ -31,7 +25,8 @@ files as (
 
 ),
 
--- From its start on a conversation is its contact's current one, until the next begins.
+-- From its start on a conversation is its contact's current one, until the next begins. (The conversations are named wherever
+-- they are read: as a CTE, the engine would put all of them aside.)
 periods as (
 
     select
@@ -42,7 +37,7 @@ periods as (
             partition by contact_id
             order by started_at, length(source_conversation_id), source_conversation_id
         ) as next_started_at
-    from conversations
+    from {{ ref('int_conversations') }}
     where {{ is_touched('contact_id', 'int_touched_contacts') }}
 
 ),
@@ -72,12 +67,6 @@ final as (
         addressed.account_id,
         addressed.addressed_conversation_id as conversation_id,
         coalesce(addressed.contact_id, conversations.contact_id) as contact_id,
-        -- Almost always the contact of the conversation, whose key is made once.
-        case
-            when coalesce(addressed.contact_id, conversations.contact_id) = conversations.contact_id
-                then conversations.contact_key
-            else {{ keyed_hash('addressed.contact_id') }}
-        end as contact_key,
         addressed.agent_id,
         addressed.agent_name,
         addressed.source,
@@ -104,7 +93,7 @@ final as (
         addressed.failed_at,
         addressed.version_at
     from addressed
-    left join conversations
+    left join {{ ref('int_conversations') }} as conversations
         on addressed.addressed_conversation_id = conversations.conversation_id
     left join calendar
         on {{ on_calendar('calendar', 'addressed.account_id', 'addressed.sent_at') }}

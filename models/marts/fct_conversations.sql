@@ -62,17 +62,6 @@ calendar as (
 
 ),
 
-tags as (
-
-    select
-        conversation_id,
-        {{ sorted_list('tag') }} as conversation_tags
-    from {{ ref('int_conversation_tags') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
-    group by conversation_id
-
-),
-
 -- What its messages and events say of a conversation.
 told as (
 
@@ -119,7 +108,7 @@ final as (
         ended.conversation_id,
         ended.account_id,
         ended.source_conversation_id,
-        ended.contact_key,
+        contacts.contact_key,
         ended.channel_id,
         ended.team_id,
         coalesce(
@@ -129,7 +118,7 @@ final as (
         ended.status,
         coalesce(ended.agent_id, ended.assigned_agent_id) as agent_id,
         first_responses.first_response_agent_id,
-        coalesce(tags.conversation_tags, {{ empty_text_list() }}) as conversation_tags,
+        {{ tag_names('ended.tags') }} as conversation_tags,
         coalesce(contacts.contact_tags, {{ empty_text_list() }}) as contact_tags,
         coalesce(ended.status = 'closed', false) as is_closed,
         starting.is_working as is_in_working_hours,
@@ -179,8 +168,6 @@ final as (
         on ended.conversation_id = first_responses.conversation_id
     left join surveys
         on ended.conversation_id = surveys.conversation_id
-    left join tags
-        on ended.conversation_id = tags.conversation_id
     left join calendar as starting
         on {{ on_calendar('starting', 'ended.account_id', 'ended.started_at') }}
     left join calendar as closing

@@ -3,7 +3,6 @@
     'message_id',
     'account_id',
     'conversation_id',
-    'contact_key',
     'agent_id',
     'source',
     'message_type',

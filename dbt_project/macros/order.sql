@@ -1,0 +1,23 @@
+{# Rows in the order of their instants and, at the same one, of their ids, 9 before 10: the first and the last of a group. #}
+
+{# A row as one value, which sorts in this order: `min` and `max` take the first and the last row of a group in a single pass,
+   where a window would sort them all. Members of the value: `at`, `id_length`, `id`, and the `told`, SQL by name. #}
+{% macro in_order(at, id, told={}) -%}
+    {%- set members = {'at': at, 'id_length': 'length(' ~ id ~ ')', 'id': id} -%}
+    {%- do members.update(told) -%}
+    {{ return(struct_of(members)) }}
+{%- endmacro %}
+
+
+{# Several values as one, with a name for each member. #}
+{% macro struct_of(members) -%}
+    {{ return(adapter.dispatch('struct_of', 'conversation_reports')(members)) }}
+{%- endmacro %}
+
+{% macro default__struct_of(members) -%}
+    named_struct({% for name, value in members.items() %}'{{ name }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+{% macro duckdb__struct_of(members) -%}
+    struct_pack({% for name, value in members.items() %}{{ name }} := {{ value }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
