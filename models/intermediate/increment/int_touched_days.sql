@@ -3,6 +3,7 @@
     'message_id',
     'account_id',
     'conversation_id',
+    'contact_key',
     'agent_id',
     'source',
     'message_type',
@@ -52,7 +53,7 @@ conversations_after as (
 
 ),
 
-messages_before as (
+replaced_messages as (
 
     select * from {{ ref('int_replaced_messages') }}
 
@@ -67,9 +68,30 @@ messages_after as (
 
 ),
 
+contacts as (
+
+    select
+        contact_id,
+        contact_key
+    from {{ ref('int_contacts') }}
+    where contact_id in (select contact_id from replaced_messages)
+
+),
+
 built_days as (
 
     select * from {{ as_built('agg_by_agent', 'marts') }}
+
+),
+
+messages_before as (
+
+    select
+        replaced_messages.*,
+        contacts.contact_key
+    from replaced_messages
+    left join contacts
+        on replaced_messages.contact_id = contacts.contact_id
 
 ),
 
