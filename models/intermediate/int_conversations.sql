@@ -15,6 +15,7 @@ final as (
         account_id,
         source_conversation_id,
         contact_id,
+        {{ keyed_hash('contact_id') }} as contact_key,
         agent_id,
         channel_id,
         team_id,

@@ -67,6 +67,12 @@ final as (
         addressed.account_id,
         addressed.addressed_conversation_id as conversation_id,
         coalesce(addressed.contact_id, conversations.contact_id) as contact_id,
+        -- Almost always the contact of the conversation, whose key is made once.
+        case
+            when coalesce(addressed.contact_id, conversations.contact_id) = conversations.contact_id
+                then conversations.contact_key
+            else {{ keyed_hash('addressed.contact_id') }}
+        end as contact_key,
         addressed.agent_id,
         addressed.agent_name,
         addressed.source,

@@ -108,7 +108,7 @@ final as (
         ended.conversation_id,
         ended.account_id,
         ended.source_conversation_id,
-        contacts.contact_key,
+        ended.contact_key,
         ended.channel_id,
         ended.team_id,
         coalesce(

@@ -16,19 +16,9 @@ opening_templates as (
 
 ),
 
-contacts as (
-
-    select
-        contact_id,
-        max(contact_key) as contact_key
-    from {{ ref('int_contacts') }}
-    group by contact_id
-
-),
-
 final as (
 
-    {{ message_facts('messages', 'opening_templates', 'contacts') }}
+    {{ message_facts('messages', 'opening_templates') }}
 
 )
 

@@ -53,7 +53,7 @@ conversations_after as (
 
 ),
 
-replaced_messages as (
+messages_before as (
 
     select * from {{ ref('int_replaced_messages') }}
 
@@ -68,30 +68,9 @@ messages_after as (
 
 ),
 
-contacts as (
-
-    select
-        contact_id,
-        contact_key
-    from {{ ref('int_contacts') }}
-    where contact_id in (select contact_id from replaced_messages)
-
-),
-
 built_days as (
 
     select * from {{ as_built('agg_by_agent', 'marts') }}
-
-),
-
-messages_before as (
-
-    select
-        replaced_messages.*,
-        contacts.contact_key
-    from replaced_messages
-    left join contacts
-        on replaced_messages.contact_id = contacts.contact_id
 
 ),
 

@@ -52,20 +52,9 @@ messages as (
 
 ),
 
-contacts as (
-
-    select
-        contact_id,
-        max(contact_key) as contact_key
-    from {{ ref('int_contacts') }}
-    where contact_id in (select contact_id from messages)
-    group by contact_id
-
-),
-
 final as (
 
-    {{ message_facts('messages', 'opening_templates', 'contacts') }}
+    {{ message_facts('messages', 'opening_templates') }}
 
 )
 
