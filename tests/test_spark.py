@@ -103,10 +103,10 @@ CASES = {
         select first_row.id || ' ' || last_row.id || ' ' || coalesce(last_row.told, 'null')
         from (
             select
-                min({{ in_order('at', 'id', {'told': 'told'}) }}) as first_row,
-                max({{ in_order('at', 'id', {'told': 'told'}) }}) as last_row
+                min({{ in_order('sent_at', 'id', {'told': 'told'}) }}) as first_row,
+                max({{ in_order('sent_at', 'id', {'told': 'told'}) }}) as last_row
             from (
-                select timestamp '2025-03-30 00:00:00' as at, 'a:9' as id, 'nine' as told
+                select timestamp '2025-03-30 00:00:00' as sent_at, 'a:9' as id, 'nine' as told
                 union all select timestamp '2025-03-30 00:00:00', 'a:10', null
                 union all select timestamp '2025-03-29 23:59:59.5', 'a:11', 'eleven'
                 union all select timestamp '2025-03-30 00:00:00', 'A:10', 'upper'
