@@ -25,8 +25,8 @@ files as (
 
 ),
 
--- From its start on a conversation is its contact's current one, until the next begins. (The conversations are named wherever
--- they are read: as a CTE, the engine would put all of them aside.)
+-- From its start on a conversation is its contact's current one, until the next begins. (The conversations are named
+-- wherever they are read: as a CTE, the engine would put all of them aside.)
 periods as (
 
     select
