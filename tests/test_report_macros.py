@@ -45,9 +45,17 @@ def connection(tmp_path_factory):
         yield connection
 
 
+class Facts:
+    """The facts of the release. No dataclass: hypothesis would print it, which took longer than the tests."""
+
+    def __init__(self, connection):
+        self.conversations = rows(connection, "from fct_conversations")
+        self.messages = rows(connection, "from fct_messages")
+
+
 @pytest.fixture(scope="module")
 def facts(connection):
-    return rows(connection, "from fct_conversations"), rows(connection, "from fct_messages")
+    return Facts(connection)
 
 
 def rows(connection, query, parameters=()):
@@ -93,8 +101,7 @@ def local_day(account, instant):
 
 def happenings(facts, filters):
     """Yield what happened: day, key columns, and the record under the name of its kind."""
-    conversations, messages = facts
-    selected = {c["conversation_id"]: c for c in conversations if selects(filters, c)}
+    selected = {c["conversation_id"]: c for c in facts.conversations if selects(filters, c)}
     for c in selected.values():
         account = c["account_id"]
         keys = {"account_id": account, "origin": c["origin"], "agent_id": c["agent_id"], "tags": tags(c)}
@@ -106,7 +113,7 @@ def happenings(facts, filters):
             yield c["started_on"], keys | {"agent_id": c["first_response_agent_id"]}, "response", c
     accounts = filters.get("accounts")
     only_accounts = all(wanted is None for name, wanted in filters.items() if name != "accounts")
-    for m in messages:
+    for m in facts.messages:
         c = selected.get(m["conversation_id"])
         if c or (only_accounts and (accounts is None or m["account_id"] in accounts)):
             yield (
@@ -236,7 +243,7 @@ def test_the_details_list_the_conversations_that_started_in_the_period(connectio
     }
     expected = {
         c["conversation_id"]: (names[c["agent_id"]], tags(c), c["csat_rating"], c["duration_seconds"])
-        for c in facts[0]
+        for c in facts.conversations
         if selects(filters, c) and period[0] <= c["started_on"] <= period[1]
     }
     listed = report(connection, "report_details", *period, filters)
@@ -432,7 +439,7 @@ def test_nothing_before_leaves_the_change_unknown(connection):
 def test_the_trend_is_the_mean_of_seven_days(connection, facts):
     period = FIRST_DAY + timedelta(2), FIRST_DAY + timedelta(12)
     found = report(connection, "report_trend", *period, {"accounts": ["demo"]})
-    counted = Counter(c["started_on"] for c in facts[0] if c["account_id"] == "demo")
+    counted = Counter(c["started_on"] for c in facts.conversations if c["account_id"] == "demo")
     assert [row["day"] for row in found] == days_of(*period)
     for row in found:
         week = days_of(row["day"] - timedelta(6), row["day"])
@@ -453,7 +460,7 @@ def test_the_heatmap_has_every_hour_of_the_week(connection, facts, filters):
 
 
 def started(facts, filters, days):
-    return [c for c in facts[0] if selects(filters, c) and c["started_on"] in days]
+    return [c for c in facts.conversations if selects(filters, c) and c["started_on"] in days]
 
 
 @pytest.mark.parametrize("filters", [{}, {"agents": ["demo:1", "Unassigned"]}])
@@ -509,9 +516,8 @@ def slow_waits(messages):
 
 
 def test_a_timeline_tells_who_wrote_and_how_long_the_customer_waited(connection, facts):
-    conversations, messages = facts
-    for c in conversations[:30]:
-        mine = [m for m in messages if m["conversation_id"] == c["conversation_id"]]
+    for c in facts.conversations[:30]:
+        mine = [m for m in facts.messages if m["conversation_id"] == c["conversation_id"]]
         found = rows(connection, "from report_timeline(?)", [c["conversation_id"]])
         kinds = [row["event"] for row in found]
         assert kinds.count("inbound") == sum(m["direction"] == "inbound" for m in mine)
@@ -540,14 +546,14 @@ def test_the_waits_of_a_timeline_are_those_of_the_conversation(sample):
 
 
 def test_a_timeline_of_another_account_is_empty(connection, facts):
-    theirs = next(c for c in facts[0] if c["account_id"] == "second")["conversation_id"]
+    theirs = next(c for c in facts.conversations if c["account_id"] == "second")["conversation_id"]
     assert rows(connection, "from report_timeline(?, accounts := ['second'])", [theirs])
     assert rows(connection, "from report_timeline(?, accounts := ['demo'])", [theirs]) == []
 
 
 @pytest.mark.parametrize("accounts", [None, ["demo"], []])
 def test_the_choices_are_what_the_accounts_hold(connection, facts, accounts):
-    mine = [c for c in facts[0] if accounts is None or c["account_id"] in accounts]
+    mine = [c for c in facts.conversations if accounts is None or c["account_id"] in accounts]
     found = defaultdict(set)
     for row in rows(connection, "from report_choices(accounts := ?)", [accounts]):
         found[row["filter"]].add(row["value"])

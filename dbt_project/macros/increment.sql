@@ -81,11 +81,16 @@
 {%- endmacro %}
 
 
-{# The same of a day of the daily tables. #}
-{% macro on_touched_days(day) -%}
+{# The same of a day of the daily tables; of several days of a row, one is enough. #}
+{% macro on_touched_days() -%}
     {%- set touched = increment_ref('int_touched_days') -%}
     {%- if is_incremental() -%}
-    (account_id, {{ day }}) in (select account_id, report_date from {{ touched }})
+    (
+        {%- for day in varargs -%}
+        (account_id, {{ day }}) in (select account_id, report_date from {{ touched }})
+        {%- if not loop.last %} or {% endif %}
+        {%- endfor -%}
+    )
     {%- else -%}
     true
     {%- endif -%}

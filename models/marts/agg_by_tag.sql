@@ -23,9 +23,7 @@ messages_of_days as (
 surveys_of_days as (
 
     select * from {{ ref('int_conversation_surveys') }}
-    where
-        {{ on_touched_days('sent_on') }}
-        or {{ on_touched_days('responded_on') }}
+    where {{ on_touched_days('sent_on', 'responded_on') }}
 
 ),
 

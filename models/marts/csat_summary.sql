@@ -15,9 +15,7 @@ conversations as (
 surveys as (
 
     select * from {{ ref('int_conversation_surveys') }}
-    where
-        {{ on_touched_days('sent_on') }}
-        or {{ on_touched_days('responded_on') }}
+    where {{ on_touched_days('sent_on', 'responded_on') }}
 
 ),
 
