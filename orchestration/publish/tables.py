@@ -24,7 +24,7 @@ from orchestration.settings import Settings
 class Table:
     """A table of a release; where nothing is said, it is small and always written as a whole.
 
-    - `order`: the columns that let a reader of a period skip the rest of it
+    - `order`: the columns that let a reader of a period skip the rest of it, of a divided table in each month
     - `day`: the column by whose months the Parquet is divided
     - `touched`: the model that lists what an increment touched, by the columns `key`
     - `made`: the model of the rows themselves that it made, all columns of them, where there is one
@@ -134,8 +134,18 @@ def _lay_out_touched(connection: duckdb.DuckDBPyConnection, name: str, macro: st
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+    """Write all rows in their order, of a table divided by months one month after the other.
+
+    So a sort has to hold a month, which fits in memory where all would be put on disk.
+    """
+    rows = f"from warehouse.marts.{name}"
     ordered = f"order by {table.order}" if table.order else ""
-    connection.execute(f"create or replace table {name} as from warehouse.marts.{name} {ordered}")
+    if not table.day:
+        connection.execute(f"create or replace table {name} as {rows} {ordered}")
+        return
+    connection.execute(f"create or replace table {name} as {rows} limit 0")
+    for month in sorted(_months(connection, f"warehouse.marts.{name}", table.day)):
+        connection.execute(f"insert into {name} {rows} where {_lies_in(month, table.day)} {ordered}")
 
 
 def _replace_touched(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
@@ -169,6 +179,10 @@ def _months(connection: duckdb.DuckDBPyConnection, name: str, day: str) -> set[d
     return {month for (month,) in rows}
 
 
+def _lies_in(month: date, day: str) -> str:
+    return f"{day} >= date '{month}' and {day} < date '{month}' + interval 1 month"
+
+
 def write_parquet(
     connection: duckdb.DuckDBPyConnection,
     name: str,
@@ -189,10 +203,7 @@ def write_parquet(
     for month in sorted(_months(connection, name, day)) or [None]:
         part = path / f"{month:%Y-%m}.parquet" if month else path / "none.parquet"
         if month in changed or not link_before(part):
-            condition = (
-                f"{day} >= date '{month}' and {day} < date '{month}' + interval 1 month" if month else "true"
-            )
-            _copy(connection, f"from {name} where {condition}", part)
+            _copy(connection, f"from {name} where {_lies_in(month, day) if month else 'true'}", part)
     sync(path)
     return path
 
