@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import synthetic_warehouse
 
+from orchestration.common.sql import quoted
 from orchestration.publish.release import current_release, publish, reader
-from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
 REPORTS = ("report_overview", "report_by_agent", "report_by_tag", "report_details")

@@ -177,7 +177,7 @@ def sql(settings: Settings, script: str, database: Path | None = None, read_only
 
 def ingest(settings: Settings):
     """Prepare the ingest."""
-    from orchestration.ingest.run import ingest
+    from orchestration.ingest.pipeline import ingest
 
     return partial(ingest, settings)
 

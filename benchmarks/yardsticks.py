@@ -7,11 +7,11 @@ anything; it is what a person would write who trusts the data and needs the answ
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestration.ingest.records import LINEAGE, raw_columns
-from orchestration.ingest.schema import Entity
-from orchestration.quality.declaration import Check, Mart
+from orchestration.common.sql import quoted
+from orchestration.ingest.parsing.typing import LINEAGE, raw_columns
+from orchestration.ingest.platforms.schema import Entity
+from orchestration.quality.check import Check, Mart
 from orchestration.quality.marts import MARTS
-from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
 # How the generator writes the instants of an entity, if not in ISO 8601: the type and its way to UTC.

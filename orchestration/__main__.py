@@ -14,18 +14,18 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from orchestration.alerts import failure, send
-from orchestration.automation import BY_HAND, REFRESH, REPLAY, is_up_to_date
+from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY, is_up_to_date
+from orchestration.automation.notifications import failure, send
+from orchestration.automation.run_retention import prune_runs
+from orchestration.common.disk import full_disk
 from orchestration.definitions import build_definitions
-from orchestration.disk import full_disk
-from orchestration.housekeeping import prune_runs
-from orchestration.ingest.replay import Again, ReplayError
-from orchestration.ingest.run import check_replay, gone_from_landing, set_raw_aside
+from orchestration.ingest.pipeline import check_replay, gone_from_landing, set_raw_aside
+from orchestration.ingest.raw_store.replay import Again, ReplayError
+from orchestration.publish.page.report import write_reports
 from orchestration.publish.release import PublishError, current_release, rollback
-from orchestration.publish.report import write_reports
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
-from orchestration.terminal import EXAMPLES, print_summary
+from orchestration.summary import EXAMPLES, print_summary
 
 SAMPLES = PROJECT / "samples" / "landing"
 

@@ -2,10 +2,9 @@
 
 import dagster as dg
 
-from orchestration.automation import (
-    REFRESH,
-    REPLAY,
-    daily_schedule,
+from orchestration.automation.jobs import REFRESH, REPLAY
+from orchestration.automation.schedules import daily_schedule
+from orchestration.automation.sensors import (
     failure_sensor,
     housekeeping_sensor,
     new_exports_sensor,
@@ -15,10 +14,10 @@ from orchestration.automation import (
 from orchestration.ingest.assets import ingest, landing
 from orchestration.publish.assets import build_publish_assets, build_report_asset
 from orchestration.publish.overview import build_overview
-from orchestration.quality.checks import import_gate, quality_gate
+from orchestration.quality.asset_checks import import_gate, quality_gate
 from orchestration.settings import Settings, load_settings
-from orchestration.terminal import progress
-from orchestration.warehouse import build_dbt_assets, dbt_resource
+from orchestration.summary import progress
+from orchestration.warehouse.assets import build_dbt_assets, dbt_resource
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

@@ -11,7 +11,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from orchestration.publish.report import FEW
+from orchestration.publish.page.report import FEW
 from reports import charts, tables
 from reports.filters import Address, Entry, Filters, one_of, touched
 from reports.language import Language

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 from orchestration.__main__ import run
-from orchestration.ingest.run import ingest
+from orchestration.ingest.pipeline import ingest
 from orchestration.publish.release import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PREFIX, PROJECT, Settings

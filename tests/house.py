@@ -7,9 +7,9 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest.content import zstd
-from orchestration.ingest.ledger import TOLD
-from orchestration.ingest.run import IngestResult, ingest
+from orchestration.ingest.parsing.file_bytes import zstd
+from orchestration.ingest.pipeline import IngestResult, ingest
+from orchestration.ingest.raw_store.ledger import TOLD
 from orchestration.settings import Settings
 
 PLATFORM = "activecampaign"

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 from house import House, gz, jsonl, zst
 
-from orchestration.ingest.run import IngestResult
+from orchestration.ingest.pipeline import IngestResult
 
 FORMATS = ("jsonl", "array", "page", "pages", "csv", "semicolon", "parquet")
 PACKINGS = {"": lambda content: content, ".gz": gz, ".zst": zst}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.quoting import quoted
+from orchestration.common.sql import quoted
 
 FIRST_DAY = "2026-03-20"  # ten days before the clocks change in Rome
 ACCOUNTS = {"demo": "Europe/Rome", "second": "America/New_York"}

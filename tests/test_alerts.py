@@ -13,8 +13,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import dagster as dg
 import pytest
 
-from orchestration.alerts import failure, send, staleness
-from orchestration.automation import BY_HAND, failure_sensor, staleness_sensor
+from orchestration.automation.jobs import BY_HAND
+from orchestration.automation.notifications import failure, send, staleness
+from orchestration.automation.sensors import failure_sensor, staleness_sensor
 from orchestration.publish.release import current_release
 from orchestration.settings import Settings
 

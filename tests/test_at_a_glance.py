@@ -9,7 +9,7 @@ from orchestration.__main__ import _instance
 from orchestration.publish.overview import FRESH, KEY, evaluate_freshness, overview, report
 from orchestration.publish.release import current_release
 from orchestration.publish.tables import QUALITY_RESULTS, TABLES
-from orchestration.quality.checks import quality_gate
+from orchestration.quality.asset_checks import quality_gate
 from orchestration.settings import Settings
 
 SPECS = list(quality_gate.check_specs)

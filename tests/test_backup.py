@@ -127,7 +127,7 @@ def came(count):
 
 
 ONE_MORE = """
-from orchestration.ingest.run import ingest
+from orchestration.ingest.pipeline import ingest
 from orchestration.settings import load_settings
 ingest(load_settings())
 """

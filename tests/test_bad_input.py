@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from house import House, gz, jsonl, zst
 
-from orchestration.ingest import content, reading, run
+from orchestration.ingest import pipeline
+from orchestration.ingest.parsing import file_bytes, readers
 
 GOOD = {"id": "good", "timestamp": "2026-08-31T07:44:00+02:00", "direction": "INBOUND"}
 GOOD_CSV = b"good,1788162240,INBOUND\n"
@@ -122,7 +123,7 @@ def test_line_numbers_are_exact_where_line_ends_are_mixed_and_lines_blank(house:
 def test_a_record_too_long_is_refused_and_the_longest_allowed_is_not(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (content, reading):
+    for module in (file_bytes, readers):
         monkeypatch.setattr(module, "MAX_RECORD", 2**21)
     body = {**GOOD, "body": "x" * (2**21 - len(jsonl({**GOOD, "body": ""})) + 1)}
     longer = {**body, "body": body["body"] + "x"}
@@ -273,12 +274,14 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
 ) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
     for way in ("_certain", "_located"):
-        typed = getattr(run._Batch, way)
+        typed = getattr(pipeline._Batch, way)
         monkeypatch.setattr(
-            run._Batch, way, lambda *args, typed=typed: f"SELECT * FROM ({typed(*args)}) WHERE _line <> 2"
+            pipeline._Batch,
+            way,
+            lambda *args, t=typed: f"SELECT * FROM ({t(*args)}) WHERE _line <> 2",
         )
     with pytest.raises(
-        run.ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"
+        pipeline.ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"
     ):
         house.ingest()
     monkeypatch.undo()
@@ -288,12 +291,12 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
 
 def test_a_line_the_reader_left_out_stops_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
-    lines, census = reading._lines, reading._census
-    monkeypatch.setattr(reading, "_lines", lambda files: f"{lines(files)} WHERE NOT contains(line, '2')")
+    lines, census = readers._lines, readers._census
+    monkeypatch.setattr(readers, "_lines", lambda files: f"{lines(files)} WHERE NOT contains(line, '2')")
     monkeypatch.setattr(
-        reading,
+        readers,
         "_census",
         lambda records, *args: census(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
     )
-    with pytest.raises(run.ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
+    with pytest.raises(pipeline.ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
         house.ingest()

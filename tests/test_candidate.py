@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import duckdb
 import pytest
 
-from orchestration import candidate
-from orchestration.candidate import CandidateHeldError, wait_until_free
-from orchestration.quality import checks
+from orchestration.quality import asset_checks
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings
+from orchestration.warehouse import candidate
+from orchestration.warehouse.candidate import CandidateHeldError, wait_until_free
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=len(sys.argv) > 2); print(); input()"
 
@@ -73,7 +73,7 @@ def test_without_a_candidate_nobody_is_waited_for(tmp_path):
 
 def test_checks_that_cannot_read_the_candidate_say_who_holds_it(settings):
     with held(settings) as program:
-        results = checks._results(settings, MARTS[:1], lambda message: None)
+        results = asset_checks._results(settings, MARTS[:1], lambda message: None)
 
     for result in results:
         assert result.broken

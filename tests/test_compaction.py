@@ -19,9 +19,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestration import warehouse
-from orchestration.ingest import compaction, ledger, retention
-from orchestration.ingest.replay import Again
-from orchestration.ingest.run import ingest
+from orchestration.ingest.pipeline import ingest
+from orchestration.ingest.raw_store import compaction, ledger, retention
+from orchestration.ingest.raw_store.replay import Again
 from tests.conftest import dbt, project_with
 from tests.house import House, jsonl
 

@@ -24,13 +24,13 @@ from house import House, jsonl
 from benchmarks.kill import TARGETS, Laboratory, Run, published
 from benchmarks.readers import look
 from orchestration.__main__ import _alone, _bury_the_dead, _instance
-from orchestration.automation import BY_HAND
-from orchestration.disk import full_disk
-from orchestration.ingest.ledger import ledger_folder
+from orchestration.automation.jobs import BY_HAND
+from orchestration.common.disk import full_disk
+from orchestration.ingest.raw_store.ledger import ledger_folder
 from orchestration.publish.release import PublishError, current_release, publish
 from orchestration.settings import PROJECT, Settings
-from orchestration.terminal import print_summary
-from orchestration.warehouse import _remove_broken
+from orchestration.summary import print_summary
+from orchestration.warehouse.assets import _remove_broken
 
 
 @pytest.fixture(scope="module")

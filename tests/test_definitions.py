@@ -7,9 +7,10 @@ import dagster as dg
 import pytest
 import yaml
 
-from orchestration.automation import daily_schedule, new_exports_sensor
+from orchestration.automation.schedules import daily_schedule
+from orchestration.automation.sensors import new_exports_sensor
 from orchestration.definitions import build_definitions
-from orchestration.ingest.run import ingest
+from orchestration.ingest.pipeline import ingest
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings
 

@@ -13,14 +13,14 @@ import pytest
 from house import House, jsonl
 
 from orchestration.__main__ import run
-from orchestration.automation import is_up_to_date
-from orchestration.ingest import erasure, ledger, retention
-from orchestration.ingest.landing import read_accounts
-from orchestration.ingest.run import has_news
+from orchestration.automation.jobs import is_up_to_date
+from orchestration.ingest.pipeline import has_news
+from orchestration.ingest.raw_store import erasure, ledger, retention
+from orchestration.ingest.sources.local import read_accounts
 from orchestration.publish.release import current_release, reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError
-from orchestration.warehouse import fingerprint
+from orchestration.warehouse.assets import fingerprint
 from tests.conftest import project_with
 
 WHO = "k-forget.me"

@@ -14,9 +14,9 @@ import duckdb
 import pytest
 from house import House, gz, jsonl
 
+from orchestration.ingest.pipeline import IngestResult
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.run import IngestResult
-from orchestration.ingest.schema import Entity, Field, Platform
+from orchestration.ingest.platforms.schema import Entity, Field, Platform
 
 T = "2026-08-31T07:44:00Z"
 JSON_LINE = "write each record as one line of valid JSON in UTF-8"

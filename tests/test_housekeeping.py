@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orchestration.__main__ import _instance
-from orchestration.housekeeping import KEEP_RUNS_DAYS, prune_runs
+from orchestration.automation.run_retention import KEEP_RUNS_DAYS, prune_runs
 from orchestration.settings import Settings
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.ingest import compaction
-from orchestration.ingest.run import ingest
+from orchestration.ingest.pipeline import ingest
+from orchestration.ingest.raw_store import compaction
 from orchestration.publish.release import publish, reader
 from orchestration.publish.tables import LAID_OUT, TABLES
 from orchestration.settings import Settings

@@ -23,11 +23,13 @@ from house import House, gz, jsonl, zst
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration.ingest import content, ledger, run
+from orchestration.ingest import pipeline
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
-from orchestration.ingest.landing import read_rating_scales
+from orchestration.ingest.parsing import file_bytes
 from orchestration.ingest.platforms import PLATFORMS
+from orchestration.ingest.raw_store import ledger
+from orchestration.ingest.sources.local import read_rating_scales
 from orchestration.settings import PROJECT, SettingsError
 
 RECORDS = [
@@ -209,13 +211,13 @@ def test_the_same_content_under_another_name_is_loaded_once(house: House) -> Non
 def test_as_many_files_are_opened_at_once_as_there_are_threads(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together, prepare = threading.Barrier(house.settings.threads, timeout=60), content.prepare
+    together, prepare = threading.Barrier(house.settings.threads, timeout=60), file_bytes.prepare
 
-    def prepare_together(*args: object) -> content.Content:
+    def prepare_together(*args: object) -> file_bytes.Content:
         together.wait()
         return prepare(*args)
 
-    monkeypatch.setattr(content, "prepare", prepare_together)
+    monkeypatch.setattr(file_bytes, "prepare", prepare_together)
     house.drop("agents/a.jsonl.gz", gz(jsonl({"id": 1})))
     house.drop("agents/b.jsonl.zst", zst(jsonl({"id": 2})))
     assert house.ingest().totals().records_accepted == 2
@@ -499,15 +501,15 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_run(
     growing = house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.drop("agents/twin.jsonl", jsonl({"id": 1}))
     house.drop("agents/z.jsonl", jsonl({"id": 9}))
-    load = run._Batch._load_together
+    load = pipeline._Batch._load_together
 
-    def load_while_it_grows(batch: run._Batch, *args: object) -> list:
+    def load_while_it_grows(batch: pipeline._Batch, *args: object) -> list:
         outputs = load(batch, *args)
         with growing.open("ab") as stream:
             stream.write(jsonl({"id": 2}))
         return outputs
 
-    monkeypatch.setattr(run._Batch, "_load_together", load_while_it_grows)
+    monkeypatch.setattr(pipeline._Batch, "_load_together", load_while_it_grows)
     result = house.ingest()
     assert [file.file for file in result.files] == ["demo/agents/z.jsonl"]
     assert result.refused == ["demo/agents/a.jsonl: it is still being written; it is left for the next run"]
@@ -534,7 +536,7 @@ def test_a_file_that_changes_before_it_is_read_stops_nothing(
         "cut": lambda path: os.truncate(path, 5),
         "spoilt": lambda path: path.write_bytes(b"\xff" * 7),
     }
-    opened = run._Batch.open_files
+    opened = pipeline._Batch.open_files
 
     def open_then_change(*args: object) -> tuple:
         found = opened(*args)
@@ -542,7 +544,7 @@ def test_a_file_that_changes_before_it_is_read_stops_nothing(
         changes[change](lines)
         return found
 
-    monkeypatch.setattr(run._Batch, "open_files", open_then_change)
+    monkeypatch.setattr(pipeline._Batch, "open_files", open_then_change)
     result = house.ingest()
     assert [file.file for file in result.files] == ["demo/agents/b.json", "demo/agents/b.jsonl"]
     assert len(result.refused) == 2
@@ -555,7 +557,7 @@ def test_a_file_just_written_is_waited_for_and_an_old_one_is_not(
 ) -> None:
     house, waits = House(tmp_path, settle_seconds=30), []
     path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    monkeypatch.setattr("orchestration.ingest.landing.time.sleep", waits.append)
+    monkeypatch.setattr("orchestration.ingest.sources.local.time.sleep", waits.append)
     assert house.ingest().totals().records_accepted == 1
     assert 0 < waits.pop() <= 30
     house.drop("agents/b.jsonl", jsonl({"id": 2}))
@@ -563,7 +565,7 @@ def test_a_file_just_written_is_waited_for_and_an_old_one_is_not(
     assert house.ingest().totals().records_accepted == 1
     assert waits == []
     house.drop("agents/c.jsonl", jsonl({"id": 3}))
-    monkeypatch.setattr("orchestration.ingest.landing.time.sleep", lambda _: path.write_bytes(b""))
+    monkeypatch.setattr("orchestration.ingest.sources.local.time.sleep", lambda _: path.write_bytes(b""))
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 4}))
     result = house.ingest()
     assert [file.file for file in result.files] == ["demo/agents/c.jsonl"]
@@ -582,7 +584,7 @@ def test_landing_may_be_read_only_and_one_file_forbidden(tmp_path: Path) -> None
         folder.chmod(0o555)
     humbly = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     command = (
-        "from orchestration.ingest.run import ingest; from orchestration.settings import Settings;"
+        "from orchestration.ingest.pipeline import ingest; from orchestration.settings import Settings;"
         " s = Settings(); print(*ingest(s).refused); (s.landing_path / 'demo' / 'probe').touch()"
     )
     told = subprocess.run(
@@ -608,14 +610,14 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_files(
             house.drop(f"agents/{number}.jsonl", jsonl({"id": number}))
             house.drop(f"agents/{number}.json", json.dumps([{"id": number + files}]))
             house.drop(f"agents/{number}.csv", f"id\n{number + 2 * files}\n")
-        engine = run._engine
+        engine = pipeline._engine
 
         @contextmanager
         def counting_engine(*args: object) -> Iterator[object]:
             with engine(*args) as con:
                 yield SimpleNamespace(execute=lambda *query: (next(asked), con.execute(*query))[1])
 
-        monkeypatch.setattr(run, "_engine", counting_engine)
+        monkeypatch.setattr(pipeline, "_engine", counting_engine)
         assert house.ingest().totals().records_accepted == 3 * files
         monkeypatch.undo()
         return next(asked)

@@ -13,10 +13,10 @@ import pytest
 from dagster import AssetKey
 
 from orchestration.__main__ import _instance, go_back, main, refresh, run
-from orchestration.ingest.run import ingest
+from orchestration.ingest.pipeline import ingest
 from orchestration.publish.release import current_release, reader
 from orchestration.settings import PROJECT, Settings
-from orchestration.warehouse import built_from, fingerprint
+from orchestration.warehouse.assets import built_from, fingerprint
 from samples.generate import generate
 from tests.conftest import LOADING, project_with, published_rows, rows_of
 

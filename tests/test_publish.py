@@ -16,7 +16,7 @@ from orchestration.publish import release as publishing
 from orchestration.publish.assets import build_publish_assets
 from orchestration.publish.release import PublishError, current_release, is_intact, publish, reader, rollback
 from orchestration.publish.tables import LAID_OUT, TABLES, Table
-from orchestration.quality.declaration import CheckResult
+from orchestration.quality.check import CheckResult
 from orchestration.quality.marts import MARTS
 from orchestration.quality.results import keep
 from orchestration.settings import Settings

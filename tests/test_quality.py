@@ -15,15 +15,15 @@ import duckdb
 import pytest
 from synthetic_warehouse import AGGREGATES, EVENTS
 
-from orchestration.candidate import Built
 from orchestration.publish.release import Release
-from orchestration.quality.aggregates import CSAT_SUMMARY
-from orchestration.quality.checks import blocking_checks, quality_gate
-from orchestration.quality.declaration import Check, CheckResult, Mart
+from orchestration.quality.asset_checks import blocking_checks, quality_gate
+from orchestration.quality.check import Check, CheckResult, Mart
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
+from orchestration.quality.marts.aggregates import CSAT_SUMMARY
 from orchestration.quality.results import history, keep, write_page
 from orchestration.settings import PROJECT, Settings
+from orchestration.warehouse.candidate import Built
 
 # Forty days up to 20:00 of yesterday in Rome; the last day but one is nearly empty, and a holiday.
 FACTS = """
@@ -705,7 +705,7 @@ def test_without_a_warehouse_every_check_is_broken_and_nothing_is_published(tmp_
 
 
 def test_the_list_of_checks_is_read_without_great_expectations():
-    code = "import sys; from orchestration.quality.checks import blocking_checks; blocking_checks();"
+    code = "import sys; from orchestration.quality.asset_checks import blocking_checks; blocking_checks();"
     code += "sys.exit('great_expectations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
 

@@ -21,8 +21,9 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from orchestration.__main__ import full_refresh, main, run
-from orchestration.automation import daily_schedule, new_exports_sensor
-from orchestration.ingest.run import gone_from_landing, has_news, new_files
+from orchestration.automation.schedules import daily_schedule
+from orchestration.automation.sensors import new_exports_sensor
+from orchestration.ingest.pipeline import gone_from_landing, has_news, new_files
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 
 SAMPLES = PROJECT / "samples" / "landing"

@@ -12,13 +12,14 @@ import duckdb
 import pytest
 
 from orchestration import __main__ as command
-from orchestration.automation import REPLAY
-from orchestration.ingest import ledger, reading
+from orchestration.automation.jobs import REPLAY
 from orchestration.ingest.assets import ingest as take_in
 from orchestration.ingest.assets import landing
-from orchestration.ingest.content import BadFileError
-from orchestration.ingest.replay import Again, ReplayError
-from orchestration.ingest.run import check_replay, ingest
+from orchestration.ingest.parsing import readers
+from orchestration.ingest.parsing.file_bytes import BadFileError
+from orchestration.ingest.pipeline import check_replay, ingest
+from orchestration.ingest.raw_store import ledger
+from orchestration.ingest.raw_store.replay import Again, ReplayError
 from orchestration.publish.release import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
@@ -138,11 +139,11 @@ def test_a_file_refused_by_a_rule_that_was_wrong_is_loaded(tmp_path, monkeypatch
     house = House(tmp_path)
     house.drop("agents/1.csv", "id;first_name\na1;Anna\n")
 
-    def refuse(header: str, entity: object) -> reading.Layout:
+    def refuse(header: str, entity: object) -> readers.Layout:
         raise BadFileError("its header is refused by a rule", "change the rule")
 
     with monkeypatch.context() as patched:
-        patched.setattr(reading, "csv_layout", refuse)
+        patched.setattr(readers, "csv_layout", refuse)
         house.ingest()
     assert house.ledger("status") == [("rejected",)]
 

@@ -9,12 +9,12 @@ import duckdb
 import pytest
 import synthetic_warehouse
 
-from orchestration.automation import is_up_to_date
-from orchestration.publish import report
-from orchestration.publish.periods import Period, last_day, period_and_the_one_before
+from orchestration.automation.jobs import is_up_to_date
+from orchestration.publish.page import report
+from orchestration.publish.page.periods import Period, last_day, period_and_the_one_before
+from orchestration.publish.page.report import has_reports, write_reports
 from orchestration.publish.previews import PREVIEWS, preview
 from orchestration.publish.release import PublishError, current_release, publish, reader
-from orchestration.publish.report import has_reports, write_reports
 from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
 

@@ -31,12 +31,12 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from orchestration.__main__ import _instance, run
-from orchestration.ingest.run import ingest
-from orchestration.publish.charts import bars
+from orchestration.ingest.pipeline import ingest
+from orchestration.publish.page.charts import bars
 from orchestration.publish.release import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
-from orchestration.terminal import print_summary
+from orchestration.summary import print_summary
 from reports.downloads import as_csv
 
 T = "2026-08-31T07:44:00Z"
@@ -297,7 +297,7 @@ MOST_MEMORY = 900  # MB, of which the libraries alone take a third
 BOMBED = """
 import json, resource, sys
 from pathlib import Path
-from orchestration.ingest.run import ingest
+from orchestration.ingest.pipeline import ingest
 from orchestration.settings import Settings
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 settings = Settings(home=Path(sys.argv[1]), memory_limit="500MB", threads=2, max_unpacked_gb=1 / 64)

@@ -20,7 +20,7 @@ import pytest
 from orchestration.__main__ import run
 from orchestration.publish.release import current_release, reader
 from orchestration.settings import PROJECT, Settings
-from orchestration.spark import SparkError, require_spark, show_tables
+from orchestration.warehouse.spark import SparkError, require_spark, show_tables
 from tests.conftest import LOADING, dbt, project_with, published_rows, rows_in
 from tests.test_increments import (
     MODELS,

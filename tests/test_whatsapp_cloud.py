@@ -17,7 +17,7 @@ from itertools import pairwise
 import duckdb
 import pytest
 
-from orchestration.ingest.run import ingest
+from orchestration.ingest.pipeline import ingest
 from orchestration.publish.release import publish
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS

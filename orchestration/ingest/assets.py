@@ -25,16 +25,16 @@ from dagster import (
 )
 from pydantic import Field
 
-from orchestration.glance import last_files, top_reasons
-from orchestration.ingest import erasure
-from orchestration.ingest.landing import read_accounts
-from orchestration.ingest.ledger import LEDGER, REJECTED, ledger_folder
+from orchestration.common.markdown import last_files, top_reasons
+from orchestration.common.sql import parquet, quoted
+from orchestration.ingest.parsing.typing import raw_columns
+from orchestration.ingest.pipeline import ingest as run_ingest
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.records import raw_columns
-from orchestration.ingest.replay import Again, ReplayError
-from orchestration.ingest.run import ingest as run_ingest
-from orchestration.ingest.schema import Entity
-from orchestration.quoting import parquet, quoted
+from orchestration.ingest.platforms.schema import Entity
+from orchestration.ingest.raw_store import erasure
+from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, ledger_folder
+from orchestration.ingest.raw_store.replay import Again, ReplayError
+from orchestration.ingest.sources.local import read_accounts
 from orchestration.settings import Settings, SettingsError
 
 OWNERS = ["team:data"]

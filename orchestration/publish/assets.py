@@ -10,15 +10,15 @@ from datetime import timedelta
 import dagster as dg
 import duckdb
 
-from orchestration.candidate import CandidateHeldError, read_built, wait_until_free
-from orchestration.glance import last_files, top_reasons
-from orchestration.publish.periods import last_day
+from orchestration.common.markdown import last_files, top_reasons
+from orchestration.publish.page.periods import last_day
+from orchestration.publish.page.report import write_reports
+from orchestration.publish.preconditions import verify_checks
 from orchestration.publish.previews import preview
 from orchestration.publish.release import PublishError, Release, publish, reader
-from orchestration.publish.report import write_reports
 from orchestration.publish.tables import QUALITY_RESULTS, TABLES
-from orchestration.publish.verify import verify_checks
 from orchestration.settings import Settings
+from orchestration.warehouse.candidate import CandidateHeldError, read_built, wait_until_free
 
 DESCRIPTIONS = {
     "fct_conversations": "Every conversation: its origin, who handled it, how long it took, its rating.",

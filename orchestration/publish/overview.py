@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from orchestration.glance import markdown_table
+from orchestration.common.markdown import markdown_table
+from orchestration.publish.preconditions import EVALUATED
 from orchestration.publish.release import Release, current_release
 from orchestration.publish.tables import QUALITY_RESULTS, TABLES
-from orchestration.publish.verify import EVALUATED
 from orchestration.settings import Settings
 
 KEY = dg.AssetKey(["published", "at_a_glance"])

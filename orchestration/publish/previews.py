@@ -13,8 +13,8 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestration.glance import markdown_table
-from orchestration.publish import charts
+from orchestration.common.markdown import markdown_table
+from orchestration.publish.page import charts
 
 if TYPE_CHECKING:
     import duckdb

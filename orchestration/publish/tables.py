@@ -14,9 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest.ledger import sync
+from orchestration.common.sql import quoted
+from orchestration.ingest.raw_store.ledger import sync
 from orchestration.quality.results import COLUMNS, history
-from orchestration.quoting import quoted
 from orchestration.settings import Settings
 
 

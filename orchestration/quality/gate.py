@@ -30,13 +30,13 @@ from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.datasource.fluent.interfaces import Batch
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
-from orchestration.candidate import read_built
+from orchestration.common.sql import printable
 from orchestration.publish.release import current_release
 from orchestration.publish.tables import touched, touched_rows
-from orchestration.quality.declaration import Check, CheckResult, Mart, key_text
+from orchestration.quality.check import Check, CheckResult, Mart, key_text
 from orchestration.quality.marts import MARTS
-from orchestration.quoting import printable
 from orchestration.settings import Settings
+from orchestration.warehouse.candidate import read_built
 
 EXAMPLES = 5
 ROW_CONDITIONS = "row conditions"

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from orchestration.quality.declaration import CheckResult
-from orchestration.quoting import parquet, quoted
+from orchestration.common.sql import parquet, quoted
+from orchestration.quality.check import CheckResult
 from orchestration.settings import Settings
 
 # Of an example, which may quote an id, nothing is kept: what is published must not outlive an erasure.

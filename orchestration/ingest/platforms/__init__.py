@@ -1,7 +1,7 @@
 """The platforms whose exports are understood, by name."""
 
 from orchestration.ingest.platforms import activecampaign, chatwoot, whatsapp_cloud
-from orchestration.ingest.schema import Platform
+from orchestration.ingest.platforms.schema import Platform
 
 PLATFORMS: dict[str, Platform] = {
     platform.name: platform

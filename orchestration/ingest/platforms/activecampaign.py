@@ -1,6 +1,6 @@
 """The entities of platform `activecampaign`: field names and enums are those of its public API."""
 
-from orchestration.ingest.schema import Entity, Field, Platform
+from orchestration.ingest.platforms.schema import Entity, Field, Platform
 
 PERSON = ("id", "first_name", "last_name", "email")
 

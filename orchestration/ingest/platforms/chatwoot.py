@@ -4,7 +4,7 @@ A message's time, sender and conversation stand in different places in the two; 
 of a message with its conversation, and of a conversation with its last message: each is a record of its own.
 """
 
-from orchestration.ingest.schema import Entity, Field, Nested, Platform
+from orchestration.ingest.platforms.schema import Entity, Field, Nested, Platform
 
 YES_OR_NO = ("true", "false")
 ABOUT_MESSAGES = ("event", ("message_created", "message_updated"))

@@ -4,7 +4,7 @@ All of it lies in one folder, `webhooks`: an archived envelope a record. What th
 message there, only its statuses.
 """
 
-from orchestration.ingest.schema import Entity, Field, Nested, Platform
+from orchestration.ingest.platforms.schema import Entity, Field, Nested, Platform
 
 
 def _nested(elements: str) -> tuple[Nested, ...]:

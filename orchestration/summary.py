@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import dagster as dg
 import duckdb
 
-from orchestration.disk import full_disk
-from orchestration.ingest.landing import find_files, read_accounts
-from orchestration.ingest.ledger import TOLD, ledger_folder
+from orchestration.common.disk import full_disk
+from orchestration.common.sql import parquet, printable
+from orchestration.ingest.raw_store.ledger import TOLD, ledger_folder
+from orchestration.ingest.sources.local import find_files, read_accounts
+from orchestration.publish.page.report import LINK, has_reports
 from orchestration.publish.release import Release, current_release, reader
-from orchestration.publish.report import LINK, has_reports
-from orchestration.quoting import parquet, printable
 from orchestration.settings import Settings, SettingsError
 
 EXAMPLES = 8

@@ -3,7 +3,7 @@
 Belongs here: the promises of `fct_messages`. Does not: what conversations or reports make of them.
 """
 
-from orchestration.quality.declaration import (
+from orchestration.quality.check import (
     Check,
     between,
     complete,

@@ -3,7 +3,7 @@
 Belongs here: the promises of `dim_agents` and `dim_contacts`. Does not: who refers to them.
 """
 
-from orchestration.quality.declaration import Check, few_rejected, filled, mart, no_file_refused
+from orchestration.quality.check import Check, few_rejected, filled, mart, no_file_refused
 
 DIM_AGENTS = mart(
     "dim_agents",

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import candidate
-from orchestration.ingest import ledger
+from orchestration.common.sql import parquet, quoted
+from orchestration.ingest.parsing.typing import named
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.records import named
-from orchestration.quoting import parquet, quoted
+from orchestration.ingest.raw_store import ledger
 from orchestration.settings import Settings
+from orchestration.warehouse import candidate
 
 
 def is_due(settings: Settings) -> bool:

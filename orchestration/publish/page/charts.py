@@ -12,7 +12,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from orchestration.quoting import printable
+from orchestration.common.sql import printable
 
 if TYPE_CHECKING:
     import altair

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from orchestration.disk import full_disk
+from orchestration.common.disk import full_disk
 from orchestration.publish.release import Release, current_release
 from orchestration.settings import Settings
 

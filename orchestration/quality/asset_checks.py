@@ -11,11 +11,11 @@ from importlib import import_module
 
 import dagster as dg
 
-from orchestration.candidate import wait_until_free
-from orchestration.quality.declaration import Check, CheckResult, Mart
+from orchestration.quality.check import Check, CheckResult, Mart
 from orchestration.quality.marts import MARTS
 from orchestration.quality.results import keep, write_page
 from orchestration.settings import Settings
+from orchestration.warehouse.candidate import wait_until_free
 
 
 def _spec(mart: Mart, check: Check) -> dg.AssetCheckSpec:

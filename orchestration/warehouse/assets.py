@@ -19,12 +19,12 @@ import dagster as dg
 import duckdb
 from packaging.version import Version
 
-from orchestration.candidate import Built, CandidateHeldError, discard, read_built, wait_until_free
-from orchestration.ingest.ledger import ledger_folder
-from orchestration.ingest.retention import horizon
-from orchestration.quoting import parquet
+from orchestration.common.sql import parquet
+from orchestration.ingest.raw_store.ledger import ledger_folder
+from orchestration.ingest.raw_store.retention import horizon
 from orchestration.settings import PROJECT, Settings
-from orchestration.spark import SparkError, require_spark, show_tables
+from orchestration.warehouse.candidate import Built, CandidateHeldError, discard, read_built, wait_until_free
+from orchestration.warehouse.spark import SparkError, require_spark, show_tables
 
 # dagster-dbt imports dbt where it finds it, for longer than Dagster itself takes. Here dbt is a program only.
 sys.modules.setdefault("dbt", None)

@@ -1,42 +1,17 @@
-"""When things run: the job, its schedule and its sensor, and whether there is anything to run it for.
-
-Belongs here: jobs, schedules, sensors. Does not: what they run.
-"""
+"""The sensors: new exports, alerts, freshness and the removal of old runs."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from hashlib import sha256
 
 import dagster as dg
 
-from orchestration.alerts import failure, send, staleness
-from orchestration.housekeeping import KEEP_RUNS_DAYS, prune_runs
-from orchestration.ingest.replay import Again
-from orchestration.ingest.run import has_news, new_files
+from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY
+from orchestration.automation.notifications import failure, send, staleness
+from orchestration.automation.run_retention import KEEP_RUNS_DAYS, prune_runs
+from orchestration.ingest.pipeline import new_files
 from orchestration.publish.overview import report
-from orchestration.publish.release import current_release, is_intact
-from orchestration.publish.report import has_reports
 from orchestration.settings import Settings, SettingsError
-from orchestration.warehouse import fingerprint
 
-REFRESH = dg.define_asset_job(
-    "refresh",
-    selection=dg.AssetSelection.all(),
-    description="Everything, from the exports in landing to the release. Safe to run again at any time.",
-    executor_def=dg.in_process_executor,
-)
-
-REPLAY = dg.define_asset_job(
-    "replay",
-    selection=dg.AssetSelection.all(),
-    description="Reads files again that were taken in before, then builds and publishes all anew. The"
-    " launchpad says which files; `everything: true` makes it a full refresh. What landing no longer holds is"
-    " refused by name, before anything is touched.",
-    executor_def=dg.in_process_executor,
-    config={"ops": {"ingest": {"config": {"again": Again().model_dump()}}}},
-)
-
-BY_HAND = "conversations/by_hand"  # tag of a run whose starter tells how it went
 _UNDER_WAY = dg.RunsFilter(
     job_name=REFRESH.name,
     statuses=[
@@ -47,46 +22,6 @@ _UNDER_WAY = dg.RunsFilter(
         dg.DagsterRunStatus.CANCELING,
     ],
 )
-
-
-def is_up_to_date(settings: Settings) -> bool:
-    """Return whether the release was made from all that is there now: landing, seeds and code.
-
-    So it is too where the release made from all that was rolled back: the same would be made again. Not so
-    while older releases wait to be removed because of an erasure, nor without the report of the period set,
-    nor where what was published is damaged.
-
-    Raises `SettingsError` for a seed that makes no sense, or a landing that does not answer.
-    """
-    if has_news(settings) or settings.outdated_path.exists():
-        return False
-    release = current_release(settings)
-    return (
-        release is not None
-        and fingerprint(settings) in (release.fingerprint, release.withdrawn)
-        and has_reports(settings, release)
-        and is_intact(settings, release)
-    )
-
-
-def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """Return the schedule of the refresh, in the set zone; it starts stopped, to be turned on in the UI."""
-
-    @dg.schedule(
-        name="daily",
-        job=REFRESH,
-        cron_schedule=settings.schedule,
-        execution_timezone=settings.time_zone,
-        description="The refresh, once a day, if there is anything new.",
-    )
-    def daily() -> dg.RunRequest | dg.SkipReason:
-        # Where not even that can be told, the run fails of the same, and whoever is to be told of it is.
-        with suppress(SettingsError):
-            if is_up_to_date(settings):
-                return dg.SkipReason("Nothing new in landing, seeds and code: the release stays.")
-        return dg.RunRequest()
-
-    return daily
 
 
 def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -14,7 +14,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestration.ingest.content import (
+from orchestration.common.sql import quoted
+from orchestration.ingest.parsing.file_bytes import (
     FLAW,
     FOLDED_LINE_BREAK,
     MAX_RECORD,
@@ -23,9 +24,8 @@ from orchestration.ingest.content import (
     csv_field,
     delimiter_of,
 )
-from orchestration.ingest.records import named
-from orchestration.ingest.schema import Entity, Nested, Source
-from orchestration.quoting import quoted
+from orchestration.ingest.parsing.typing import named
+from orchestration.ingest.platforms.schema import Entity, Nested, Source
 
 MAX_PAGE = 4 * MAX_RECORD
 MAX_LINE = MAX_RECORD + 2**10  # with its end

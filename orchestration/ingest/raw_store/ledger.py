@@ -19,10 +19,10 @@ from typing import Literal
 
 import duckdb
 
-from orchestration.ingest.landing import LandedFile
+from orchestration.common.sql import parquet, quoted
+from orchestration.ingest.parsing.typing import named, raw_columns
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.records import named, raw_columns
-from orchestration.quoting import parquet, quoted
+from orchestration.ingest.sources.local import LandedFile
 from orchestration.settings import Settings
 
 LEDGER = {

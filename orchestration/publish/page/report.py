@@ -23,8 +23,8 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from orchestration.publish import charts
-from orchestration.publish.periods import Period, last_day, period_and_the_one_before
+from orchestration.publish.page import charts
+from orchestration.publish.page.periods import Period, last_day, period_and_the_one_before
 from orchestration.publish.release import BUILDING, PublishError, Release, current_release, reader
 from orchestration.settings import Settings
 

@@ -4,8 +4,7 @@ Belongs here: the promises of `agg_overview`, `agg_by_agent`, `agg_by_tag`, `agg
 `csat_summary`. Does not: the facts' own promises.
 """
 
-from orchestration.quality.conversations import ORIGINS
-from orchestration.quality.declaration import (
+from orchestration.quality.check import (
     Check,
     between,
     few_rejected,
@@ -17,6 +16,7 @@ from orchestration.quality.declaration import (
     same_totals,
     warning,
 )
+from orchestration.quality.marts.conversations import ORIGINS
 
 CONVERSATION_COUNTS = ("conversations", "closed", "reopens", "one_touch", "windows_missed")
 TIMED = ("duration", "first_response", "first_response_working", "wait")

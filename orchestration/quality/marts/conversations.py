@@ -6,7 +6,7 @@ sum up from them.
 
 from dataclasses import replace
 
-from orchestration.quality.declaration import (
+from orchestration.quality.check import (
     Check,
     between,
     complete,

@@ -20,10 +20,17 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import candidate
-from orchestration.ingest import compaction, content, erasure, ledger, reading, remote, replay, retention
-from orchestration.ingest.content import BadFileError, Content
-from orchestration.ingest.landing import (
+from orchestration.common.sql import quoted
+from orchestration.ingest.parsing import file_bytes, readers
+from orchestration.ingest.parsing.file_bytes import BadFileError, Content
+from orchestration.ingest.parsing.readers import Layout
+from orchestration.ingest.parsing.typing import MACROS, certain, month_first_dates, named, raw_columns, typed
+from orchestration.ingest.platforms.schema import Entity, Source
+from orchestration.ingest.raw_store import compaction, erasure, ledger, replay, retention
+from orchestration.ingest.raw_store.ledger import LEDGER, PARQUET, REJECTED, FileOutcome
+from orchestration.ingest.raw_store.replay import Again, FileContent, ReplayError, listed
+from orchestration.ingest.sources import remote
+from orchestration.ingest.sources.local import (
     Account,
     LandedFile,
     find_files,
@@ -33,13 +40,8 @@ from orchestration.ingest.landing import (
     read_rating_scales,
     settle,
 )
-from orchestration.ingest.ledger import LEDGER, PARQUET, REJECTED, FileOutcome
-from orchestration.ingest.reading import Layout
-from orchestration.ingest.records import MACROS, certain, month_first_dates, named, raw_columns, typed
-from orchestration.ingest.replay import Again, FileContent, ReplayError, listed
-from orchestration.ingest.schema import Entity, Source
-from orchestration.quoting import quoted
 from orchestration.settings import Settings
+from orchestration.warehouse import candidate
 
 # What the engine says of the content of a file; every other error (memory, disk) is no fault of a file.
 _UNREADABLE = (
@@ -231,7 +233,7 @@ def _holders(
         elif (its_content := file.content(seen.states[file.name, file.size, file.modified_us])) in contents:
             held[its_content].append(file)
     if contents - held.keys():
-        file_id = cache(content.file_id)
+        file_id = cache(file_bytes.file_id)
         for file in _at_hand(settings, unknown)[0]:
             with suppress(OSError):  # What cannot be opened holds nothing that could be read.
                 if (its_content := file.content(file_id(file.path))) in contents:
@@ -392,11 +394,11 @@ class _Batch:
         Its bytes are read once for all its sources; if all of these loaded them before, only for the id.
         """
         path = sources[0].path
-        file_id = content.file_id(path)
+        file_id = file_bytes.file_id(path)
         if all(file.identity(file_id) in loaded for file in sources):
             return file_id, None
         try:
-            return file_id, content.prepare(path, Path(target), self.settings.max_unpacked_bytes)
+            return file_id, file_bytes.prepare(path, Path(target), self.settings.max_unpacked_bytes)
         except (BadFileError, OSError) as error:
             return file_id, error
 
@@ -474,9 +476,9 @@ class _Batch:
             raise BadFileError(f"{found.kind} cannot hold what is nested", "export it as JSON")
         match found.kind:
             case "csv":
-                return reading.csv_layout(found.header, file.source.entity)
+                return readers.csv_layout(found.header, file.source.entity)
             case "objects":
-                return reading.objects_layout(path.stat().st_size)
+                return readers.objects_layout(path.stat().st_size)
             case "parquet":
                 try:
                     described = self.con.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
@@ -484,7 +486,7 @@ class _Batch:
                     self._check_size(path)
                 except duckdb.Error as error:
                     raise _unreadable(error) from None
-                return reading.parquet_layout(columns, file.source.entity)
+                return readers.parquet_layout(columns, file.source.entity)
         return Layout(found.kind)
 
     def _check_size(self, parquet: Path) -> None:
@@ -494,7 +496,7 @@ class _Batch:
             f" FROM parquet_metadata({quoted(str(parquet))})"
         ).fetchone()[0]
         if size > self.settings.max_unpacked_bytes:
-            raise content.too_large(self.settings.max_unpacked_bytes)
+            raise file_bytes.too_large(self.settings.max_unpacked_bytes)
 
     def _load_together(self, paths: list[str], group: _Group) -> list[tuple[Path, Path]]:
         """Return the files written, each with its folder."""
@@ -537,7 +539,7 @@ class _Batch:
         outputs = [(self._accept(sound, paths, group), self._raw_folder(group))]
         doubtful = self._doubtful(paths)
         if doubtful:
-            if self._finds_month_first(reading.records(doubtful, group.layout, group.source), group):
+            if self._finds_month_first(readers.records(doubtful, group.layout, group.source), group):
                 return []
             outputs.append(self._reject(self._located(doubtful, group), group))
         return outputs
@@ -584,7 +586,7 @@ class _Batch:
         plain = self._take_plain_census(paths, group)
         others = [path for path in paths if path not in plain]
         if others:
-            self.con.execute(f"INSERT INTO census {reading.census(others, group.layout, group.source)}")
+            self.con.execute(f"INSERT INTO census {readers.census(others, group.layout, group.source)}")
         for path, lines, records, unknown, repeats in self.con.execute("FROM census").fetchall():
             outcome = self.outcomes[path]
             if repeats:
@@ -592,7 +594,7 @@ class _Batch:
             if lines != self.lines.get(path, lines):
                 raise ConservationError(f"{outcome.file}: {self.lines[path]} lines, but {lines} were read")
             outcome.records_read = lines if path in plain else records - group.layout.header_lines
-            outcome.unknown_fields = unknown or reading.unknown_columns(group.layout, group.source.entity)
+            outcome.unknown_fields = unknown or readers.unknown_columns(group.layout, group.source.entity)
         return plain
 
     def _take_plain_census(self, paths: list[str], group: _Group) -> set[str]:
@@ -600,7 +602,7 @@ class _Batch:
         if not group.can_be_plain:
             return set()
         try:
-            self.con.execute(f"INSERT INTO census {reading.plain_census(paths, group.source)}")
+            self.con.execute(f"INSERT INTO census {readers.plain_census(paths, group.source)}")
         except _UNREADABLE:
             return set()
         counts = self.con.execute("SELECT path, lines FROM census WHERE NOT has_repeated_keys").fetchall()
@@ -620,7 +622,7 @@ class _Batch:
         numbered = " UNION ALL ".join(
             f"SELECT *, row_number() OVER () AS _n FROM ({records})"
             for share in shares
-            for records in [certain(reading.plain_records(share, entity), entity, group.zone, scale)]
+            for records in [certain(readers.plain_records(share, entity), entity, group.zone, scale)]
         )
         origins = " UNION ALL ".join(self._origins(share) for share in shares)
         return f"""
@@ -640,7 +642,7 @@ class _Batch:
         Lines are numbered across the files in one pass: a line of several records counts at the first. A
         filter on `_problem` cannot sink below that numbering, which keeps the engine from typing twice.
         """
-        records = reading.records(paths, group.layout, group.source)
+        records = readers.records(paths, group.layout, group.source)
         scale = self.scales[group.platform]
         repeating, month_first = self.repeating.intersection(paths), self.month_first.intersection(paths)
         typed_records = typed(

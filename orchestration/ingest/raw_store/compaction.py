@@ -17,8 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest import ledger
-from orchestration.quoting import quoted
+from orchestration.common.sql import quoted
+from orchestration.ingest.raw_store import ledger
 from orchestration.settings import Settings
 
 SMALL = 8 * 2**20  # bytes; to read more takes far longer than to open the file

@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from orchestration.ingest import remote
+from orchestration.common.sql import printable
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.schema import Platform, Source
-from orchestration.quoting import printable
+from orchestration.ingest.platforms.schema import Platform, Source
+from orchestration.ingest.sources import remote
 from orchestration.settings import Settings, SettingsError
 
 DEFAULT_SCALE = (1, 5)

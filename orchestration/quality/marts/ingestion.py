@@ -4,7 +4,7 @@ Belongs here: the promises of `ingested_files` and `rejected_records`. Does not:
 entity (the marts made of it).
 """
 
-from orchestration.quality.declaration import Check, filled, mart, not_before, not_negative, one_of
+from orchestration.quality.check import Check, filled, mart, not_before, not_negative, one_of
 
 INGESTED_FILES = mart(
     "ingested_files",

@@ -16,11 +16,11 @@ import duckdb
 from dagster import Config
 from pydantic import Field
 
-from orchestration import candidate
-from orchestration.ingest import ledger
-from orchestration.ingest.landing import Account
-from orchestration.quoting import parquet, quoted
+from orchestration.common.sql import parquet, quoted
+from orchestration.ingest.raw_store import ledger
+from orchestration.ingest.sources.local import Account
 from orchestration.settings import Settings
+from orchestration.warehouse import candidate
 
 MOST = 10  # names that a refusal lists
 

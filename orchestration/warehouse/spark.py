@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 import duckdb
 
-from orchestration.quoting import quoted
+from orchestration.common.sql import quoted
 from orchestration.settings import PREFIX, Settings
 
 ANSWER_SECONDS = 10

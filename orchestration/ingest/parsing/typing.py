@@ -8,8 +8,8 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from orchestration.ingest.schema import Entity, Field
-from orchestration.quoting import quoted
+from orchestration.common.sql import quoted
+from orchestration.ingest.platforms.schema import Entity, Field
 
 MACROS = Path(__file__).with_suffix(".sql")
 

@@ -22,14 +22,14 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import candidate
-from orchestration.ingest import ledger
-from orchestration.ingest.landing import Account, read_seed
+from orchestration.common.sql import parquet, quoted
+from orchestration.ingest.parsing.typing import named
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.records import named
-from orchestration.ingest.schema import Entity
-from orchestration.quoting import parquet, quoted
+from orchestration.ingest.platforms.schema import Entity
+from orchestration.ingest.raw_store import ledger
+from orchestration.ingest.sources.local import Account, read_seed
 from orchestration.settings import Settings, SettingsError
+from orchestration.warehouse import candidate
 
 SEED = "erasures.csv"
 PSEUDONYM = "erased-"
