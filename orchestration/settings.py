@@ -196,13 +196,13 @@ class Settings(BaseSettings):
 
     @cached_property
     def warehouse_path(self) -> Path:
-        """The DuckDB file of the candidate."""
+        """The DuckDB file of the staging views and the intermediate tables."""
         return self.home / "warehouse.duckdb"
 
     @cached_property
-    def fingerprint_path(self) -> Path:
-        """File that says what the candidate was built from."""
-        return self.home / "warehouse.fingerprint"
+    def candidate_path(self) -> Path:
+        """The DuckDB file in which the tables of the next release are built."""
+        return self.home / "candidate.duckdb"
 
     @cached_property
     def quality_path(self) -> Path:
