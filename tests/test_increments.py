@@ -14,7 +14,8 @@ import pytest
 
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store import compaction
-from orchestration.publish.release import publish, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.store import publish
 from orchestration.publish.tables import LAID_OUT, TABLES
 from orchestration.settings import Settings
 from tests.chatwoot_exports import random_files, random_history

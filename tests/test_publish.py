@@ -10,11 +10,13 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-import synthetic_warehouse
+import synthetic_candidate
 
 from orchestration.publish import release as publishing
 from orchestration.publish.assets import build_publish_assets
-from orchestration.publish.release import PublishError, current_release, is_intact, publish, reader, rollback
+from orchestration.publish.reader import reader
+from orchestration.publish.release import PublishError, current_release, is_intact
+from orchestration.publish.store import publish, rollback
 from orchestration.publish.tables import LAID_OUT, TABLES, Table
 from orchestration.quality.check import CheckResult
 from orchestration.quality.marts import MARTS
@@ -28,7 +30,7 @@ CHECKS = {"passed": ["marts/fct_messages:unique"], "warned": ["marts/fct_message
 def made(tmp_path_factory):
     """A warehouse and its release, to be copied."""
     settings = Settings(home=tmp_path_factory.mktemp("made"), memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path)
+    synthetic_candidate.write(settings.candidate_path)
     release_now(settings)
     return settings
 
@@ -109,7 +111,7 @@ def test_a_release_says_what_it_is_in_its_file_and_beside_it(settings):
     assert note["data_through"] == max(latest.values())
     assert note["accounts"] == {
         account: {"time_zone": zone, "data_through": latest[account]}
-        for account, zone in synthetic_warehouse.ACCOUNTS.items()
+        for account, zone in synthetic_candidate.ACCOUNTS.items()
     }
     assert note["rows"]["fct_conversations"] == 300
     assert note["rows"]["fct_messages"] == 1800

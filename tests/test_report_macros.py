@@ -6,15 +6,16 @@ from statistics import fmean
 from zoneinfo import ZoneInfo
 
 import pytest
-import synthetic_warehouse
+import synthetic_candidate
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from orchestration.publish.release import publish, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.store import publish
 from orchestration.settings import Settings
 
-FIRST_DAY = date.fromisoformat(synthetic_warehouse.FIRST_DAY)
+FIRST_DAY = date.fromisoformat(synthetic_candidate.FIRST_DAY)
 SATISFIED_FROM = {"demo": 5, "second": 4}
 DISSATISFIED_TO = {"demo": 3, "second": 2}
 TIMED = {
@@ -39,8 +40,8 @@ REPORTS = {
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory):
     settings = Settings(home=tmp_path_factory.mktemp("macros"), memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path, conversations=200)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path, conversations=200)
+    publish(settings, {})
     with reader(settings) as connection:
         yield connection
 
@@ -95,7 +96,7 @@ def tags(conversation):
 
 
 def local_day(account, instant):
-    zone = ZoneInfo(synthetic_warehouse.ACCOUNTS[account])
+    zone = ZoneInfo(synthetic_candidate.ACCOUNTS[account])
     return instant and instant.replace(tzinfo=UTC).astimezone(zone).date()
 
 
@@ -527,7 +528,7 @@ def test_a_timeline_tells_who_wrote_and_how_long_the_customer_waited(connection,
         assigned = [row["agent_id"] for row in found if row["event"] == "assigned"]
         assert assigned == ([c["agent_id"]] if c["is_closed"] and c["agent_id"] else [])
         assert [row["happened_at"] for row in found] == sorted(row["happened_at"] for row in found)
-        assert {row["time_zone"] for row in found} == {synthetic_warehouse.ACCOUNTS[c["account_id"]]}
+        assert {row["time_zone"] for row in found} == {synthetic_candidate.ACCOUNTS[c["account_id"]]}
 
 
 def test_the_waits_of_a_timeline_are_those_of_the_conversation(sample):
