@@ -54,7 +54,8 @@ def _write_months(
     path.mkdir()
     day = MONTHLY[table]
     changed = None if builds is None else _changed_months(connection, table, builds)
-    for month in sorted(_months(connection, f"select {day} from {table}")):
+    months = _months(connection, f"select {day} from {table}")
+    for month in sorted(months - {None}):
         part = path / f"{month:%Y-%m}.parquet"
         kept = before / path.name / part.name if before else part
         if changed is None or month in changed or not kept.exists():
@@ -62,17 +63,21 @@ def _write_months(
             _write(connection, f"from {table} where {in_month}", part)
         else:
             link(kept, part)
-    if not any(path.iterdir()):
-        _write(connection, f"from {table}", path / "none.parquet")
+    if None in months or not months:
+        _write(connection, f"from {table} where {day} is null", path / "none.parquet")
     sync(path)
 
 
-def _changed_months(connection: duckdb.DuckDBPyConnection, table: str, builds: Sequence[str]) -> set[date]:
+def _changed_months(
+    connection: duckdb.DuckDBPyConnection, table: str, builds: Sequence[str]
+) -> set[date | None]:
     days = "select changed_on from build.changes where table_name = ? and list_contains(?, build_id)"
     return _months(connection, days, [table, list(builds)])
 
 
-def _months(connection: duckdb.DuckDBPyConnection, days: str, values: Sequence[object] = ()) -> set[date]:
+def _months(
+    connection: duckdb.DuckDBPyConnection, days: str, values: Sequence[object] = ()
+) -> set[date | None]:
     """Return the first days of the months of a query's only column."""
     query = f"select distinct date_trunc('month', t.day)::date from ({days}) as t(day)"
     return {month for (month,) in connection.execute(query, values).fetchall()}
