@@ -22,10 +22,12 @@ import duckdb
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-import synthetic_warehouse
+import synthetic_candidate
 
 from orchestration.common.sql import quoted
-from orchestration.publish.release import current_release, publish, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
+from orchestration.publish.store import publish
 from orchestration.settings import Settings
 
 REPORTS = ("report_overview", "report_by_agent", "report_by_tag", "report_details")
@@ -105,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home), memory_limit="2GB", threads=1)
-        synthetic_warehouse.write(settings.warehouse_path, conversations=command.conversations)
+        synthetic_candidate.write(settings.candidate_path, conversations=command.conversations)
         _publish(settings, 0)
         publishing = []
         with looking_on(settings, command.readers) as looks:

@@ -169,7 +169,7 @@ select
     coalesce(agent.agent_name, c.agent_id, 'Unassigned') as agent_name,
     coalesce(responder.agent_name, c.first_response_agent_id) as first_response_agent_name
 from fct_conversations as c
-join _accounts() as account using (account_id)
+join dim_accounts as account using (account_id)
 left join dim_agents as agent on c.agent_id = agent.agent_id
 left join dim_agents as responder on c.first_response_agent_id = responder.agent_id
 where c.{started}

@@ -22,7 +22,8 @@ from orchestration.definitions import build_definitions
 from orchestration.ingest.pipeline import check_replay, gone_from_landing, set_raw_aside
 from orchestration.ingest.raw_store.replay import Again, ReplayError
 from orchestration.publish.page.report import write_reports
-from orchestration.publish.release import PublishError, current_release, rollback
+from orchestration.publish.release import PublishError, current_release
+from orchestration.publish.store import rollback
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.summary import EXAMPLES, print_summary

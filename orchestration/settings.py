@@ -80,9 +80,8 @@ class Settings(BaseSettings):
     report_period: ReportPeriod = Field(
         "last_full_month", description="what the report to send is about, counted from the latest data"
     )
-    keep_releases: int = Field(
-        5, ge=1, description="how many releases are kept, as Parquet and to go back to"
-    )
+    keep_releases: int = Field(5, ge=1, description="how many releases are kept, to go back to")
+    parquet: bool = Field(True, description="whether a release holds its tables as Parquet files too")
     keep_rejected_days: int | None = Field(
         None, ge=1, description="refused records keep their text this long; default: for ever"
     )
@@ -201,8 +200,9 @@ class Settings(BaseSettings):
 
     @cached_property
     def candidate_path(self) -> Path:
-        """The DuckDB file in which the tables of the next release are built."""
+        """The DuckDB file of the candidate: every published table, not yet checked."""
         return self.home / "candidate.duckdb"
+
 
     @cached_property
     def quality_path(self) -> Path:

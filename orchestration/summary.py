@@ -15,7 +15,8 @@ from orchestration.common.sql import parquet, printable
 from orchestration.ingest.raw_store.ledger import TOLD, ledger_folder
 from orchestration.ingest.sources.local import find_files, read_accounts
 from orchestration.publish.page.report import LINK, has_reports
-from orchestration.publish.release import Release, current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import Release, current_release
 from orchestration.settings import Settings, SettingsError
 
 EXAMPLES = 8

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from orchestration.__main__ import run
 from orchestration.ingest.pipeline import ingest
-from orchestration.publish.release import reader
+from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PREFIX, PROJECT, Settings
 

@@ -18,7 +18,7 @@ import dagster as dg
 import duckdb
 import libfaketime
 import pytest
-import synthetic_warehouse
+import synthetic_candidate
 from house import House, jsonl
 
 from benchmarks.kill import TARGETS, Laboratory, Run, published
@@ -27,7 +27,8 @@ from orchestration.__main__ import _alone, _bury_the_dead, _instance
 from orchestration.automation.jobs import BY_HAND
 from orchestration.common.disk import full_disk
 from orchestration.ingest.raw_store.ledger import ledger_folder
-from orchestration.publish.release import PublishError, current_release, publish
+from orchestration.publish.release import PublishError, current_release
+from orchestration.publish.store import publish
 from orchestration.settings import PROJECT, Settings
 from orchestration.summary import print_summary
 from orchestration.warehouse.assets import _remove_broken
@@ -135,19 +136,19 @@ def test_an_ingest_on_a_full_disk_commits_nothing_and_the_next_one_all(small_dis
 @pytest.mark.parametrize("kilobytes", [0, 500, 4000])
 def test_a_release_that_finds_no_room_leaves_the_old_one_and_nothing_else(small_disk, kilobytes):
     settings = Settings(home=small_disk / "home", memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path)
+    publish(settings, {})
     files = sorted(settings.published_path.rglob("*"))
 
     ballast = fill(small_disk, kilobytes)
     with pytest.raises((PublishError, OSError)) as error:
-        publish(settings, {}, source_files=1, fingerprint="g")
+        publish(settings, {})
     assert full_disk(settings, error.value)
     ballast.unlink()
 
     assert sorted(settings.published_path.rglob("*")) == files
     assert look(settings) is None
-    publish(settings, {}, source_files=1, fingerprint="g")
+    publish(settings, {})
     assert current_release(settings).fingerprint == "g"
     assert look(settings) is None
 
@@ -243,8 +244,8 @@ def test_a_sound_candidate_stays_and_so_does_one_that_somebody_holds(candidate):
 
 def test_the_summary_tells_of_a_damaged_release_without_a_trace(tmp_path, capfd):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path)
+    publish(settings, {})
     file = settings.published_path / "reports.duckdb"
     file.chmod(0o644)
     for damage in (lambda path: duckdb.connect(path).execute("drop table agg_overview"), cut):

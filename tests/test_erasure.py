@@ -17,7 +17,8 @@ from orchestration.automation.jobs import is_up_to_date
 from orchestration.ingest.pipeline import has_news
 from orchestration.ingest.raw_store import erasure, ledger, retention
 from orchestration.ingest.sources.local import read_accounts
-from orchestration.publish.release import current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError
 from orchestration.warehouse.assets import fingerprint

@@ -14,7 +14,8 @@ from dagster import AssetKey
 
 from orchestration.__main__ import _instance, go_back, main, refresh, run
 from orchestration.ingest.pipeline import ingest
-from orchestration.publish.release import current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
 from orchestration.warehouse.assets import built_from, fingerprint
 from samples.generate import generate

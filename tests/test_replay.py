@@ -20,7 +20,7 @@ from orchestration.ingest.parsing.file_bytes import BadFileError
 from orchestration.ingest.pipeline import check_replay, ingest
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.replay import Again, ReplayError
-from orchestration.publish.release import reader
+from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
 from tests.conftest import project_with

@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 from orchestration.__main__ import _instance, run
 from orchestration.ingest.pipeline import ingest
 from orchestration.publish.page.charts import bars
-from orchestration.publish.release import reader
+from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 from orchestration.summary import print_summary

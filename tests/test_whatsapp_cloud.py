@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from orchestration.ingest.pipeline import ingest
-from orchestration.publish.release import publish
+from orchestration.publish.store import publish
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings

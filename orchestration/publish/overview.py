@@ -14,7 +14,7 @@ import dagster as dg
 from orchestration.common.markdown import markdown_table
 from orchestration.publish.preconditions import EVALUATED
 from orchestration.publish.release import Release, current_release
-from orchestration.publish.tables import QUALITY_RESULTS, TABLES
+from orchestration.publish.tables import PUBLISHED
 from orchestration.settings import Settings
 
 KEY = dg.AssetKey(["published", "at_a_glance"])
@@ -29,7 +29,7 @@ def build_overview(
     `checked` are the definitions that declare the checks of the marts.
     """
     specs = [spec for definition in checked for spec in definition.check_specs]
-    tables = (*TABLES, QUALITY_RESULTS)
+    tables = PUBLISHED
 
     @dg.asset(
         key=KEY,
@@ -100,9 +100,7 @@ def report(
 def evaluate_freshness(settings: Settings, now: datetime | None = None) -> list[dg.AssetCheckEvaluation]:
     """Return of every published table whether it was published lately enough."""
     release = current_release(settings)
-    return [
-        _evaluate(settings, table, release, now or datetime.now(UTC)) for table in (*TABLES, QUALITY_RESULTS)
-    ]
+    return [_evaluate(settings, table, release, now or datetime.now(UTC)) for table in PUBLISHED]
 
 
 def overview(

@@ -25,7 +25,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from orchestration.publish.page import charts
 from orchestration.publish.page.periods import Period, last_day, period_and_the_one_before
-from orchestration.publish.release import BUILDING, PublishError, Release, current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import PublishError, Release, current_release
+from orchestration.publish.store import BUILDING
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -156,7 +158,7 @@ def _rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _folder(settings: Settings, release: Release) -> Path:
-    return settings.published_path / release.parquet / settings.report_period
+    return settings.published_path / release.folder / settings.report_period
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
