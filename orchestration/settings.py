@@ -200,6 +200,16 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @cached_property
+    def candidate_path(self) -> Path:
+        """The DuckDB file of the tables that will be published."""
+        return self.home / "candidate.duckdb"
+
+    @cached_property
+    def lock_path(self) -> Path:
+        """Lock file of whatever changes the home."""
+        return self.home / "run.lock"
+
+    @cached_property
     def fingerprint_path(self) -> Path:
         """File that says what the candidate was built from."""
         return self.home / "warehouse.fingerprint"

@@ -30,8 +30,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.common.files import sync
 from orchestration.common.sql import quoted
-from orchestration.ingest.raw_store.ledger import sync
 from orchestration.publish.tables import QUALITY_RESULTS, TABLES, fill, lay_out, write_parquet
 from orchestration.settings import PROJECT, Settings
 

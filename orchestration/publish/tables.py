@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.common.files import sync
 from orchestration.common.sql import quoted
-from orchestration.ingest.raw_store.ledger import sync
 from orchestration.quality.results import COLUMNS, history
 from orchestration.settings import Settings
 

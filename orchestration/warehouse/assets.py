@@ -19,11 +19,12 @@ import dagster as dg
 import duckdb
 from packaging.version import Version
 
+from orchestration.common.candidate_files import discard_candidate
 from orchestration.common.sql import parquet
 from orchestration.ingest.raw_store.ledger import ledger_folder
 from orchestration.ingest.raw_store.retention import horizon
 from orchestration.settings import PROJECT, Settings
-from orchestration.warehouse.candidate import Built, CandidateHeldError, discard, read_built, wait_until_free
+from orchestration.warehouse.candidate import Built, CandidateHeldError, read_built, wait_until_free
 from orchestration.warehouse.spark import SparkError, require_spark, show_tables
 
 # dagster-dbt imports dbt where it finds it, for longer than Dagster itself takes. Here dbt is a program only.
@@ -129,7 +130,7 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
         is_told = not context.is_subset or built_from(settings) == now.fingerprint
         base = built_from(settings) if adds else None
         if not adds and not context.is_subset:
-            discard(settings)
+            discard_candidate(settings)
         settings.fingerprint_path.unlink(missing_ok=True)
         extent = [] if adds else ["--full-refresh"]
         build = _build_on_spark if settings.engine == "spark" else _build
@@ -263,7 +264,7 @@ def _remove_broken(settings: Settings, progress: Callable[[str], None], is_doubt
         if "Could not set lock" in str(error):
             return
         progress(f"{path} is damaged and is built anew from raw/: {str(error).splitlines()[0]}")
-        discard(settings)
+        discard_candidate(settings)
 
 
 def _is_json(path: Path) -> bool:

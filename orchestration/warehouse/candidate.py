@@ -5,7 +5,6 @@ built (`warehouse`).
 """
 
 import json
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,22 +38,6 @@ def read_built(settings: Settings) -> Built | None:
 
 class CandidateHeldError(Exception):
     """Another program keeps the candidate open; the message names the program, its process and the remedy."""
-
-
-def discard(settings: Settings) -> None:
-    """Remove the candidate, since it was made of raw files that are about to be rewritten in place.
-
-    With it go the tables on which it may be but views. This is how the models learn of it: what is not there
-    cannot be added to, so all of it is built anew.
-    """
-    for path in (
-        settings.fingerprint_path,
-        settings.warehouse_path,
-        Path(f"{settings.warehouse_path}.wal"),
-    ):
-        path.unlink(missing_ok=True)
-    if settings.spark_tables_path.exists():
-        shutil.rmtree(settings.spark_tables_path)
 
 
 def wait_until_free(settings: Settings, progress: Callable[[str], None], read_only: bool = False) -> None:
