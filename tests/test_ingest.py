@@ -252,11 +252,78 @@ def test_a_changed_file_is_a_new_file_and_a_removed_one_changes_nothing(house: H
     assert house.rows("agents", "id, _line") == [("1", 1), ("1", 1), ("2", 2)]
 
 
-def test_a_file_touched_but_not_changed_is_not_loaded_again(house: House) -> None:
-    path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+@pytest.mark.parametrize("content", [jsonl({"id": 1}), b"[{"], ids=["loaded", "rejected"])
+def test_a_file_touched_but_not_changed_is_not_new_and_is_hashed_once(
+    house: House, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    path = house.drop("agents/a.json", content)
     house.ingest()
+    before, hashed, file_id = house.everything(), [], file_bytes.file_id
+    monkeypatch.setattr(file_bytes, "file_id", lambda path: hashed.append(path) or file_id(path))
     os.utime(path, (1, 1))
-    assert [f.status for f in house.ingest().files] == ["duplicate"]
+    assert not pipeline.has_changes(house.settings)
+    assert house.ingest().batch_id is None
+    assert not pipeline.has_changes(house.settings)
+    assert hashed == [path]
+    assert house.everything() == before
+
+
+def test_a_file_of_the_same_size_and_another_content_is_new(house: House) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    os.utime(house.drop("agents/a.jsonl", jsonl({"id": 2})), (1, 1))
+    assert pipeline.has_changes(house.settings)
+    assert house.ingest().totals().records_accepted == 1
+
+
+def test_a_copy_of_a_loaded_file_that_is_removed_during_the_run_costs_no_other_file(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    copies = [house.drop(f"agents/{name}.jsonl", jsonl({"id": 1})) for name in ("b", "c")]
+    house.drop("agents/z.jsonl", jsonl({"id": 2}))
+    load = Loader.load
+
+    def load_while_one_goes(loader: Loader, paths: list[str]) -> list:
+        copies[0].unlink(missing_ok=True)
+        return load(loader, paths)
+
+    monkeypatch.setattr(Loader, "load", load_while_one_goes)
+    result = house.ingest()
+    assert result.skipped == ["demo/agents/b.jsonl: it is still being written; it is left for the next run"]
+    assert [(file.file, file.status) for file in result.files] == [
+        ("demo/agents/c.jsonl", "duplicate"),
+        ("demo/agents/z.jsonl", "loaded"),
+    ]
+
+
+def test_a_loaded_webhook_file_that_changes_during_the_run_costs_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a row of the ledger for each entity, and each of them is a duplicate."""
+    seeds = tmp_path / "seeds"
+    shutil.copytree(PROJECT / "seeds", seeds)
+    (seeds / "accounts.csv").write_text("account_id,platform,time_zone\nshop,whatsapp_cloud,UTC\n")
+    (seeds / "working_hours.csv").write_text("account_id,iso_weekday,opens_at,closes_at\n")
+    (seeds / "holidays.csv").write_text("account_id,holiday_on,name\n")
+    house = House(tmp_path / "home", project=tmp_path)
+    lines = [{"entry": [{"changes": [{"value": {"contacts": [{"wa_id": str(n)}]}}]}]} for n in (1, 2)]
+    house.drop("webhooks/a.jsonl", jsonl(lines[0]), "shop")
+    house.ingest()
+    copy = house.drop("webhooks/b.jsonl", jsonl(lines[0]), "shop")
+    house.drop("webhooks/z.jsonl", jsonl(lines[1]), "shop")
+    load = Loader.load
+
+    def load_while_it_grows(loader: Loader, paths: list[str]) -> list:
+        with copy.open("ab") as stream:
+            stream.write(b"\n")
+        return load(loader, paths)
+
+    monkeypatch.setattr(Loader, "load", load_while_it_grows)
+    result = house.ingest()
+    assert {file.file for file in result.files} == {"shop/webhooks/z.jsonl"}
+    assert result.totals("contacts").records_accepted == 1
 
 
 def test_batches_sort_by_time_even_if_the_clock_was_set_back(house: House) -> None:

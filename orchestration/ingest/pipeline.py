@@ -80,7 +80,7 @@ def ingest(
         seen = ledger.read_seen(con, settings)
         chosen = files_to_replay(con, settings, accounts, found, seen, again) if again else {}
         repeated = [file for files in chosen.values() for file in files]
-        names = {file.name for file in (*repeated, *unknown_files(found, seen))}
+        names = {file.name for file in (*repeated, *unknown_files(settings, found, seen))}
         to_read, left = copy_if_remote(settings, [file for file in found if file.name in names])
         if settings.landing_url:
             remote.remove_copies(settings, {file.name for file in found})

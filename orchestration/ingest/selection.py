@@ -11,14 +11,13 @@ from functools import cache
 import duckdb
 
 from orchestration.ingest.parsing import file_bytes
-from orchestration.ingest.raw_store import ledger, replay
+from orchestration.ingest.raw_store import known_states, ledger, replay
 from orchestration.ingest.raw_store.replay import Again, FileContent, ReplayError, listed
 from orchestration.ingest.sources import remote
 from orchestration.ingest.sources.local import (
     Account,
     LandedFile,
     find_files,
-    has_changed,
     read_accounts,
 )
 from orchestration.settings import Settings
@@ -30,12 +29,33 @@ def new_files(settings: Settings) -> list[LandedFile]:
     if not ledger.ledger_folder(settings).exists():
         return found
     with duckdb.connect() as con:
-        return unknown_files(found, ledger.read_seen(con, settings))
+        return unknown_files(settings, found, ledger.read_seen(con, settings))
 
 
-def unknown_files(found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
-    """Return those of the files whose name, size and time the ledger does not know."""
-    return [file for file in found if not _is_known(file, seen)]
+def unknown_files(settings: Settings, found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
+    """Return those of the files that the ledger does not know by name, size and time, nor by content.
+
+    The content of a file is looked at only where its name and size are known and its time is another. It is
+    then added to what is `seen`, and remembered for later runs.
+    """
+    unknown = [file for file in found if not _is_known(file, seen)]
+    contents: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for (name, size, _), file_id in seen.states.items():
+        contents[name, size].add(file_id)
+    touched = [file for file in unknown if (file.name, file.size) in contents]
+    file_id = cache(file_bytes.file_id)
+    unchanged = {}
+    for file in copy_if_remote(settings, touched)[0]:
+        with suppress(OSError):
+            content = file_id(file.path)
+            if content in contents[file.name, file.size] and not file.has_changed():
+                unchanged[file.name, file.size, file.modified_us] = content
+    if unchanged:
+        seen.states.update(unchanged)
+        names = {file.name for file in found}
+        remembered = known_states.read(settings) | unchanged
+        known_states.write(settings, {state: i for state, i in remembered.items() if state[0] in names})
+    return [file for file in unknown if not _is_known(file, seen)]
 
 
 def copy_if_remote(settings: Settings, files: list[LandedFile]) -> tuple[list[LandedFile], list[str]]:
@@ -43,7 +63,7 @@ def copy_if_remote(settings: Settings, files: list[LandedFile]) -> tuple[list[La
     if not settings.landing_url:
         return files, []
     left = remote.copy(settings, [(file.name, file.size, file.modified_us) for file in files])
-    return [file for file in files if not has_changed(file.path, file.size, file.modified_us)], left
+    return [file for file in files if not file.has_changed()], left
 
 
 def gone_from_landing(settings: Settings) -> list[str]:
@@ -99,7 +119,7 @@ def require_all(settings: Settings, read: set[str], chosen: dict[FileContent, li
         file.name
         for files in chosen.values()
         for file in files
-        if file.name not in read or has_changed(file.path, file.size, file.modified_us)
+        if file.name not in read or file.has_changed()
     }
     if missing:
         raise ReplayError(
@@ -117,6 +137,7 @@ def _holders(
 ) -> dict[FileContent, list[LandedFile]]:
     """Return which files hold each of these contents; only files that the ledger does not know are read."""
     held: dict[FileContent, list[LandedFile]] = defaultdict(list)
+    unknown = unknown_files(settings, found, seen)
     for file in found:
         if _is_known(file, seen):
             content = file.content(seen.states[file.name, file.size, file.modified_us])
@@ -124,7 +145,7 @@ def _holders(
                 held[content].append(file)
     if contents - held.keys():
         file_id = cache(file_bytes.file_id)
-        for file in copy_if_remote(settings, unknown_files(found, seen))[0]:
+        for file in copy_if_remote(settings, unknown)[0]:
             with suppress(OSError):  # What cannot be opened holds nothing that could be read.
                 if (content := file.content(file_id(file.path))) in contents:
                     held[content].append(file)

@@ -22,6 +22,7 @@ from orchestration.common import files
 from orchestration.common.sql import parquet, quoted
 from orchestration.ingest.parsing.typing import named, raw_columns
 from orchestration.ingest.platforms import PLATFORMS
+from orchestration.ingest.raw_store import known_states
 from orchestration.ingest.sources.local import LandedFile
 from orchestration.settings import Settings
 
@@ -134,13 +135,13 @@ _SQL_TYPES = {int: "BIGINT", int | None: "BIGINT", list[str]: "VARCHAR[]"}  # an
 
 @dataclass(frozen=True)
 class Seen:
-    """What the ledger knows.
+    """What is known of the files of earlier batches.
 
-    - `states`: name, bytes and modified_us of every file it saw, with the id of its content
+    - `states`: name, size and modified_us of every file that was seen, with the id of its content
     - `loaded`: the identity of every content that was loaded
     """
 
-    states: dict[tuple[str, int, int], str]
+    states: known_states.States
     loaded: set[Identity]
 
 
@@ -201,7 +202,7 @@ def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
     loaded = con.execute(
         f"SELECT account_id, split_part(file, '/', 2), entity, file_id FROM {ledger} WHERE status = 'loaded'"
     ).fetchall()
-    return Seen({state[:3]: state[3] for state in states}, set(loaded))
+    return Seen({state[:3]: state[3] for state in states} | known_states.read(settings), set(loaded))
 
 
 def new_batch_id(settings: Settings) -> str:
