@@ -203,6 +203,11 @@ class Settings(BaseSettings):
         """The DuckDB file of the candidate: every published table, not yet checked."""
         return self.home / "candidate.duckdb"
 
+    @cached_property
+    def lock_path(self) -> Path:
+        """Lock file of whatever changes the home."""
+        return self.home / "run.lock"
+
 
     @cached_property
     def quality_path(self) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from orchestration.common.candidate_files import discard_candidate
 from orchestration.dagster_ext.dbt_program import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -27,7 +28,6 @@ from orchestration.warehouse.candidate import (
     CandidateHeldError,
     complete_build,
     completed_build,
-    discard,
     wait_until_free,
 )
 from orchestration.warehouse.inputs import current_inputs, dbt_files
@@ -124,7 +124,7 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
             _require_rebuildable(context, settings)
         is_increment = not context.is_subset and last and inputs.only_add_to(last.rules, last.batches)
         if not is_increment and not context.is_subset:
-            discard(settings)
+            discard_candidate(settings)
         Thread(target=meanwhile, daemon=True).start()
         extent = [] if is_increment else ["--full-refresh"]
         build = _build_on_spark if settings.engine == "spark" else _build
@@ -202,7 +202,7 @@ def _remove_damaged(settings: Settings, progress: Callable[[str], None]) -> None
             if "Could not set lock" in str(error):
                 return
             progress(f"{path} is damaged and is rebuilt from raw/: {str(error).splitlines()[0]}")
-            discard(settings)
+            discard_candidate(settings)
             return
 
 

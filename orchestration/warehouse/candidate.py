@@ -1,15 +1,13 @@
-"""The candidate as files: which builds it holds, who keeps it open, and how it is removed.
+"""The candidate as files: which builds it holds, and who keeps it open.
 
 Belongs here: `candidate.duckdb` and `warehouse.duckdb` as seen by other stages and processes. Does not: what
 their tables hold, nor how dbt builds them (`assets`).
 """
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 
@@ -80,15 +78,6 @@ def complete_build(
             " where started_at = (select max(started_at) from build.builds)",
             [fingerprint, rules, batches, SUCCESS, is_whole],
         )
-
-
-def discard(settings: Settings) -> None:
-    """Remove the candidate, so that the next build is a full one, into a new file."""
-    for path in (settings.candidate_path, settings.warehouse_path):
-        path.unlink(missing_ok=True)
-        Path(f"{path}.wal").unlink(missing_ok=True)
-    if settings.spark_tables_path.exists():
-        shutil.rmtree(settings.spark_tables_path)
 
 
 def wait_until_free(settings: Settings, progress: Callable[[str], None], read_only: bool = False) -> None:
