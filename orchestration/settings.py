@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @cached_property
+    def candidate_path(self) -> Path:
+        """The DuckDB file of the candidate: every published table, not yet checked."""
+        return self.home / "candidate.duckdb"
+
+    @cached_property
     def fingerprint_path(self) -> Path:
         """File that says what the candidate was built from."""
         return self.home / "warehouse.fingerprint"

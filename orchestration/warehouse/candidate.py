@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -35,6 +36,48 @@ def read_built(settings: Settings) -> Built | None:
         return Built(**json.loads(settings.fingerprint_path.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build of the candidate, as the table `build.builds` records it. Times are UTC.
+
+    - `batches`: the batches of the ledger that it read, each as "<batch_id> <rows>"
+    - `result`, `completed_at`: None while dbt runs, and where it did not finish
+    """
+
+    build_id: str
+    is_full: bool
+    fingerprint: str | None
+    rules: str | None
+    batches: list[str]
+    result: str | None
+    started_at: datetime
+    completed_at: datetime | None
+
+
+def builds(settings: Settings) -> list[Build]:
+    """Return the builds since the last full one, and that one, in their order; none without a candidate."""
+    if not settings.candidate_path.exists():
+        return []
+    with duckdb.connect(settings.candidate_path, read_only=True) as connection:
+        rows = connection.execute(
+            "select build_id, is_full, fingerprint, rules, batches, result, started_at, completed_at"
+            " from build.builds order by started_at"
+        ).fetchall()
+    return [Build(*row) for row in rows]
+
+
+def completed_build(settings: Settings) -> Build | None:
+    """Return the last build of the candidate if it completed, else None."""
+    last = builds(settings)[-1:]
+    return last[0] if last and last[0].completed_at else None
+
+
+def builds_since(settings: Settings, build_id: str | None) -> list[str] | None:
+    """Return the ids of the builds after this one; None if it is not among those of the candidate."""
+    ids = [build.build_id for build in builds(settings)]
+    return ids[ids.index(build_id) + 1 :] if build_id in ids else None
 
 
 class CandidateHeldError(Exception):
