@@ -81,7 +81,7 @@ class Mart:
     is_incremental: bool = False
 
     def formatted(self, settings: Settings, last_rows: int | None) -> "Mart":
-        """Return the mart with the figures in `expected`; `last_rows`: of the last release, if there is one."""
+        """Return the mart with figures in `expected`; `last_rows`: of the last release, if there is one."""
         last = "there is none yet" if last_rows is None else f"{last_rows:,} rows"
         checks = (
             replace(check, expected=check.expected.format(settings=settings, last_release=last))

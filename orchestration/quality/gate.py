@@ -114,7 +114,7 @@ def _list(values: Iterable[str]) -> str:
 
 
 def _keep_result(_connection, cursor, statement, _parameters, context, _many):
-    # Great Expectations closes its connection before it fetches, and DuckDB then drops the rest of the result.
+    # Great Expectations closes its connection before it fetches, and DuckDB then drops the result.
     # It also runs the query of a batch itself, but only for the names of the columns.
     if cursor.description:
         rows = [] if statement.startswith(SELECT_ROWS) else cursor.fetchall()

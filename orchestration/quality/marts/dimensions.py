@@ -25,8 +25,10 @@ DIM_ACCOUNTS = mart(
         "accounts_match_seed",
         "a row for each account of the seed accounts, and no other",
         broken_keys="""
-            select coalesce(seed.account_id || ' is not in the mart', rows.account_id || ' is not in the seed')
-                as key
+            select
+                coalesce(
+                    seed.account_id || ' is not in the mart', rows.account_id || ' is not in the seed'
+                ) as key
             from warehouse.seeds.accounts as seed
             full join {batch} as rows on seed.account_id = rows.account_id
             where seed.account_id is null or rows.account_id is null

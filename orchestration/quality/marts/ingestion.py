@@ -1,7 +1,7 @@
 """Checks of the ingestion: no record is lost between a file and the reports.
 
-Belongs here: `ingested_files` and `rejected_records`. Does not: how many records of an entity may be rejected,
-which is a check of the mart made from it.
+Belongs here: `ingested_files` and `rejected_records`. Does not: how many records of an entity may be
+rejected, which is a check of the mart made from them.
 """
 
 from orchestration.quality.check import Check
