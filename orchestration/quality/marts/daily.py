@@ -1,18 +1,16 @@
-"""What must be true of the daily aggregates: above all, that they agree with the facts and with each other.
+"""Checks of the daily aggregates: above all, that they agree with the facts and with each other.
 
-Belongs here: the promises of `agg_overview`, `agg_by_agent`, `agg_by_tag`, `agg_by_hour`, `agg_delivery` and
-`csat_summary`. Does not: the facts' own promises.
+Belongs here: `agg_overview`, and the aggregates that sum to it: `agg_by_agent`, `agg_by_tag`, `agg_by_hour`.
+Does not: the checks of the facts.
 """
 
-from orchestration.quality.check import (
-    Check,
+from orchestration.quality.check import Check
+from orchestration.quality.conditions import (
+    accepted_values,
     between,
-    few_rejected,
-    filled,
-    mart,
-    no_file_refused,
+    incremental_mart,
     not_negative,
-    one_of,
+    not_null,
     same_totals,
     warning,
 )
@@ -32,27 +30,27 @@ RATED_CONVERSATIONS = """(
         account_id,
         csat_rating,
         timezone(time_zone, timezone('UTC', survey_responded_at))::date as answered_on
-    from marts.fct_conversations
-    join seeds.accounts using (account_id)
+    from fct_conversations
+    join dim_accounts using (account_id)
     where csat_rating is not null
 )"""
 
-AGG_OVERVIEW = mart(
+AGG_OVERVIEW = incremental_mart(
     "agg_overview",
     ("account_id", "report_date", "origin"),
-    filled("account_id"),
-    filled("report_date"),
-    filled("origin"),
-    one_of("origin", *ORIGINS),
+    not_null("account_id"),
+    not_null("report_date"),
+    not_null("origin"),
+    accepted_values("origin", *ORIGINS),
     not_negative("distinct_contacts", "inbound_messages", "agent_messages", "automated_messages", *ADDITIVE),
     Check(
-        "contacts_fit_conversations",
+        "distinct_contacts_within_conversations",
         "distinct_contacts ≤ conversations",
         broken_where="distinct_contacts > conversations",
     ),
     same_totals(
-        "conversations_agree_with_facts",
-        "marts.fct_conversations",
+        "conversations_match_facts",
+        "fct_conversations",
         "started_on",
         {
             "conversations": "count(*)",
@@ -70,8 +68,8 @@ AGG_OVERVIEW = mart(
         },
     ),
     same_totals(
-        "messages_agree_with_facts",
-        "marts.fct_messages",
+        "messages_match_facts",
+        "fct_messages",
         "sent_on",
         {
             "messages": "count(*)",
@@ -81,14 +79,14 @@ AGG_OVERVIEW = mart(
         },
     ),
     same_totals(
-        "csat_agrees_with_facts",
+        "csat_matches_facts",
         RATED_CONVERSATIONS,
         "answered_on",
         {"csat_n": "count(*)", "csat_sum": "sum(csat_rating)"},
     ),
     warning(
         Check(
-            "last_day_is_as_busy_as_usual",
+            "last_day_volume_is_usual",
             "for every account the conversations of the last complete day, unless a holiday, at most"
             " {settings.max_volume_drop:.0%} below the mean of that weekday in the four weeks before"
             " (where that is at least 20)",
@@ -104,7 +102,7 @@ AGG_OVERVIEW = mart(
                         least(max(report_date), timezone(any_value(time_zone), now())::date) - 1 as day,
                         min(report_date) as first_day
                     from daily
-                    join seeds.accounts using (account_id)
+                    join dim_accounts using (account_id)
                     group by account_id
                 ),
                 compared as (
@@ -124,42 +122,43 @@ AGG_OVERVIEW = mart(
                     account_id || ' ' || day || ': ' || found || ' conversations, usually ' || round(usual, 1)
                         as key
                 from compared
-                anti join seeds.holidays on compared.account_id = holidays.account_id and day = holiday_on
+                anti join warehouse.seeds.holidays as holidays
+                    on compared.account_id = holidays.account_id and day = holiday_on
                 where usual >= 20 and found < usual * (1 - getvariable('max_volume_drop'))
             """,
         )
     ),
 )
 
-AGG_BY_AGENT = mart(
+AGG_BY_AGENT = incremental_mart(
     "agg_by_agent",
     ("account_id", "report_date", "agent_id"),
-    filled("account_id"),
-    filled("report_date"),
-    filled("agent_name"),
+    not_null("account_id"),
+    not_null("report_date"),
+    not_null("agent_name"),
     not_negative("distinct_contacts", *ADDITIVE),
     Check(
-        "nobody_is_unassigned",
+        "null_agent_is_unassigned",
         "agent_name is Unassigned where agent_id is null",
         broken_where="agent_id is null and agent_name <> 'Unassigned'",
     ),
     same_totals(
         "agents_sum_to_overview",
-        "marts.agg_overview",
+        "agg_overview",
         "report_date",
         {measure: f"sum({measure})" for measure in ADDITIVE},
     ),
 )
 
-AGG_BY_TAG = mart(
+AGG_BY_TAG = incremental_mart(
     "agg_by_tag",
     ("account_id", "report_date", "tag"),
-    filled("account_id"),
-    filled("report_date"),
-    filled("tag"),
+    not_null("account_id"),
+    not_null("report_date"),
+    not_null("tag"),
     not_negative("distinct_contacts", *ADDITIVE),
     Check(
-        "tags_cover_the_overview",
+        "tags_cover_overview",
         "for every account and day the tags' conversations together at least those of the overview",
         broken_keys="""
             select
@@ -167,7 +166,7 @@ AGG_BY_TAG = mart(
                 || coalesce(tagged, 0) || ' of ' || conversations as key
             from (
                 select account_id, report_date, sum(conversations) as conversations
-                from marts.agg_overview
+                from agg_overview
                 group by all
             )
             left join (
@@ -175,104 +174,28 @@ AGG_BY_TAG = mart(
             ) using (account_id, report_date)
             where coalesce(tagged, 0) < conversations
         """,
-        of_all=True,
     ),
 )
 
-AGG_BY_HOUR = mart(
+AGG_BY_HOUR = incremental_mart(
     "agg_by_hour",
     ("account_id", "report_date", "hour"),
-    filled("account_id"),
-    filled("report_date"),
-    filled("hour"),
+    not_null("account_id"),
+    not_null("report_date"),
+    not_null("hour"),
     between("hour", 0, 23),
     Check(
-        "iso_weekday_is_that_of_the_day",
+        "iso_weekday_matches_report_date",
         "iso_weekday from 1 (Monday) to 7, that of report_date",
         broken_where="iso_weekday is distinct from isodow(report_date)",
     ),
     not_negative("conversations", "inbound_messages", "agent_messages"),
     same_totals(
         "hours_sum_to_overview",
-        "marts.agg_overview",
+        "agg_overview",
         "report_date",
         {measure: f"sum({measure})" for measure in ("conversations", "inbound_messages", "agent_messages")},
     ),
 )
 
-CSAT_SUMMARY = mart(
-    "csat_summary",
-    ("account_id", "report_date", "origin", "agent_id"),
-    few_rejected("surveys", "csat_survey_responses"),
-    no_file_refused("surveys", "csat_survey_responses"),
-    filled("account_id"),
-    filled("report_date"),
-    filled("origin"),
-    one_of("origin", *ORIGINS),
-    not_negative(
-        "surveys_sent", "responses", "satisfied", "dissatisfied", *(f"rating_{n}" for n in range(1, 6))
-    ),
-    between("csat_score", 0, 1),
-    Check(
-        "ratings_fit_responses",
-        "satisfied + dissatisfied ≤ responses, and rating_1 + … + rating_5 ≤ responses",
-        broken_where="""
-            satisfied + dissatisfied > responses
-            or rating_1 + rating_2 + rating_3 + rating_4 + rating_5 > responses
-        """,
-    ),
-    Check(
-        "no_response_no_average",
-        "csat_avg and csat_score exactly where there are responses: null, not 0",
-        broken_where="""
-            (responses > 0) <> (csat_avg is not null) or (responses > 0) <> (csat_score is not null)
-        """,
-    ),
-    same_totals(
-        "csat_sums_to_overview",
-        "marts.agg_overview",
-        "report_date",
-        {"surveys_sent": "sum(surveys_sent)", "responses": "sum(csat_n)", "csat_sum": "sum(csat_sum)"},
-    ),
-)
-
-AGG_DELIVERY = mart(
-    "agg_delivery",
-    ("account_id", "report_date", "template_name", "pricing_category"),
-    filled("account_id"),
-    filled("report_date"),
-    filled("template_name"),
-    not_negative("messages", "sent", "delivered", "read", "failed", "billable"),
-    Check(
-        "each_step_is_part_of_the_one_before",
-        "read ≤ delivered ≤ sent, and sent + failed ≤ messages",
-        broken_where="read > delivered or delivered > sent or sent + failed > messages",
-    ),
-    between("delivery_rate", 0, 1),
-    between("read_rate", 0, 1),
-    between("failure_rate", 0, 1),
-    Check(
-        "nothing_sent_no_rate",
-        "a rate exactly where there is something to divide by: null, not 0",
-        broken_where="""
-            (sent > 0) <> (delivery_rate is not null)
-            or (delivered > 0) <> (read_rate is not null)
-            or (sent + failed > 0) <> (failure_rate is not null)
-        """,
-    ),
-    same_totals(
-        "deliveries_agree_with_facts",
-        "(from marts.fct_messages where direction = 'outbound')",
-        "sent_on",
-        {
-            "messages": "count(*)",
-            "sent": "count(*) filter (where delivery_status in ('sent', 'delivered', 'read', 'deleted'))",
-            "delivered": "count(*) filter (where delivery_status in ('delivered', 'read'))",
-            "read": "count(*) filter (where delivery_status = 'read')",
-            "failed": "count(*) filter (where delivery_status = 'failed')",
-            "billable": "count(*) filter (where is_billable)",
-        },
-    ),
-)
-
-MARTS = (AGG_OVERVIEW, AGG_BY_AGENT, AGG_BY_TAG, AGG_BY_HOUR, AGG_DELIVERY, CSAT_SUMMARY)
+MARTS = (AGG_OVERVIEW, AGG_BY_AGENT, AGG_BY_TAG, AGG_BY_HOUR)
