@@ -476,7 +476,10 @@ def test_analysts_that_read_on_while_releases_come_and_go_see_one_release_each_t
         for _ in range(3)
     ]
     for number in range(6):
-        change(settings, f"update fct_messages set error_code = '{number}'")
+        change(
+            settings,
+            f"update fct_messages set error_code = '{number}'; update build.builds set build_id = '{number}'",
+        )
         release_now(settings)
         if number % 2:
             rollback(settings)
