@@ -5,7 +5,6 @@ not: any stage's work.
 """
 
 import argparse
-import fcntl
 import os
 import shutil
 import sys
@@ -18,9 +17,11 @@ from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY, is_up_to_dat
 from orchestration.automation.notifications import failure, send
 from orchestration.automation.run_retention import prune_runs
 from orchestration.common.disk import full_disk
+from orchestration.common.locks import exclusive
 from orchestration.definitions import build_definitions
-from orchestration.ingest.pipeline import check_replay, gone_from_landing, set_raw_aside
+from orchestration.ingest.pipeline import set_raw_aside
 from orchestration.ingest.raw_store.replay import Again, ReplayError
+from orchestration.ingest.selection import check_replay, gone_from_landing
 from orchestration.publish.page.report import write_reports
 from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import rollback
@@ -197,14 +198,10 @@ def refresh(
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    """Let one run by hand go on at a time; another waits for it, and then finds that nothing is new."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "run.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Another run is under way; waiting for it …", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    """Let one run from the command line go on at a time; another waits, and then finds nothing new."""
+    with exclusive(
+        settings.lock_path, lambda: print("Another run is under way; waiting for it …", flush=True)
+    ):
         yield
 
 

@@ -195,7 +195,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def warehouse_path(self) -> Path:
-        """The DuckDB file of the candidate."""
+        """The DuckDB file of the staging views and the intermediate tables."""
         return self.home / "warehouse.duckdb"
 
     @cached_property
@@ -204,9 +204,9 @@ class Settings(BaseSettings):
         return self.home / "candidate.duckdb"
 
     @cached_property
-    def fingerprint_path(self) -> Path:
-        """File that says what the candidate was built from."""
-        return self.home / "warehouse.fingerprint"
+    def lock_path(self) -> Path:
+        """Lock file of whatever changes the home."""
+        return self.home / "run.lock"
 
     @cached_property
     def quality_path(self) -> Path:

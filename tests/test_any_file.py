@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mutations import Broken, broken_file, check
 
-from orchestration.ingest import pipeline
+from orchestration.ingest.loading import Group
 
 FILES = 25
 
@@ -158,5 +158,5 @@ def test_plain_lines_come_out_as_if_each_had_been_looked_at_as_text(files: list[
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         quickly = everything(one)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pipeline._Group, "can_be_plain", False)
+            patch.setattr(Group, "can_be_plain", False)
             assert quickly == everything(other)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from house import House, gz, jsonl, zst
 
-from orchestration.ingest import pipeline
+from orchestration.ingest.loading import ConservationError, Loader
 from orchestration.ingest.parsing import file_bytes, readers
 
 GOOD = {"id": "good", "timestamp": "2026-08-31T07:44:00+02:00", "direction": "INBOUND"}
@@ -258,14 +258,14 @@ def test_what_has_no_place_is_refused_by_name_until_it_has_one(house: House) -> 
     house.drop("../stray.csv", "x")
     house.drop("agents/good.jsonl", jsonl({"id": 1}))
     for result in (house.ingest(), house.ingest()):
-        assert [message.split(":")[0] for message in result.refused] == [
+        assert [message.split(":")[0] for message in result.skipped] == [
             "stray.csv",
             "demo/stray.csv",
             "demo/agents/deeper",
             "demo/hopes/",
             "stranger/",
         ]
-        assert "add it to accounts.csv" in result.refused[-1]
+        assert "add it to accounts.csv" in result.skipped[-1]
     assert [file for (file,) in house.ledger("file")] == ["demo/agents/good.jsonl"]
 
 
@@ -274,15 +274,13 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
 ) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
     for way in ("_certain", "_located"):
-        typed = getattr(pipeline._Batch, way)
+        typed = getattr(Loader, way)
         monkeypatch.setattr(
-            pipeline._Batch,
+            Loader,
             way,
             lambda *args, t=typed: f"SELECT * FROM ({t(*args)}) WHERE _line <> 2",
         )
-    with pytest.raises(
-        pipeline.ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"
-    ):
+    with pytest.raises(ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"):
         house.ingest()
     monkeypatch.undo()
     assert house.rows("agents") == house.ledger() == []
@@ -298,5 +296,5 @@ def test_a_line_the_reader_left_out_stops_the_run(house: House, monkeypatch: pyt
         "_census",
         lambda records, *args: census(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
     )
-    with pytest.raises(pipeline.ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
+    with pytest.raises(ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
         house.ingest()

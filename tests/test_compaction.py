@@ -18,10 +18,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestration import warehouse
+from orchestration.common import files
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store import compaction, ledger, retention
 from orchestration.ingest.raw_store.replay import Again
+from orchestration.warehouse import assets as warehouse
 from tests.conftest import dbt, project_with
 from tests.house import House, jsonl
 
@@ -43,8 +44,8 @@ def drop(house: House, number: int) -> None:
     house.drop(f"agents/{number}.csv", f"id,first_name\na{number},Anna\n")
 
 
-def files(house: House) -> dict[Path, list[Path]]:
-    return {folder: ledger.files(folder) for folder in ledger.folders(house.settings)}
+def placed(house: House) -> dict[Path, list[Path]]:
+    return {folder: ledger.parquet_files(folder) for folder in ledger.folders(house.settings)}
 
 
 def rows(house: House) -> dict[str, list[str]]:
@@ -54,7 +55,7 @@ def rows(house: House) -> dict[str, list[str]]:
             str(folder.relative_to(house.settings.home)): sorted(
                 map(repr, con.execute(f"FROM '{folder}/*.parquet'").fetchall())
             )
-            for folder in files(house)
+            for folder in placed(house)
         }
 
 
@@ -93,18 +94,18 @@ def test_many_small_files_become_one_and_every_row_stays(house, many):
     house.ingest()
 
     assert rows(house) == before
-    assert {len(paths) for paths in files(house).values()} == {0, 1}
-    merged = {folder: paths for folder, paths in files(house).items() if paths}
+    assert {len(paths) for paths in placed(house).values()} == {0, 1}
+    merged = {folder: paths for folder, paths in placed(house).items() if paths}
     assert len(merged) == 4  # messages, agents, what was refused, the ledger
     house.ingest()
-    assert {folder: paths for folder, paths in files(house).items() if paths} == merged
+    assert {folder: paths for folder, paths in placed(house).items() if paths} == merged
     assert house.ingest().batch_id is None
 
 
 def test_few_files_stay_as_they_are(house):
-    before = files(house)
+    before = placed(house)
     house.ingest()
-    assert files(house) == before
+    assert placed(house) == before
 
 
 def test_what_comes_after_lies_apart_and_counts_once(house, tmp_path, many):
@@ -115,7 +116,7 @@ def test_what_comes_after_lies_apart_and_counts_once(house, tmp_path, many):
     result = house.ingest()
 
     assert sorted(file.status for file in result.files) == ["duplicate", "loaded", "loaded"]
-    merged, fresh = files(house)[ledger.raw_folder(house.settings, "messages", "activecampaign")]
+    merged, fresh = placed(house)[ledger.raw_folder(house.settings, "messages", "activecampaign")]
     assert ledger.span(fresh) == (result.batch_id, result.batch_id)
     assert ledger.span(merged)[1] < result.batch_id
     fresh_house = House(tmp_path / "fresh", landing=house.settings.landing_path)
@@ -142,7 +143,7 @@ def test_the_candidate_is_only_added_to_after_a_compaction(house, many):
 @pytest.mark.slow
 def test_killed_at_any_point_no_row_is_missing_and_the_next_ingest_mends(filled, tmp_path, many, monkeypatch):
     """Crash before each placing and each removal of a compaction in turn, until one goes through."""
-    put, unlink = ledger.put, Path.unlink
+    replace, unlink = files.replace, Path.unlink
     whole = rows(copy(filled, tmp_path / "whole"))
     for steps in range(100):
         house, left = copy(filled, tmp_path / str(steps)), iter(range(steps))
@@ -157,7 +158,7 @@ def test_killed_at_any_point_no_row_is_missing_and_the_next_ingest_mends(filled,
 
         try:
             with monkeypatch.context() as patched:
-                patched.setattr(ledger, "put", or_crash(put))
+                patched.setattr(files, "replace", or_crash(replace))
                 patched.setattr(Path, "unlink", or_crash(unlink))
                 house.ingest()
             break
@@ -194,7 +195,7 @@ def test_a_damaged_merged_file_is_named_and_replaced_by_its_batches(house, many)
     drop(house, BATCHES)
     house.ingest()
     messages = ledger.raw_folder(house.settings, "messages", "activecampaign")
-    damaged = files(house)[messages][0]
+    damaged = placed(house)[messages][0]
     damaged.write_bytes(b"damaged")
     told: list[str] = []
     for number in (BATCHES + 1, BATCHES + 2):
@@ -262,7 +263,7 @@ def test_files_stay_few_and_their_batches_apart_at_a_bounded_cost(tmp_path_facto
                 size = min(3 * small, int(dice.expovariate(1 / middle)))
                 write(folder / f"{number:03}{f'-{part}' if part > 1 else ''}.parquet", size)
                 total += size
-            for paths in compaction._to_merge(ledger.files(folder)):
+            for paths in compaction._to_merge(ledger.parquet_files(folder)):
                 size = sum(path.stat().st_size for path in paths)
                 for path in paths:
                     path.unlink()
@@ -271,7 +272,7 @@ def test_files_stay_few_and_their_batches_apart_at_a_bounded_cost(tmp_path_facto
     finally:
         compaction.SMALL, compaction.MANY = compaction_small, compaction_many
 
-    left = ledger.files(folder)
+    left = ledger.parquet_files(folder)
     assert sum(path.stat().st_size for path in left) == total
     assert apart(ledger.span(path) for path in left)
     # The batches that are not small, one small one beside each, and the last ones; of each up to three files.
@@ -301,7 +302,7 @@ def test_an_increment_opens_no_file_of_batches_that_the_warehouse_knows(house):
     models = ("build", "--resource-type", "seed", "--resource-type", "model")
     dbt(house.settings, *models, "--full-refresh")
     folder = ledger.raw_folder(house.settings, "messages", "activecampaign")
-    for path in ledger.files(folder)[1:]:
+    for path in ledger.parquet_files(folder)[1:]:
         path.write_bytes(b"spoilt")
     drop(house, BATCHES)
     house.ingest()

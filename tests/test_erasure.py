@@ -14,14 +14,15 @@ from house import House, jsonl
 
 from orchestration.__main__ import run
 from orchestration.automation.jobs import is_up_to_date
-from orchestration.ingest.pipeline import has_news
-from orchestration.ingest.raw_store import erasure, ledger, retention
+from orchestration.common import files
+from orchestration.ingest.pipeline import has_changes
+from orchestration.ingest.raw_store import erasure, retention
 from orchestration.ingest.sources.local import read_accounts
 from orchestration.publish.reader import reader
 from orchestration.publish.release import current_release
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError
-from orchestration.warehouse.assets import fingerprint
+from orchestration.warehouse.inputs import fingerprint
 from tests.conftest import project_with
 
 WHO = "k-forget.me"
@@ -220,11 +221,11 @@ def test_the_same_list_is_not_applied_twice(house: House) -> None:
     drop_everything(house)
     house.ingest()
     erase(house, "other", WHO)
-    assert has_news(house.settings)
+    assert has_changes(house.settings)
     house.ingest()
     files = {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")}
     erase(house, WHO, "other", WHO)
-    assert not has_news(house.settings)
+    assert not has_changes(house.settings)
     house.ingest()
     assert {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")} == files
 
@@ -254,16 +255,16 @@ def test_a_kill_at_any_point_loses_nothing_and_the_next_run_finishes(
     def counts(of: House) -> dict[str, int]:
         return {entity: len(rows) for entity, rows in of.everything().items()}
 
-    put, kills = ledger.put, 0
-    while has_news(house.settings):
+    replace, kills = files.replace, 0
+    while has_changes(house.settings):
         left = itertools.count()
 
-        def put_or_die(written: Path, place: Path, left: itertools.count = left) -> None:
+        def replace_or_die(written: Path, place: Path, left: itertools.count = left) -> None:
             if next(left) == 1:
                 raise KeyboardInterrupt
-            put(written, place)
+            replace(written, place)
 
-        monkeypatch.setattr(ledger, "put", put_or_die)
+        monkeypatch.setattr(files, "replace", replace_or_die)
         try:
             house.ingest()
         except KeyboardInterrupt:
@@ -354,18 +355,18 @@ def test_a_refused_text_goes_after_the_set_days_and_its_reason_stays(
     house.ingest()
     kept = House(house.settings.home, project=house.settings.project, keep_rejected_days=30)
     before, told = kept.everything(), kept.rejected("file, line, field, remedy")
-    assert not has_news(kept.settings)
+    assert not has_changes(kept.settings)
 
     today = datetime.now(UTC)
     monkeypatch.setattr(retention, "now", lambda: today + timedelta(days=29, hours=23))
     kept.ingest()
     assert kept.everything() == before
     monkeypatch.setattr(retention, "now", lambda: today + timedelta(days=30, hours=1))
-    assert has_news(kept.settings)
-    assert not has_news(house.settings)
+    assert has_changes(kept.settings)
+    assert not has_changes(house.settings)
     kept.ingest()
 
-    assert not has_news(kept.settings)
+    assert not has_changes(kept.settings)
     assert kept.rejected("file, line, field, remedy") == told
     assert kept.rejected("value, raw") == [(None, None)] * 2
     assert kept.everything() | {"rejected": []} == before | {"rejected": []}

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from orchestration import __main__ as command
-from orchestration.ingest.pipeline import gone_from_landing
+from orchestration.ingest.selection import gone_from_landing
 from orchestration.publish.release import current_release
 from orchestration.settings import Settings
 from tests.conftest import LOADING, published_rows

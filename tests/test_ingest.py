@@ -23,9 +23,12 @@ from house import House, gz, jsonl, zst
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestration.common import files
 from orchestration.ingest import pipeline
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
+from orchestration.ingest.batch import Batch
+from orchestration.ingest.loading import Loader
 from orchestration.ingest.parsing import file_bytes
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.raw_store import ledger
@@ -249,11 +252,78 @@ def test_a_changed_file_is_a_new_file_and_a_removed_one_changes_nothing(house: H
     assert house.rows("agents", "id, _line") == [("1", 1), ("1", 1), ("2", 2)]
 
 
-def test_a_file_touched_but_not_changed_is_not_loaded_again(house: House) -> None:
-    path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+@pytest.mark.parametrize("content", [jsonl({"id": 1}), b"[{"], ids=["loaded", "rejected"])
+def test_a_file_touched_but_not_changed_is_not_new_and_is_hashed_once(
+    house: House, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    path = house.drop("agents/a.json", content)
     house.ingest()
+    before, hashed, file_id = house.everything(), [], file_bytes.file_id
+    monkeypatch.setattr(file_bytes, "file_id", lambda path: hashed.append(path) or file_id(path))
     os.utime(path, (1, 1))
-    assert [f.status for f in house.ingest().files] == ["duplicate"]
+    assert not pipeline.has_changes(house.settings)
+    assert house.ingest().batch_id is None
+    assert not pipeline.has_changes(house.settings)
+    assert hashed == [path]
+    assert house.everything() == before
+
+
+def test_a_file_of_the_same_size_and_another_content_is_new(house: House) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    os.utime(house.drop("agents/a.jsonl", jsonl({"id": 2})), (1, 1))
+    assert pipeline.has_changes(house.settings)
+    assert house.ingest().totals().records_accepted == 1
+
+
+def test_a_copy_of_a_loaded_file_that_is_removed_during_the_run_costs_no_other_file(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    copies = [house.drop(f"agents/{name}.jsonl", jsonl({"id": 1})) for name in ("b", "c")]
+    house.drop("agents/z.jsonl", jsonl({"id": 2}))
+    load = Loader.load
+
+    def load_while_one_goes(loader: Loader, paths: list[str]) -> list:
+        copies[0].unlink(missing_ok=True)
+        return load(loader, paths)
+
+    monkeypatch.setattr(Loader, "load", load_while_one_goes)
+    result = house.ingest()
+    assert result.skipped == ["demo/agents/b.jsonl: it is still being written; it is left for the next run"]
+    assert [(file.file, file.status) for file in result.files] == [
+        ("demo/agents/c.jsonl", "duplicate"),
+        ("demo/agents/z.jsonl", "loaded"),
+    ]
+
+
+def test_a_loaded_webhook_file_that_changes_during_the_run_costs_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a row of the ledger for each entity, and each of them is a duplicate."""
+    seeds = tmp_path / "seeds"
+    shutil.copytree(PROJECT / "seeds", seeds)
+    (seeds / "accounts.csv").write_text("account_id,platform,time_zone\nshop,whatsapp_cloud,UTC\n")
+    (seeds / "working_hours.csv").write_text("account_id,iso_weekday,opens_at,closes_at\n")
+    (seeds / "holidays.csv").write_text("account_id,holiday_on,name\n")
+    house = House(tmp_path / "home", project=tmp_path)
+    lines = [{"entry": [{"changes": [{"value": {"contacts": [{"wa_id": str(n)}]}}]}]} for n in (1, 2)]
+    house.drop("webhooks/a.jsonl", jsonl(lines[0]), "shop")
+    house.ingest()
+    copy = house.drop("webhooks/b.jsonl", jsonl(lines[0]), "shop")
+    house.drop("webhooks/z.jsonl", jsonl(lines[1]), "shop")
+    load = Loader.load
+
+    def load_while_it_grows(loader: Loader, paths: list[str]) -> list:
+        with copy.open("ab") as stream:
+            stream.write(b"\n")
+        return load(loader, paths)
+
+    monkeypatch.setattr(Loader, "load", load_while_it_grows)
+    result = house.ingest()
+    assert {file.file for file in result.files} == {"shop/webhooks/z.jsonl"}
+    assert result.totals("contacts").records_accepted == 1
 
 
 def test_batches_sort_by_time_even_if_the_clock_was_set_back(house: House) -> None:
@@ -299,21 +369,21 @@ def test_a_crash_at_any_point_of_the_commit_costs_nothing(
     drop_a_bit_of_everything(undisturbed)
     drop_a_bit_of_everything(crashed)
     undisturbed.ingest()
-    put = ledger.put
+    replace = files.replace
 
     def crash_after(moves: int) -> Callable[[Path, Path], None]:
         done = itertools.count()
 
-        def put_or_crash(written: Path, place: Path) -> None:
+        def replace_or_crash(written: Path, place: Path) -> None:
             if next(done) == moves:
                 raise KeyboardInterrupt
-            put(written, place)
+            replace(written, place)
 
-        return put_or_crash
+        return replace_or_crash
 
     written = len(list(undisturbed.settings.home.rglob("2*.parquet")))
     for moves in range(written):
-        monkeypatch.setattr(ledger, "put", crash_after(moves))
+        monkeypatch.setattr(files, "replace", crash_after(moves))
         with pytest.raises(KeyboardInterrupt):
             crashed.ingest()
     monkeypatch.undo()
@@ -501,18 +571,18 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_run(
     growing = house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.drop("agents/twin.jsonl", jsonl({"id": 1}))
     house.drop("agents/z.jsonl", jsonl({"id": 9}))
-    load = pipeline._Batch._load_together
+    load = Loader.load
 
-    def load_while_it_grows(batch: pipeline._Batch, *args: object) -> list:
-        outputs = load(batch, *args)
+    def load_while_it_grows(loader: Loader, paths: list[str]) -> list:
+        outputs = load(loader, paths)
         with growing.open("ab") as stream:
             stream.write(jsonl({"id": 2}))
         return outputs
 
-    monkeypatch.setattr(pipeline._Batch, "_load_together", load_while_it_grows)
+    monkeypatch.setattr(Loader, "load", load_while_it_grows)
     result = house.ingest()
     assert [file.file for file in result.files] == ["demo/agents/z.jsonl"]
-    assert result.refused == ["demo/agents/a.jsonl: it is still being written; it is left for the next run"]
+    assert result.skipped == ["demo/agents/a.jsonl: it is still being written; it is left for the next run"]
     assert house.rows("agents", "id") == [("9",)]
 
     monkeypatch.undo()
@@ -536,18 +606,18 @@ def test_a_file_that_changes_before_it_is_read_stops_nothing(
         "cut": lambda path: os.truncate(path, 5),
         "spoilt": lambda path: path.write_bytes(b"\xff" * 7),
     }
-    opened = pipeline._Batch.open_files
+    opened = Batch.open_files
 
-    def open_then_change(*args: object) -> tuple:
+    def open_then_change(*args: object) -> dict:
         found = opened(*args)
         changes[change](changing)
         changes[change](lines)
         return found
 
-    monkeypatch.setattr(pipeline._Batch, "open_files", open_then_change)
+    monkeypatch.setattr(Batch, "open_files", open_then_change)
     result = house.ingest()
     assert [file.file for file in result.files] == ["demo/agents/b.json", "demo/agents/b.jsonl"]
-    assert len(result.refused) == 2
+    assert len(result.skipped) == 2
     assert house.rows("agents", "id") == [("3",), ("4",)]
     assert house.rejected() == []
 
@@ -569,7 +639,7 @@ def test_a_file_just_written_is_waited_for_and_an_old_one_is_not(
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 4}))
     result = house.ingest()
     assert [file.file for file in result.files] == ["demo/agents/c.jsonl"]
-    assert [message.split(":")[0] for message in result.refused] == ["demo/agents/a.jsonl"]
+    assert [message.split(":")[0] for message in result.skipped] == ["demo/agents/a.jsonl"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write anywhere")
@@ -585,7 +655,7 @@ def test_landing_may_be_read_only_and_one_file_forbidden(tmp_path: Path) -> None
     humbly = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     command = (
         "from orchestration.ingest.pipeline import ingest; from orchestration.settings import Settings;"
-        " s = Settings(); print(*ingest(s).refused); (s.landing_path / 'demo' / 'probe').touch()"
+        " s = Settings(); print(*ingest(s).skipped); (s.landing_path / 'demo' / 'probe').touch()"
     )
     told = subprocess.run(
         [*humbly, sys.executable, "-c", command],
@@ -610,14 +680,14 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_files(
             house.drop(f"agents/{number}.jsonl", jsonl({"id": number}))
             house.drop(f"agents/{number}.json", json.dumps([{"id": number + files}]))
             house.drop(f"agents/{number}.csv", f"id\n{number + 2 * files}\n")
-        engine = pipeline._engine
+        engine = pipeline.engine
 
         @contextmanager
         def counting_engine(*args: object) -> Iterator[object]:
             with engine(*args) as con:
                 yield SimpleNamespace(execute=lambda *query: (next(asked), con.execute(*query))[1])
 
-        monkeypatch.setattr(pipeline, "_engine", counting_engine)
+        monkeypatch.setattr(pipeline, "engine", counting_engine)
         assert house.ingest().totals().records_accepted == 3 * files
         monkeypatch.undo()
         return next(asked)

@@ -17,7 +17,7 @@ from orchestration.ingest.pipeline import ingest
 from orchestration.publish.reader import reader
 from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
-from orchestration.warehouse.assets import built_from, fingerprint
+from orchestration.warehouse.inputs import fingerprint
 from samples.generate import generate
 from tests.conftest import LOADING, project_with, published_rows, rows_of
 

@@ -23,7 +23,8 @@ from s3fs import S3FileSystem
 from orchestration.__main__ import full_refresh, main, run
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import new_exports_sensor
-from orchestration.ingest.pipeline import gone_from_landing, has_news, new_files
+from orchestration.ingest.pipeline import has_changes
+from orchestration.ingest.selection import gone_from_landing, new_files
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 
 SAMPLES = PROJECT / "samples" / "landing"
@@ -96,7 +97,7 @@ def test_the_rows_are_those_of_the_same_files_in_a_folder(bucket, house, tmp_pat
     bucket.put_object(Key="from/platform-2/demo/agents/another.jsonl", Body=agents("another"))
     put(bucket, "demo/agents/coming.jsonl.part", agents("half"))
 
-    assert house.ingest().refused == local.ingest().refused == []
+    assert house.ingest().skipped == local.ingest().skipped == []
 
     assert house.everything() == local.everything()
     assert house.ingest().batch_id is None
@@ -112,7 +113,7 @@ def test_any_file_system_of_fsspec_will_do(tmp_path, url):
     house.ingest()
 
     assert house.rows("agents", "id") == [("1",), ("2",)]
-    assert not has_news(house.settings)
+    assert not has_changes(house.settings)
 
 
 def test_a_store_that_does_not_tell_when_a_file_changed_is_no_landing(tmp_path, monkeypatch):
@@ -125,19 +126,19 @@ def test_a_store_that_does_not_tell_when_a_file_changed_is_no_landing(tmp_path, 
         lambda *given, **named: {k: v | {"created": None} for k, v in find(*given, **named).items()},
     )
     with pytest.raises(SettingsError, match=r"this kind of store does not tell when a file changed"):
-        has_news(Settings(home=tmp_path, landing="memory://timeless"))
+        has_changes(Settings(home=tmp_path, landing="memory://timeless"))
 
 
 def test_with_nothing_new_nothing_is_downloaded(bucket, house, downloads):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
-    assert has_news(house.settings)
+    assert has_changes(house.settings)
     assert [file.name for file in new_files(house.settings)] == ["demo/agents/1.jsonl"]
     assert downloads == []
 
     house.ingest()
     assert downloads == ["from/platform/demo/agents/1.jsonl"]
 
-    assert not has_news(house.settings)
+    assert not has_changes(house.settings)
     assert house.ingest().batch_id is None
     put(bucket, "demo/agents/2.jsonl", agents("2"))
     house.ingest()
@@ -149,7 +150,7 @@ def test_a_lost_copy_of_what_was_loaded_is_not_news(bucket, house, downloads):
     house.ingest()
     shutil.rmtree(house.settings.landing_path)
 
-    assert not has_news(house.settings)
+    assert not has_changes(house.settings)
     assert house.ingest().batch_id is None
     assert len(downloads) == 1
 
@@ -158,7 +159,7 @@ def test_what_is_out_of_place_is_named_as_in_a_folder_and_never_downloaded(bucke
     for name in ("stray.jsonl", "nobody/agents/1.jsonl", "demo/agent/1.jsonl", "demo/agents/deep/1.jsonl"):
         put(bucket, name, agents("1"))
 
-    refused = house.ingest().refused
+    refused = house.ingest().skipped
 
     assert [message.split(";")[0] for message in refused] == [
         "stray.jsonl: a file out of place",
@@ -167,7 +168,7 @@ def test_what_is_out_of_place_is_named_as_in_a_folder_and_never_downloaded(bucke
         "nobody/: no account of this name",
     ]
     assert downloads == []
-    assert not has_news(house.settings)
+    assert not has_changes(house.settings)
 
 
 def test_an_object_that_changed_is_a_new_file_though_size_and_second_are_the_same(bucket, house, monkeypatch):
@@ -176,11 +177,11 @@ def test_an_object_that_changed_is_a_new_file_though_size_and_second_are_the_sam
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     house.ingest()
     put(bucket, "demo/agents/1.jsonl", agents("2"))
-    assert has_news(house.settings)
+    assert has_changes(house.settings)
     house.ingest()
 
     assert sorted(house.rows("agents", "id")) == [("1",), ("2",)]
-    assert not has_news(house.settings)
+    assert not has_changes(house.settings)
 
 
 @pytest.mark.parametrize("change", ["replaced", "removed"])
@@ -203,7 +204,7 @@ def test_an_object_that_changes_while_it_is_copied_is_left_for_the_next_run(
         result = house.ingest()
 
     message = "demo/agents/2.jsonl: it changed while it was copied; it is left for the next run"
-    assert result.refused == [message]
+    assert result.skipped == [message]
     assert house.rows("agents", "id") == [("1",)]
     assert [path.name for path in house.settings.landing_path.rglob("*.*")] == ["1.jsonl"]
     S3FileSystem.clear_instance_cache()  # it keeps the methods that it began with
@@ -251,7 +252,7 @@ def test_an_object_that_may_not_be_read_is_named_and_the_rest_goes_on(bucket, ho
 
     monkeypatch.setattr(S3FileSystem, "_get_file", forbidding)
 
-    assert house.ingest().refused == [
+    assert house.ingest().skipped == [
         "demo/agents/1.jsonl: it cannot be copied (Access Denied); let this user read it"
     ]
     assert house.rows("agents", "id") == [("2",)]
@@ -267,12 +268,12 @@ def test_no_name_leads_out_of_the_folder(bucket, house, tmp_path, name):
     put(bucket, name, agents("evil"))
     put(bucket, "demo/agents/1.jsonl", agents("1"))
 
-    refused = house.ingest().refused
+    refused = house.ingest().skipped
 
     assert refused == [f"{name!r}: no name for a file; rename the object"]
     assert house.rows("agents", "id") == [("1",)]
     assert not list(tmp_path.rglob("*escaped*"))
-    assert not has_news(house.settings)
+    assert not has_changes(house.settings)
 
 
 def test_what_was_removed_there_is_removed_here_and_a_full_refresh_asks_first(bucket, house, capfd):
@@ -338,7 +339,7 @@ def test_credentials_that_are_none_are_told_so(bucket, house, server):
     requests.post(f"{server}/moto-api/reset-auth", data=b"0", timeout=10)
     try:
         with pytest.raises(SettingsError) as failure:
-            has_news(house.settings)
+            has_changes(house.settings)
     finally:
         requests.post(f"{server}/moto-api/reset-auth", data=b"inf", timeout=10)
 

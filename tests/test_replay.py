@@ -13,13 +13,14 @@ import pytest
 
 from orchestration import __main__ as command
 from orchestration.automation.jobs import REPLAY
+from orchestration.common import files
 from orchestration.ingest.assets import ingest as take_in
 from orchestration.ingest.assets import landing
 from orchestration.ingest.parsing import readers
 from orchestration.ingest.parsing.file_bytes import BadFileError
-from orchestration.ingest.pipeline import check_replay, ingest
-from orchestration.ingest.raw_store import ledger
+from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store.replay import Again, ReplayError
+from orchestration.ingest.selection import check_replay
 from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
@@ -247,7 +248,7 @@ def test_a_file_that_changes_while_it_is_read_again_stays_as_it_was(house):
 @pytest.mark.slow
 def test_killed_at_any_point_nothing_is_lost_and_the_next_ingest_finishes(filled, tmp_path, monkeypatch):
     """Crash before each write and each removal of a replay in turn, until one goes through."""
-    put, unlink = ledger.put, Path.unlink
+    replace, unlink = files.replace, Path.unlink
     again = Again(accounts=["demo"], to_day="2025-01-03")
 
     def attempt(home: Path, steps: int) -> House:
@@ -263,7 +264,7 @@ def test_killed_at_any_point_nothing_is_lost_and_the_next_ingest_finishes(filled
             return guarded
 
         with monkeypatch.context() as patched:
-            patched.setattr(ledger, "put", or_crash(put))
+            patched.setattr(files, "replace", or_crash(replace))
             patched.setattr(Path, "unlink", or_crash(unlink))
             ingest(house.settings, again=again)
         return house
@@ -315,7 +316,7 @@ def test_a_refused_command_says_why_and_runs_nothing(sample, tmp_path, monkeypat
     assert "no mart; write one of fct_conversations" in capfd.readouterr().err
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     assert command.main(["replay", "--everything"]) == 1
-    assert "Nothing was taken in yet" in capfd.readouterr().err
+    assert "No file has been ingested yet" in capfd.readouterr().err
     assert command.main(["rebuild", "agg_by_agent"]) == 1
     assert "no candidate" in capfd.readouterr().err
 

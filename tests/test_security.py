@@ -240,9 +240,9 @@ def test_a_name_of_a_file_is_a_name_and_nothing_else(
     loaded = {name: number for name, number in written.items() if name in found}
     assert found == loaded
     refused = [name for name in written if name not in found and not name.startswith(".")]
-    assert len(result.refused) == len(refused)
-    assert all("the name is not UTF-8 or holds a control character" in told for told in result.refused)
-    assert not any(CONTROL.search(told) or "\n" in told for told in result.refused)
+    assert len(result.skipped) == len(refused)
+    assert all("the name is not UTF-8 or holds a control character" in told for told in result.skipped)
+    assert not any(CONTROL.search(told) or "\n" in told for told in result.skipped)
     assert {"a\nb.jsonl", "\x1b[2J.jsonl", "\u202egpj.jsonl"} <= set(refused)
     assert {"*.jsonl", "[!a].jsonl", "a'b.jsonl", "%41.jsonl"} <= set(found)
 
@@ -262,7 +262,7 @@ def test_no_link_leads_out_of_landing(tmp_path: Path) -> None:
     result = house.ingest()
     assert house.rows("agents", "id") == [("good",)]
     assert house.rows("contacts", "id") == []
-    assert [told.split(":")[0] for told in result.refused] == [
+    assert [told.split(":")[0] for told in result.skipped] == [
         "demo/contacts",
         "demo/?\ufffd",
         "demo/agents/link.jsonl",
@@ -305,7 +305,7 @@ result = ingest(settings)
 told = {file.file.split("/")[-1]: [file.status, file.reason] for file in result.files}
 # Not ru_maxrss, which begins with what the process that started this one takes.
 peak = next(int(n.split()[1]) for n in open("/proc/self/status") if n.startswith("VmHWM")) // 1024
-print(json.dumps([told, result.refused, peak]))
+print(json.dumps([told, result.skipped, peak]))
 """
 
 
@@ -353,7 +353,7 @@ def test_a_file_that_takes_too_much_memory_is_left_and_the_rest_goes_on(tmp_path
     for number in range(2, 5):
         house.drop(f"conversations/{number}.json", json.dumps({"results": [record(number)]}))
     result = house.ingest()
-    (message,) = result.refused
+    (message,) = result.skipped
     assert message.startswith("demo/conversations/deep.json: it takes more memory than there is")
     assert "CONVERSATIONS_MEMORY_LIMIT" in message
     assert house.rows("conversations", "id") == [("2",), ("3",), ("4",)]

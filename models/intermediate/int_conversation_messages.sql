@@ -1,30 +1,20 @@
-{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
-
 {% set window_seconds = 24 * 60 * 60 %}
-{% set message = in_order('sent_at', 'message_id', {
-    'is_inbound': 'is_inbound',
-    'is_template_of_agent': 'agent_id is not null and template_name is not null',
-}) %}
+{% set message = in_order('sent_at', 'message_id', {'is_inbound': "direction = 'inbound'"}) %}
 
 with
 
 messages as (
 
-    select * from {{ ref('int_messages') }}
+    select * from {{ ref('fct_messages') }}
     where
-        conversation_id is not null
-        and {{ is_touched_message() }}
+        has_conversation
+        and {{ is_changed() }}
 
 ),
 
--- Of all messages, whichever are touched.
 data_through as (
 
-    select
-        account_id,
-        max(sent_at) as data_through_at
-    from {{ ref('int_messages') }}
-    group by account_id
+    select * from {{ ref('int_data_through') }}
 
 ),
 
@@ -37,10 +27,10 @@ by_day as (
         min({{ message }}) as first_message,
         max({{ message }}) as last_message,
         count(*) as messages,
-        count(case when is_inbound then 1 end) as inbound_messages,
-        count(agent_id) as messages_of_agents,
+        count(case when direction = 'inbound' then 1 end) as inbound_messages,
+        count(case when is_agent_message then 1 end) as agent_messages,
         count(case when is_automated then 1 end) as automated_messages,
-        min(case when is_inbound then sent_at end) as first_inbound_at
+        min(case when direction = 'inbound' then sent_at end) as first_inbound_at
     from messages
     group by conversation_id, account_id, cast(sent_at as date)
 
@@ -61,7 +51,7 @@ followed as (
 ),
 
 -- The customer service window ran out unanswered: nothing followed in time, or nothing yet though time is over.
-marked as (
+windows as (
 
     select
         followed.*,
@@ -82,49 +72,36 @@ summed as (
     select
         conversation_id,
         account_id,
-        max(
-            case when day_number = 1 and first_message.is_template_of_agent then first_message.id end
-        ) as opening_template_id,
         cast(sum(messages) as bigint) as messages,
         cast(sum(inbound_messages) as bigint) as inbound_messages,
-        cast(sum(messages_of_agents) as bigint) as messages_of_agents,
+        cast(sum(agent_messages) as bigint) as agent_messages,
         cast(sum(automated_messages) as bigint) as automated_messages,
         count(case when is_window_missed then 1 end) as windows_missed,
         max(case when day_number = 1 and first_message.is_inbound then 1 else 0 end) = 1 as is_begun_by_contact,
         min(first_inbound_at) as first_inbound_at,
         max(last_message.at) as last_message_at
-    from marked
+    from windows
     group by conversation_id, account_id
 
 ),
 
 agents as (
 
-    select
+    select distinct
         conversation_id,
-        agent_id,
-        count(*) as messages,
-        min(message_id) as message_id
+        agent_id
     from messages
-    where agent_id is not null
-    group by conversation_id, agent_id
+    where is_agent_message
 
 ),
 
--- Who sent no more than the template that opened the conversation has not replied.
 replied as (
 
     select
-        agents.conversation_id,
+        conversation_id,
         count(*) as agents_replied
     from agents
-    inner join summed
-        on agents.conversation_id = summed.conversation_id
-    where
-        agents.messages > 1
-        or agents.message_id <> summed.opening_template_id
-        or summed.opening_template_id is null
-    group by agents.conversation_id
+    group by conversation_id
 
 ),
 
@@ -133,12 +110,10 @@ final as (
     select
         summed.conversation_id,
         summed.account_id,
-        summed.opening_template_id,
         summed.messages,
         summed.inbound_messages,
         summed.messages - summed.inbound_messages as outbound_messages,
-        summed.messages_of_agents
-        - case when summed.opening_template_id is not null then 1 else 0 end as agent_messages,
+        summed.agent_messages,
         summed.automated_messages,
         coalesce(replied.agents_replied, 0) as agents_replied,
         summed.windows_missed,

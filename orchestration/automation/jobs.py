@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from orchestration.ingest.pipeline import has_news
+from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.raw_store.replay import Again
 from orchestration.publish.page.report import has_reports
 from orchestration.publish.release import current_release, is_intact
 from orchestration.settings import Settings
-from orchestration.warehouse.assets import fingerprint
+from orchestration.warehouse.inputs import fingerprint
 
 REFRESH = dg.define_asset_job(
     "refresh",
@@ -38,7 +38,7 @@ def is_up_to_date(settings: Settings) -> bool:
 
     Raises `SettingsError` for a seed that makes no sense, or a landing that does not answer.
     """
-    if has_news(settings) or settings.outdated_path.exists():
+    if has_changes(settings) or settings.outdated_path.exists():
         return False
     release = current_release(settings)
     return (

@@ -8,7 +8,7 @@ import dagster as dg
 from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY
 from orchestration.automation.notifications import failure, send, staleness
 from orchestration.automation.run_retention import KEEP_RUNS_DAYS, prune_runs
-from orchestration.ingest.pipeline import new_files
+from orchestration.ingest.selection import new_files
 from orchestration.publish.overview import report
 from orchestration.settings import Settings, SettingsError
 

@@ -162,7 +162,7 @@ def ingest(
             "most_frequent_reasons": MetadataValue.md(reasons),
         },
     )
-    yield _warned(FOLDERS_KNOWN, result.refused, "without a place")
+    yield _warned(FOLDERS_KNOWN, result.skipped, "without a place")
     yield _warned(ERASURES_MET, erasure.doubts(settings, read_accounts(settings.seeds)), "in doubt")
 
 

@@ -30,7 +30,7 @@ def apply(
 ) -> None:
     """Merge what are many small files. Those that cannot be read stay, for others to tell of."""
     for folder in ledger.folders(settings):
-        for paths in _to_merge(ledger.files(folder)):
+        for paths in _to_merge(ledger.parquet_files(folder)):
             try:
                 _merge(con, paths, work)
             except duckdb.Error as error:

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.common import files
+from orchestration.common.candidate_files import discard_candidate
 from orchestration.common.sql import parquet, quoted
 from orchestration.ingest.parsing.typing import named
 from orchestration.ingest.platforms import PLATFORMS
@@ -29,7 +31,6 @@ from orchestration.ingest.platforms.schema import Entity
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.sources.local import Account, read_seed
 from orchestration.settings import Settings, SettingsError
-from orchestration.warehouse import candidate
 
 SEED = "erasures.csv"
 PSEUDONYM = "erased-"
@@ -111,10 +112,10 @@ def apply(
         progress(f"{len(erasures)} contacts to forget: {len(due)} files are written anew")
         for path, folder in due:
             _rewrite(con, settings, path, folder, work)
-        candidate.discard(settings)
+        discard_candidate(settings)
     written = work / "erasures"
     written.write_text(_digest(settings, erasures))
-    ledger.put(written, settings.erasures_path)
+    files.replace(written, settings.erasures_path)
 
 
 def screen(

@@ -10,7 +10,6 @@ compacted file has taken the place of.
 """
 
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -19,9 +18,11 @@ from typing import Literal
 
 import duckdb
 
+from orchestration.common import files
 from orchestration.common.sql import parquet, quoted
 from orchestration.ingest.parsing.typing import named, raw_columns
 from orchestration.ingest.platforms import PLATFORMS
+from orchestration.ingest.raw_store import known_states
 from orchestration.ingest.sources.local import LandedFile
 from orchestration.settings import Settings
 
@@ -77,6 +78,9 @@ _BATCH = "%Y%m%dT%H%M%S%fZ"
 _EMPTY = "empty.parquet"  # no leading underscore: Spark would not see it
 
 
+Identity = tuple[str, str, str, str]  # account, folder, entity and id of a content: what is loaded once
+
+
 @dataclass
 class FileOutcome:
     """What became of a file: its row of the ledger, times as microseconds since 1970."""
@@ -113,6 +117,11 @@ class FileOutcome:
             file.modified_us,
         )
 
+    @property
+    def identity(self) -> Identity:
+        """Account, folder, entity and id of the content: what is loaded once."""
+        return self.account_id, self.file.split("/")[1], self.entity, self.file_id
+
     def reject(self, reason: str, remedy: str, value: str | None = None) -> None:
         """Refuse the file as a whole: nothing of it counts. Only `value` may quote what is in it."""
         self.status, self.reason, self.remedy, self.value = "rejected", reason, remedy, value
@@ -126,14 +135,14 @@ _SQL_TYPES = {int: "BIGINT", int | None: "BIGINT", list[str]: "VARCHAR[]"}  # an
 
 @dataclass(frozen=True)
 class Seen:
-    """What the ledger knows.
+    """What is known of the files of earlier batches.
 
-    - `states`: name, bytes and modified_us of every file it saw, with the id of its content
-    - `loaded`: account, folder, entity and id of every file that was loaded
+    - `states`: name, size and modified_us of every file that was seen, with the id of its content
+    - `loaded`: the identity of every content that was loaded
     """
 
-    states: dict[tuple[str, int, int], str]
-    loaded: set[tuple[str, str, str, str]]
+    states: known_states.States
+    loaded: set[Identity]
 
 
 def ledger_folder(settings: Settings) -> Path:
@@ -146,14 +155,14 @@ def raw_folder(settings: Settings, entity: str, platform: str) -> Path:
     return settings.raw_path / entity / platform
 
 
-def open_house(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Remove what a crash left, and give every folder an empty file with the columns of today."""
+def prepare_folders(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Remove what a crash left, and give every folder an empty file with the current columns."""
     newest = _newest(settings)
     for folder, columns in folders(settings).items():
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.tmp"):
             path.unlink()
-        placed = files(folder)
+        placed = parquet_files(folder)
         merged = [path for path in placed if FROM in path.name]
         for path in placed:
             first, last = span(path)
@@ -165,7 +174,7 @@ def open_house(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         _write_empty(con, folder / _EMPTY, columns)
 
 
-def files(folder: Path) -> list[Path]:
+def parquet_files(folder: Path) -> list[Path]:
     """Return the folder's Parquet files in the order in which their batches came."""
     return sorted(path for path in folder.glob("*.parquet") if path.name != _EMPTY)
 
@@ -193,7 +202,7 @@ def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
     loaded = con.execute(
         f"SELECT account_id, split_part(file, '/', 2), entity, file_id FROM {ledger} WHERE status = 'loaded'"
     ).fetchall()
-    return Seen({state[:3]: state[3] for state in states}, set(loaded))
+    return Seen({state[:3]: state[3] for state in states} | known_states.read(settings), set(loaded))
 
 
 def new_batch_id(settings: Settings) -> str:
@@ -229,16 +238,16 @@ def commit(settings: Settings, batch_id: str, outputs: list[tuple[Path, Path]], 
     for written, folder in outputs:
         placed[folder] += 1
         suffix = f"-{placed[folder]}" if placed[folder] > 1 else ""
-        put(written, folder / f"{batch_id}{suffix}.parquet")
-    put(entries, ledger_folder(settings) / f"{batch_id}.parquet")
+        files.replace(written, folder / f"{batch_id}{suffix}.parquet")
+    files.replace(entries, ledger_folder(settings) / f"{batch_id}.parquet")
 
 
-def holding(con: duckdb.DuckDBPyConnection, files: Path, which: str) -> list[Path]:
+def holding(con: duckdb.DuckDBPyConnection, path: Path, which: str) -> list[Path]:
     """Return the Parquet files of a path or glob with a row, called `rows`, that is left by `which`: SQL from
     its joins on."""
     found = con.execute(f"""
         SELECT DISTINCT filename
-        FROM read_parquet({quoted(files)}, filename = true, union_by_name = true) AS rows {which}""")
+        FROM read_parquet({quoted(path)}, filename = true, union_by_name = true) AS rows {which}""")
     return sorted(Path(path) for (path,) in found.fetchall())
 
 
@@ -246,23 +255,7 @@ def rewrite(con: duckdb.DuckDBPyConnection, path: Path, select: str, work: Path)
     """Put what this SELECT gives in the place of a Parquet file, in the stead of what may be there."""
     written = work / "rewritten.parquet"
     con.execute(f"COPY ({select}) TO {quoted(written)} {PARQUET}")
-    put(written, path)
-
-
-def put(written: Path, place: Path) -> None:
-    """Move a file to its place, in the stead of what may be there, and have the disk hold it."""
-    sync(written)
-    written.replace(place)
-    sync(place.parent)
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold a file or a folder, so that a power cut cannot leave a name without its content."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.replace(written, path)
 
 
 def folders(settings: Settings) -> dict[Path, dict[str, str]]:
@@ -276,7 +269,7 @@ def folders(settings: Settings) -> dict[Path, dict[str, str]]:
 
 def _newest(settings: Settings) -> str:
     """Return the newest batch that counts; empty if none does."""
-    return max((span(path)[1] for path in files(ledger_folder(settings))), default="")
+    return max((span(path)[1] for path in parquet_files(ledger_folder(settings))), default="")
 
 
 def _write_empty(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> None:

@@ -16,11 +16,12 @@ import duckdb
 from dagster import Config
 from pydantic import Field
 
+from orchestration.common import files
+from orchestration.common.candidate_files import discard_candidate
 from orchestration.common.sql import parquet, quoted
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.sources.local import Account
 from orchestration.settings import Settings
-from orchestration.warehouse import candidate
 
 MOST = 10  # names that a refusal lists
 
@@ -140,7 +141,7 @@ def note(settings: Settings, work: Path, batch_id: str, contents: set[FileConten
     """Write down, before the batch is committed, of which contents the earlier rows are to go after it."""
     written = work / "replay.json"
     written.write_text(json.dumps({"batch_id": batch_id, "contents": sorted(contents)}))
-    ledger.put(written, _note(settings))
+    files.replace(written, _note(settings))
 
 
 def finish(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> None:
@@ -152,7 +153,7 @@ def finish(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> No
         return
     noted = json.loads(_note(settings).read_text())
     if (ledger.ledger_folder(settings) / f"{noted['batch_id']}.parquet").exists():
-        candidate.discard(settings)
+        discard_candidate(settings)
         _remove_rows(con, settings, work, noted["batch_id"])
     _note(settings).unlink()
 
@@ -187,7 +188,7 @@ def _remove(con: duckdb.DuckDBPyConnection, folder: Path, earlier: str, content:
     batches = con.execute(f"""
         SELECT batch_id, bool_and(goes), bool_or(goes) FROM earlier
         WHERE {earlier} GROUP BY ALL""").fetchall()
-    for path in ledger.files(folder):
+    for path in ledger.parquet_files(folder):
         first, last = ledger.span(path)
         held = [(all_go, some_go) for batch, all_go, some_go in batches if first <= batch <= last]
         if held and all(all_go for all_go, _ in held):

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.common.candidate_files import discard_candidate
 from orchestration.common.sql import parquet, quoted
 from orchestration.ingest.parsing.typing import named
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.raw_store import ledger
 from orchestration.settings import Settings
-from orchestration.warehouse import candidate
 
 
 def is_due(settings: Settings) -> bool:
@@ -46,7 +46,7 @@ def apply(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> Non
         found for folder in _ages(settings) for found in _aged(con, settings, folder, folder / "*.parquet")
     ]
     if aged:
-        candidate.discard(settings)
+        discard_candidate(settings)
     for path, kept in aged:
         ledger.rewrite(con, path, kept, work)
 

@@ -67,6 +67,10 @@ class LandedFile:
     size: int
     modified_us: int
 
+    def has_changed(self) -> bool:
+        """Return whether the file is no longer what it was when it was found."""
+        return has_changed(self.path, self.size, self.modified_us)
+
     def identity(self, file_id: str) -> tuple[str, str, str, str]:
         """Return account, folder, entity and id of its content: what is loaded once."""
         return self.account.account_id, self.path.parent.name, self.source.entity.name, file_id
@@ -119,7 +123,7 @@ def settle(files: list[LandedFile], seconds: float) -> tuple[list[LandedFile], l
     """Wait until these files are so old; return those that did not change, and a message for each other."""
     if seconds and (ages := [age for file in files if 0 <= (age := _age(file)) < seconds]):
         time.sleep(seconds - min(ages))
-    steady = [file for file in files if not has_changed(file.path, file.size, file.modified_us)]
+    steady = [file for file in files if not file.has_changed()]
     changed = sorted({file.name for file in files} - {file.name for file in steady})
     return steady, [left_for_later(name) for name in changed]
 

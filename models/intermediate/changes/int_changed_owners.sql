@@ -1,0 +1,50 @@
+with
+
+{% if is_increment() -%}
+contacts as (
+
+    select * from {{ ref('int_changed_contacts') }}
+
+),
+
+records as (
+
+    select * from {{ ref('int_changed_records') }}
+
+),
+
+new_mentions as (
+
+    select * from {{ ref('int_new_mentions') }}
+
+),
+
+-- A contact that was linked to another had its own key before.
+final as (
+
+    select own_key as owner_key
+    from contacts
+
+    union distinct
+
+    select {{ keyed_hash("'conversation ' || conversation_id") }} as owner_key
+    from records
+    where conversation_id is not null
+
+    union distinct
+
+    select {{ keyed_hash("'record ' || row_id") }} as owner_key
+    from new_mentions
+
+)
+
+{% else -%}
+final as (
+
+    select cast(null as {{ dbt.type_string() }}) as owner_key
+    where 1 = 0
+
+)
+
+{% endif -%}
+select * from final

@@ -1,0 +1,224 @@
+"""The files of one batch: opened, loaded group by group, and committed together.
+
+Belongs here: what becomes of each file, from its bytes to its row in the ledger. Does not: how the records of
+a group of files are read and typed (`loading`), nor which files are in the batch (`selection`).
+"""
+
+import errno
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+
+from orchestration.common.sql import quoted
+from orchestration.ingest.batch_files import BatchFiles
+from orchestration.ingest.loading import ConservationError, Group, Loader
+from orchestration.ingest.parsing import file_bytes, readers
+from orchestration.ingest.parsing.engine_errors import bad_file, is_fault_of_file, out_of_memory
+from orchestration.ingest.parsing.file_bytes import BadFileError, Content
+from orchestration.ingest.parsing.readers import Layout
+from orchestration.ingest.platforms.schema import Source
+from orchestration.ingest.raw_store import erasure, ledger, retention
+from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, FileOutcome, Identity
+from orchestration.ingest.sources.local import LandedFile, has_changed, left_for_later
+from orchestration.settings import Settings
+
+
+class Batch(BatchFiles):
+    """The files of one batch, with what is done with them.
+
+    - `left`: a message for each file that is left for the next run or cannot be opened
+    - `outputs`: the Parquet files written so far, each with the folder it belongs to
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        settings: Settings,
+        work: Path,
+        scales: dict[str, tuple[int, int]],
+    ) -> None:
+        super().__init__(con, settings, work, scales)
+        self.left: list[str] = []
+        self.outputs: list[tuple[Path, Path]] = []
+
+    def load(self, files: list[LandedFile], loaded: set[Identity], progress: Callable[[str], None]) -> None:
+        """Load these files, except contents that are `loaded`; note what becomes of each."""
+        for group, paths in self.open_files(files, loaded).items():
+            progress(
+                f"{group.platform} {group.source.entity.name}: {len(paths)} new files ({group.layout.kind})"
+            )
+            self._load(paths, Loader(self, group))
+        self.leave_changed([path for path, file in self.outcomes.items() if file.status != "loaded"])
+
+    def commit(self) -> None:
+        """Write the ledger and the rejected files, and put every file of the batch in its place."""
+        ledger.tabulate(self.con, self.outcomes, self.work)
+        if any(outcome.status == "rejected" for outcome in self.outcomes.values()):
+            whole = self.write(f"SELECT *, {self.stamps} FROM files WHERE status = 'rejected'", REJECTED)
+            self.outputs.append((whole, self.settings.rejected_path))
+        erasure.screen(self.con, self.settings, self.outputs, self.work)
+        retention.screen(self.con, self.settings, self.outputs, self.work)
+        entries = self.write(f"SELECT *, {self.stamps} FROM files", LEDGER)
+        ledger.commit(self.settings, self.batch_id, self.outputs, entries)
+
+    def open_files(self, files: list[LandedFile], loaded: set[Identity]) -> dict[Group, list[str]]:
+        """Return the paths to load by what they have in common; note what becomes of every other file."""
+        groups: dict[Group, list[str]] = defaultdict(list)
+        sources: dict[Path, list[LandedFile]] = defaultdict(list)
+        first: dict[Path, str] = {}
+        for number, file in enumerate(files):
+            sources[file.path].append(file)
+            first.setdefault(file.path, str(self.work / f"{number:09}"))
+        # Hashing and unpacking need no interpreter, so files are opened beside each other.
+        with ThreadPoolExecutor(self.settings.threads) as pool:
+            opened = {path: pool.submit(self._open, sources[path], first[path], loaded) for path in first}
+            for number, file in enumerate(files):
+                path = str(self.work / f"{number:09}")
+                group = self._group(file, path, first[file.path], opened[file.path], loaded)
+                if group:
+                    groups[group].append(path)
+        ledger.tabulate(self.con, self.outcomes, self.work)
+        return groups
+
+    def _group(
+        self,
+        file: LandedFile,
+        path: str,
+        first: str,
+        opened: Future[tuple[str, Content | Exception | None]],
+        loaded: set[Identity],
+    ) -> Group | None:
+        """Return the group with which a file is loaded; None if it is loaded already or cannot be."""
+        try:
+            file_id, content = opened.result()
+            self.outcomes[path] = FileOutcome.of(file, file_id)
+            if file.identity(file_id) in loaded:
+                self.outcomes[path].status = "duplicate"
+                return None
+            if isinstance(content, Exception):
+                raise content
+            if path != first:
+                Path(path).symlink_to(first)
+            layout = self._layout(file, Path(path), content)
+        except BadFileError as bad:
+            self._reject(path, file.source, bad)
+            return None
+        except OSError as error:
+            self.outcomes.pop(path, None)
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = "make room on the disk" if is_full else "let this user read it"
+            if file.source.answers:
+                self.left.append(f"{file.name}: it cannot be opened ({error.strerror}); {remedy}")
+            return None
+        loaded.add(file.identity(file_id))
+        return Group(file.account.platform.name, file.source, file.account.time_zone, layout)
+
+    def _open(
+        self, sources: list[LandedFile], target: str, loaded: set[Identity]
+    ) -> tuple[str, Content | BadFileError | OSError | None]:
+        """Return the id of a file and what it holds, with its text at `target`, or why it cannot be read.
+
+        Its bytes are read once for all its sources; if all of these are loaded, only for the id.
+        """
+        path = sources[0].path
+        file_id = file_bytes.file_id(path)
+        if all(file.identity(file_id) in loaded for file in sources):
+            return file_id, None
+        try:
+            return file_id, file_bytes.prepare(path, Path(target), self.settings.max_unpacked_bytes)
+        except (BadFileError, OSError) as error:
+            return file_id, error
+
+    def _layout(self, file: LandedFile, path: Path, found: Content) -> Layout:
+        if found.lines is not None:
+            self.lines[str(path)] = found.lines
+        if file.source.nested and found.kind in ("csv", "parquet"):
+            raise BadFileError(f"{found.kind} cannot hold what is nested", "export it as JSON")
+        match found.kind:
+            case "csv":
+                return readers.csv_layout(found.header, file.source.entity)
+            case "objects":
+                return readers.objects_layout(path.stat().st_size)
+            case "parquet":
+                try:
+                    described = self.con.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
+                    columns = [row[:2] for row in described.fetchall()]
+                    self._check_size(path)
+                except duckdb.Error as error:
+                    raise bad_file(error) from None
+                return readers.parquet_layout(columns, file.source.entity)
+        return Layout(found.kind)
+
+    def _check_size(self, parquet: Path) -> None:
+        """Reject a Parquet file that by its footer unpacks to too much; a value takes eight bytes."""
+        size = self.con.execute(
+            "SELECT coalesce(greatest(sum(total_uncompressed_size), 8 * sum(row_group_num_rows)), 0)"
+            f" FROM parquet_metadata({quoted(str(parquet))})"
+        ).fetchone()[0]
+        if size > self.settings.max_unpacked_bytes:
+            raise file_bytes.too_large(self.settings.max_unpacked_bytes)
+
+    def _load(self, paths: list[str], loader: Loader) -> None:
+        """Load these files together; where the engine cannot read one of them, halve until that is alone.
+
+        A sound file that takes too much memory is left for the next run, which may have more. What was read
+        counts only if no file changed meanwhile; those that did are left, the rest is read again.
+        """
+        failure: Exception | None = None
+        try:
+            outputs = loader.load(paths)
+        except (duckdb.Error, UnicodeDecodeError, ConservationError) as error:
+            failure = error
+        steady = self.leave_changed(paths)
+        if len(steady) < len(paths):
+            parts = [steady] if steady else []
+        elif failure is None:
+            self.outputs += outputs
+            parts = []
+        elif not (is_fault_of_file(failure) or isinstance(failure, duckdb.OutOfMemoryException)):
+            raise failure
+        elif len(paths) == 1:
+            if is_fault_of_file(failure):
+                self._reject(paths[0], loader.group.source, bad_file(failure))
+            else:
+                self._leave({paths[0]: out_of_memory(self.outcomes[paths[0]].file, failure)})
+            parts = []
+        else:
+            parts = [paths[: len(paths) // 2], paths[len(paths) // 2 :]]
+        for part in parts:
+            self._load(part, loader)
+
+    def leave_changed(self, paths: list[str]) -> list[str]:
+        """Remove those of these files that changed since they were found, and return the others."""
+        landing = self.settings.landing_path
+        files = {path: self.outcomes[path] for path in paths}
+        self._leave(
+            {
+                path: left_for_later(file.file)
+                for path, file in files.items()
+                if has_changed(landing / file.file, file.bytes, file.modified_us)
+            }
+        )
+        return [path for path in paths if path in self.outcomes]
+
+    def _leave(self, messages: dict[str, str]) -> None:
+        """Remove the files of these paths, each with its message, and the copies of what only they had."""
+        left = [self.outcomes.pop(path) for path in messages]
+        self.left += [message for message in dict.fromkeys(messages.values()) if message not in self.left]
+        unloaded = {file.identity for file in left if file.status == "loaded"}
+        copies = [
+            path
+            for path, file in self.outcomes.items()
+            if file.status == "duplicate" and file.identity in unloaded
+        ]
+        for path in copies:
+            del self.outcomes[path]
+
+    def _reject(self, path: str, source: Source, bad: BadFileError) -> None:
+        if source.answers:
+            self.outcomes[path].reject(*bad.args)
+        else:
+            del self.outcomes[path]

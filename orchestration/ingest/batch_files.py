@@ -1,0 +1,52 @@
+"""The files of one batch as the steps of an ingest share them.
+
+Belongs here: what is known of each file, and writing Parquet files of the batch. Does not: any step (`batch`,
+`loading`).
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.common.sql import quoted
+from orchestration.ingest.parsing.typing import named
+from orchestration.ingest.raw_store import ledger
+from orchestration.ingest.raw_store.ledger import PARQUET, FileOutcome
+from orchestration.settings import Settings
+
+
+class BatchFiles:
+    """The files of one batch, each known by the path in the workspace at which the engine reads it.
+
+    - `scales`: by platform, the lowest and the highest rating
+    - `outcomes`: by path, what the ledger will record of the file
+    - `lines`: by path, the number of its physical lines, where it is read by lines
+    - `stamps`: the SQL of the columns that every row of the ledger and of `rejected/` ends with
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        settings: Settings,
+        work: Path,
+        scales: dict[str, tuple[int, int]],
+    ) -> None:
+        self.con = con
+        self.settings = settings
+        self.work = work
+        self.scales = scales
+        self.batch_id = ledger.new_batch_id(settings)
+        self.outcomes: dict[str, FileOutcome] = {}
+        self.lines: dict[str, int] = {}
+        self.written = 0
+        now = f"TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"
+        self.stamps = f"'{self.batch_id}' AS batch_id, {now} AS ingested_at, {now} AS rejected_at"
+
+    def write(self, select: str, columns: dict[str, str]) -> Path:
+        """Write these columns of a SELECT to a new Parquet file in the workspace, and return its path."""
+        self.written += 1
+        path = self.work / f"{self.written}.parquet"
+        cast = ", ".join(f"CAST({named(name)} AS {kind}) AS {named(name)}" for name, kind in columns.items())
+        self.con.execute(f"COPY (SELECT {cast} FROM ({select})) TO {quoted(str(path))} {PARQUET}")
+        return path

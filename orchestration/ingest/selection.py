@@ -1,0 +1,152 @@
+"""Which files of landing a run reads: those that the ledger does not know, and those chosen for a replay.
+
+Belongs here: comparing landing with the ledger. Does not: finding files (`sources`), what the ledger holds
+(`raw_store.ledger`), nor which contents a replay chooses (`raw_store.replay`).
+"""
+
+from collections import defaultdict
+from contextlib import suppress
+from functools import cache
+
+import duckdb
+
+from orchestration.ingest.parsing import file_bytes
+from orchestration.ingest.raw_store import known_states, ledger, replay
+from orchestration.ingest.raw_store.replay import Again, FileContent, ReplayError, listed
+from orchestration.ingest.sources import remote
+from orchestration.ingest.sources.local import (
+    Account,
+    LandedFile,
+    find_files,
+    read_accounts,
+)
+from orchestration.settings import Settings
+
+
+def new_files(settings: Settings) -> list[LandedFile]:
+    """Return the files of landing that the ledger does not know. Raises `SettingsError`."""
+    found, _ = find_files(settings, read_accounts(settings.seeds))
+    if not ledger.ledger_folder(settings).exists():
+        return found
+    with duckdb.connect() as con:
+        return unknown_files(settings, found, ledger.read_seen(con, settings))
+
+
+def unknown_files(settings: Settings, found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
+    """Return those of the files that the ledger does not know by name, size and time, nor by content.
+
+    The content of a file is looked at only where its name and size are known and its time is another. It is
+    then added to what is `seen`, and remembered for later runs.
+    """
+    unknown = [file for file in found if not _is_known(file, seen)]
+    contents: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for (name, size, _), file_id in seen.states.items():
+        contents[name, size].add(file_id)
+    touched = [file for file in unknown if (file.name, file.size) in contents]
+    file_id = cache(file_bytes.file_id)
+    unchanged = {}
+    for file in copy_if_remote(settings, touched)[0]:
+        with suppress(OSError):
+            content = file_id(file.path)
+            if content in contents[file.name, file.size] and not file.has_changed():
+                unchanged[file.name, file.size, file.modified_us] = content
+    if unchanged:
+        seen.states.update(unchanged)
+        names = {file.name for file in found}
+        remembered = known_states.read(settings) | unchanged
+        known_states.write(settings, {state: i for state, i in remembered.items() if state[0] in names})
+    return [file for file in unknown if not _is_known(file, seen)]
+
+
+def copy_if_remote(settings: Settings, files: list[LandedFile]) -> tuple[list[LandedFile], list[str]]:
+    """Copy what lies behind a URL; return the files that can be read here, and a message for each other."""
+    if not settings.landing_url:
+        return files, []
+    left = remote.copy(settings, [(file.name, file.size, file.modified_us) for file in files])
+    return [file for file in files if not file.has_changed()], left
+
+
+def gone_from_landing(settings: Settings) -> list[str]:
+    """Return the names of the loaded files whose content landing no longer holds. Raises `SettingsError`."""
+    if not ledger.ledger_folder(settings).exists():
+        return []
+    accounts = read_accounts(settings.seeds)
+    found, _ = find_files(settings, accounts)
+    with duckdb.connect() as con:
+        names = replay.choose(con, settings, accounts, Again(everything=True))
+        held = _holders(settings, found, ledger.read_seen(con, settings), set(names))
+    return sorted(name for content, name in names.items() if name and content not in held)
+
+
+def check_replay(settings: Settings, again: Again) -> None:
+    """Raise `ReplayError` or `SettingsError` where `ingest` would not read these files again."""
+    if not ledger.ledger_folder(settings).exists():
+        raise ReplayError("No file has been ingested yet, so none can be read again: run `make run` first.")
+    accounts = read_accounts(settings.seeds)
+    found, _ = find_files(settings, accounts)
+    with duckdb.connect() as con:
+        files_to_replay(con, settings, accounts, found, ledger.read_seen(con, settings), again)
+
+
+def files_to_replay(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    accounts: dict[str, Account],
+    found: list[LandedFile],
+    seen: ledger.Seen,
+    again: Again,
+) -> dict[FileContent, list[LandedFile]]:
+    """Return the files of landing to read again, by their contents; a rejected one that is gone stays so.
+
+    Raises `ReplayError` where landing no longer holds what was loaded, unless `again.force`.
+    """
+    names = replay.choose(con, settings, accounts, again)
+    held = _holders(settings, found, seen, set(names))
+    gone = [name for content, name in names.items() if name and content not in held]
+    if gone and not again.force:
+        raise ReplayError(
+            f"Landing no longer holds {len(gone):,} of these files as they were loaded:\n{listed(gone)}\n"
+            "Put them back; or use force, and they stay as they were read while the rest is read again."
+        )
+    if not held:
+        raise ReplayError("Landing holds none of these files any more: there is nothing to read again.")
+    return held
+
+
+def require_all(settings: Settings, read: set[str], chosen: dict[FileContent, list[LandedFile]]) -> None:
+    """Raise `ReplayError` if a chosen file is not among the names `read`: its earlier rows would be lost."""
+    missing = {
+        file.name
+        for files in chosen.values()
+        for file in files
+        if file.name not in read or file.has_changed()
+    }
+    if missing:
+        raise ReplayError(
+            f"{len(missing):,} of these files changed meanwhile, or cannot be opened; nothing was changed:\n"
+            f"{listed(sorted(missing))}\nMake sure that they can be read, and replay again."
+        )
+
+
+def _is_known(file: LandedFile, seen: ledger.Seen) -> bool:
+    return (file.name, file.size, file.modified_us) in seen.states
+
+
+def _holders(
+    settings: Settings, found: list[LandedFile], seen: ledger.Seen, contents: set[FileContent]
+) -> dict[FileContent, list[LandedFile]]:
+    """Return which files hold each of these contents; only files that the ledger does not know are read."""
+    held: dict[FileContent, list[LandedFile]] = defaultdict(list)
+    unknown = unknown_files(settings, found, seen)
+    for file in found:
+        if _is_known(file, seen):
+            content = file.content(seen.states[file.name, file.size, file.modified_us])
+            if content in contents:
+                held[content].append(file)
+    if contents - held.keys():
+        file_id = cache(file_bytes.file_id)
+        for file in copy_if_remote(settings, unknown)[0]:
+            with suppress(OSError):  # What cannot be opened holds nothing that could be read.
+                if (content := file.content(file_id(file.path))) in contents:
+                    held[content].append(file)
+    return held
