@@ -263,9 +263,7 @@ def test_a_missing_candidate_is_an_error_with_a_remedy(settings):
 
 def test_a_damaged_candidate_is_an_error_with_a_remedy(settings, old):
     settings.candidate_path.write_bytes(b"half written")
-    with pytest.raises(
-        PublishError, match="the last build of the candidate did not complete.* or the file is damaged"
-    ):
+    with pytest.raises(PublishError, match=r"candidate did not complete\..* or the file is damaged"):
         release_now(settings)
     assert_intact(settings, old)
 

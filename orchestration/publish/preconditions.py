@@ -28,8 +28,8 @@ def verify_candidate(settings: Settings) -> Build:
     if build is None:
         raise PublishError(
             "Not published, the last release stays: the last build of the candidate did not complete."
-            " A model or a test of dbt failed, dbt was interrupted, or the file is damaged. Fix what failed, then"
-            " run again."
+            " A model or a test of dbt failed, dbt was interrupted, or the file is damaged."
+            " Fix what failed, then run again."
         )
     return build
 
