@@ -208,7 +208,6 @@ class Settings(BaseSettings):
         """Lock file of whatever changes the home."""
         return self.home / "run.lock"
 
-
     @cached_property
     def quality_path(self) -> Path:
         """Folder of what the checks of each run found."""
