@@ -31,7 +31,6 @@ from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import publish
 from orchestration.settings import PROJECT, Settings
 from orchestration.summary import print_summary
-from orchestration.warehouse.assets import _remove_damaged
 
 
 @pytest.fixture(scope="module")
