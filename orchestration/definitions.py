@@ -17,7 +17,7 @@ from orchestration.publish.overview import build_overview
 from orchestration.quality.asset_checks import import_gate, quality_gate
 from orchestration.settings import Settings, load_settings
 from orchestration.summary import progress
-from orchestration.warehouse.assets import build_dbt_assets, dbt_resource
+from orchestration.warehouse.assets import build_dbt_assets, dbt_resource, previous_tables
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -27,6 +27,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=[
             landing,
             ingest,
+            *previous_tables(),
             build_dbt_assets(settings, meanwhile=import_gate),
             build_publish_assets(settings, [quality_gate]),
             build_report_asset(settings),

@@ -79,18 +79,11 @@
     {%- set target_table = arguments['target_relation'] -%}
     {%- set new_rows = arguments['temp_relation'] -%}
     {%- set key = arguments['unique_key'] if arguments['unique_key'] is not string else [arguments['unique_key']] -%}
-    {%- set by_day = key[0] == 'account_id' -%}
     {%- set names = arguments['dest_columns'] | map(attribute='name') | list -%}
     {%- set compared = names | reject('equalto', 'build_id') | join(', ') -%}
     {%- set differing = target_table.identifier ~ '__differing' -%}
     {%- set replaced = target_table.identifier ~ '__replaced' -%}
-    {%- set scope -%}
-        {%- if by_day -%}
-        ({{ key | join(', ') }}) in (select account_id, changed_on from {{ ref('int_changed_days') }})
-        {%- else -%}
-        owner_key in (select owner_key from {{ ref('int_changed_owners') }})
-        {%- endif -%}
-    {%- endset -%}
+    {%- set scope = is_on_changed_day(key[1]) if key[0] == 'account_id' else is_changed() -%}
 
     create or replace temp table {{ replaced }} as
     select rowid as replaced_row, * from {{ target_table }} where {{ scope }};
@@ -98,7 +91,7 @@
     create or replace temp table {{ differing }} as
     (select {{ compared }} from {{ replaced }} except select {{ compared }} from {{ new_rows }})
     union all
-    (select {{ compared }} from {{ new_rows }} where {{ scope }} except select {{ compared }} from {{ replaced }});
+    (select {{ compared }} from {{ new_rows }} except select {{ compared }} from {{ replaced }});
 
     delete from {{ target_table }} where rowid in (
         select replaced_row from {{ replaced }}
@@ -107,7 +100,7 @@
 
     insert into {{ target_table }} ({{ names | join(', ') }})
     select {{ names | join(', ') }} from {{ new_rows }}
-    where {{ scope }} and ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ differing }});
+    where ({{ key | join(', ') }}) in (select {{ key | join(', ') }} from {{ differing }});
 
     {% for day in config.get('counts_on', []) %}
     insert into candidate.build.changes

@@ -1,29 +1,42 @@
-{# The rows of one entity over all platforms that have it and that an account uses: `stg_<platform>__<entity>` of each. #}
+{# The rows of one entity over all platforms that have it: `stg_<platform>__<entity>` of each. #}
 {% macro union_platforms(entity) -%}
-    {%- set staged = {} -%}
-    {%- for platform in var('platforms') if entity not in var('missing_entities').get(platform, []) -%}
-        {%- do staged.update({platform: ref('stg_' ~ platform ~ '__' ~ entity)}) -%}
-    {%- endfor -%}
-    {%- set used = used_platforms() -%}
-    {%- set chosen = [] -%}
-    {%- for platform, relation in staged.items() -%}
-        {%- if platform in used -%}
-            {%- do chosen.append('select * from ' ~ relation) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- if chosen -%}
-    {{ chosen | join('\n    union all\n    ') }}
-    {%- else -%}
-    select * from {{ staged.values() | first }} where 1 = 0
-    {%- endif -%}
+    {%- for platform in platforms() if entity not in var('missing_entities').get(platform, []) %}
+    select * from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
+        {%- if not loop.last %}
+
+    union all
+        {% endif %}
+    {%- else %}
+    {{ no_rows_of(entity) }}
+    {%- endfor %}
 {%- endmacro %}
 
 
-{# The platforms of the accounts. All of them while dbt parses, so that it finds all dependencies, and in unit tests. #}
-{% macro used_platforms() -%}
-    {%- set accounts = ref('accounts') -%}
-    {%- if not execute or model.resource_type == 'unit_test' or flags.WHICH not in ('build', 'run', 'test') -%}
-        {{ return(var('platforms')) }}
-    {%- endif -%}
-    {{ return(run_query('select distinct platform from ' ~ accounts).columns[0].values()) }}
+{# The platforms that are built: those that an account uses, or all of them where CONVERSATIONS_PLATFORMS is not set. #}
+{% macro platforms() -%}
+    {{ return(env_var('CONVERSATIONS_PLATFORMS', 'activecampaign,chatwoot,whatsapp_cloud').split(',')) }}
+{%- endmacro %}
+
+
+{# An entity that no platform has. #}
+{% macro no_rows_of(entity) -%}
+    {%- set text_columns = {
+        'contact_links': ['account_id', 'contact_id', 'linked_contact_id', 'file_id'],
+        'surveys': ['survey_id', 'account_id', 'conversation_id'],
+        'conversation_events': ['event_id', 'account_id', 'conversation_id', 'agent_id', 'event_type', 'reason'],
+    }[entity] -%}
+    {%- set other_columns = {
+        'surveys': {'rating': 'integer', 'sent_at': 'timestamp', 'responded_at': 'timestamp'},
+        'conversation_events': {'occurred_at': 'timestamp'},
+    }.get(entity, {}) -%}
+    select
+        {% for column in text_columns -%}
+        cast(null as {{ dbt.type_string() }}) as {{ column }}
+            {%- if not loop.last or other_columns %}, {% endif %}
+        {%- endfor %}
+        {%- for column, type in other_columns.items() %}
+        cast(null as {{ type }}) as {{ column }}
+            {%- if not loop.last %}, {% endif %}
+        {%- endfor %}
+    where 1 = 0
 {%- endmacro %}

@@ -5,6 +5,7 @@ with
 conversations as (
 
     select * from {{ ref('int_conversations') }}
+    where {{ is_changed() }}
 
 ),
 

@@ -67,7 +67,7 @@ seen as (
 
 ),
 
-final as (
+owned as (
 
     select
         seen.contact_key,
@@ -80,6 +80,13 @@ final as (
     from seen
     left join exported
         on seen.contact_key = exported.contact_key
+
+),
+
+final as (
+
+    select * from owned
+    where {{ is_changed() }}
 
 )
 

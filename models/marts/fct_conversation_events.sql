@@ -14,7 +14,7 @@ conversations as (
 
 ),
 
-final as (
+owned as (
 
     select
         events.event_id,
@@ -31,6 +31,13 @@ final as (
     from events
     left join conversations
         on events.conversation_id = conversations.conversation_id
+
+),
+
+final as (
+
+    select * from owned
+    where {{ is_changed() }}
 
 )
 

@@ -8,6 +8,7 @@ with
 conversations as (
 
     select * from {{ ref('int_conversations') }}
+    where {{ is_changed() }}
 
 ),
 

@@ -5,6 +5,7 @@ with
 messages as (
 
     select * from {{ ref('int_messages') }}
+    where {{ is_changed() }}
 
 ),
 

@@ -21,9 +21,8 @@ from orchestration.dagster_ext.dbt_program import (
     DbtProgram,
     dbt_assets,
 )
-from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.sources.local import read_accounts
-from orchestration.settings import Settings
+from orchestration.settings import PREFIX, Settings
 from orchestration.warehouse.candidate import (
     CandidateHeldError,
     complete_build,
@@ -34,6 +33,7 @@ from orchestration.warehouse.inputs import current_inputs, dbt_files
 from orchestration.warehouse.spark import SparkError, load_tables, require_spark
 
 CANDIDATE_SCHEMAS = {"main": "marts", "reporting": "reporting"}
+PREVIOUS_TABLES = ("fct_conversations", "fct_messages", "agg_by_agent", "ingested_files", "changes")
 # Marts that read nothing but facts, seeds and the ledger: they can be rebuilt without the rest.
 REBUILDABLE = {
     *("agg_by_agent", "agg_by_hour", "agg_by_tag", "agg_delivery", "agg_overview", "csat_summary"),
@@ -74,7 +74,8 @@ def _layer(node: Mapping[str, Any]) -> str:
 
 def dbt_resource(settings: Settings) -> DbtProgram:
     """Return dbt's command line on the project; the settings reach it through this process's environment."""
-    os.environ.update(settings.environment())
+    platforms = sorted({account.platform.name for account in read_accounts(settings.seeds).values()})
+    os.environ.update(settings.environment() | {f"{PREFIX}PLATFORMS": ",".join(platforms)})
     folder = str(settings.project / "dbt_project")
     return DbtProgram(
         project_dir=folder,
@@ -95,7 +96,7 @@ def parsed_manifest(settings: Settings) -> Path:
 
 
 def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.AssetsDefinition:
-    """Return all models, seeds and data tests as one step, without those of platforms that no account uses.
+    """Return all models, seeds and data tests as one step.
 
     dbt is a process of its own; `meanwhile` is called in this one.
     """
@@ -103,7 +104,6 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
     @dbt_assets(
         name="warehouse",
         manifest=parsed_manifest(settings),
-        exclude=_unused_staging(settings),
         dagster_dbt_translator=Translator(),
         pool="warehouse",
     )
@@ -147,6 +147,22 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
     return warehouse
 
 
+def previous_tables() -> list[dg.AssetSpec]:
+    """Return the tables of the candidate as the build before left them, which an incremental build reads.
+
+    They are assets of their own, or Dagster would take them for the tables that this build makes.
+    """
+    return [
+        dg.AssetSpec(
+            ["candidate", name],
+            group_name="candidate",
+            description=f"{name} as the build before left it.",
+            kinds={"duckdb"},
+        )
+        for name in PREVIOUS_TABLES
+    ]
+
+
 def _build(
     dbt: DbtProgram, context: dg.AssetExecutionContext, settings: Settings, extent: list[str]
 ) -> Iterator[Any]:
@@ -166,12 +182,6 @@ def _build_on_spark(
     dbt.cli([*views, "--quiet"], target_path=settings.dbt_target_path).wait()
     tests = ["test", "--exclude-resource-type", "unit_test"]
     yield from dbt.cli(tests, context=context, target_path=settings.dbt_target_path).stream()
-
-
-def _unused_staging(settings: Settings) -> str:
-    """Return dbt's selection of the staging of platforms that no account uses; empty if all are used."""
-    used = {account.platform for account in read_accounts(settings.seeds).values()}
-    return " ".join(f"fqn:conversation_reports.staging.{name}" for name in PLATFORMS if name not in used)
 
 
 def _require_rebuildable(context: dg.AssetExecutionContext, settings: Settings) -> None:
