@@ -176,8 +176,6 @@ def test_what_the_api_holds_is_what_the_marts_hold(marts, table, account):
     con, _ = marts
     expected = rows(con, table, REFERENCE)
     assert expected
-    if account == "old":  # an old version does not say that a label changed, and what was labelled long ago
-        pytest.skip("see the next test") if table == "fct_conversations" else None
     assert rows(con, table, account) == expected
 
 
