@@ -295,7 +295,7 @@ def test_what_was_acknowledged_survives_twenty_kills_and_is_counted_once(setting
     receiver = Receiver(settings)
     port = [receiver.port]
     senders = [threading.Thread(target=send, args=(port,)) for _ in range(8)]
-    with receiver.start():
+    with receiver:
         for sender in senders:
             sender.start()
         for _ in range(20):
