@@ -3,8 +3,7 @@
 Belongs here: writing, batches, the change from one file to the next, and what a crash leaves. Does not: who
 may send (`receiver`).
 
-The bodies that arrive while one batch is written to disk are the next batch. So each waits for two writes at
-most, and the disk is asked once for many.
+What arrives within a few milliseconds, or while the batch before is written, is written to disk together.
 """
 
 import asyncio
@@ -19,6 +18,7 @@ from pathlib import Path
 from orchestration.fetch.files import appear, make_folder, open_private, sync_folder
 
 PENDING_BYTES = 64 * 2**20  # of bodies that wait for the disk; more are turned away
+COLLECT_SECONDS = 0.01  # in which bodies come together to one batch
 UNFINISHED = ".received-"
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class Spool:
                 self._wake.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), timeout=1)
+            await asyncio.sleep(COLLECT_SECONDS)
         await asyncio.to_thread(self._complete_all)
 
     def stop(self) -> None:
