@@ -74,7 +74,7 @@ final as (
     select
         cast(null as {{ dbt.type_string() }}) as conversation_id,
         cast(null as {{ dbt.type_string() }}) as account_id,
-        cast(null as {{ dbt.type_string() }}) as owner_key
+        {{ half_key('null') }} as owner_key
     where 1 = 0
 
 )
