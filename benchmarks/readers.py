@@ -138,10 +138,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _publish(settings: Settings, number: int) -> None:
     """Publish a release whose messages and tags are fewer than those of the one before."""
-    with duckdb.connect(settings.warehouse_path) as connection:
+    with duckdb.connect(settings.candidate_path) as connection:
         for table, key in (("fct_messages", "message_id"), ("bridge_conversation_tags", "conversation_id")):
-            connection.execute(f"delete from marts.{table} where hash({key}) % 50 = {number}")
-    publish(settings, {"passed": []}, source_files=number, fingerprint=str(number))
+            connection.execute(f"delete from {table} where hash({key}) % 50 = {number}")
+        connection.execute("update build.builds set build_id = ?", [str(number)])
+    publish(settings, {"passed": []})
 
 
 if __name__ == "__main__":

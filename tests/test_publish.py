@@ -72,7 +72,7 @@ def names(folder: Path):
 
 
 def assert_intact(settings, release):
-    """Readers see this release, whole, and nothing else lies about."""
+    """Readers see this release, whole, and no other file is there."""
     assert current_release(settings) == release
     assert names(settings.published_path) == ["release.json", "releases", "reports.duckdb"]
     with reader(settings) as connection, duckdb.connect() as outside:
@@ -263,7 +263,7 @@ def test_a_missing_candidate_is_an_error_with_a_remedy(settings):
 
 def test_a_damaged_candidate_is_an_error_with_a_remedy(settings, old):
     settings.candidate_path.write_bytes(b"half written")
-    with pytest.raises(PublishError, match=r"candidate\.duckdb cannot be read, run again"):
+    with pytest.raises(PublishError, match=r"candidate did not complete\..* or the file is damaged"):
         release_now(settings)
     assert_intact(settings, old)
 
@@ -476,13 +476,16 @@ def test_analysts_that_read_on_while_releases_come_and_go_see_one_release_each_t
         for _ in range(3)
     ]
     for number in range(6):
-        change(settings, f"update fct_messages set error_code = '{number}'")
+        change(
+            settings,
+            f"update fct_messages set error_code = '{number}'; update build.builds set build_id = '{number}'",
+        )
         release_now(settings)
         if number % 2:
             rollback(settings)
-    told = [reader.communicate("stop\n")[0].splitlines() for reader in readers]
+    outputs = [reader.communicate("stop\n")[0].splitlines() for reader in readers]
     assert [reader.returncode for reader in readers] == [0, 0, 0]
-    for lines in told:
+    for lines in outputs:
         assert set(lines) == {"whole"}, lines
         assert len(lines) > 6
 
@@ -526,7 +529,7 @@ def test_what_a_crash_left_half_built_is_swept_away(settings):
 
 
 @pytest.mark.parametrize("content", ['{"release_id": "2026', '{"release_id": "x"}'])
-def test_an_unreadable_note_hides_no_release_and_the_next_one_mends_it(settings, old, content, caplog):
+def test_an_unreadable_note_hides_no_release_and_the_next_one_replaces_it(settings, old, content, caplog):
     (settings.published_path / "release.json").write_text(content)
     assert current_release(settings) == old
     assert "release.json cannot be read" in caplog.text
@@ -534,14 +537,14 @@ def test_an_unreadable_note_hides_no_release_and_the_next_one_mends_it(settings,
     assert_intact(settings, release_now(settings))
 
 
-def test_a_broken_file_is_no_release_and_the_next_one_mends_it(settings, old):
+def test_a_broken_file_is_no_release_and_the_next_one_replaces_it(settings, old):
     (settings.published_path / "reports.duckdb").write_bytes(b"half written")
     assert current_release(settings) is None
     assert_intact(settings, release_now(settings))
 
 
 def spoil(path):
-    """Overwrite a byte in the middle, of no page that tells which release it is."""
+    """Overwrite a byte in the middle, not in the macro that states which release it is."""
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
@@ -565,7 +568,7 @@ def cut(path):
         (cut, "{parquet}/release.json"),
     ],
 )
-def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_mends_it(
+def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_repairs_it(
     settings, old, damage, name
 ):
     new = release_now(settings, "second")
@@ -773,7 +776,7 @@ def test_a_check_of_an_earlier_build_blocks(settings, instance):
     assert current_release(settings) == first
 
 
-def test_after_a_failed_test_of_dbt_checks_that_pass_do_not_let_a_release_out(settings, instance):
+def test_after_a_failed_test_of_dbt_checks_that_pass_do_not_allow_a_release(settings, instance):
     definitions = gated(settings, ALL_PASS)
     assert run(definitions, "all", instance).success
     first = current_release(settings)
@@ -795,7 +798,7 @@ def test_the_path_of_a_table_is_its_file_with_and_without_parquet(settings, inst
         assert Path(path).is_file()
 
 
-def test_a_blocking_check_that_only_warned_lets_the_release_out_and_is_told(settings, instance):
+def test_a_blocking_check_that_only_warned_allows_the_release_and_is_reported(settings, instance):
     assert run(gated(settings, ALL_PASS | {"dim_agents": Warned()}), "all", instance).success
     assert current_release(settings).checks["warned"] == ["marts/dim_agents:gate"]
 

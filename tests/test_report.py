@@ -28,11 +28,12 @@ def made(tmp_path_factory):
     """A release of two accounts, one of which has a hostile tag and agent, to be copied or read."""
     settings = Settings(home=tmp_path_factory.mktemp("made"), memory_limit="500MB", threads=1)
     synthetic_candidate.write(settings.candidate_path)
-    with duckdb.connect(settings.warehouse_path) as connection:
-        connection.execute("update marts.dim_agents set agent_name = ? where agent_id = 'demo:1'", [HOSTILE])
+    with duckdb.connect(settings.candidate_path) as connection:
+        connection.execute("update dim_agents set agent_name = ? where agent_id = 'demo:1'", [HOSTILE])
         connection.execute(
-            "update marts.fct_conversations set conversation_tags = [?] where agent_id = 'demo:1'", [HOSTILE]
+            "update fct_conversations set conversation_tags = [?] where agent_id = 'demo:1'", [HOSTILE]
         )
+        synthetic_candidate.write_report_inputs(connection)
     publish(settings, {"passed": ["a"], "warned": ["b"]})
     return settings
 
@@ -252,7 +253,7 @@ def test_the_pages_go_with_their_release_and_swap_at_once(settings, made):
     assert has_reports(other, release)
     assert not has_reports(settings, release)
 
-    shutil.copy(made.warehouse_path, settings.warehouse_path)
+    shutil.copy(made.candidate_path, settings.candidate_path)
     newer = settings.model_copy(update={"keep_releases": 1})
     publish(newer, {})
     assert not has_reports(newer, current_release(newer))
@@ -265,7 +266,7 @@ def test_the_pages_go_with_their_release_and_swap_at_once(settings, made):
 def test_a_crash_between_pages_leaves_the_last_ones_to_be_read(settings, made, monkeypatch):
     pages = write_reports(settings)
     before = {path: path.read_bytes() for path in pages.values()}
-    shutil.copy(made.warehouse_path, settings.warehouse_path)
+    shutil.copy(made.candidate_path, settings.candidate_path)
     publish(settings, {})
 
     def crash(connection, release, account, period):

@@ -335,7 +335,7 @@ def test_a_new_release_shows_at_the_next_look(home, app, tmp_path, monkeypatch):
     publish(settings, {})
     app.run()
     assert conversations(app) == expected(settings)
-    synthetic_candidate.write(settings.candidate_path, conversations=150, salt=1)
+    synthetic_candidate.write(settings.candidate_path, conversations=150, salt=1, build_id="another")
     release = publish(settings, {})
     app.run()
     assert conversations(app) == expected(settings)

@@ -61,12 +61,12 @@
 {%- endmacro %}
 
 
-{# The owner of a row: the contact's key, else a keyed hash of the conversation or of the record itself. #}
-{% macro owner_key(contact_key, conversation_id, record_id) -%}
+{# The owner of a row: the contact's key, else a keyed hash of the conversation, else of the message. #}
+{% macro owner_key(contact_key, conversation_id, message_id) -%}
     coalesce(
         {{ contact_key }},
         {{ keyed_hash("'conversation ' || " ~ conversation_id) }},
-        {{ keyed_hash("'record ' || " ~ record_id) }}
+        {{ keyed_hash("'message ' || " ~ message_id) }}
     )
 {%- endmacro %}
 

@@ -34,10 +34,13 @@ def copy(source: Path, target: Path) -> None:
     """
     written = target.with_name(f"{target.name}.tmp")
     try:
-        _clone(source, written)
-    except OSError:
-        shutil.copyfile(source, written)
-    replace(written, target)
+        try:
+            _clone(source, written)
+        except OSError:
+            shutil.copyfile(source, written)
+        replace(written, target)
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def link(source: Path, target: Path) -> None:

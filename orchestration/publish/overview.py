@@ -1,4 +1,4 @@
-"""At a glance: which published tables are fresh, through when their data go, and which checks passed.
+"""The overview of a release: which tables are fresh, the time of their latest data, which checks passed.
 
 Belongs here: what a stakeholder who opens Dagster sees of the release as a whole, and whether it is fresh.
 Does not: what is checked (`quality`), nor how often this is looked at (`automation`).
@@ -34,9 +34,9 @@ def build_overview(
     @dg.asset(
         key=KEY,
         deps=[["published", table] for table in tables],
-        description="Start here: which tables are fresh, when they were last published, through when their"
-        " data go and which checks passed. Under *Metadata* stands a line for each table; *overview* is all"
-        " of it as one table.",
+        description="Start here: which tables are fresh, when they were last published, the time"
+        " of their latest data and which checks passed. *Metadata* has a line for each table; *overview* has"
+        " all of it as one table.",
         group_name="published",
         kinds={"markdown"},
         owners=["team:data"],
@@ -118,7 +118,7 @@ def overview(
     if release is None:
         return {"release": "Nothing is published yet."}
     checks = _checks(instance, specs)
-    published, through = _told(release.published_at), _told(release.data_through)
+    published, through = _shown(release.published_at), _shown(release.data_through)
     is_old = release.data_through and _hours(release.data_through, now) > settings.stale_after_hours
     state = _state(settings, release, now)
     rows = [
@@ -133,7 +133,7 @@ def overview(
         for table, count in release.rows.items()
     ]
     parts = [f"{release.release_id}, published {published}, data through {through}."]
-    failed = [table for table, told in checks.items() if "FAILED" in told]
+    failed = [table for table, outcome in checks.items() if "FAILED" in outcome]
     if failed:
         parts.append(f"The last checks FAILED on {', '.join(failed)}: this release stays until they pass.")
     if is_old:
@@ -143,8 +143,8 @@ def overview(
         "release": " ".join(parts),
         "overview": f"Release {' '.join(parts)}\n\n{table}",
         **{
-            name: f"{state}, published {published}, data through {through}; {count:,} rows; checks: {told}"
-            for name, state, published, through, count, told in rows
+            name: f"{state}, published {published}, data through {through}; {count:,} rows; checks: {outcome}"
+            for name, state, published, through, count, outcome in rows
         },
     }
 
@@ -153,17 +153,19 @@ def _evaluate(
     settings: Settings, table: str, release: Release | None, now: datetime
 ) -> dg.AssetCheckEvaluation:
     if release is None or table not in release.rows:
-        state, told, metadata = "never published", f"{table} was never published.", {}
+        state, description, metadata = "never published", f"{table} was never published.", {}
     else:
         state = _state(settings, release, now)
-        told = f"Published {_told(release.published_at)}, data through {_told(release.data_through)}."
+        description = (
+            f"Published {_shown(release.published_at)}, data through {_shown(release.data_through)}."
+        )
         metadata = {"release": release.release_id, "data_through": release.data_through or "no messages yet"}
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(["published", table]),
         check_name=FRESH,
         passed=state == "fresh",
         severity=dg.AssetCheckSeverity.WARN if state == "old" else dg.AssetCheckSeverity.ERROR,
-        description=told,
+        description=description,
         metadata={"is": dg.MetadataValue.text(state)} | metadata,
     )
 
@@ -212,5 +214,5 @@ def _hours(instant: str, now: datetime) -> float:
     return (now - datetime.fromisoformat(instant)).total_seconds() / 3600
 
 
-def _told(instant: str | None) -> str:
+def _shown(instant: str | None) -> str:
     return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M} UTC" if instant else "no messages yet"

@@ -41,7 +41,9 @@ def write_parquet(
             _write(connection, f"from {table}", path)
         found = connection.execute(f"select count(*) from read_parquet({quoted(path)})").fetchone()[0]
         if found != expected:
-            raise PublishError(f"{table}: {found} rows in its Parquet, expected {expected}. Run again.")
+            raise PublishError(
+                f"{table}: {found} rows in its Parquet, expected {expected}. Run `make full-refresh`."
+            )
 
 
 def _write_months(

@@ -10,7 +10,6 @@ that was not selected, had no result or judged an earlier version of its table.
 from collections.abc import Iterable
 
 import dagster as dg
-import duckdb
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from orchestration.publish.release import PublishError
@@ -25,14 +24,12 @@ def verify_candidate(settings: Settings) -> Build:
     """Return the last build of the candidate. Raises `PublishError` unless it completed."""
     if not settings.candidate_path.exists():
         raise PublishError(f"There is no candidate at {settings.candidate_path}: build the marts first.")
-    try:
-        build = completed_build(settings)
-    except duckdb.Error as error:
-        raise PublishError(f"{settings.candidate_path} cannot be read, run again: {error}") from None
+    build = completed_build(settings)
     if build is None:
         raise PublishError(
             "Not published, the last release stays: the last build of the candidate did not complete."
-            " A model or a test of dbt failed, or dbt was interrupted. Fix what failed, then run again."
+            " A model or a test of dbt failed, dbt was interrupted, or the file is damaged."
+            " Fix what failed, then run again."
         )
     return build
 

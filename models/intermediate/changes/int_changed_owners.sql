@@ -33,8 +33,9 @@ final as (
 
     union distinct
 
-    select {{ keyed_hash("'record ' || row_id") }} as owner_key
+    select {{ keyed_hash("'message ' || row_id") }} as owner_key
     from new_mentions
+    where entity = 'messages'
 
 )
 

@@ -1,9 +1,9 @@
 """The report to send: one page for each account, in a file that needs nothing else.
 
-Belongs here: which figures the page shows, how numbers are written, where the files lie. Does not: its words
+Belongs here: which figures the page shows, how numbers are written, where the files are. Does not: its words
 and looks (see `report.html.j2`), nor how a figure is measured (the report macros say it).
 
-The files lie in a folder of the release they tell of, `releases/<release_id>/<period>/<account>.html`, and go
+The files are in a folder of their release, `releases/<release_id>/<period>/<account>.html`, and go
 with it. `published/report` is a link to the current folder; swapping it publishes all the pages at once.
 """
 
@@ -74,7 +74,7 @@ HEADLINES = (
 def write_reports(settings: Settings) -> dict[str, Path]:
     """Write the page of every account of the current release, and return where they can be found by account.
 
-    Raises `PublishError` where there is no release to tell of.
+    Raises `PublishError` where there is no release.
     """
     release = current_release(settings)
     if release is None:
