@@ -90,7 +90,7 @@ def sample_output(_sample) -> str:
 
 @pytest.fixture(scope="session")
 def build() -> Callable[..., Path]:
-    """Return a function that ingests a landing and builds its marts; it gives the path of the warehouse."""
+    """Return a function that ingests a landing and builds its marts; it gives the path of the candidate."""
 
     def build_marts(landing: Path, home: Path, seeds: Path | None = None) -> Path:
         project = project_with(seeds, home / "project") if seeds else PROJECT
@@ -99,7 +99,7 @@ def build() -> Callable[..., Path]:
         settings.ensure_hash_key()
         dbt(settings, "build", "--resource-type", "seed", "--resource-type", "model")
         complete_build(settings, fingerprint="of the test", rules="of the test", batches=[])
-        return settings.warehouse_path
+        return settings.candidate_path
 
     return build_marts
 

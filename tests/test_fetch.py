@@ -160,10 +160,10 @@ def write_reference(folder: Path, server: Chatwoot) -> None:
 
 def rows(con: duckdb.DuckDBPyConnection, table: str, account: str) -> list[tuple]:
     """Return the rows of an account, without what tells the account and the build."""
-    columns = [row[0] for row in con.execute(f"describe marts.{table}").fetchall()]
+    columns = [row[0] for row in con.execute(f"describe {table}").fetchall()]
     kept = [name for name in columns if name not in ("account_id", "contact_key", "owner_key", "build_id")]
     listed = ", ".join(f"replace(cast({name} as varchar), '{account}:', '')" for name in kept)
-    found = con.execute(f"select {listed} from marts.{table} where account_id = ?", [account])
+    found = con.execute(f"select {listed} from {table} where account_id = ?", [account])
     return sorted(found.fetchall(), key=repr)
 
 
@@ -188,7 +188,7 @@ def test_every_conversation_has_its_messages(marts):
         for one in history
     }
     for account in ("at_once", "stepwise", "rarely", "old"):
-        query = "select source_conversation_id, messages from marts.fct_conversations where account_id = ?"
+        query = "select source_conversation_id, messages from fct_conversations where account_id = ?"
         found = con.execute(query, [account]).fetchall()
         assert dict(found) == expected, account
 
