@@ -34,6 +34,11 @@ class Pages:
         for leftover in self._folder.glob(f"*/{UNFINISHED}*"):
             leftover.unlink()  # of a fetch that was killed; its pages are fetched again
 
+    @property
+    def has_files(self) -> bool:
+        """Whether landing holds any fetched file of the account."""
+        return any(self._folder.glob("*/[!.]*.json.gz"))
+
     def add(self, entity: str, page: Page) -> None:
         """Add a page with at least one record to the next file of an entity."""
         if not page.records:

@@ -22,6 +22,8 @@ class Session:
         self.api = api
         self.pages = pages
         self.file = file
+        if not pages.has_files:  # they were removed: what was fetched once is not there any more
+            file.forget()
         self.progress: Progress = file.read()
         self.notes: list[str] = []
         self._log = log
