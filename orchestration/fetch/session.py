@@ -44,8 +44,7 @@ class Session:
 
     def flush(self) -> None:
         """Put what is collected into landing."""
-        self.pages.flush()
-        if self.pages.files:
+        if self.pages.flush():
             counts = ", ".join(f"{count:,} {name}" for name, count in sorted(self.pages.records.items()))
             self._log(f"in landing so far: {counts}")
 
