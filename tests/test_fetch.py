@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -205,6 +206,14 @@ def test_a_second_fetch_without_changes_writes_nothing(chatwoot):
     second = fetch(settings)
     assert second.files == []
     assert {path: path.read_bytes() for path in settings.landing_path.rglob("*.gz")} == before
+
+
+def test_an_account_whose_files_were_removed_is_fetched_as_a_whole(chatwoot):
+    server, settings = chatwoot
+    fetch(settings)
+    shutil.rmtree(settings.landing_path / "acme")
+    server.now += 3600
+    assert fetch(settings).records["conversations"] == 80
 
 
 def test_a_later_fetch_reads_what_changed_and_little_more(chatwoot):
