@@ -139,7 +139,7 @@ class Batch(BatchFiles):
             raise BadFileError(f"{found.kind} cannot hold what is nested", "export it as JSON")
         match found.kind:
             case "csv":
-                return readers.csv_layout(found.header, file.source.entity)
+                return readers.csv_layout(found, file.source.entity)
             case "objects":
                 return readers.objects_layout(path.stat().st_size)
             case "parquet":

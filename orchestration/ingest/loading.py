@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestration.common.sql import quoted
 from orchestration.ingest.batch_files import BatchFiles
-from orchestration.ingest.parsing import readers
+from orchestration.ingest.parsing import envelopes, readers
 from orchestration.ingest.parsing.engine_errors import UNREADABLE
 from orchestration.ingest.parsing.readers import Layout
 from orchestration.ingest.parsing.typing import certain, month_first_dates, named, raw_columns, typed
@@ -161,6 +161,10 @@ class Loader:
                 )
             outcome.records_read = lines if path in plain else records - self.group.layout.header_lines
             outcome.unknown_fields = unknown or readers.unknown_columns(self.group.layout, self.entity)
+        unknown_keys = envelopes.unknown_keys(paths, self.group.layout, self.group.source)
+        if unknown_keys:
+            for path, name in self.con.execute(f"{unknown_keys} ORDER BY ALL").fetchall():
+                self.files.outcomes[path].unknown_fields.append(name)
         return plain
 
     def _take_plain_census(self, paths: list[str]) -> set[str]:

@@ -117,4 +117,14 @@ CONTACTS = Entity(
     has_files=False,
 )
 
-PLATFORM = Platform("whatsapp_cloud", (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS))
+VALUE = ("messaging_product", "metadata", "contacts", "messages", "message_echoes", "statuses", "errors")
+ENVELOPE = (
+    ("$", ("object", "entry")),
+    ("$.entry[*]", ("id", "time", "changes")),
+    ("$.entry[*].changes[*]", ("field", "value")),
+    ("$.entry[*].changes[*].value", VALUE),
+)
+
+PLATFORM = Platform(
+    "whatsapp_cloud", (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS), envelopes={"webhooks": ENVELOPE}
+)
