@@ -89,7 +89,7 @@ def ingest(
         if not to_read and not chosen:
             return IngestResult(None, [], skipped)
         loaded = {identity for identity in seen.loaded if (*identity[:2], identity[3]) not in chosen}
-        batch = Batch(con, settings, work, scales)
+        batch = Batch(con, settings, work, scales, seen.first_ingested)
         batch.load(to_read, loaded, progress)
         skipped += batch.left
         if chosen:

@@ -12,7 +12,8 @@ import duckdb
 
 from orchestration.ingest.parsing import file_bytes
 from orchestration.ingest.raw_store import known_states, ledger, replay
-from orchestration.ingest.raw_store.replay import Again, FileContent, ReplayError, listed
+from orchestration.ingest.raw_store.ledger import FileContent
+from orchestration.ingest.raw_store.replay import Again, ReplayError, listed
 from orchestration.ingest.sources import remote
 from orchestration.ingest.sources.local import (
     Account,

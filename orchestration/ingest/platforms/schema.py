@@ -22,6 +22,7 @@ class Field:
     - `object`: one object with the text members `members`, of which `id` is an id; `objects`: a list of them.
     - `texts`: a list of texts.
     - `named_by`: the members filled from a plain name where an object is due (`a;b` in a CSV).
+    - `is_past`: a record is rejected if this instant is more than a day after its file was first ingested
     - `path`: where in a JSON record it stands, if not under its name; `.` between the steps.
     """
 
@@ -32,6 +33,7 @@ class Field:
     members: tuple[str, ...] = ()
     named_by: tuple[str, ...] = ()
     path: str = ""
+    is_past: bool = False
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -102,8 +104,8 @@ class Source:
 class Platform:
     """A messaging platform: the entities that its exports hold.
 
-    - `envelopes`: by folder, the objects around the records: the JSON path of each, and its known keys, whether
-      they are read or not
+    - `envelopes`: by folder, the objects around the records: the JSON path of each, and its known keys (read
+      or not)
     """
 
     name: str

@@ -39,7 +39,7 @@ MESSAGES = Entity(
     "messages",
     (
         Field("id", required=True),
-        Field("timestamp", "instant", required=True),
+        Field("timestamp", "instant", required=True, is_past=True),
         Field("sender", path="from"),
         Field("from_user_id"),
         Field("type"),
@@ -58,7 +58,7 @@ MESSAGE_ECHOES = Entity(
     "message_echoes",
     (
         Field("id", required=True),
-        Field("timestamp", "instant", required=True),
+        Field("timestamp", "instant", required=True, is_past=True),
         Field("recipient", path="to"),
         Field("to_user_id"),
         Field("type"),

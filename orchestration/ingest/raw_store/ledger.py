@@ -78,6 +78,10 @@ _BATCH = "%Y%m%dT%H%M%S%fZ"
 _EMPTY = "empty.parquet"  # no leading underscore: Spark would not see it
 
 
+# A content, wherever it is: account, folder and id; and the SQL of the three from the ledger's columns.
+FileContent = tuple[str, str, str]
+CONTENT = "account_id, split_part(file, '/', 2), file_id"
+
 Identity = tuple[str, str, str, str]  # account, folder, entity and id of a content: what is loaded once
 
 
@@ -92,6 +96,7 @@ class FileOutcome:
     file: str
     bytes: int
     modified_us: int
+    ingested_us: int
     status: Literal["loaded", "rejected", "duplicate"] = "loaded"
     reason: str | None = None
     remedy: str | None = None
@@ -104,8 +109,8 @@ class FileOutcome:
     last_us: int | None = None
 
     @classmethod
-    def of(cls, file: LandedFile, file_id: str) -> "FileOutcome":
-        """Begin the outcome of a file with this content."""
+    def of(cls, file: LandedFile, file_id: str, ingested_us: int) -> "FileOutcome":
+        """Begin the outcome of a file with this content, first ingested at this time."""
         account = file.account
         return cls(
             file_id,
@@ -115,6 +120,7 @@ class FileOutcome:
             file.name,
             file.size,
             file.modified_us,
+            ingested_us,
         )
 
     @property
@@ -139,10 +145,12 @@ class Seen:
 
     - `states`: name, size and modified_us of every file that was seen, with the id of its content
     - `loaded`: the identity of every content that was loaded
+    - `first_ingested`: when every content was first ingested, in microseconds since 1970
     """
 
     states: known_states.States
     loaded: set[Identity]
+    first_ingested: dict[FileContent, int]
 
 
 def ledger_folder(settings: Settings) -> Path:
@@ -202,7 +210,12 @@ def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
     loaded = con.execute(
         f"SELECT account_id, split_part(file, '/', 2), entity, file_id FROM {ledger} WHERE status = 'loaded'"
     ).fetchall()
-    return Seen({state[:3]: state[3] for state in states} | known_states.read(settings), set(loaded))
+    first = con.execute(f"SELECT {CONTENT}, epoch_us(min(ingested_at)) FROM {ledger} GROUP BY ALL").fetchall()
+    return Seen(
+        {state[:3]: state[3] for state in states} | known_states.read(settings),
+        set(loaded),
+        {row[:3]: row[3] for row in first},
+    )
 
 
 def new_batch_id(settings: Settings) -> str:
@@ -228,6 +241,7 @@ def tabulate(con: duckdb.DuckDBPyConnection, outcomes: dict[str, FileOutcome], w
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE files AS
         SELECT *, make_timestamp(modified_us) AS modified_at, make_timestamp(first_us) AS first_at,
+            make_timestamp(ingested_us) AS ingested_at,
             make_timestamp(last_us) AS last_at, NULL AS line, NULL AS field, NULL AS raw
         FROM read_json({quoted(str(rows))}, format = 'newline_delimited', columns = {columns})""")
 
