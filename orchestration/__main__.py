@@ -142,6 +142,7 @@ def rebuild(settings: Settings, mart: str) -> int:
 
 def run(settings: Settings, assets: list[dg.AssetKey] | None = None, again: Again | None = None) -> int:
     """Materialize what was asked for, or everything if anything is new; return the exit code."""
+    settings.ensure_home()
     ship_samples(settings)
     try:
         with _alone(settings):

@@ -1,9 +1,11 @@
-"""Files that survive a power cut: written to disk, and replaced as a whole.
+"""Files as every stage handles them: flushed to disk, replaced as a whole, and readable by their owner alone.
 
 Belongs here: what a stage does with a file whatever it holds. Does not: which files there are (`settings`).
 """
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -21,3 +23,20 @@ def replace(written: Path, place: Path) -> None:
     sync(written)
     written.replace(place)
     sync(place.parent)
+
+
+@contextmanager
+def readable_by_others() -> Iterator[None]:
+    """Create files and folders that others may read (0644, 0755) for the length of the block."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def make_private(paths: Iterable[Path]) -> None:
+    """Take from others the right to read these files and folders, where they exist."""
+    for path in paths:
+        with suppress(FileNotFoundError, PermissionError):  # not there, or of another user, as Spark's may be
+            path.chmod(path.stat().st_mode & 0o700)

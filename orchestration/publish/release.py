@@ -30,7 +30,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.common.files import sync
+from orchestration.common.files import readable_by_others, sync
 from orchestration.common.sql import quoted
 from orchestration.publish.tables import QUALITY_RESULTS, TABLES, fill, lay_out, write_parquet
 from orchestration.settings import PROJECT, Settings
@@ -114,8 +114,9 @@ def publish(
     if not settings.warehouse_path.exists():
         raise PublishError(f"There is no warehouse at {settings.warehouse_path}: build the marts first.")
     published = settings.published_path
-    (published / "releases").mkdir(parents=True, exist_ok=True)
-    with _alone(published):
+    with readable_by_others():
+        (published / "releases").mkdir(parents=True, exist_ok=True)
+    with readable_by_others(), _alone(published):
         before = current_release(settings) if base and not settings.outdated_path.exists() else None
         if before and (before.fingerprint != base or not is_intact(settings, before)):
             before = None
@@ -171,7 +172,7 @@ def rollback(settings: Settings, release_id: str | None = None) -> Release:
     published, current = settings.published_path, current_release(settings)
     if current is None and not any(published.glob(f"releases/*/{FILE}")):
         raise PublishError(f"There is no release in {published} to go back to: run `make run`.")
-    with _alone(published):
+    with readable_by_others(), _alone(published):
         kept = [path.name for path in _releases(published / "releases") if _is_sound(path, thoroughly=True)]
         earlier = [name for name in kept if current is None or name < current.release_id]
         wanted = release_id or max(earlier, default=None)
