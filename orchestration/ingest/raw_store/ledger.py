@@ -11,6 +11,8 @@ compacted file has taken the place of.
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -163,6 +165,37 @@ def raw_folder(settings: Settings, entity: str, platform: str) -> Path:
     return settings.raw_path / entity / platform
 
 
+class RawStoreError(Exception):
+    """A file of raw/ or rejected/ cannot be read; the message names it and the remedy."""
+
+
+@contextmanager
+def explained(settings: Settings) -> Iterator[None]:
+    """Raise `RawStoreError` in place of an error of the engine that comes from a damaged file."""
+    try:
+        yield
+    except duckdb.Error as error:
+        placed = [path for folder in folders(settings) for path in sorted(folder.glob("*.parquet"))]
+        damaged = [path for path in placed if not _is_readable(path)]
+        if not damaged:
+            raise
+        more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
+        raise RawStoreError(
+            f"{damaged[0]}{more}: the file is damaged ({str(error).splitlines()[0]}). Restore it from a"
+            " backup, or run `make full-refresh FORCE=1`, which reads all of landing again; the records of"
+            " files that are no longer there are then lost."
+        ) from None
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        with duckdb.connect() as con:
+            con.execute(f"SELECT max(hash(rows)) FROM {parquet(path)} AS rows").fetchone()
+    except duckdb.Error:
+        return False
+    return True
+
+
 def prepare_folders(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Remove what a crash left, and give every folder an empty file with the current columns."""
     newest = _newest(settings)
@@ -291,6 +324,7 @@ def _write_empty(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, 
     held = f"SELECT * FROM {parquet(path)}"
     if (
         path.exists()
+        and _is_readable(path)
         and con.execute(f"DESCRIBE {held}").fetchall() == con.execute(f"DESCRIBE SELECT {empty}").fetchall()
     ):
         return

@@ -21,7 +21,7 @@ from orchestration.common.candidate_files import discard_candidate
 from orchestration.common.sql import parquet, quoted
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import CONTENT, FileContent
-from orchestration.ingest.sources.local import Account
+from orchestration.ingest.seeds import Account
 from orchestration.settings import Settings
 
 MOST = 10  # names that a refusal lists
@@ -31,8 +31,9 @@ _FITS = {
     "accounts": "account_id = value",
     "entities": "entity = value",
     "files": "(file = value OR file GLOB value)",
-    "batches": f"""
-        batch_id BETWEEN split_part(value, '{ledger.FROM}', -1) AND split_part(value, '{ledger.FROM}', 1)""",
+    # A batch, or the name of a Parquet file, which may hold several of them or be the second of one.
+    "batches": f"""batch_id BETWEEN regexp_extract(value, '^(?:.*{ledger.FROM})?(\\w+)', 1)
+        AND regexp_extract(value, '^(\\w+)', 1)""",
 }
 
 
