@@ -20,6 +20,7 @@ from orchestration.common.disk import full_disk
 from orchestration.common.locks import exclusive
 from orchestration.definitions import build_definitions
 from orchestration.ingest.pipeline import set_raw_aside
+from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.raw_store.replay import Again, ReplayError
 from orchestration.ingest.selection import check_replay, gone_from_landing
 from orchestration.publish.page.report import write_reports
@@ -104,6 +105,11 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
     except SettingsError as error:
         print(f"Nothing can be run:\n{error}", file=sys.stderr)
         return 2
+    except RawStoreError as error:
+        if not force:
+            print(error, file=sys.stderr)
+            return 1
+        gone = []
     if gone and not force:
         print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
         print("\n".join(f"  {name}" for name in gone[:EXAMPLES]), file=sys.stderr)
@@ -120,7 +126,7 @@ def replay(settings: Settings, again: Again) -> int:
     except SettingsError as error:
         print(f"Nothing can be run:\n{error}", file=sys.stderr)
         return 2
-    except ReplayError as error:
+    except (ReplayError, RawStoreError) as error:
         print(error, file=sys.stderr)
         return 1
     return run(settings, again=again)
@@ -143,6 +149,7 @@ def rebuild(settings: Settings, mart: str) -> int:
 
 def run(settings: Settings, assets: list[dg.AssetKey] | None = None, again: Again | None = None) -> int:
     """Materialize what was asked for, or everything if anything is new; return the exit code."""
+    settings.ensure_home()
     ship_samples(settings)
     try:
         with _alone(settings):
@@ -151,6 +158,10 @@ def run(settings: Settings, assets: list[dg.AssetKey] | None = None, again: Agai
     except SettingsError as error:
         print(f"Nothing can be run:\n{error}", file=sys.stderr)
         return 2
+    except RawStoreError as error:
+        print(error, file=sys.stderr)
+        send(settings, "Conversation reports: nothing can be run", str(error))
+        return 1
     print_summary(settings, result)
     if result and not result.success:
         send(settings, *failure(settings, result.all_events))
