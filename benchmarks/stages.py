@@ -444,7 +444,7 @@ def measure(work: Path, conversations: int, days: int, limits: dict, tell: Calla
     )
     tell(line(Row("nothing new", nothing, "`dbt --version` + `import dagster`", least)))
     script = yardsticks.gate(settings)
-    least = apart(partial(sql, settings, script, settings.warehouse_path, True))
+    least = apart(partial(sql, settings, script, settings.candidate_path, True))
     tell(line(Row("gate", apart(partial(gate, settings)), "the same predicates in SQL", least)))
     cost = apart(partial(publish, settings))
     least = apart(partial(copy, published_files(settings), work / "copied"))

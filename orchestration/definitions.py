@@ -11,6 +11,7 @@ from orchestration.automation.sensors import (
     overview_sensor,
     staleness_sensor,
 )
+from orchestration.fetch.assets import account_key, build_fetch, fetched_accounts
 from orchestration.ingest.assets import ingest, landing
 from orchestration.publish.assets import build_publish_assets, build_report_asset
 from orchestration.publish.overview import build_overview
@@ -23,9 +24,10 @@ from orchestration.warehouse.assets import build_dbt_assets, dbt_resource, previ
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Return the code location for these settings."""
     at_a_glance, freshness = build_overview(settings, [quality_gate])
-    return dg.Definitions(
+    fetched = [account_key(account.account_id) for account in fetched_accounts(settings)]
+    definitions = dg.Definitions(
         assets=[
-            landing,
+            landing.replace_attributes(deps=fetched),
             ingest,
             *previous_tables(),
             build_dbt_assets(settings, meanwhile=import_gate),
@@ -50,6 +52,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "dbt": dbt_resource(settings),
         },
     )
+    return dg.Definitions.merge(definitions, build_fetch(settings))
 
 
 @dg.definitions

@@ -56,6 +56,15 @@ class Settings(BaseSettings):
     )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
+    connections: Path | None = Field(
+        None,
+        description="TOML file of the APIs and webhooks that files are fetched and received from; default"
+        " `<project>/connections.toml`",
+    )
+    fetch_schedule: str = Field("*/30 * * * *", description="when the schedule `fetch` starts (cron)")
+    receive_minutes: int = Field(
+        60, ge=1, le=1440, description="how many minutes of webhooks the receiver puts into one file"
+    )
     window_hours: float = Field(
         24,
         ge=1,
@@ -105,7 +114,7 @@ class Settings(BaseSettings):
         None, description="what Spark calls the home, such as `s3a://bucket/home`; default: the same path"
     )
 
-    @field_validator("home", "project", "dagster", "report_access")
+    @field_validator("home", "project", "dagster", "report_access", "connections")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
@@ -141,7 +150,7 @@ class Settings(BaseSettings):
             raise ValueError("not a zone of the IANA database; write for example Europe/Rome")
         return zone
 
-    @field_validator("schedule")
+    @field_validator("schedule", "fetch_schedule")
     @classmethod
     def _valid_cron(cls, schedule: str) -> str:
         if not croniter.is_valid(schedule):
@@ -177,6 +186,16 @@ class Settings(BaseSettings):
     def seeds(self) -> Path:
         """Folder of the dbt seeds: accounts, working hours, holidays and the vocabularies."""
         return self.project / "seeds"
+
+    @cached_property
+    def connections_path(self) -> Path:
+        """The TOML file of the accounts' APIs and webhooks; it need not exist."""
+        return self.connections or self.project / "connections.toml"
+
+    @cached_property
+    def fetch_path(self) -> Path:
+        """Folder of how far each account was fetched."""
+        return self.home / "fetch"
 
     @cached_property
     def raw_path(self) -> Path:

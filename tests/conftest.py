@@ -102,6 +102,22 @@ def build() -> Callable[..., Path]:
     return build_marts
 
 
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory) -> Settings:
+    """Return the settings of a home with a candidate that passes every check. To change it, copy it first."""
+    from sound_candidate import write_sound_candidate  # imports Great Expectations, which takes seconds
+
+    settings = Settings(home=tmp_path_factory.mktemp("sound"), threads=1)
+    write_sound_candidate(settings)
+    return settings
+
+
+@pytest.fixture
+def candidate(sound, tmp_path) -> Settings:
+    """Return the settings of a copy of the sound candidate, to be changed."""
+    return Settings(home=shutil.copytree(sound.home, tmp_path / "home"), threads=1)
+
+
 LOADING = ("ingested_files", "rejected_records")  # the published tables that tell of the loading itself
 
 

@@ -1,29 +1,13 @@
 """Every check holds for the sound candidate, and fails alone when its condition is broken."""
 
 import re
-import shutil
 
 import pytest
-from sound_candidate import change, change_one_row, failures, lost_record, write_sound_candidate
+from sound_candidate import change, change_one_row, failures, lost_record
 
 from orchestration.quality.check import Check, Mart
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
-from orchestration.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory) -> Settings:
-    settings = Settings(home=tmp_path_factory.mktemp("sound"), threads=1)
-    write_sound_candidate(settings)
-    return settings
-
-
-@pytest.fixture
-def candidate(sound, tmp_path) -> Settings:
-    """Return a copy of the sound candidate, to be changed."""
-    return Settings(home=shutil.copytree(sound.home, tmp_path / "home"), threads=1)
-
 
 # What breaks each check that only one mart has, or that would break others of the same mart too.
 CORRUPTIONS = {

@@ -135,3 +135,37 @@ def test_an_incremental_build_gives_the_rows_of_a_full_build(house, full, monkey
         build(full, "--full-refresh")
         assert_same_rows(house, full)
     assert [b.is_full for b in builds(house)] == [True, False, False, False, False]
+
+
+@pytest.mark.slow
+def test_the_window_of_a_conversation_without_a_contact_expires_in_an_increment(house):
+    def sent(number, conversation, contact, day):
+        return {
+            "id": number,
+            "timestamp": f"2025-03-{day}T09:00:00Z",
+            "conversation": conversation,
+            "contact": contact,
+            "direction": "INBOUND",
+        }
+
+    def expired():
+        with duckdb.connect(house.candidate_path, read_only=True) as con:
+            return con.execute(
+                "select windows_missed from fct_conversations where source_conversation_id = 'c1'"
+            ).fetchone()
+
+    account = next(iter(ACCOUNTS))
+    conversation = {"id": "c1", "created_on": "2025-03-03T09:00:00Z"}
+    deliver(
+        house,
+        [
+            (f"{account}/conversations/1.jsonl", [conversation]),
+            (f"{account}/messages/1.jsonl", [sent("m1", "c1", None, "03")]),
+        ],
+    )
+    build(house)
+    assert expired() == (0,)
+    deliver(house, [(f"{account}/messages/2.jsonl", [sent("m2", None, "7", "09")])])
+    build(house)
+    assert expired() == (1,)
+    assert [b.is_full for b in builds(house)] == [True, False]

@@ -85,7 +85,7 @@ def test_a_failed_check_keeps_the_last_release_and_says_why(sample, tmp_path, ca
 
     assert (published_rows(settings), current_release(settings)) == before
     output = capfd.readouterr().out
-    assert "FAILED: marts/csat_summary few_records_were_rejected" in output
+    assert "FAILED: marts/csat_summary rejection_rate_within_limit" in output
     assert "demo/surveys: 50 of 50 records, most in demo/surveys/2026-01.jsonl" in output
     assert f"{before[1].release_id}, in place as before" in output
 
@@ -110,7 +110,7 @@ def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tm
     assert f"upon {before}" in output
     assert "Published" in output
     with reader(settings) as connection:
-        asked = "select count(*) from quality_results where expected like '%what the increment touched'"
+        asked = "select count(*) from quality_results where found like '%in the rows not yet released'"
         assert connection.execute(asked).fetchone()[0] > 50
         assert connection.execute("select sum(messages) from _counts_by_day").fetchone() == (14_849,)
 

@@ -245,16 +245,16 @@ def failed_checks(settings, *tables):
     }
 
 
-def test_the_gate_finds_nothing_wrong_but_what_was_refused(shop):
-    assert failed_checks(shop) == {"few_records_were_rejected"}
+def test_the_gate_finds_nothing_but_the_rejected_records(shop):
+    assert failed_checks(shop) == {"rejection_rate_within_limit"}
 
 
 @pytest.mark.parametrize("source", ["inbound", "business_app", "api"])
 def test_the_gate_misses_a_message_that_did_not_arrive(shop, tmp_path, source):
     spoilt = Settings(home=shutil.copytree(shop.home, tmp_path / "home"), project=shop.project)
-    with duckdb.connect(spoilt.warehouse_path) as connection:
-        connection.execute(f"delete from intermediate.int_messages where source = '{source}'")
-    assert "all_messages_arrived" in failed_checks(spoilt, "fct_messages")
+    with duckdb.connect(spoilt.candidate_path) as connection:
+        connection.execute(f"delete from fct_messages where source = '{source}'")
+    assert "messages_match_raw_files" in failed_checks(spoilt, "fct_messages")
 
 
 FURTHEST = ["read", "delivered", "deleted", "failed", "sent"]

@@ -40,4 +40,4 @@ def read_scope(settings: Settings) -> Scope:
     if build_ids is None:
         return Scope(last_rows=last_rows)
     [build] = [build for build in builds(settings) if build.build_id == released]
-    return Scope(build_ids, [batch.split()[0] for batch in build.batches], last_rows)
+    return Scope(build_ids, [batch.split()[0] for batch in build.batches or ()], last_rows)

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('fct_conversations') }}
 -- depends_on: {{ ref('fct_conversation_events') }}
 -- The days of the daily tables that are rebuilt: those that gained or lost a row, those on which messages of a conversation that
 -- changed were sent, and those that show an agent under another name.
@@ -32,7 +33,7 @@ final as (
     from {{ ref('fct_messages') }}
     where conversation_id in (
         select conversation_id from changes
-        where table_name = '{{ ref('fct_conversations').identifier }}'
+        where table_name = 'fct_conversations'
     )
 
     union distinct

@@ -28,6 +28,12 @@ conversations as (
         contact_id in (select contact_id from contacts)
         and conversation_id is not null
 
+    union distinct
+
+    -- Conversations without a contact are reached by their own id alone.
+    select conversation_id
+    from {{ ref('int_timed_conversations') }}
+
 ),
 
 final as (
