@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-from orchestration.__main__ import run
+from orchestration.commands import run
 from orchestration.ingest.pipeline import ingest
 from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 
-from orchestration.__main__ import _instance
+from orchestration.commands import open_instance
 from orchestration.publish.overview import FRESH, KEY, evaluate_freshness, overview, report
 from orchestration.publish.release import current_release
 from orchestration.publish.tables import PUBLISHED
@@ -31,7 +31,7 @@ def freshness_of(instance: dg.DagsterInstance, table: str) -> list[tuple[bool, d
 
 def test_the_run_that_publishes_tells_of_every_table(sample):
     release = current_release(sample)
-    with _instance(sample) as instance:
+    with open_instance(sample) as instance:
         [shown] = told(instance)
         for table in PUBLISHED:
             assert [passed for passed, _ in freshness_of(instance, table)] == [True]

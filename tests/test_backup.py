@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from house import House, jsonl
 
-from orchestration.__main__ import run
+from orchestration.commands import run
 from orchestration.publish.reader import reader
 from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings

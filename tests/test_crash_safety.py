@@ -23,8 +23,8 @@ from house import House, jsonl
 
 from benchmarks.kill import TARGETS, Laboratory, Run, published
 from benchmarks.readers import look
-from orchestration.__main__ import _alone, _bury_the_dead, _instance
 from orchestration.automation.jobs import BY_HAND
+from orchestration.commands import fail_killed_runs, open_instance, run_lock
 from orchestration.common.disk import full_disk
 from orchestration.ingest.raw_store.ledger import ledger_folder
 from orchestration.publish.release import PublishError, current_release
@@ -260,8 +260,8 @@ def test_the_summary_tells_of_a_damaged_release_without_a_trace(tmp_path, capfd)
 def test_the_lock_of_a_dead_process_holds_nobody_back(tmp_path):
     settings = Settings(home=tmp_path)
     hold = (
-        "import sys, time\nfrom orchestration.__main__ import Settings, _alone\n"
-        "with _alone(Settings(home=sys.argv[1])): print('held', flush=True); time.sleep(600)"
+        "import sys, time\nfrom orchestration.commands import Settings, run_lock\n"
+        "with run_lock(Settings(home=sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, cwd=PROJECT, text=True
@@ -269,7 +269,7 @@ def test_the_lock_of_a_dead_process_holds_nobody_back(tmp_path):
     assert holder.stdout.readline() == "held\n"
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with _alone(settings):
+    with run_lock(settings):
         assert (tmp_path / "run.lock").exists()
 
 
@@ -284,7 +284,7 @@ def test_a_run_that_was_killed_counts_as_failed_and_its_place_is_free(tmp_path):
     def refresh():
         nothing()
 
-    with _instance(settings) as instance:
+    with open_instance(settings) as instance:
         dead = instance.create_run_for_job(
             refresh, status=dg.DagsterRunStatus.STARTED, tags={BY_HAND: "true"}
         )
@@ -293,7 +293,7 @@ def test_a_run_that_was_killed_counts_as_failed_and_its_place_is_free(tmp_path):
         assert log.claim_concurrency_slot("warehouse", dead.run_id, "publish").is_claimed
         assert not log.claim_concurrency_slot("warehouse", "another", "publish").is_claimed
 
-        _bury_the_dead(instance)
+        fail_killed_runs(instance)
 
         assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
         assert log.claim_concurrency_slot("warehouse", "another", "publish").is_claimed

@@ -12,8 +12,8 @@ import duckdb
 import pytest
 from house import House, jsonl
 
-from orchestration.__main__ import run
 from orchestration.automation.jobs import is_up_to_date
+from orchestration.commands import run
 from orchestration.common import files
 from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.raw_store import erasure, retention

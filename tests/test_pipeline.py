@@ -12,7 +12,8 @@ import duckdb
 import pytest
 from dagster import AssetKey
 
-from orchestration.__main__ import _instance, go_back, main, refresh, run
+from orchestration.__main__ import main
+from orchestration.commands import go_back, open_instance, refresh, run
 from orchestration.ingest.pipeline import ingest
 from orchestration.publish.reader import reader
 from orchestration.publish.release import current_release
@@ -126,7 +127,7 @@ def test_after_a_rollback_nothing_runs_until_something_is_new(sample, tmp_path, 
     assert go_back(settings, None) == 0
 
     assert f"Release {before} is in place again" in capfd.readouterr().out
-    with _instance(settings) as instance:
+    with open_instance(settings) as instance:
         key = AssetKey(["published", "dim_agents"])
         (told,) = instance.fetch_observations(key, limit=1).records
     assert told.asset_observation.metadata["release"].value == before

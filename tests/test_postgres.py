@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from orchestration.__main__ import run
+from orchestration.commands import run
 from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
 

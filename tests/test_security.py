@@ -30,7 +30,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from orchestration.__main__ import _instance, run
+from orchestration.commands import open_instance, run
 from orchestration.ingest.pipeline import ingest
 from orchestration.publish.page.charts import bars
 from orchestration.publish.reader import reader
@@ -565,7 +565,7 @@ def test_hostile_values_are_text_on_every_page(attacked: tuple[Settings, str]) -
 @pytest.mark.slow
 def test_hostile_values_are_text_in_dagster(attacked: tuple[Settings, str]) -> None:
     settings, _ = attacked
-    with _instance(settings) as instance:
+    with open_instance(settings) as instance:
         (told,) = instance.get_run_records(limit=1)
         entries = instance.all_logs(told.dagster_run.run_id)
     shown = []

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.__main__ import run
+from orchestration.commands import run
 from orchestration.publish.reader import reader
 from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings

@@ -32,6 +32,7 @@ from orchestration.warehouse.candidate import (
 from orchestration.warehouse.inputs import current_inputs, dbt_files
 from orchestration.warehouse.spark import SparkError, load_tables, require_spark
 
+FULL_BUILD = "conversations/full_build"  # tag of a run that builds all tables in full
 CANDIDATE_SCHEMAS = {"main": "marts", "reporting": "reporting"}
 PREVIOUS_TABLES = ("fct_conversations", "fct_messages", "agg_by_agent", "ingested_files", "changes")
 # Marts that read nothing but facts, seeds and the ledger: they can be rebuilt without the rest.
@@ -122,7 +123,11 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
         last = completed_build(settings)
         if context.is_subset:
             _require_rebuildable(context, settings)
-        is_increment = not context.is_subset and last and inputs.only_add_to(last.rules, last.batches)
+        is_increment = (
+            not (context.is_subset or context.has_tag(FULL_BUILD))
+            and last
+            and inputs.only_add_to(last.rules, last.batches)
+        )
         if not is_increment and not context.is_subset:
             discard_candidate(settings)
         Thread(target=meanwhile, daemon=True).start()
