@@ -15,13 +15,13 @@ named_owners as (
 
     union distinct
 
-    select {{ keyed_hash("'conversation ' || conversation_id") }} as owner_key
+    select {{ owner_key('null', 'conversation_id', 'null') }} as owner_key
     from new_mentions
     where conversation_id is not null
 
     union distinct
 
-    select {{ keyed_hash("'message ' || row_id") }} as owner_key
+    select {{ owner_key('null', 'null', 'row_id') }} as owner_key
     from new_mentions
     where entity = 'messages'
 
