@@ -255,7 +255,7 @@ def _statistics(time: str) -> str:
 
 
 def gate(settings: Settings) -> str:
-    """Return the checks of all rows of the candidate as SQL: a scan of the rows of each mart, and the rest."""
+    """Return the checks of all rows as SQL: one scan of the rows of each mart, then the other queries."""
     values = {
         "raw_path": quoted(settings.raw_path),
         "hash_key_path": quoted(settings.hash_key_path),

@@ -1,1 +1,7 @@
 """From raw conversation exports to published reports."""
+
+import os
+
+# Files of every stage hold personal data, whoever starts it and from where: they are for their owner alone.
+# `common.files.readable_by_others` makes the exception for what is published.
+os.umask(0o077)

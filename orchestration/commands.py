@@ -18,6 +18,7 @@ from orchestration.automation.run_retention import prune_runs
 from orchestration.common.locks import exclusive
 from orchestration.definitions import build_definitions
 from orchestration.ingest.pipeline import set_raw_aside
+from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.raw_store.replay import Again, ReplayError
 from orchestration.ingest.selection import check_replay, gone_from_landing
 from orchestration.publish.page.report import write_reports
@@ -42,6 +43,7 @@ def run(
     Files chosen by `again` are read again. A full build is done even if nothing has changed. The exit code is
     0 only if a release is in place and nothing failed.
     """
+    settings.ensure_home()
     ship_samples(settings)
     try:
         with run_lock(settings):
@@ -50,6 +52,10 @@ def run(
     except SettingsError as error:
         print(f"Nothing can be run:\n{error}", file=sys.stderr)
         return 2
+    except RawStoreError as error:
+        print(error, file=sys.stderr)
+        send(settings, "Conversation reports: nothing can be run", str(error))
+        return 1
     print_summary(settings, result)
     if result and not result.success:
         send(settings, *failure(settings, result.all_events))
@@ -68,31 +74,38 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
     If that would lose records because landing no longer holds their files, do nothing unless forced. Return
     the exit code.
     """
-    try:
-        gone = gone_from_landing(settings)
-    except SettingsError as error:
-        print(f"Nothing can be run:\n{error}", file=sys.stderr)
-        return 2
-    if gone and not force:
-        print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
-        print("\n".join(f"  {name}" for name in gone[:EXAMPLES]), file=sys.stderr)
-        print("What only they held would be lost. Put them back, or lose it: FORCE=1", file=sys.stderr)
-        return 1
-    set_raw_aside(settings)
-    return run(settings)
+    with run_lock(settings):
+        try:
+            gone = gone_from_landing(settings)
+        except SettingsError as error:
+            print(f"Nothing can be run:\n{error}", file=sys.stderr)
+            return 2
+        except RawStoreError as error:
+            if not force:
+                print(error, file=sys.stderr)
+                return 1
+            gone = []
+        if gone and not force:
+            print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
+            print("\n".join(f"  {name}" for name in gone[:EXAMPLES]), file=sys.stderr)
+            print("Records that only they held would be lost. Put them back, or set FORCE=1.", file=sys.stderr)
+            return 1
+        set_raw_aside(settings)
+        return run(settings)
 
 
 def replay(settings: Settings, again: Again) -> int:
     """Read the chosen files again, build and publish; change nothing if the choice is rejected."""
-    try:
-        check_replay(settings, again)
-    except SettingsError as error:
-        print(f"Nothing can be run:\n{error}", file=sys.stderr)
-        return 2
-    except ReplayError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return run(settings, again=again)
+    with run_lock(settings):
+        try:
+            check_replay(settings, again)
+        except SettingsError as error:
+            print(f"Nothing can be run:\n{error}", file=sys.stderr)
+            return 2
+        except (ReplayError, RawStoreError) as error:
+            print(error, file=sys.stderr)
+            return 1
+        return run(settings, again=again)
 
 
 def rebuild(settings: Settings, mart: str) -> int:
@@ -118,11 +131,12 @@ def rebuild(settings: Settings, mart: str) -> int:
 def go_back(settings: Settings, release_id: str | None = None) -> int:
     """Put an older release back in place, record it in Dagster and print it; return the exit code."""
     try:
-        release = rollback(settings, release_id)
+        with run_lock(settings):
+            release = rollback(settings, release_id)
+            write_reports(settings)
     except PublishError as error:
         print(error, file=sys.stderr)
         return 1
-    write_reports(settings)
     with open_instance(settings) as instance:
         for table in release.rows:
             metadata = {"release": release.release_id, "data_through": release.data_through or "no messages"}

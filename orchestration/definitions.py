@@ -25,6 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """Return the code location for these settings."""
     at_a_glance, freshness = build_overview(settings, [quality_gate])
     fetched = [account_key(account.account_id) for account in fetched_accounts(settings)]
+    fetch = build_fetch(settings)
     definitions = dg.Definitions(
         assets=[
             landing.replace_attributes(deps=fetched),
@@ -40,7 +41,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=[daily_schedule(settings)],
         sensors=[
             new_exports_sensor(settings),
-            failure_sensor(settings),
+            failure_sensor(settings, fetch.jobs or ()),
             staleness_sensor(settings),
             overview_sensor(settings, [quality_gate]),
             housekeeping_sensor(settings),
@@ -52,7 +53,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "dbt": dbt_resource(settings),
         },
     )
-    return dg.Definitions.merge(definitions, build_fetch(settings))
+    return dg.Definitions.merge(definitions, fetch)
 
 
 @dg.definitions

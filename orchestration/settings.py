@@ -15,6 +15,8 @@ from croniter import croniter
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestration.common.files import readable_by_others
+
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "CONVERSATIONS_"
 Engine = Literal["duckdb", "spark"]
@@ -267,13 +269,35 @@ class Settings(BaseSettings):
         """File that holds the key of the contact hash, readable by its owner only."""
         return self.home / "hash_key"
 
+    @cached_property
+    def private_paths(self) -> tuple[Path, ...]:
+        """Files and folders of the home that hold personal data, for their owner alone."""
+        return (
+            self.raw_path,
+            self.rejected_path,
+            self.set_aside_path,
+            self.quality_path,
+            self.dbt_target_path,
+            self.spark_tables_path,
+            self.warehouse_path,
+            self.candidate_path,
+            self.hash_key_path,
+            *([self.landing_path] if self.landing_url else []),
+        )
+
+    def ensure_home(self) -> Path:
+        """Make the home where there is none; others may enter it, since it holds what is published."""
+        with readable_by_others():
+            self.home.mkdir(parents=True, exist_ok=True)
+        return self.home
+
     def ensure_hash_key(self) -> Path:
         """Write the key file: the set key, or one made at random where there is none yet."""
         path = self.hash_key_path
         kept = (path.exists() and path.read_text()) or secrets.token_hex(32)  # a crash may leave it empty
         key = self.hash_key.get_secret_value() if self.hash_key else kept
         if not path.exists() or path.read_text() != key:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self.ensure_home()
             path.touch(mode=0o600)
             path.write_text(key)
         return path

@@ -12,8 +12,9 @@ import duckdb
 
 from orchestration.common.disk import full_disk
 from orchestration.common.sql import parquet, printable
-from orchestration.ingest.raw_store.ledger import TOLD, ledger_folder
-from orchestration.ingest.sources.local import find_files, read_accounts
+from orchestration.ingest.raw_store.ledger import TOLD, RawStoreError, explained, ledger_folder
+from orchestration.ingest.seeds import read_seeds
+from orchestration.ingest.sources.local import find_files
 from orchestration.publish.page.report import LINK, has_reports
 from orchestration.publish.reader import reader
 from orchestration.publish.release import Release, current_release
@@ -94,7 +95,7 @@ def print_summary(settings: Settings, result: dg.ExecuteInProcessResult | None) 
     """
     release = current_release(settings)
     sections = [
-        ("Exports", _exports(settings, _new_files(result) if result else 0)),
+        ("Exports", _exports_or_damage(settings, _new_files(result) if result else 0)),
         ("Checks", _checks(result) if result else ["none run: nothing was new"]),
         ("Release", _release(settings, release, result)),
         *([("Reports", _reports(settings, release))] if release else []),
@@ -107,13 +108,20 @@ def print_summary(settings: Settings, result: dg.ExecuteInProcessResult | None) 
         print()
 
 
+def _exports_or_damage(settings: Settings, new_files: int) -> Iterator[str]:
+    try:
+        yield from _exports(settings, new_files)
+    except RawStoreError as error:
+        yield str(error)
+
+
 def _exports(settings: Settings, new_files: int) -> Iterator[str]:
     if not ledger_folder(settings).exists():
         yield "none were taken in"
         return
     ledger = parquet(ledger_folder(settings) / "*.parquet")
     rejects = parquet(settings.rejected_path / "*.parquet")
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, explained(settings):
         by_entity = connection.execute(
             f"""
             select entity, count(*), sum(records_read), sum(records_accepted), sum(records_rejected)
@@ -138,7 +146,7 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
     for entity, files, *records in [*by_entity, ("all", *totals)]:
         yield f"{entity:22}{files:>8,}" + "".join(f"{figure:>12,}" for figure in records)
     try:
-        _, refused = find_files(settings, read_accounts(settings.seeds))
+        _, refused = find_files(settings, read_seeds(settings.seeds).accounts)
     except SettingsError as error:
         refused = [str(error)]
     yield from (f"refused: {message}" for message in refused)

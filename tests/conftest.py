@@ -19,6 +19,7 @@ from orchestration.ingest.pipeline import ingest
 from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PREFIX, PROJECT, Settings
+from orchestration.warehouse.candidate import complete_build
 
 # Tests know nothing of the settings of who starts them (make passes its own on), and wait for no file.
 ENVIRONMENT = {
@@ -89,7 +90,7 @@ def sample_output(_sample) -> str:
 
 @pytest.fixture(scope="session")
 def build() -> Callable[..., Path]:
-    """Return a function that ingests a landing and builds its marts; it gives the path of the warehouse."""
+    """Return a function that ingests a landing and builds its marts; it gives the path of the candidate."""
 
     def build_marts(landing: Path, home: Path, seeds: Path | None = None) -> Path:
         project = project_with(seeds, home / "project") if seeds else PROJECT
@@ -97,7 +98,8 @@ def build() -> Callable[..., Path]:
         ingest(settings)
         settings.ensure_hash_key()
         dbt(settings, "build", "--resource-type", "seed", "--resource-type", "model")
-        return settings.warehouse_path
+        complete_build(settings, fingerprint="of the test", rules="of the test", batches=[])
+        return settings.candidate_path
 
     return build_marts
 

@@ -17,7 +17,7 @@ from orchestration.commands import run
 from orchestration.common import files
 from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.raw_store import erasure, retention
-from orchestration.ingest.sources.local import read_accounts
+from orchestration.ingest.seeds import read_seeds
 from orchestration.publish.reader import reader
 from orchestration.publish.release import current_release
 from orchestration.publish.tables import TABLES
@@ -316,10 +316,16 @@ def test_one_account_erases_nothing_of_another(house: House) -> None:
     [
         (
             "demos,k1,2026-01-01",
-            "line 2 has account 'demos', which is not in accounts.csv; write one of demo",
+            "line 2, column account_id: 'demos' is wrong; expected an account of accounts.csv (there is: ",
         ),
-        ("demo,,2026-01-01", "line 2 has no contact_id"),
-        ("demo,k1,tomorrow", "line 2 has requested_on 'tomorrow'; write YYYY-MM-DD"),
+        (
+            "demo,,2026-01-01",
+            "line 2, column contact_id: this value is wrong; expected the contact's id on the platform",
+        ),
+        (
+            "demo,k1,tomorrow",
+            "line 2, column requested_on: 'tomorrow' is wrong; expected a date as YYYY-MM-DD",
+        ),
     ],
 )
 def test_a_line_that_makes_no_sense_stops_the_run_and_names_itself(
@@ -340,7 +346,7 @@ def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_lin
     house.drop(f"conversations/only {WHO}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
     erase(house, WHO, "stranger")
     house.ingest()
-    told = erasure.doubts(house.settings, read_accounts(house.settings.seeds))
+    told = erasure.doubts(house.settings, read_seeds(house.settings.seeds).erasures)
     assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
     assert "nothing of account demo names this contact" in told[0]
     assert "the names of 1 files" in told[1]

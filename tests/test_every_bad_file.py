@@ -24,6 +24,8 @@ COLUMNS = (
     "write as many columns as the header has; put a value with a delimiter, a line break or a"
     " quotation mark in it between quotation marks, and double those within"
 )
+UTF8 = "save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and drop it again"
+WITHOUT = "write the record without it"
 INSTANT = "write ISO 8601 with an offset, as 2026-08-31T07:44:00+02:00, or unix seconds"
 ID = "write it as a text, or as a whole number with all its digits"
 API_NAMES = "name the columns as the platform's API does, id, created_on among them"
@@ -95,7 +97,7 @@ TABLE = {
         "latin.jsonl",
         line(1) + line(2, ', "channel": "è"').decode().encode("latin-1") + line(3),
         ["1", "3"],
-        [(2, "it is not UTF-8", JSON_LINE)],
+        [(2, "it is not UTF-8", UTF8)],
     ),
     "UTF-16 without a mark": Bad(
         "utf16.csv",
@@ -107,7 +109,7 @@ TABLE = {
         "nul.csv",
         csv_of(f"1,{T},a", f"2\0,{T},a", "\0\0\0", f"3,{T},a"),
         ["1", "3"],
-        [(3, "it holds a NUL byte", COLUMNS), (4, "it holds a NUL byte", COLUMNS)],
+        [(3, "it holds a NUL byte", WITHOUT), (4, "it holds a NUL byte", WITHOUT)],
     ),
     "nothing but NUL bytes": Bad("hole.jsonl", bytes(4096), [], whole("it is empty", "export it again")),
     "a line of 200 MB": Bad(
@@ -185,7 +187,7 @@ TABLE = {
     ),
     "a header of other names": Bad(
         "names.csv",
-        f"ID,Created\n1,{T}\n",
+        f"Number,Created\n1,{T}\n",
         [],
         whole("its header lacks the required id, created_on", API_NAMES),
     ),

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,10 +161,10 @@ def write_reference(folder: Path, server: Chatwoot) -> None:
 
 def rows(con: duckdb.DuckDBPyConnection, table: str, account: str) -> list[tuple]:
     """Return the rows of an account, without what tells the account and the build."""
-    columns = [row[0] for row in con.execute(f"describe marts.{table}").fetchall()]
+    columns = [row[0] for row in con.execute(f"describe {table}").fetchall()]
     kept = [name for name in columns if name not in ("account_id", "contact_key", "owner_key", "build_id")]
     listed = ", ".join(f"replace(cast({name} as varchar), '{account}:', '')" for name in kept)
-    found = con.execute(f"select {listed} from marts.{table} where account_id = ?", [account])
+    found = con.execute(f"select {listed} from {table} where account_id = ?", [account])
     return sorted(found.fetchall(), key=repr)
 
 
@@ -188,7 +189,7 @@ def test_every_conversation_has_its_messages(marts):
         for one in history
     }
     for account in ("at_once", "stepwise", "rarely", "old"):
-        query = "select source_conversation_id, messages from marts.fct_conversations where account_id = ?"
+        query = "select source_conversation_id, messages from fct_conversations where account_id = ?"
         found = con.execute(query, [account]).fetchall()
         assert dict(found) == expected, account
 
@@ -205,6 +206,14 @@ def test_a_second_fetch_without_changes_writes_nothing(chatwoot):
     second = fetch(settings)
     assert second.files == []
     assert {path: path.read_bytes() for path in settings.landing_path.rglob("*.gz")} == before
+
+
+def test_an_account_whose_files_were_removed_is_fetched_as_a_whole(chatwoot):
+    server, settings = chatwoot
+    fetch(settings)
+    shutil.rmtree(settings.landing_path / "acme")
+    server.now += 3600
+    assert fetch(settings).records["conversations"] == 80
 
 
 def test_a_later_fetch_reads_what_changed_and_little_more(chatwoot):

@@ -90,7 +90,7 @@ def build(settings, *arguments):
 
 
 def published_rows(settings):
-    """Return the rows of every table of the candidate, sorted, but for what differs between any two builds."""
+    """Return the sorted rows of every table of the candidate, without what differs between any two builds."""
     with duckdb.connect(settings.candidate_path, read_only=True) as con:
         columns = con.execute(
             """

@@ -30,10 +30,8 @@ from orchestration.ingest.assets import landing
 from orchestration.ingest.batch import Batch
 from orchestration.ingest.loading import Loader
 from orchestration.ingest.parsing import file_bytes
-from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.raw_store import ledger
-from orchestration.ingest.sources.local import read_rating_scales
-from orchestration.settings import PROJECT, SettingsError
+from orchestration.settings import PROJECT
 
 RECORDS = [
     {
@@ -431,30 +429,6 @@ def test_landing_is_only_read(house: House) -> None:
     assert {
         p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in house.settings.landing_path.rglob("*")
     } == before
-
-
-def test_a_platform_without_a_scale_is_rated_from_one_to_five(tmp_path: Path) -> None:
-    (tmp_path / "csat_scales.csv").write_text("platform,rating_min,rating_max\n")
-    assert read_rating_scales(tmp_path) == dict.fromkeys(PLATFORMS, (1, 5))
-
-
-@pytest.mark.parametrize(
-    ("seed", "content", "complaint"),
-    [
-        ("accounts.csv", "account_id,platform,time_zone\na,telepathy,Europe/Rome\n", "'telepathy'"),
-        ("accounts.csv", "account_id,platform,time_zone\na,activecampaign,Mars/Base\n", "'Mars/Base'"),
-        ("accounts.csv", "account_id,platform\na,activecampaign\n", "lacks the columns time_zone"),
-        ("csat_scales.csv", "platform,rating_min,rating_max\nactivecampaign,a,b\n", "not two whole numbers"),
-    ],
-)
-def test_a_seed_that_makes_no_sense_is_named(tmp_path: Path, seed: str, content: str, complaint: str) -> None:
-    seeds = tmp_path / "seeds"
-    seeds.mkdir()
-    (seeds / "accounts.csv").write_text("account_id,platform,time_zone\ndemo,activecampaign,Europe/Rome\n")
-    (seeds / "csat_scales.csv").write_text("platform,rating_min,rating_max\nactivecampaign,1,5\n")
-    (seeds / seed).write_text(content)
-    with pytest.raises(SettingsError, match=complaint):
-        House(tmp_path / "home", project=tmp_path).ingest()
 
 
 def test_dagster_shows_every_entity_and_warns_of_folders_without_a_place(house: House) -> None:

@@ -253,7 +253,9 @@ def test_a_seed_that_makes_no_sense_is_named_and_nothing_runs(tmp_path, capfd):
     assert run(Settings(home=tmp_path / "home", project=project)) == 2
 
     error = capfd.readouterr().err
-    assert "accounts.csv: account demo has platform 'pigeons', which nobody declared" in error
+    assert (
+        "accounts.csv: line 2, column platform: 'pigeons' is wrong; expected one of activecampaign" in error
+    )
     assert "Traceback" not in error
 
 

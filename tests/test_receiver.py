@@ -315,9 +315,9 @@ def test_what_was_acknowledged_survives_twenty_kills_and_is_counted_once(setting
     assert {f"wamid.{number}" for number in acknowledged} <= set(found)
     assert len(acknowledged) > 1000
     assert len(found) > len(set(found)), "none came twice: the test shows nothing of that"
-    warehouse = build(settings.landing_path, tmp_path / "build", settings.seeds)
-    with duckdb.connect(warehouse, read_only=True) as con:
-        counts = con.execute("select count(*), count(distinct message_id) from marts.fct_messages").fetchone()
+    candidate = build(settings.landing_path, tmp_path / "build", settings.seeds)
+    with duckdb.connect(candidate, read_only=True) as con:
+        counts = con.execute("select count(*), count(distinct message_id) from fct_messages").fetchone()
     assert counts == (len(set(found)), len(set(found)))
 
 

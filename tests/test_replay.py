@@ -250,6 +250,26 @@ def test_a_file_that_changes_while_it_is_read_again_stays_as_it_was(house):
     assert house.everything() == before
 
 
+def test_a_batch_is_chosen_by_the_name_of_any_of_its_files(tmp_path):
+    """A batch with a record rejected at once has several files, the second of them named `<batch>-2`."""
+    house = House(tmp_path)
+    house.drop("agents/a.jsonl", b'{"id": 1}\n{"name": "no id"}\n')
+    house.drop("agents/b.json", b"[{")
+    house.ingest()
+    names = [path.stem for path in house.settings.rejected_path.glob("2*.parquet")]
+    assert any(name.endswith("-2") for name in names)
+    for name in names:
+        for written in (name, f"{name}.parquet"):
+            result = ingest(house.settings, again=Again(batches=[written.replace(*batch_of(house, name))]))
+            assert len(result.files) == 2
+
+
+def batch_of(house, name):
+    """Return the batch in a name, and the batch that holds the same files now."""
+    ((now,),) = house.ledger("DISTINCT batch_id")
+    return name.split("-")[0], now
+
+
 @pytest.mark.slow
 def test_killed_at_any_point_nothing_is_lost_and_the_next_ingest_finishes(filled, tmp_path, monkeypatch):
     """Crash before each write and each removal of a replay in turn, until one goes through."""

@@ -91,6 +91,47 @@ def test_no_secret_is_in_anything_that_a_run_leaves_behind(sample: Settings, sam
     assert_no_secret_in(sample.home, sample_output)
 
 
+def modes(home: Path) -> dict[str, int]:
+    """Return the permissions of all that a home holds, links left out."""
+    found = [path for path in home.rglob("*") if not path.is_symlink()]
+    return {path.relative_to(home).as_posix(): path.stat().st_mode & 0o777 for path in found}
+
+
+def is_open(name: str) -> bool:
+    """Return whether others may read this: what is published; what lies in landing is not ours."""
+    return name.split("/")[0] in ("published", "landing")
+
+
+def test_only_what_is_published_can_be_read_by_others(sample):
+    found = modes(sample.home)
+    assert sample.home.stat().st_mode & 0o777 == 0o755
+    assert [name for name, mode in found.items() if not is_open(name) and mode & 0o077] == []
+    published = {name: mode for name, mode in found.items() if name.startswith("published")}
+    assert [name for name, mode in published.items() if mode & 0o044 != 0o044 or mode & 0o022] == []
+    assert published["published/reports.duckdb"] == 0o444
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_what_is_ingested_is_private_under_any_umask_and_the_home_can_be_entered(tmp_path, umask):
+    """Also in a home that another version left open."""
+    (tmp_path / "home" / "raw").mkdir(parents=True, mode=0o755) if umask else None
+    house = House(tmp_path / "home")
+    house.drop("agents/a.jsonl", '{"id": 1}\n{"name": "no id"}')
+    command = (
+        f"import os; os.umask({umask}); from orchestration.ingest.pipeline import ingest;"
+        " from orchestration.settings import Settings; ingest(Settings())"
+    )
+    subprocess.run(
+        [sys.executable, "-c", command],
+        cwd=PROJECT,
+        env=os.environ | house.settings.environment(),
+        check=True,
+    )
+    found = {name: mode for name, mode in modes(house.settings.home).items() if not is_open(name)}
+    assert {name.split("/")[0] for name in found} >= {"raw", "rejected", "run.lock"}
+    assert [name for name, mode in found.items() if mode & 0o077] == []
+
+
 @pytest.mark.slow
 def test_no_secret_is_in_anything_that_a_failed_run_leaves_behind(sample: Settings, tmp_path: Path) -> None:
     home = tmp_path / "home"

@@ -192,10 +192,8 @@ final as (
         account_id,
         canonical_contact_id,
         {{ keyed_hash('canonical_contact_id') }} as contact_key,
-        case
-            when contact_id = canonical_contact_id then {{ keyed_hash('canonical_contact_id') }}
-            else {{ keyed_hash('contact_id') }}
-        end as own_key
+        {{ half_key(keyed_hash('canonical_contact_id')) }} as owner_key,
+        {{ half_key(keyed_hash('contact_id')) }} as own_key
     from canonical
 
 )

@@ -1,20 +1,15 @@
 {% set window_seconds = 24 * 60 * 60 %}
-{% set message = in_order('sent_at', 'message_id', {'is_inbound': "direction = 'inbound'"}) %}
+{% set message = in_order('sent_at', 'message_id', {
+    'is_inbound': "direction = 'inbound'",
+    'is_template_of_agent': 'agent_id is not null and template_name is not null',
+}) %}
 
 with
 
 messages as (
 
-    select * from {{ ref('fct_messages') }}
-    where
-        has_conversation
-        and {{ is_changed() }}
-
-),
-
-data_through as (
-
-    select * from {{ ref('int_data_through') }}
+    select * from {{ ref('int_messages') }}
+    where conversation_id is not null
 
 ),
 
@@ -28,7 +23,7 @@ by_day as (
         max({{ message }}) as last_message,
         count(*) as messages,
         count(case when direction = 'inbound' then 1 end) as inbound_messages,
-        count(case when is_agent_message then 1 end) as agent_messages,
+        count(agent_id) as messages_of_agents,
         count(case when is_automated then 1 end) as automated_messages,
         min(case when direction = 'inbound' then sent_at end) as first_inbound_at
     from messages
@@ -50,58 +45,63 @@ followed as (
 
 ),
 
--- The customer service window ran out unanswered: nothing followed in time, or nothing yet though time is over.
-windows as (
-
-    select
-        followed.*,
-        followed.last_message.is_inbound
-        and {{ seconds_between(
-            'followed.last_message.at',
-            'coalesce(followed.next_sent_at, data_through.data_through_at)',
-        ) }}
-        >= {{ window_seconds }} as is_window_missed
-    from followed
-    inner join data_through
-        on followed.account_id = data_through.account_id
-
-),
-
 summed as (
 
     select
         conversation_id,
         account_id,
+        max(
+            case when day_number = 1 and first_message.is_template_of_agent then first_message.id end
+        ) as opening_template_id,
         cast(sum(messages) as bigint) as messages,
         cast(sum(inbound_messages) as bigint) as inbound_messages,
-        cast(sum(agent_messages) as bigint) as agent_messages,
+        cast(sum(messages_of_agents) as bigint) as messages_of_agents,
         cast(sum(automated_messages) as bigint) as automated_messages,
-        count(case when is_window_missed then 1 end) as windows_missed,
+        -- The customer service window of all but the last message ran out unanswered.
+        count(
+            case
+                when
+                    last_message.is_inbound
+                    and {{ seconds_between('last_message.at', 'next_sent_at') }} >= {{ window_seconds }}
+                    then 1
+            end
+        ) as windows_missed,
         max(case when day_number = 1 and first_message.is_inbound then 1 else 0 end) = 1 as is_begun_by_contact,
+        max(case when next_sent_at is null and last_message.is_inbound then 1 else 0 end) = 1 as is_last_inbound,
         min(first_inbound_at) as first_inbound_at,
         max(last_message.at) as last_message_at
-    from windows
+    from followed
     group by conversation_id, account_id
 
 ),
 
 agents as (
 
-    select distinct
+    select
         conversation_id,
-        agent_id
+        agent_id,
+        count(*) as messages,
+        min(message_id) as message_id
     from messages
-    where is_agent_message
+    where agent_id is not null
+    group by conversation_id, agent_id
 
 ),
 
+-- An agent who sent no more than the template that opened the conversation has not replied.
 replied as (
 
     select
-        conversation_id,
+        agents.conversation_id,
         count(*) as agents_replied
     from agents
-    group by conversation_id
+    inner join summed
+        on agents.conversation_id = summed.conversation_id
+    where
+        agents.messages > 1
+        or agents.message_id <> summed.opening_template_id
+        or summed.opening_template_id is null
+    group by agents.conversation_id
 
 ),
 
@@ -110,14 +110,17 @@ final as (
     select
         summed.conversation_id,
         summed.account_id,
+        summed.opening_template_id,
         summed.messages,
         summed.inbound_messages,
         summed.messages - summed.inbound_messages as outbound_messages,
-        summed.agent_messages,
+        summed.messages_of_agents
+        - case when summed.opening_template_id is not null then 1 else 0 end as agent_messages,
         summed.automated_messages,
         coalesce(replied.agents_replied, 0) as agents_replied,
         summed.windows_missed,
         summed.is_begun_by_contact,
+        summed.is_last_inbound,
         summed.first_inbound_at,
         summed.last_message_at
     from summed

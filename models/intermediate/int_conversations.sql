@@ -20,7 +20,7 @@ final as (
         conversations.source_conversation_id,
         conversations.contact_id,
         identities.contact_key,
-        {{ owner_key('identities.contact_key', 'conversations.conversation_id', 'null') }} as owner_key,
+        coalesce(identities.owner_key, {{ owner_key('null', 'conversations.conversation_id', 'null') }}) as owner_key,
         conversations.agent_id,
         conversations.channel_id,
         conversations.team_id,

@@ -59,7 +59,9 @@ final as (
         coalesce(conversations.contact_key, identities.contact_key) as contact_key,
         case
             when conversations.conversation_id is not null then conversations.owner_key
-            else {{ owner_key('identities.contact_key', 'joined.joined_conversation_id', 'joined.message_id') }}
+            else coalesce(
+                identities.owner_key, {{ owner_key('null', 'joined.joined_conversation_id', 'joined.message_id') }}
+            )
         end as owner_key,
         joined.agent_id,
         joined.direction,

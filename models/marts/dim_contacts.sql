@@ -72,7 +72,7 @@ owned as (
     select
         seen.contact_key,
         seen.account_id,
-        seen.contact_key as owner_key,
+        {{ half_key('seen.contact_key') }} as owner_key,
         exported.source,
         {{ build_id() }} as build_id,
         coalesce(exported.contact_tags, {{ empty_text_list() }}) as contact_tags,

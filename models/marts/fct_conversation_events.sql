@@ -21,9 +21,7 @@ owned as (
         events.account_id,
         events.conversation_id,
         events.agent_id,
-        coalesce(
-            conversations.owner_key, {{ keyed_hash("'conversation ' || events.conversation_id") }}
-        ) as owner_key,
+        coalesce(conversations.owner_key, {{ owner_key('null', 'events.conversation_id', 'null') }}) as owner_key,
         events.event_type,
         events.reason,
         {{ build_id() }} as build_id,

@@ -59,6 +59,7 @@ current_conversations as (
 
     select
         conversations.*,
+        data_through.data_through_at,
         case
             when conversations.joins_until_at <= data_through.data_through_at then 'closed'
             else conversations.status
@@ -80,7 +81,15 @@ joined as (
         messages.agent_messages,
         messages.automated_messages,
         messages.agents_replied,
-        messages.windows_missed,
+        -- The window of the last message runs out by time alone.
+        messages.windows_missed
+        + case
+            when
+                messages.is_last_inbound
+                and {{ seconds_between('messages.last_message_at', 'conversations.data_through_at') }} >= 86400
+                then 1
+            else 0
+        end as windows_missed,
         messages.first_inbound_at,
         messages.last_message_at,
         history.assigned_agent_id,

@@ -9,9 +9,12 @@ messages as (
 
 ),
 
+-- A template by which an agent opens a conversation answers no question, so it is no agent message.
 opening_templates as (
 
-    select * from {{ ref('int_opening_templates') }}
+    select opening_template_id
+    from {{ ref('int_conversation_messages') }}
+    where opening_template_id is not null
 
 ),
 
@@ -41,7 +44,7 @@ final as (
         {{ build_id() }} as build_id,
         calendar.local_hour as sent_hour,
         messages.agent_id is not null
-        and opening_templates.message_id is null
+        and opening_templates.opening_template_id is null
         and not (messages.template_name is not null and messages.conversation_id is null) as is_agent_message,
         messages.is_automated,
         messages.is_billable,
@@ -53,7 +56,7 @@ final as (
         messages.failed_at
     from messages
     left join opening_templates
-        on messages.message_id = opening_templates.message_id
+        on messages.message_id = opening_templates.opening_template_id
     left join calendar
         on {{ on_calendar('calendar', 'messages.account_id', 'messages.sent_at') }}
 

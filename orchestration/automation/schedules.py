@@ -1,10 +1,10 @@
 """The daily schedule of the refresh."""
 
-from contextlib import suppress
-
 import dagster as dg
 
 from orchestration.automation.jobs import REFRESH, is_up_to_date
+from orchestration.automation.notifications import send
+from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.settings import Settings, SettingsError
 
 
@@ -19,10 +19,15 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         description="The refresh, once a day, if there is anything new.",
     )
     def daily() -> dg.RunRequest | dg.SkipReason:
-        # Where not even that can be told, the run fails of the same, and whoever is to be told of it is.
-        with suppress(SettingsError):
+        # Where a setting or seed is wrong, the run fails for the same reason and alerts.
+        try:
             if is_up_to_date(settings):
                 return dg.SkipReason("Nothing new in landing, seeds and code: the release stays.")
+        except RawStoreError as error:
+            send(settings, "Conversation reports: nothing can be run", str(error))
+            return dg.SkipReason(str(error))
+        except SettingsError:
+            pass
         return dg.RunRequest()
 
     return daily

@@ -8,6 +8,7 @@ import dagster as dg
 from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY
 from orchestration.automation.notifications import failure, send, staleness
 from orchestration.automation.run_retention import KEEP_RUNS_DAYS, prune_runs
+from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.selection import new_files
 from orchestration.publish.overview import report
 from orchestration.settings import Settings, SettingsError
@@ -41,7 +42,10 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
     def new_exports(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         try:
             files = new_files(settings)
-        except SettingsError as error:
+        except (SettingsError, RawStoreError) as error:
+            if context.cursor != str(error):  # alert once, not every minute
+                send(settings, "Conversation reports: nothing can be run", str(error))
+            context.update_cursor(str(error))
             return dg.SkipReason(str(error))
         state = sha256(repr([(f.name, f.size, f.modified_us) for f in files]).encode()).hexdigest()
         before = context.cursor
@@ -60,12 +64,12 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
     return new_exports
 
 
-def failure_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that tells of a failed refresh or replay."""
+def failure_sensor(settings: Settings, others: Iterable = ()) -> dg.SensorDefinition:
+    """Return the sensor that reports a failed refresh, replay or run of the other jobs."""
 
     @dg.run_failure_sensor(
         name="alert_on_failure",
-        monitored_jobs=[REFRESH, REPLAY],
+        monitored_jobs=[REFRESH, REPLAY, *others],
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells the addresses of CONVERSATIONS_ALERT_URLS that a run failed, and why.",
     )

@@ -1,4 +1,4 @@
-"""Files that survive a power cut: written to disk, and replaced as a whole.
+"""Files as every stage handles them: flushed to disk, replaced as a whole, and readable by their owner alone.
 
 Belongs here: what a stage does with a file whatever it holds. Does not: which files there are (`settings`).
 """
@@ -6,6 +6,8 @@ Belongs here: what a stage does with a file whatever it holds. Does not: which f
 import fcntl
 import os
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FICLONE = 0x40049409  # the ioctl of Linux that lets one file share the blocks of another
@@ -57,3 +59,20 @@ def _clone(source: Path, target: Path) -> None:
     """Let the target share the blocks of the source. Raises `OSError` where the file system cannot."""
     with source.open("rb") as read, target.open("wb") as write:
         fcntl.ioctl(write.fileno(), FICLONE, read.fileno())
+
+
+@contextmanager
+def readable_by_others() -> Iterator[None]:
+    """Create files and folders that others may read (0644, 0755) for the length of the block."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def make_private(paths: Iterable[Path]) -> None:
+    """Take from others the right to read these files and folders, where they exist."""
+    for path in paths:
+        with suppress(FileNotFoundError, PermissionError):  # not there, or of another user, as Spark's may be
+            path.chmod(path.stat().st_mode & 0o700)

@@ -27,7 +27,7 @@ MISSING = (
 
 def fetch(session: Session) -> None:
     """Fetch every record that is new or differs from the last fetch."""
-    latest = Latest(session.file.path.with_suffix(".latest"))
+    latest = Latest(session.file.latest_path)
     for page in _all_pages(session.api, "inbox/conversation"):
         _add_new(session, latest, "conversations", page)
     for page in _all_pages(session.api, "contact"):

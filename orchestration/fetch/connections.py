@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from orchestration.ingest.sources.local import read_accounts
+from orchestration.ingest.seeds import read_seeds
 from orchestration.settings import PROJECT, Settings, SettingsError
 
 FETCHED = ("chatwoot", "activecampaign")  # platforms with an API of past conversations
@@ -155,7 +155,7 @@ def load_connections(settings: Settings) -> dict[str, Connected]:
         sections = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file}: it is not valid TOML ({error})") from None
-    accounts = read_accounts(settings.seeds)
+    accounts = read_seeds(settings.seeds).accounts
     connected, problems = {}, []
     for account_id, section in sections.items():
         if account_id not in accounts:

@@ -34,6 +34,11 @@ class Pages:
         for leftover in self._folder.glob(f"*/{UNFINISHED}*"):
             leftover.unlink()  # of a fetch that was killed; its pages are fetched again
 
+    @property
+    def has_files(self) -> bool:
+        """Whether landing holds any fetched file of the account."""
+        return any(self._folder.glob("*/[!.]*.json.gz"))
+
     def add(self, entity: str, page: Page) -> None:
         """Add a page with at least one record to the next file of an entity."""
         if not page.records:
@@ -50,13 +55,15 @@ class Pages:
         """Whether enough is collected to be put into landing."""
         return sum(writing.size for writing in self._open.values()) >= FLUSH_BYTES
 
-    def flush(self) -> None:
-        """Put what is collected into landing; once this returns it is on disk."""
+    def flush(self) -> bool:
+        """Put what is collected into landing; once this returns it is on disk. Return whether there was any."""
+        collected = bool(self._open)
         # Conversations last: what belongs to them is there by then.
         for entity in sorted(self._open, key=lambda name: name == "conversations"):
             path = self._open[entity].finish()
             self.files.append(path.relative_to(self._folder.parent).as_posix())
         self._open.clear()
+        return collected
 
 
 class _Writing:

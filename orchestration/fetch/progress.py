@@ -48,6 +48,16 @@ class ProgressFile:
     def __init__(self, settings: Settings, account_id: str):
         self.path = settings.fetch_path / f"{account_id}.json"
 
+    @property
+    def latest_path(self) -> Path:
+        """File of the digests of the records that were fetched, for an API that lists no changes."""
+        return self.path.with_suffix(".latest")
+
+    def forget(self) -> None:
+        """Let the next fetch begin with the whole account."""
+        self.path.unlink(missing_ok=True)
+        self.latest_path.unlink(missing_ok=True)
+
     def read(self) -> Progress:
         """Return what the file holds. Raises `FetchError` where it is damaged."""
         try:

@@ -22,6 +22,8 @@ class Session:
         self.api = api
         self.pages = pages
         self.file = file
+        if not pages.has_files:  # they were removed: what was fetched once is not there any more
+            file.forget()
         self.progress: Progress = file.read()
         self.notes: list[str] = []
         self._log = log
@@ -42,8 +44,7 @@ class Session:
 
     def flush(self) -> None:
         """Put what is collected into landing."""
-        self.pages.flush()
-        if self.pages.files:
+        if self.pages.flush():
             counts = ", ".join(f"{count:,} {name}" for name, count in sorted(self.pages.records.items()))
             self._log(f"in landing so far: {counts}")
 

@@ -156,7 +156,7 @@ class _File:
 
 
 def _complete(path: Path, folder: Path) -> None:
-    """Give a file its name in landing, without a line that was cut off: nobody was told that it is there."""
+    """Give a file its name in landing, without a line that was cut off: that one was not acknowledged."""
     size = _whole_lines(path)
     with path.open("r+b") as file:
         file.truncate(size)

@@ -32,9 +32,9 @@ from orchestration.ingest.pipeline import ingest as run_ingest
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.platforms.schema import Entity
 from orchestration.ingest.raw_store import erasure
-from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, ledger_folder
+from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, RawStoreError, ledger_folder
 from orchestration.ingest.raw_store.replay import Again, ReplayError
-from orchestration.ingest.sources.local import read_accounts
+from orchestration.ingest.seeds import read_seeds
 from orchestration.settings import Settings, SettingsError
 
 OWNERS = ["team:data"]
@@ -129,7 +129,7 @@ def ingest(
     """Load the new files of landing into raw/; each file once, by its content."""
     try:
         result = run_ingest(settings, context.log.info, config.again)
-    except (SettingsError, ReplayError) as error:
+    except (SettingsError, ReplayError, RawStoreError) as error:
         raise Failure(str(error)) from None
     ledger, rejected = ledger_folder(settings) / "*.parquet", settings.rejected_path / "*.parquet"
     names = ("ingested_files", *_entities())
@@ -163,7 +163,7 @@ def ingest(
         },
     )
     yield _warned(FOLDERS_KNOWN, result.skipped, "without a place")
-    yield _warned(ERASURES_MET, erasure.doubts(settings, read_accounts(settings.seeds)), "in doubt")
+    yield _warned(ERASURES_MET, erasure.doubts(settings, read_seeds(settings.seeds).erasures), "in doubt")
 
 
 def _warned(check: AssetCheckSpec, complaints: list[str], what: str) -> AssetCheckResult:

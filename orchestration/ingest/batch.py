@@ -21,7 +21,7 @@ from orchestration.ingest.parsing.file_bytes import BadFileError, Content
 from orchestration.ingest.parsing.readers import Layout
 from orchestration.ingest.platforms.schema import Source
 from orchestration.ingest.raw_store import erasure, ledger, retention
-from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, FileOutcome, Identity
+from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, FileContent, FileOutcome, Identity
 from orchestration.ingest.sources.local import LandedFile, has_changed, left_for_later
 from orchestration.settings import Settings
 
@@ -29,6 +29,7 @@ from orchestration.settings import Settings
 class Batch(BatchFiles):
     """The files of one batch, with what is done with them.
 
+    - `first_ingested`: of contents that are read again, when they were first ingested
     - `left`: a message for each file that is left for the next run or cannot be opened
     - `outputs`: the Parquet files written so far, each with the folder it belongs to
     """
@@ -39,8 +40,10 @@ class Batch(BatchFiles):
         settings: Settings,
         work: Path,
         scales: dict[str, tuple[int, int]],
+        first_ingested: dict[FileContent, int],
     ) -> None:
         super().__init__(con, settings, work, scales)
+        self.first_ingested = first_ingested
         self.left: list[str] = []
         self.outputs: list[tuple[Path, Path]] = []
 
@@ -94,7 +97,7 @@ class Batch(BatchFiles):
         """Return the group with which a file is loaded; None if it is loaded already or cannot be."""
         try:
             file_id, content = opened.result()
-            self.outcomes[path] = FileOutcome.of(file, file_id)
+            self.outcomes[path] = FileOutcome.of(file, file_id, self._first_ingested(file, file_id))
             if file.identity(file_id) in loaded:
                 self.outcomes[path].status = "duplicate"
                 return None
@@ -115,6 +118,10 @@ class Batch(BatchFiles):
             return None
         loaded.add(file.identity(file_id))
         return Group(file.account.platform.name, file.source, file.account.time_zone, layout)
+
+    def _first_ingested(self, file: LandedFile, file_id: str) -> int:
+        now_us = round(self.now.timestamp() * 1_000_000)
+        return self.first_ingested.get(file.content(file_id), now_us)
 
     def _open(
         self, sources: list[LandedFile], target: str, loaded: set[Identity]
@@ -139,7 +146,7 @@ class Batch(BatchFiles):
             raise BadFileError(f"{found.kind} cannot hold what is nested", "export it as JSON")
         match found.kind:
             case "csv":
-                return readers.csv_layout(found.header, file.source.entity)
+                return readers.csv_layout(found, file.source.entity)
             case "objects":
                 return readers.objects_layout(path.stat().st_size)
             case "parquet":

@@ -22,6 +22,7 @@ class BatchFiles:
     - `scales`: by platform, the lowest and the highest rating
     - `outcomes`: by path, what the ledger will record of the file
     - `lines`: by path, the number of its physical lines, where it is read by lines
+    - `now`: when the batch began
     - `stamps`: the SQL of the columns that every row of the ledger and of `rejected/` ends with
     """
 
@@ -40,8 +41,10 @@ class BatchFiles:
         self.outcomes: dict[str, FileOutcome] = {}
         self.lines: dict[str, int] = {}
         self.written = 0
-        now = f"TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"
-        self.stamps = f"'{self.batch_id}' AS batch_id, {now} AS ingested_at, {now} AS rejected_at"
+        self.now = datetime.now(UTC)
+        self.stamps = (
+            f"'{self.batch_id}' AS batch_id, TIMESTAMP '{self.now:%Y-%m-%d %H:%M:%S.%f}' AS rejected_at"
+        )
 
     def write(self, select: str, columns: dict[str, str]) -> Path:
         """Write these columns of a SELECT to a new Parquet file in the workspace, and return its path."""

@@ -12,10 +12,18 @@ from pathlib import Path
 
 from orchestration.common.sql import quoted
 from orchestration.ingest.batch_files import BatchFiles
-from orchestration.ingest.parsing import readers
+from orchestration.ingest.parsing import envelopes, readers
 from orchestration.ingest.parsing.engine_errors import UNREADABLE
 from orchestration.ingest.parsing.readers import Layout
-from orchestration.ingest.parsing.typing import certain, month_first_dates, named, raw_columns, typed
+from orchestration.ingest.parsing.typing import (
+    certain,
+    is_too_late,
+    month_first_dates,
+    named,
+    raw_columns,
+    too_late_problem,
+    typed,
+)
 from orchestration.ingest.platforms.schema import Source
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import REJECTED
@@ -161,6 +169,10 @@ class Loader:
                 )
             outcome.records_read = lines if path in plain else records - self.group.layout.header_lines
             outcome.unknown_fields = unknown or readers.unknown_columns(self.group.layout, self.entity)
+        unknown_keys = envelopes.unknown_keys(paths, self.group.layout, self.group.source)
+        if unknown_keys:
+            for path, name in self.con.execute(f"{unknown_keys} ORDER BY ALL").fetchall():
+                self.files.outcomes[path].unknown_fields.append(name)
         return plain
 
     def _take_plain_census(self, paths: list[str]) -> set[str]:
@@ -193,12 +205,14 @@ class Loader:
         origins = " UNION ALL ".join(self._origins(share) for share in shares)
         return f"""
             SELECT *, _n - _before AS _line, 1 AS _position, '{self.files.batch_id}' AS _batch_id
-            FROM ({numbered}) JOIN ({origins}) USING (_path) WHERE _is_certain"""
+            FROM ({numbered}) JOIN ({origins}) USING (_path)
+            WHERE _is_certain AND NOT {is_too_late(entity, "_latest")}"""
 
     def _origins(self, paths: list[str]) -> str:
         """Return the SELECT of what the ledger calls these files, and of how many lines lie before each."""
         return f"""
             SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
+                make_timestamp(ingested_us) + INTERVAL 24 HOURS AS _latest,
                 CAST(sum(lines) OVER (ORDER BY path) - lines AS BIGINT) AS _before
             FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))})"""
 
@@ -215,7 +229,8 @@ class Loader:
             records, self.entity, self.group.zone, scale, self.group.layout.is_json, repeating, month_first
         )
         return f"""
-            SELECT *, _n - _before AS _line, '{self.files.batch_id}' AS _batch_id
+            SELECT * REPLACE (coalesce(_problem, {too_late_problem(self.entity, "_latest")}) AS _problem),
+                _n - _before AS _line, '{self.files.batch_id}' AS _batch_id
             FROM (SELECT *, count(*) FILTER (_position = 1) OVER (ROWS UNBOUNDED PRECEDING) AS _n
                 FROM ({typed_records}))
             JOIN ({self._origins(paths)}) USING (_path)

@@ -12,6 +12,7 @@ from orchestration.ingest.batch import Batch
 from orchestration.ingest.raw_store import compaction, erasure, ledger, replay, retention
 from orchestration.ingest.raw_store.ledger import FileOutcome
 from orchestration.ingest.raw_store.replay import Again
+from orchestration.ingest.seeds import read_seeds
 from orchestration.ingest.selection import (
     copy_if_remote,
     files_to_replay,
@@ -20,7 +21,7 @@ from orchestration.ingest.selection import (
     unknown_files,
 )
 from orchestration.ingest.sources import remote
-from orchestration.ingest.sources.local import find_files, read_accounts, read_rating_scales, settle
+from orchestration.ingest.sources.local import find_files, settle
 from orchestration.ingest.workspace import engine, workspace
 from orchestration.settings import Settings
 
@@ -62,23 +63,25 @@ def ingest(
     """Load every new file of landing as one batch, and with them those chosen to be read `again`.
 
     A bad record or file is rejected and the rest goes on; a file that changes meanwhile is left for the next
-    run. Raises `SettingsError` for seeds or a URL that cannot be used, `ReplayError` if the chosen files
-    cannot all be read again, and `ConservationError` if a record was lost or doubled on the way; nothing is
-    then committed.
+    run. Raises, and commits nothing:
+
+    - `SettingsError` for seeds or a URL that cannot be used
+    - `RawStoreError` if a file of raw/ or rejected/ is damaged
+    - `ReplayError` if the chosen files cannot all be read again
+    - `ConservationError` if a record was lost or doubled on the way
     """
-    accounts = read_accounts(settings.seeds)
-    scales = read_rating_scales(settings.seeds)
-    with workspace(settings, progress) as work, engine(settings, work) as con:
+    seeds = read_seeds(settings.seeds)
+    with workspace(settings, progress) as work, engine(settings, work) as con, ledger.explained(settings):
         ledger.prepare_folders(con, settings)
         replay.finish(con, settings, work)
-        erasure.apply(con, settings, accounts, work, progress)
+        erasure.apply(con, settings, seeds.erasures, work, progress)
         retention.apply(con, settings, work)
         compaction.apply(con, settings, work, progress)
-        found, skipped = find_files(settings, accounts)
+        found, skipped = find_files(settings, seeds.accounts)
         if not found:
             progress(f"{settings.landing_url or settings.landing_path} holds no files of a known account")
         seen = ledger.read_seen(con, settings)
-        chosen = files_to_replay(con, settings, accounts, found, seen, again) if again else {}
+        chosen = files_to_replay(con, settings, seeds.accounts, found, seen, again) if again else {}
         repeated = [file for files in chosen.values() for file in files]
         names = {file.name for file in (*repeated, *unknown_files(settings, found, seen))}
         to_read, left = copy_if_remote(settings, [file for file in found if file.name in names])
@@ -89,7 +92,7 @@ def ingest(
         if not to_read and not chosen:
             return IngestResult(None, [], skipped)
         loaded = {identity for identity in seen.loaded if (*identity[:2], identity[3]) not in chosen}
-        batch = Batch(con, settings, work, scales)
+        batch = Batch(con, settings, work, seeds.rating_scales, seen.first_ingested)
         batch.load(to_read, loaded, progress)
         skipped += batch.left
         if chosen:
@@ -104,12 +107,13 @@ def ingest(
 
 def has_changes(settings: Settings) -> bool:
     """Return whether there is a new file, a contact to erase or a record to expire; raises like `ingest`."""
-    accounts = read_accounts(settings.seeds)
-    return (
-        not erasure.is_applied(settings, erasure.read_erasures(settings.seeds, accounts))
-        or retention.is_due(settings)
-        or bool(new_files(settings))
-    )
+    seeds = read_seeds(settings.seeds)
+    with ledger.explained(settings):
+        return (
+            not erasure.is_applied(settings, seeds.erasures)
+            or retention.is_due(settings)
+            or bool(new_files(settings))
+        )
 
 
 def set_raw_aside(settings: Settings) -> None:

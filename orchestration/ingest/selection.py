@@ -12,23 +12,23 @@ import duckdb
 
 from orchestration.ingest.parsing import file_bytes
 from orchestration.ingest.raw_store import known_states, ledger, replay
-from orchestration.ingest.raw_store.replay import Again, FileContent, ReplayError, listed
+from orchestration.ingest.raw_store.ledger import FileContent
+from orchestration.ingest.raw_store.replay import Again, ReplayError, listed
+from orchestration.ingest.seeds import Account, read_seeds
 from orchestration.ingest.sources import remote
 from orchestration.ingest.sources.local import (
-    Account,
     LandedFile,
     find_files,
-    read_accounts,
 )
 from orchestration.settings import Settings
 
 
 def new_files(settings: Settings) -> list[LandedFile]:
-    """Return the files of landing that the ledger does not know. Raises `SettingsError`."""
-    found, _ = find_files(settings, read_accounts(settings.seeds))
+    """Return the files of landing that the ledger does not know. Raises `SettingsError`, `RawStoreError`."""
+    found, _ = find_files(settings, read_seeds(settings.seeds).accounts)
     if not ledger.ledger_folder(settings).exists():
         return found
-    with duckdb.connect() as con:
+    with duckdb.connect() as con, ledger.explained(settings):
         return unknown_files(settings, found, ledger.read_seen(con, settings))
 
 
@@ -67,24 +67,27 @@ def copy_if_remote(settings: Settings, files: list[LandedFile]) -> tuple[list[La
 
 
 def gone_from_landing(settings: Settings) -> list[str]:
-    """Return the names of the loaded files whose content landing no longer holds. Raises `SettingsError`."""
+    """Return the names of the loaded files whose content landing no longer holds.
+
+    Raises `SettingsError`, `RawStoreError`.
+    """
     if not ledger.ledger_folder(settings).exists():
         return []
-    accounts = read_accounts(settings.seeds)
+    accounts = read_seeds(settings.seeds).accounts
     found, _ = find_files(settings, accounts)
-    with duckdb.connect() as con:
+    with duckdb.connect() as con, ledger.explained(settings):
         names = replay.choose(con, settings, accounts, Again(everything=True))
         held = _holders(settings, found, ledger.read_seen(con, settings), set(names))
     return sorted(name for content, name in names.items() if name and content not in held)
 
 
 def check_replay(settings: Settings, again: Again) -> None:
-    """Raise `ReplayError` or `SettingsError` where `ingest` would not read these files again."""
+    """Raise `ReplayError`, `SettingsError` or `RawStoreError` where `ingest` would raise it."""
     if not ledger.ledger_folder(settings).exists():
         raise ReplayError("No file has been ingested yet, so none can be read again: run `make run` first.")
-    accounts = read_accounts(settings.seeds)
+    accounts = read_seeds(settings.seeds).accounts
     found, _ = find_files(settings, accounts)
-    with duckdb.connect() as con:
+    with duckdb.connect() as con, ledger.explained(settings):
         files_to_replay(con, settings, accounts, found, ledger.read_seen(con, settings), again)
 
 

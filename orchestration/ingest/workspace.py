@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.common.files import make_private
 from orchestration.common.locks import exclusive
 from orchestration.ingest.parsing.typing import MACROS
 from orchestration.settings import Settings
@@ -18,6 +19,8 @@ from orchestration.settings import Settings
 @contextmanager
 def workspace(settings: Settings, progress: Callable[[str], None] = lambda message: None) -> Iterator[Path]:
     """Give an empty folder in the home, and hold the lock of the home for the length of the block."""
+    settings.ensure_home()
+    make_private(settings.private_paths)
     with exclusive(settings.lock_path, lambda: progress("Another run holds the lock of the home; waiting …")):
         work = settings.home / "ingest.tmp"
         shutil.rmtree(work, ignore_errors=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.common.files import link, sync
+from orchestration.common.files import link, readable_by_others, sync
 from orchestration.publish.build import build_release
 from orchestration.publish.preconditions import verify_candidate
 from orchestration.publish.reader import FILE
@@ -58,8 +58,9 @@ def publish(
     """
     build = verify_candidate(settings)
     published = settings.published_path
-    (published / RELEASES).mkdir(parents=True, exist_ok=True)
-    with _alone(published):
+    with readable_by_others():
+        (published / RELEASES).mkdir(parents=True, exist_ok=True)
+    with readable_by_others(), _alone(published):
         current, now = published_id(settings), datetime.now(UTC)
         release_id = _next_id(published, current, now)  # later than the removed ones too, such as a withdrawn
         _sweep(published, current)
@@ -92,7 +93,7 @@ def rollback(settings: Settings, release_id: str | None = None) -> Release:
     published, current = settings.published_path, current_release(settings)
     if current is None and not any(published.glob(f"{RELEASES}/*/{FILE}")):
         raise PublishError(f"There is no release in {published} to go back to: run `make run`.")
-    with _alone(published):
+    with readable_by_others(), _alone(published):
         kept = [path.name for path in _releases(published / RELEASES) if is_sound(path, thoroughly=True)]
         earlier = [name for name in kept if current is None or name < current.release_id]
         wanted = release_id or max(earlier, default=None)

@@ -21,7 +21,7 @@ from orchestration.dagster_ext.dbt_program import (
     DbtProgram,
     dbt_assets,
 )
-from orchestration.ingest.sources.local import read_accounts
+from orchestration.ingest.seeds import read_seeds
 from orchestration.settings import PREFIX, Settings
 from orchestration.warehouse.candidate import (
     CandidateHeldError,
@@ -75,7 +75,7 @@ def _layer(node: Mapping[str, Any]) -> str:
 
 def dbt_resource(settings: Settings) -> DbtProgram:
     """Return dbt's command line on the project; the settings reach it through this process's environment."""
-    platforms = sorted({account.platform.name for account in read_accounts(settings.seeds).values()})
+    platforms = sorted({account.platform.name for account in read_seeds(settings.seeds).accounts.values()})
     os.environ.update(settings.environment() | {f"{PREFIX}PLATFORMS": ",".join(platforms)})
     folder = str(settings.project / "dbt_project")
     return DbtProgram(

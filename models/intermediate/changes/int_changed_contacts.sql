@@ -29,7 +29,7 @@ final as (
         account_id,
         own_key
     from identities
-    where contact_key in (select owner_key from {{ ref('int_timed_conversations') }})
+    where owner_key in (select owner_key from {{ ref('int_timed_conversations') }})
 
 )
 
@@ -39,7 +39,7 @@ final as (
     select
         cast(null as {{ dbt.type_string() }}) as contact_id,
         cast(null as {{ dbt.type_string() }}) as account_id,
-        cast(null as {{ dbt.type_string() }}) as own_key
+        {{ half_key('null') }} as own_key
     where 1 = 0
 
 )

@@ -27,13 +27,13 @@ final as (
 
     union distinct
 
-    select {{ keyed_hash("'conversation ' || conversation_id") }} as owner_key
+    select {{ owner_key('null', 'conversation_id', 'null') }} as owner_key
     from records
     where conversation_id is not null
 
     union distinct
 
-    select {{ keyed_hash("'message ' || row_id") }} as owner_key
+    select {{ owner_key('null', 'null', 'row_id') }} as owner_key
     from new_mentions
     where entity = 'messages'
 
@@ -42,7 +42,7 @@ final as (
 {% else -%}
 final as (
 
-    select cast(null as {{ dbt.type_string() }}) as owner_key
+    select {{ half_key('null') }} as owner_key
     where 1 = 0
 
 )

@@ -54,7 +54,7 @@ final as (
     select
         cast(null as {{ dbt.type_string() }}) as contact_id,
         cast(null as {{ dbt.type_string() }}) as account_id,
-        cast(null as {{ dbt.type_string() }}) as own_key
+        {{ half_key('null') }} as own_key
     where 1 = 0
 
 )

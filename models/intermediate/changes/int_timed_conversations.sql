@@ -15,13 +15,15 @@ named_owners as (
 
     union distinct
 
-    select {{ owner_key('null', 'conversation_id', 'row_id') }} as owner_key
+    select {{ keyed_hash("'conversation ' || conversation_id") }} as owner_key
     from new_mentions
+    where conversation_id is not null
 
     union distinct
 
-    select {{ owner_key('null', 'null', 'row_id') }} as owner_key
+    select {{ keyed_hash("'message ' || row_id") }} as owner_key
     from new_mentions
+    where entity = 'messages'
 
 ),
 
@@ -74,7 +76,7 @@ final as (
     select
         cast(null as {{ dbt.type_string() }}) as conversation_id,
         cast(null as {{ dbt.type_string() }}) as account_id,
-        cast(null as {{ dbt.type_string() }}) as owner_key
+        {{ half_key('null') }} as owner_key
     where 1 = 0
 
 )

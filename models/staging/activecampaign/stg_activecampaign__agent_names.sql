@@ -32,8 +32,10 @@ final as (
         _account_id as account_id,
         {{ full_name('sent_by') }} as agent_name,
         _file_id as file_id,
-        timestamp as seen_at
+        max(timestamp) as seen_at
     from messages
+    where sent_by.id is not null
+    group by _account_id, sent_by, _file_id
 
 )
 

@@ -11,16 +11,17 @@ a copy with the same line numbers, in which every line that cannot be read begin
 import gzip
 import hashlib
 import re
-import shutil
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import BinaryIO
+
+from orchestration.ingest.parsing.surrogates import whole_escapes, without_lone_surrogates
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -41,6 +42,8 @@ _BLOCK = 2**18  # bytes looked at together: they stay in the processor's cache
 _SHOWN = 1000  # bytes of a line that is too long to keep
 _HELD = 32  # bytes that a line takes besides its own, while it is kept
 _BOM = b"\xef\xbb\xbf"
+_DELIMITERS = ",;\t"
+_SEP_LINE = re.compile(f'"?sep=([{_DELIMITERS}|])"?[{_DELIMITERS}|]*', re.IGNORECASE)
 _OPENERS: dict[str, Callable[..., BinaryIO]] = {".gz": gzip.open, ".zst": zstd.open, "": open}
 _DAMAGE = (gzip.BadGzipFile, zstd.ZstdError, zlib.error, EOFError)
 _KINDS = {".jsonl": "lines", ".ndjson": "lines", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
@@ -49,6 +52,14 @@ _SIGNATURES = {
     b"\x28\xb5\x2f\xfd": ("zstd", "add .zst to its name"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV UTF-8"),
     b"PAR1": ("Parquet", "let its name end in .parquet"),
+}
+
+
+NOT_UTF8 = "it is not UTF-8"
+FLAW_REMEDIES = {
+    NOT_UTF8: "save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and drop it again",
+    "it holds a control character": "write the record without it",
+    "it holds a NUL byte": "write the record without it",
 }
 
 
@@ -62,12 +73,15 @@ class Content:
 
     - `kind`: lines, csv, array, objects or parquet
     - `lines`: how many physical lines it has, where it is read by lines
-    - `header`: the first line of a CSV
+    - `header`: the line of a CSV that names its columns; `header_lines`: how many lines end with it
+    - `delimiter`: of a CSV
     """
 
     kind: str
     lines: int | None = None
     header: str = ""
+    header_lines: int = 0
+    delimiter: str = ""
 
 
 def file_id(path: Path) -> str:
@@ -112,7 +126,7 @@ def _prepare(path: Path, target: Path, most: int) -> Content:
         kind = _kind(head, kind)
         if kind in ("lines", "csv"):
             return _pass_on_lines(path, target, compression, kind, head, most)
-        _pass_on(path, target, compression, most)
+        _pass_on(path, target, compression, kind, most)
     except _DAMAGE as error:
         cut = isinstance(error, EOFError)
         reason = (
@@ -122,11 +136,6 @@ def _prepare(path: Path, target: Path, most: int) -> Content:
         )
         raise BadFileError(reason, "export or copy it again") from None
     return Content(kind)
-
-
-def delimiter_of(header: str) -> str:
-    """Return the delimiter of a CSV, from its header line."""
-    return max(",;", key=header.count)
 
 
 def csv_field(delimiter: str) -> str:
@@ -203,30 +212,43 @@ def _opened(path: Path, compression: str, most: int) -> Iterator[BinaryIO | _Arc
         yield _Archive(stream, most) if compression else stream
 
 
-def _pass_on(path: Path, target: Path, compression: str, most: int) -> None:
-    if not compression:
+def _pass_on(path: Path, target: Path, compression: str, kind: str, most: int) -> None:
+    """Put the text of a JSON or Parquet file at `target`, without the lone surrogates of JSON."""
+    is_sound = kind == "parquet"
+    if not compression and not is_sound:
+        with path.open("rb") as stream:
+            is_sound = all(without_lone_surrogates(part) is part for part in whole_escapes(stream))
+    if not compression and is_sound:
         target.symlink_to(path)
         return
     with _opened(path, compression, most) as stream, target.open("wb") as copy:
-        shutil.copyfileobj(stream, copy, _BLOCK)
+        copy.writelines(map(without_lone_surrogates, whole_escapes(stream)))
 
 
 def _pass_on_lines(path: Path, target: Path, compression: str, kind: str, head: bytes, most: int) -> Content:
-    header = ""
+    content = Content(kind)
     if kind == "csv":
-        header = head.removeprefix(_BOM).splitlines()[0].decode(errors="replace")
+        content = _csv_head(head.removeprefix(_BOM))
     is_marked = head.startswith(_BOM)
     if not compression and not is_marked:
         with path.open("rb") as stream:
             lines = _count_if_plain(stream, kind)
         if lines is not None:
             target.symlink_to(path)
-            return Content(kind, lines, header)
+            return replace(content, lines=lines)
     with _opened(path, compression, most) as stream, target.open("wb") as copy:
         if is_marked:
             stream.read(len(_BOM))
-        lines = _copy_folded(stream, copy, header) if kind == "csv" else _copy_lines(stream, copy)
-        return Content(kind, lines, header)
+        lines = _copy_folded(stream, copy, content.delimiter) if kind == "csv" else _copy_lines(stream, copy)
+        return replace(content, lines=lines)
+
+
+def _csv_head(head: bytes) -> Content:
+    """Return the header of a CSV and its delimiter, which a line `sep=;` before it may name."""
+    lines = [line.decode(errors="replace") for line in head.splitlines()[:2]]
+    if len(lines) == 2 and (named := _SEP_LINE.fullmatch(lines[0])):
+        return Content("csv", None, lines[1], 2, named[1])
+    return Content("csv", None, lines[0], 1, max(_DELIMITERS, key=lines[0].count))
 
 
 def _blocks(stream: BinaryIO | _Archive) -> Iterator[tuple[bytes, bool]]:
@@ -265,6 +287,8 @@ def _is_plain(block: bytes, kind: str) -> bool:
         return False
     if any(control in block for control in _UNREADABLE[kind]):
         return False
+    if kind == "lines" and without_lone_surrogates(block) is not block:
+        return False
     try:
         return block.isascii() or bool(block.decode())
     except UnicodeDecodeError:
@@ -292,20 +316,21 @@ def _copy_lines(stream: BinaryIO | _Archive, copy: BinaryIO) -> int:
     return count
 
 
-def _copy_folded(stream: BinaryIO | _Archive, copy: BinaryIO, header: str) -> int:
+def _copy_folded(stream: BinaryIO | _Archive, copy: BinaryIO, delimiter: str) -> int:
     """Write a plain copy of a CSV, each record on one line, and return how many lines it has."""
     count = 0
     lines = (line for block, _ in _blocks(stream) for line in _split(block))
-    for count, line in enumerate(_folded(lines, delimiter_of(header)), start=1):  # noqa: B007
+    for count, line in enumerate(_folded(lines, delimiter), start=1):  # noqa: B007
         copy.write(_marked(line, "csv") + b"\n")
     return count
 
 
 def _marked(line: bytes, kind: str) -> bytes:
     """Return a line, beginning with its flaw if it has one."""
+    line = without_lone_surrogates(line) if kind == "lines" else line
     if not line or _is_plain(line, kind):
         return line
-    flaw = "it is not UTF-8"
+    flaw = NOT_UTF8
     if len(line) > MAX_RECORD:
         line, flaw = line[:_SHOWN], f"it is longer than {MAX_RECORD // 2**20} MB"
     else:
@@ -322,7 +347,7 @@ def _folded(lines: Iterable[bytes], delimiter: str) -> Iterator[bytes]:
     to be refused, and the next begins afresh.
     """
     field = f"(?:{csv_field(delimiter)})"
-    record = re.compile(f"{field}(?:{delimiter}{field})*".encode())
+    record = re.compile(f"{field}(?:[{delimiter}]{field})*".encode())
     held: list[bytes] = []
     size = 0
     for line in lines:

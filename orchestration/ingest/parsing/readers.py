@@ -17,26 +17,37 @@ from typing import Literal
 from orchestration.common.sql import quoted
 from orchestration.ingest.parsing.file_bytes import (
     FLAW,
+    FLAW_REMEDIES,
     FOLDED_LINE_BREAK,
     MAX_RECORD,
     NEVER,
     BadFileError,
+    Content,
     csv_field,
-    delimiter_of,
 )
 from orchestration.ingest.parsing.typing import named
 from orchestration.ingest.platforms.schema import Entity, Nested, Source
 
+_BLANKS = rf"[\s\x{{A0}}{FOLDED_LINE_BREAK}]*"
 MAX_PAGE = 4 * MAX_RECORD
 MAX_LINE = MAX_RECORD + 2**10  # with its end
 PAGES = ("$.results", "$.payload", "$.data.payload")  # where the records of an API's page stand
+
+_JSON_REMEDIES = {
+    "lines": "write each record as one line of valid JSON in UTF-8",
+    "array": "write each element as an object",
+    "objects": "write each record as an object",
+}
 
 
 @dataclass(frozen=True)
 class Layout:
     """How a file is to be read; files of one layout are read together.
 
-    - `columns`: the header of a CSV, the column names of a Parquet file; `types`: their types there
+    - `columns`: the column names of a CSV or Parquet file, spelled as they are declared; without the empty
+      ones at the end of a CSV
+    - `types`: the types of the columns of a Parquet file
+    - `width`: the number of columns of a CSV; `header_lines`: how many lines it has before the first record
     - `object_bytes`: the longest JSON value to expect, a power of two; the engine sets memory aside for it
     """
 
@@ -44,6 +55,8 @@ class Layout:
     columns: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     delimiter: str = ""
+    width: int = 0
+    header_lines: int = 0
     object_bytes: int = MAX_RECORD
 
     @property
@@ -56,18 +69,18 @@ class Layout:
         """Whether a record is JSON as it stands."""
         return self.kind in ("lines", "array", "objects")
 
-    @property
-    def header_lines(self) -> int:
-        """How many lines stand before the first record."""
-        return int(self.kind == "csv")
 
-
-def csv_layout(header: str, entity: Entity) -> Layout:
+def csv_layout(content: Content, entity: Entity) -> Layout:
     """Return the layout of a CSV with this header. Raises `BadFileError` where it does not fit the entity."""
-    delimiter = delimiter_of(header)
-    columns = tuple(name.strip() for name in next(csv.reader([header], delimiter=delimiter), []))
-    layout = Layout("csv", columns, delimiter=delimiter)
-    twice = sorted({name for name in layout.columns if layout.columns.count(name) > 1})
+    names = [name.strip() for name in next(csv.reader([content.header], delimiter=content.delimiter), [])]
+    width = len(names)
+    while names and not names[-1]:
+        names.pop()
+    columns = _as_declared(names, entity)
+    layout = Layout(
+        "csv", columns, delimiter=content.delimiter, width=width, header_lines=content.header_lines
+    )
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
         raise BadFileError(
             "its header names a column twice", "give each column a name of its own", ", ".join(twice)
@@ -83,10 +96,11 @@ def objects_layout(size: int) -> Layout:
 
 def parquet_layout(columns: list[tuple[str, str]], entity: Entity) -> Layout:
     """Return the layout of a Parquet file with these columns. Raises `BadFileError` where it does not fit."""
-    layout = Layout("parquet", tuple(name for name, _ in columns), tuple(kind for _, kind in columns))
+    names, types = [name for name, _ in columns], tuple(kind for _, kind in columns)
+    layout = Layout("parquet", _as_declared(names, entity), types)
     _check_required(layout, entity)
     for field in entity.fields:
-        if field.kind == "id" and dict(columns).get(field.name) == "FLOAT":
+        if field.kind == "id" and dict(zip(layout.columns, types, strict=True)).get(field.name) == "FLOAT":
             raise BadFileError(
                 f"its column {field.name} is of type FLOAT, in which long ids lose digits",
                 f"write {field.name} as a text or a whole number",
@@ -99,33 +113,38 @@ def parquet_layout(columns: list[tuple[str, str]], entity: Entity) -> Layout:
 
 
 def unknown_columns(layout: Layout, entity: Entity) -> list[str]:
-    """Return the columns of a CSV or Parquet file that nobody declared."""
-    return sorted(set(layout.columns) - _declared(entity))
+    """Return the columns of a CSV or Parquet file that are not declared."""
+    return sorted(set(layout.columns) - _declared(entity) - {""})
 
 
 def records(paths: list[str], layout: Layout, source: Source) -> str:
     """Return the SELECT of the records of a source in these files, which all have this layout."""
-    files = _listed(paths)
     match layout.kind:
-        case "lines":
-            return _json_records(
-                _lines(files), source, "write each record as one line of valid JSON in UTF-8"
-            )
-        case "array":
-            elements = f"SELECT filename AS path, json AS element FROM {_json(files, 'array', MAX_RECORD)}"
-            return _json_records(_elements(elements), source, "write each element as an object")
-        case "objects":
-            pages = " ".join(
-                f"WHEN json_type(json, '{page}') = 'ARRAY' THEN json_extract(json, '{page}[*]')"
-                for page in PAGES
-            )
-            elements = f"""SELECT filename AS path, unnest(CASE {pages} ELSE [json] END) AS element
-                FROM {_json(files, "unstructured", layout.object_bytes)}"""
-            return _json_records(_elements(elements), source, "write each record as an object")
         case "csv":
-            return _csv_records(_lines(files), layout, source.entity)
+            return _csv_records(_lines(_listed(paths)), layout, source.entity)
         case "parquet":
-            return _parquet_records(files, layout, source.entity)
+            return _parquet_records(_listed(paths), layout, source.entity)
+    return _json_records(json_values(paths, layout), source, _JSON_REMEDIES[layout.kind])
+
+
+def json_values(paths: list[str], layout: Layout, in_pages: bool = True) -> str:
+    """Return the SELECT of path, line and flaw of the JSON values in these files, which all have this layout.
+
+    - `in_pages`: of an API's page, the values in it; else the page itself
+    """
+    files = _listed(paths)
+    if layout.kind == "lines":
+        return _lines(files)
+    if layout.kind == "array":
+        values = f"SELECT filename AS path, json AS value FROM {_json(files, 'array', MAX_RECORD)}"
+    else:
+        pages = " ".join(
+            f"WHEN json_type(json, '{page}') = 'ARRAY' THEN json_extract(json, '{page}[*]')" for page in PAGES
+        )
+        value = f"unnest(CASE {pages} ELSE [json] END)" if in_pages else "json"
+        values = f"""SELECT filename AS path, {value} AS value
+            FROM {_json(files, "unstructured", layout.object_bytes)}"""
+    return f"SELECT path, CAST(value AS VARCHAR) AS line, CAST(NULL AS VARCHAR) AS flaw FROM ({values})"
 
 
 def plain_records(paths: list[str], entity: Entity) -> str:
@@ -185,6 +204,12 @@ def _declared(entity: Entity) -> set[str]:
     return fields | context | set(entity.ignored)
 
 
+def _as_declared(names: list[str], entity: Entity) -> tuple[str, ...]:
+    """Return the names; one that differs from a declared name only in letter case becomes that."""
+    declared = {name.lower(): name for name in _declared(entity) if name not in names}
+    return tuple(name if name in _declared(entity) else declared.get(name.lower(), name) for name in names)
+
+
 def _check_required(layout: Layout, entity: Entity) -> None:
     missing = [f.name for f in entity.fields if f.required and f.name not in layout.columns]
     if missing:
@@ -217,16 +242,20 @@ def _lines(files: str) -> str:
             max_line_size = {2 * MAX_RECORD})"""
 
 
+def _remedy(otherwise: str) -> str:
+    """Return the SQL of the remedy for the flaw of a line; `otherwise`, as SQL, for any other trouble."""
+    remedies = " ".join(
+        f"WHEN {quoted(flaw)} THEN {quoted(remedy)}" for flaw, remedy in FLAW_REMEDIES.items()
+    )
+    return f"CASE flaw {remedies} ELSE {otherwise} END"
+
+
 def _listed(paths: list[str]) -> str:
     return f"[{', '.join(map(quoted, paths))}]"
 
 
 def _json(files: str, layout: str, size: int) -> str:
     return f"read_json_objects({files}, format = '{layout}', maximum_object_size = {size})"
-
-
-def _elements(source: str) -> str:
-    return f"SELECT path, CAST(element AS VARCHAR) AS line, CAST(NULL AS VARCHAR) AS flaw FROM ({source})"
 
 
 def _json_records(source: str, wanted: Source, remedy: str) -> str:
@@ -237,7 +266,7 @@ def _json_records(source: str, wanted: Source, remedy: str) -> str:
     return f"""
         SELECT *, CASE WHEN _fields IS NOT NULL THEN NULL WHEN flaw IS NOT NULL THEN flaw
             WHEN json_valid(_raw) THEN 'it is not a JSON object' ELSE 'it is not valid JSON' END AS _trouble,
-            {quoted(remedy)} AS _remedy
+            {_remedy(quoted(remedy))} AS _remedy
         FROM (SELECT path AS _path, position AS _position, flaw,
             CASE WHEN trim(line) <> '' THEN line END AS _raw,
             CASE WHEN flaw IS NULL AND starts_with(ltrim(line, ' ' || chr(9)), '{{') AND json_valid(line)
@@ -310,23 +339,32 @@ def _found(nested: Nested) -> tuple[str, str, str]:
 
 
 def _csv_records(source: str, layout: Layout, entity: Entity) -> str:
-    """Split each line into fields; they are the line's only if, put together again, they give the line."""
-    delimiter, width = quoted(layout.delimiter), len(layout.columns)
-    field = quoted(f"{layout.delimiter}({csv_field(layout.delimiter)})")
+    """Split each line into fields; they are the line's only if, put together again, they give the line.
+
+    A line without any value counts as blank. Columns without a name at the end of the header may be left out.
+    """
+    delimiter, width = quoted(layout.delimiter), layout.width
+    field = quoted(f"[{layout.delimiter}]({csv_field(layout.delimiter)})")
+    empty = rf'{_BLANKS}(?:"{_BLANKS}")?{_BLANKS}'
+    blank = quoted(f"{empty}(?:[{layout.delimiter}]{empty})*")
     position = {name: number for number, name in enumerate(layout.columns, start=1)}
     fields = ", ".join(
         f"{quoted(f.name)}: {_csv_value(position[f.name]) if f.name in position else 'NULL'}"
         for f in entity.fields
     )
+    fits = f"flaw IS NULL AND whole AND len(parts) BETWEEN {len(layout.columns)} AND {width}"
+    remedy = (
+        "write as many columns as the header has; put a value with a delimiter, a line break or a quotation"
+        " mark in it between quotation marks, and double those within"
+    )
     return f"""
         SELECT path AS _path, 1 AS _position, replace(line, {quoted(FOLDED_LINE_BREAK)}, chr(10)) AS _raw,
-            CASE WHEN flaw IS NULL AND whole AND len(parts) = {width} THEN {{{fields}}} END AS _fields,
+            CASE WHEN {fits} THEN {{{fields}}} END AS _fields,
             CASE WHEN flaw IS NOT NULL THEN flaw WHEN NOT whole THEN 'a quotation mark is out of place'
                 ELSE 'it has ' || len(parts) || ' columns, the header {width}' END AS _trouble,
-            'write as many columns as the header has; put a value with a delimiter, a line break or a'
-                || ' quotation mark in it between quotation marks, and double those within' AS _remedy
+            {_remedy(quoted(remedy))} AS _remedy
         FROM (SELECT *, array_to_string(parts, {delimiter}) = line AS whole
-            FROM (SELECT path, flaw, CASE WHEN trim(line) <> '' THEN line END AS line,
+            FROM (SELECT path, flaw, CASE WHEN NOT regexp_full_match(line, {blank}) THEN line END AS line,
                 CASE WHEN contains(line, '"') THEN regexp_extract_all({delimiter} || line, {field}, 1)
                     ELSE string_split(line, {delimiter}) END AS parts
                 FROM ({source})))"""

@@ -110,6 +110,25 @@ def certain(source: str, entity: Entity, zone: str, scale: tuple[int, int]) -> s
             FROM (SELECT _path, {_texts(entity, True)} FROM ({source})))"""
 
 
+def is_too_late(entity: Entity, latest: str) -> str:
+    """Return the SQL of whether a record of `typed` or `certain` is dated after the instant `latest`."""
+    late = [f"{named(field.name)} > {latest}" for field in entity.fields if field.is_past]
+    return f"coalesce({' OR '.join(late) or 'false'}, false)"
+
+
+def too_late_problem(entity: Entity, latest: str) -> str:
+    """Return the SQL of the _problem of a record of `typed` that is dated after `latest`, or null."""
+    reason = "is more than 24 hours after its file was first ingested"
+    remedy = quoted("correct the time in the export and drop the file again")
+    branches = " ".join(
+        f"""WHEN {named(field.name)} > {latest}
+            THEN {_problem(quoted(field.name), quoted(f"{field.name} {reason}"), remedy, _text(field))}"""
+        for field in entity.fields
+        if field.is_past
+    )
+    return f"CASE {branches} END" if branches else "NULL"
+
+
 def _doubts(field: Field) -> list[str]:
     """Return when the text of a field in JSON may be no text, which only the line itself can tell."""
     if field.kind not in ("text", "id") or field.values:

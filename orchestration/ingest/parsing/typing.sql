@@ -1,4 +1,4 @@
--- How one text becomes one typed value; null where it is no such value, and the record is then refused.
+-- How one text becomes one typed value; null where it is no such value, and the record is then rejected.
 
 -- An instant in UTC, without a zone in its type; what is written without one is local time in `zone`.
 -- The cast to timestamptz, not to timestamp: that one overlooks an offset without a colon.
@@ -16,6 +16,53 @@ create macro other_instant_of(x, zone) as case
         then timezone('UTC', timezone(
             zone, try_strptime(x, ['%d/%m/%Y %H:%M', '%d/%m/%Y %H:%M:%S', '%d/%m/%Y'])
         ))
+    when regexp_matches(x, '^\d{1,4}[-/]\d{1,2}[-/]\d')
+        then instant_of_parts(
+            local_time_of(regexp_replace(rearranged(x), '(:.*?)(Z|[+-]\d\d(:?\d\d)?)$', '\1')),
+            offset_in(rearranged(x)),
+            zone
+        )
+end;
+
+-- The spellings of spreadsheets, browsers and databases in one form: year, month and day first; `AM` or `PM` after a
+-- blank; the offset last, without a blank or `UTC` before it.
+create macro rearranged(x) as regexp_replace(
+    regexp_replace(
+        regexp_replace(
+            regexp_replace(
+                regexp_replace(upper(trim(x)), ',?[\s\x{A0}\x{202F}]+', ' ', 'g'),
+                '^(\d{1,2})/(\d{1,2})/(\d{4})', '\3-\2-\1'
+            ),
+            '(\d) ?([AP])\.?M\b\.?', '\1 \2M'
+        ),
+        '(:\d\d[.,\d]*(?: [AP]M)?) ?(?:UTC|GMT|Z)?([+-]\d\d(?::?\d\d)?)$', '\1\2'
+    ),
+    '(:\d\d[.,\d]*(?: [AP]M)?) ?(?:UTC|GMT|Z)$', '\1Z'
+);
+
+create macro local_time_of(x) as case
+    when regexp_full_match(x, '\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d\d(:\d\d([.,]\d+)?)?)?')
+        then try_cast(replace(x, ',', '.') as timestamp)
+    when regexp_full_match(x, '\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d\d(:\d\d([.,]\d+)?)? [AP]M')
+        then try_strptime(
+            replace(replace(x, 'T', ' '), ',', '.'),
+            ['%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M:%S.%f %p']
+        )
+end;
+
+-- The offset at the end of a text: empty if there is none, else `Z` or digits, which may be impossible.
+create macro offset_in(x) as regexp_extract(x, '(Z|:.*[+-]\d\d(:?\d\d)?)$');
+
+create macro instant_of_parts(local_time, offset_text, zone) as case
+    when offset_text = '' then timezone('UTC', timezone(zone, local_time))
+    when offset_text = 'Z' then local_time
+    when regexp_matches(offset_text, '[+-](0\d|1[0-4])(:?[0-5]\d)?$')
+        then local_time - to_minutes(
+            cast(regexp_extract(offset_text, '([+-])(\d\d):?(\d\d)?$', 1) || '1' as integer) * (
+                60 * cast(regexp_extract(offset_text, '([+-])(\d\d):?(\d\d)?$', 2) as integer)
+                + coalesce(try_cast(regexp_extract(offset_text, '([+-])(\d\d):?(\d\d)?$', 3) as integer), 0)
+            )
+        )
 end;
 
 -- The form that most have is looked for first: it needs no calendar, and nothing replaced.
@@ -31,8 +78,8 @@ create macro is_possible(instant) as
     coalesce(instant >= timestamp '2000-01-01' and instant < timestamp '2100-01-01', false);
 
 -- A date with slashes that can only have its month first; and one that could be read either way.
-create macro is_month_first(x) as regexp_full_match(x, '(0?[1-9]|1[0-2])/(1[3-9]|2\d|3[01])/\d{4}( .*)?');
-create macro is_either_way(x) as regexp_full_match(x, '(0?[1-9]|1[0-2])/(0?[1-9]|1[0-2])/\d{4}( .*)?')
+create macro is_month_first(x) as regexp_full_match(x, '(0?[1-9]|1[0-2])/(1[3-9]|2\d|3[01])/\d{4}([ ,].*)?');
+create macro is_either_way(x) as regexp_full_match(x, '(0?[1-9]|1[0-2])/(0?[1-9]|1[0-2])/\d{4}([ ,].*)?')
     and ltrim(split_part(x, '/', 1), '0') <> ltrim(split_part(x, '/', 2), '0');
 
 create macro instant_trouble(x) as case
@@ -41,12 +88,15 @@ create macro instant_trouble(x) as case
             then 'is not a time between 2000 and 2100; milliseconds? write seconds'
             else 'is not a time between 2000 and 2100' end
     when is_month_first(x) then 'is a date with the month first; here the day comes first'
-    when regexp_matches(x, '^(\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{4})([T ]|$)')
+    when regexp_matches(x, '\d ?[A-Za-z]{2,5}$') and not regexp_matches(x, '(?i)(am|pm|utc|gmt)$')
+        then 'has a zone that is not read'
+    when regexp_matches(x, '^(\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{4})([T ,]|$)')
         then 'is an impossible time, or not between 2000 and 2100'
+    when regexp_matches(x, '(?i)^(mon|tue|wed|thu|fri|sat|sun)') then 'is a date in words, which is not read'
     else 'is not a time'
 end;
 
--- Not with three noughts after a point or a comma: 1.000 may be a thousand.
+-- Not with three zeros after a point or a comma: 1.000 may be a thousand.
 create macro whole_of(x) as
     case when regexp_full_match(x, '\s*-?\d+([.,](0{0,2}|0{4,}))?\s*')
         then try_cast(regexp_extract(x, '-?\d+') as bigint) end;

@@ -28,7 +28,7 @@ MESSAGES = Entity(
     "messages",
     (
         Field("id", "id", required=True),
-        Field("timestamp", "instant", required=True),
+        Field("timestamp", "instant", required=True, is_past=True),
         Field("conversation", "id"),
         Field("contact", "id"),
         Field("direction", required=True, values=("INBOUND", "OUTBOUND")),

@@ -61,7 +61,7 @@ MESSAGES = Entity(
     "messages",
     (
         Field("id", "id", required=True),
-        Field("created_at", "instant", required=True),
+        Field("created_at", "instant", required=True, is_past=True),
         Field(
             "message_type",
             required=True,

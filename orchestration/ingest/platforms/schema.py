@@ -3,7 +3,7 @@
 Belongs here: the vocabulary. Does not: any platform's fields (see `platforms/`), nor how they are read.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -14,7 +14,7 @@ Kind = Literal["text", "id", "number", "rating", "boolean", "instant", "object",
 class Field:
     """One field of an entity, under its raw name.
 
-    - `text`: kept as written; numbers become their text. With `values`, anything else is refused.
+    - `text`: kept as written; numbers become their text. With `values`, anything else is rejected.
     - `id`: a text that names something, however it is written: 1, "1" and 1.0 are one id, 007 is another.
     - `number`: a whole number. `rating`: a whole number within the platform's CSAT scale.
     - `boolean`: true or false, yes or no, 1 or 0, in any case; nothing else.
@@ -22,6 +22,7 @@ class Field:
     - `object`: one object with the text members `members`, of which `id` is an id; `objects`: a list of them.
     - `texts`: a list of texts.
     - `named_by`: the members filled from a plain name where an object is due (`a;b` in a CSV).
+    - `is_past`: a record is rejected if this instant is more than a day after its file was first ingested
     - `path`: where in a JSON record it stands, if not under its name; `.` between the steps.
     """
 
@@ -32,6 +33,7 @@ class Field:
     members: tuple[str, ...] = ()
     named_by: tuple[str, ...] = ()
     path: str = ""
+    is_past: bool = False
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -88,21 +90,27 @@ class Source:
     """The records of an entity in the files of a folder: each record itself, or what is nested in it.
 
     `nested`: the places in a record, all of this folder; none where each record stands for itself. Several
-    sources may share a folder. One of them, the first, answers for it: what cannot be read there is refused
-    as a record of its entity, so that it is counted once.
+    sources may share a folder. One of them, the first, answers for it: what cannot be read there is rejected
+    as a record of its entity, so that it is counted once. `envelope`: see `Platform`.
     """
 
     entity: Entity
     nested: tuple[Nested, ...]
     answers: bool
+    envelope: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
 class Platform:
-    """A messaging platform: the entities that its exports hold."""
+    """A messaging platform: the entities that its exports hold.
+
+    - `envelopes`: by folder, the objects around the records: the JSON path of each, and its known keys (read
+      or not)
+    """
 
     name: str
     entities: tuple[Entity, ...]
+    envelopes: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = field(default_factory=dict)
 
     @cached_property
     def folders(self) -> dict[str, list[Source]]:
@@ -114,5 +122,6 @@ class Platform:
         folders: dict[str, list[Source]] = {}
         for (folder, entity), places_of_entity in places.items():
             sources = folders.setdefault(folder, [])
-            sources.append(Source(entity, tuple(places_of_entity), answers=not sources))
+            envelope = self.envelopes.get(folder, ())
+            sources.append(Source(entity, tuple(places_of_entity), not sources, envelope))
         return folders

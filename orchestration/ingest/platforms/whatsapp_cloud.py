@@ -39,7 +39,7 @@ MESSAGES = Entity(
     "messages",
     (
         Field("id", required=True),
-        Field("timestamp", "instant", required=True),
+        Field("timestamp", "instant", required=True, is_past=True),
         Field("sender", path="from"),
         Field("from_user_id"),
         Field("type"),
@@ -59,7 +59,7 @@ MESSAGE_ECHOES = Entity(
     "message_echoes",
     (
         Field("id", required=True),
-        Field("timestamp", "instant", required=True),
+        Field("timestamp", "instant", required=True, is_past=True),
         Field("recipient", path="to"),
         Field("to_user_id"),
         Field("type"),
@@ -118,4 +118,14 @@ CONTACTS = Entity(
     has_files=False,
 )
 
-PLATFORM = Platform("whatsapp_cloud", (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS))
+VALUE = ("messaging_product", "metadata", "contacts", "messages", "message_echoes", "statuses", "errors")
+ENVELOPE = (
+    ("$", ("object", "entry")),
+    ("$.entry[*]", ("id", "time", "changes")),
+    ("$.entry[*].changes[*]", ("field", "value")),
+    ("$.entry[*].changes[*].value", VALUE),
+)
+
+PLATFORM = Platform(
+    "whatsapp_cloud", (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS), envelopes={"webhooks": ENVELOPE}
+)

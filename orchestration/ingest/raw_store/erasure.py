@@ -14,9 +14,7 @@ looks through the files again and rewrites those that still hold somebody.
 """
 
 import hmac
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,8 +27,8 @@ from orchestration.ingest.parsing.typing import named
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.platforms.schema import Entity
 from orchestration.ingest.raw_store import ledger
-from orchestration.ingest.sources.local import Account, read_seed
-from orchestration.settings import Settings, SettingsError
+from orchestration.ingest.seeds import Erasure
+from orchestration.settings import Settings
 
 SEED = "erasures.csv"
 PSEUDONYM = "erased-"
@@ -45,42 +43,6 @@ _MENTIONED = r"""
     )"""
 
 
-@dataclass(frozen=True)
-class Erasure:
-    """A contact to forget, and the line of the seed that says so."""
-
-    line: int
-    account_id: str
-    contact_id: str
-
-
-def read_erasures(seeds: Path, accounts: Iterable[str]) -> list[Erasure]:
-    """Return the contacts to forget, each once; none where there is no list.
-
-    Raises `SettingsError` for a line that makes no sense. It names the line, not the contact.
-    """
-    if not (seeds / SEED).exists():
-        return []
-    erasures: dict[tuple[str, str], Erasure] = {}
-    columns = ("account_id", "contact_id", "requested_on")
-    for line, row in read_seed(seeds / SEED, *columns):
-        account_id, contact_id, requested_on = ((row[name] or "").strip() for name in columns)
-        contact_id = contact_id.lstrip("+")  # of a phone number, which exports write with it and without
-        if account_id not in accounts:
-            raise SettingsError(
-                f"{SEED}: line {line} has account {account_id!r}, which is not in accounts.csv;"
-                f" write one of {', '.join(accounts)}"
-            )
-        if not contact_id:
-            raise SettingsError(
-                f"{SEED}: line {line} has no contact_id; write the contact's id on the platform"
-            )
-        if not _is_date(requested_on):
-            raise SettingsError(f"{SEED}: line {line} has requested_on {requested_on!r}; write YYYY-MM-DD")
-        erasures.setdefault((account_id, contact_id), Erasure(line, account_id, contact_id))
-    return list(erasures.values())
-
-
 def is_applied(settings: Settings, erasures: list[Erasure]) -> bool:
     """Return whether everything that was taken in has been looked through for just these contacts."""
     marker = settings.erasures_path
@@ -90,16 +52,15 @@ def is_applied(settings: Settings, erasures: list[Erasure]) -> bool:
 def apply(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
-    accounts: dict[str, Account],
+    erasures: list[Erasure],
     work: Path,
     progress: Callable[[str], None],
 ) -> None:
     """Erase the listed contacts from all that was taken in, unless that was done; have `screen` know them.
 
     What was built from these files goes too: the candidate at once, since a DuckDB file keeps deleted rows in
-    its free blocks; older releases, by a note to `publish`, with the next one. Raises `SettingsError`.
+    its free blocks; older releases, by a note to `publish`, with the next one.
     """
-    erasures = read_erasures(settings.seeds, accounts)
     _tabulate(con, settings, erasures)
     if is_applied(settings, erasures):
         return
@@ -127,12 +88,11 @@ def screen(
             _rewrite(con, settings, written, folder, work)
 
 
-def doubts(settings: Settings, accounts: Iterable[str]) -> list[str]:
+def doubts(settings: Settings, erasures: list[Erasure]) -> list[str]:
     """Return a sentence for each line of the list that met nobody, or an id where it cannot be erased.
 
-    The sentences name lines and never a contact, since they are kept in logs. Raises `SettingsError`.
+    The sentences name lines and never a contact, since they are kept in logs.
     """
-    erasures = read_erasures(settings.seeds, accounts)
     if not erasures:
         return []
     seen = " UNION ALL ".join(
@@ -259,10 +219,3 @@ def _digest(settings: Settings, erasures: list[Erasure]) -> str:
     """Return what stands for the list, whatever its order; empty for an empty one."""
     pseudonyms = sorted(_pseudonym(settings, f"{e.account_id}:{e.contact_id}") for e in erasures)
     return sha256(" ".join(pseudonyms).encode()).hexdigest() if pseudonyms else ""
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return bool(date.fromisoformat(text))
-    except ValueError:
-        return False

@@ -11,6 +11,8 @@ compacted file has taken the place of.
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,6 +80,10 @@ _BATCH = "%Y%m%dT%H%M%S%fZ"
 _EMPTY = "empty.parquet"  # no leading underscore: Spark would not see it
 
 
+# A content, wherever it is: account, folder and id; and the SQL of the three from the ledger's columns.
+FileContent = tuple[str, str, str]
+CONTENT = "account_id, split_part(file, '/', 2), file_id"
+
 Identity = tuple[str, str, str, str]  # account, folder, entity and id of a content: what is loaded once
 
 
@@ -92,6 +98,7 @@ class FileOutcome:
     file: str
     bytes: int
     modified_us: int
+    ingested_us: int
     status: Literal["loaded", "rejected", "duplicate"] = "loaded"
     reason: str | None = None
     remedy: str | None = None
@@ -104,8 +111,8 @@ class FileOutcome:
     last_us: int | None = None
 
     @classmethod
-    def of(cls, file: LandedFile, file_id: str) -> "FileOutcome":
-        """Begin the outcome of a file with this content."""
+    def of(cls, file: LandedFile, file_id: str, ingested_us: int) -> "FileOutcome":
+        """Begin the outcome of a file with this content, first ingested at this time."""
         account = file.account
         return cls(
             file_id,
@@ -115,6 +122,7 @@ class FileOutcome:
             file.name,
             file.size,
             file.modified_us,
+            ingested_us,
         )
 
     @property
@@ -139,10 +147,12 @@ class Seen:
 
     - `states`: name, size and modified_us of every file that was seen, with the id of its content
     - `loaded`: the identity of every content that was loaded
+    - `first_ingested`: when every content was first ingested, in microseconds since 1970
     """
 
     states: known_states.States
     loaded: set[Identity]
+    first_ingested: dict[FileContent, int]
 
 
 def ledger_folder(settings: Settings) -> Path:
@@ -153,6 +163,37 @@ def ledger_folder(settings: Settings) -> Path:
 def raw_folder(settings: Settings, entity: str, platform: str) -> Path:
     """Return the folder of an entity's raw files."""
     return settings.raw_path / entity / platform
+
+
+class RawStoreError(Exception):
+    """A file of raw/ or rejected/ cannot be read; the message names it and the remedy."""
+
+
+@contextmanager
+def explained(settings: Settings) -> Iterator[None]:
+    """Raise `RawStoreError` in place of an error of the engine that comes from a damaged file."""
+    try:
+        yield
+    except duckdb.Error as error:
+        placed = [path for folder in folders(settings) for path in sorted(folder.glob("*.parquet"))]
+        damaged = [path for path in placed if not _is_readable(path)]
+        if not damaged:
+            raise
+        more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
+        raise RawStoreError(
+            f"{damaged[0]}{more}: the file is damaged ({str(error).splitlines()[0]}). Restore it from a"
+            " backup, or run `make full-refresh FORCE=1`, which reads all of landing again; the records of"
+            " files that are no longer there are then lost."
+        ) from None
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        with duckdb.connect() as con:
+            con.execute(f"SELECT max(hash(rows)) FROM {parquet(path)} AS rows").fetchone()
+    except duckdb.Error:
+        return False
+    return True
 
 
 def prepare_folders(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -202,7 +243,12 @@ def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
     loaded = con.execute(
         f"SELECT account_id, split_part(file, '/', 2), entity, file_id FROM {ledger} WHERE status = 'loaded'"
     ).fetchall()
-    return Seen({state[:3]: state[3] for state in states} | known_states.read(settings), set(loaded))
+    first = con.execute(f"SELECT {CONTENT}, epoch_us(min(ingested_at)) FROM {ledger} GROUP BY ALL").fetchall()
+    return Seen(
+        {state[:3]: state[3] for state in states} | known_states.read(settings),
+        set(loaded),
+        {row[:3]: row[3] for row in first},
+    )
 
 
 def new_batch_id(settings: Settings) -> str:
@@ -228,6 +274,7 @@ def tabulate(con: duckdb.DuckDBPyConnection, outcomes: dict[str, FileOutcome], w
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE files AS
         SELECT *, make_timestamp(modified_us) AS modified_at, make_timestamp(first_us) AS first_at,
+            make_timestamp(ingested_us) AS ingested_at,
             make_timestamp(last_us) AS last_at, NULL AS line, NULL AS field, NULL AS raw
         FROM read_json({quoted(str(rows))}, format = 'newline_delimited', columns = {columns})""")
 
@@ -277,6 +324,7 @@ def _write_empty(con: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, 
     held = f"SELECT * FROM {parquet(path)}"
     if (
         path.exists()
+        and _is_readable(path)
         and con.execute(f"DESCRIBE {held}").fetchall() == con.execute(f"DESCRIBE SELECT {empty}").fetchall()
     ):
         return

@@ -20,22 +20,20 @@ from orchestration.common import files
 from orchestration.common.candidate_files import discard_candidate
 from orchestration.common.sql import parquet, quoted
 from orchestration.ingest.raw_store import ledger
-from orchestration.ingest.sources.local import Account
+from orchestration.ingest.raw_store.ledger import CONTENT, FileContent
+from orchestration.ingest.seeds import Account
 from orchestration.settings import Settings
 
 MOST = 10  # names that a refusal lists
-
-# A content, wherever it lies: account, folder and id. The SQL is that of the ledger's columns.
-FileContent = tuple[str, str, str]
-_CONTENT = "account_id, split_part(file, '/', 2), file_id"
 
 # By field of the choice, when a row of the ledger fits one of its values.
 _FITS = {
     "accounts": "account_id = value",
     "entities": "entity = value",
     "files": "(file = value OR file GLOB value)",
-    "batches": f"""
-        batch_id BETWEEN split_part(value, '{ledger.FROM}', -1) AND split_part(value, '{ledger.FROM}', 1)""",
+    # A batch, or the name of a Parquet file, which may hold several of them or be the second of one.
+    "batches": f"""batch_id BETWEEN regexp_extract(value, '^(?:.*{ledger.FROM})?(\\w+)', 1)
+        AND regexp_extract(value, '^(\\w+)', 1)""",
 }
 
 
@@ -121,9 +119,9 @@ def choose(
         conditions.append(f"{day % 'first_at'} <= DATE {quoted(last)}")
     found = con.execute(
         f"""WITH ledger AS (FROM {rows})
-        SELECT {_CONTENT}, max(file) FILTER (status = 'loaded') FROM ledger
-        WHERE ({_CONTENT}) IN (SELECT ({_CONTENT}) FROM ledger WHERE {" AND ".join(conditions)})
-        GROUP BY {_CONTENT}""",
+        SELECT {CONTENT}, max(file) FILTER (status = 'loaded') FROM ledger
+        WHERE ({CONTENT}) IN (SELECT ({CONTENT}) FROM ledger WHERE {" AND ".join(conditions)})
+        GROUP BY {CONTENT}""",
         parameters,
     ).fetchall()
     if not found and not again.everything:
@@ -167,7 +165,7 @@ def _remove_rows(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path,
     rows = parquet(ledger.ledger_folder(settings) / "*.parquet")
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE earlier AS
-        SELECT batch_id, platform, entity, status, ({_CONTENT}) IN (FROM replaced) AS goes
+        SELECT batch_id, platform, entity, status, ({CONTENT}) IN (FROM replaced) AS goes
         FROM {rows} WHERE batch_id < {quoted(batch_id)}""")
     lineage = "_account_id, split_part(_file, '/', 2), _file_id"
     raw = con.execute(
@@ -177,7 +175,7 @@ def _remove_rows(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path,
         loaded = f"status = 'loaded' AND entity = {quoted(entity)} AND platform = {quoted(platform)}"
         _remove(con, ledger.raw_folder(settings, entity, platform), loaded, lineage, work)
     for folder in (settings.rejected_path, ledger.ledger_folder(settings)):
-        _remove(con, folder, "true", _CONTENT, work)
+        _remove(con, folder, "true", CONTENT, work)
 
 
 def _remove(con: duckdb.DuckDBPyConnection, folder: Path, earlier: str, content: str, work: Path) -> None:

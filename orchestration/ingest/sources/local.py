@@ -1,39 +1,24 @@
-"""What lies in landing: whose file each one is, and which folders nobody can place.
+"""The files in landing: the account and entity of each, and a message for what belongs to none.
 
-Belongs here: the accounts, the rating scales, and finding files. Does not: opening one (`content`), how a
-landing behind a URL is read (`remote`), nor knowing which were loaded before (`ledger`).
+Belongs here: finding files. Does not: opening one (`parsing`), how a landing behind a URL is read (`remote`),
+nor which were loaded before (`raw_store.ledger`).
 """
 
-import csv
 import os
-import re
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestration.common.sql import printable
-from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.platforms.schema import Platform, Source
+from orchestration.ingest.platforms.schema import Source
+from orchestration.ingest.seeds import Account
 from orchestration.ingest.sources import remote
-from orchestration.settings import Settings, SettingsError
+from orchestration.settings import Settings
 
-DEFAULT_SCALE = (1, 5)
 UNFINISHED = (".tmp", ".part", ".crdownload")
-# Ids of accounts name folders and pages, and stand before the colon in every other id.
-_ACCOUNT_ID = re.compile(r"[^./\\:\s][^/\\:\s]{0,99}")
-
-
-@dataclass(frozen=True)
-class Account:
-    """A tenant: the platform its exports come from, and the zone of the times written without one."""
-
-    account_id: str
-    platform: Platform
-    time_zone: str
 
 
 @dataclass(frozen=True, order=True)
@@ -78,45 +63,6 @@ class LandedFile:
     def content(self, file_id: str) -> tuple[str, str, str]:
         """Return account, folder and id of its content: what is read as one, with all its entities."""
         return self.account.account_id, self.path.parent.name, file_id
-
-
-def read_accounts(seeds: Path) -> dict[str, Account]:
-    """Return the accounts by id. Raises `SettingsError` for an id, a platform or a zone that cannot be."""
-    accounts = {}
-    for _, row in read_seed(seeds / "accounts.csv", "account_id", "platform", "time_zone"):
-        account_id, platform, zone = row["account_id"], row["platform"], row["time_zone"]
-        if not _ACCOUNT_ID.fullmatch(account_id) or printable(account_id) != account_id:
-            raise SettingsError(
-                f"accounts.csv: {account_id!r} cannot name an account; write at most 100 characters, none of"
-                " them a space, / \\ or :, and the first no point"
-            )
-        if platform not in PLATFORMS:
-            raise SettingsError(
-                f"accounts.csv: account {account_id} has platform {platform!r}, which nobody declared;"
-                f" write one of {', '.join(PLATFORMS)}"
-            )
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise SettingsError(
-                f"accounts.csv: account {account_id} has time zone {zone!r}, which does not exist;"
-                " write for example Europe/Rome"
-            ) from None
-        accounts[account_id] = Account(account_id, PLATFORMS[platform], zone)
-    return accounts
-
-
-def read_rating_scales(seeds: Path) -> dict[str, tuple[int, int]]:
-    """Return the lowest and highest rating by platform. Raises `SettingsError` for a scale that is none."""
-    scales = dict.fromkeys(PLATFORMS, DEFAULT_SCALE)
-    for _, row in read_seed(seeds / "csat_scales.csv", "platform", "rating_min", "rating_max"):
-        try:
-            scales[row["platform"]] = int(row["rating_min"]), int(row["rating_max"])
-        except ValueError:
-            raise SettingsError(
-                f"csat_scales.csv: the scale of platform {row['platform']!r} is not two whole numbers"
-            ) from None
-    return scales
 
 
 def settle(files: list[LandedFile], seconds: float) -> tuple[list[LandedFile], list[str]]:
@@ -181,17 +127,6 @@ def find_files(settings: Settings, accounts: dict[str, Account]) -> tuple[list[L
 
 def _age(file: LandedFile) -> float:
     return time.time() - file.modified_us / 1e6
-
-
-def read_seed(path: Path, *columns: str) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a seed, each with its line. Raises `SettingsError` if the seed or a column lacks."""
-    if not path.is_file():
-        raise SettingsError(f"{path}: the seed is missing")
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        if missing := set(columns) - set(reader.fieldnames or ()):
-            raise SettingsError(f"{path}: the seed lacks the columns {', '.join(sorted(missing))}")
-        return [(reader.line_num, row) for row in reader]
 
 
 def _local(landing: Path, place: str) -> list[Entry]:

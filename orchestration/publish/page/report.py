@@ -23,6 +23,7 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from orchestration.common.files import readable_by_others
 from orchestration.publish.page import charts
 from orchestration.publish.page.periods import Period, last_day, period_and_the_one_before
 from orchestration.publish.reader import reader
@@ -80,8 +81,8 @@ def write_reports(settings: Settings) -> dict[str, Path]:
     if release is None:
         raise PublishError("There is no release to report on: publish one first.")
     folder = _folder(settings, release)
-    folder.mkdir(exist_ok=True)
-    with reader(settings) as connection:
+    with readable_by_others(), reader(settings) as connection:
+        folder.mkdir(exist_ok=True)
         for account in release.accounts:
             page = render(connection, release, account, settings.report_period)
             _replace(folder / f"{account}.html", lambda path, page=page: path.write_text(page, "utf-8"))

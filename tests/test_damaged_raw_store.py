@@ -1,0 +1,104 @@
+"""A damaged file of raw/: every command and tick names it and the remedy, and the remedy works."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from house import House, jsonl
+
+from orchestration import __main__ as command
+from orchestration.automation.schedules import daily_schedule
+from orchestration.automation.sensors import new_exports_sensor
+from orchestration.ingest.assets import ingest as ingest_asset
+from orchestration.ingest.pipeline import has_changes
+from orchestration.ingest.raw_store import ledger
+from orchestration.ingest.raw_store.ledger import RawStoreError
+from orchestration.ingest.raw_store.replay import Again
+from orchestration.summary import print_summary
+from tests.test_alerts import HTTPServer, _Serving, _Webhook
+
+
+@pytest.fixture(params=["cut", "empty", "overwritten"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
+    """Return a home with a damaged file in its ledger, and a new file in landing."""
+    house = House(tmp_path / "home", dagster=tmp_path / "dagster")
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    house.drop("agents/b.jsonl", jsonl({"id": 2}))
+    path = damaged(house)
+    size = path.stat().st_size
+    with path.open("r+b") as stream:
+        if request.param == "overwritten":
+            stream.seek(4)
+            stream.write(b"\xff" * 60)
+        else:
+            stream.truncate(size // 2 if request.param == "cut" else 0)
+    return house
+
+
+def damaged(house: House) -> Path:
+    return ledger.parquet_files(ledger.ledger_folder(house.settings))[0]
+
+
+def test_an_ingest_and_the_question_for_changes_name_the_file_and_the_remedy(house: House) -> None:
+    for question in (house.ingest, lambda: has_changes(house.settings)):
+        with pytest.raises(RawStoreError) as error:
+            question()
+        assert str(damaged(house)) in str(error.value)
+        assert "make full-refresh FORCE=1" in str(error.value)
+
+
+def test_commands_name_the_file_and_a_forced_full_refresh_reads_all_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    def no_traceback_but_the_file(code: int) -> None:
+        printed = capfd.readouterr()
+        assert code == 1
+        assert str(damaged(house)) in printed.err
+        assert "Traceback" not in printed.err + printed.out
+
+    no_traceback_but_the_file(command.run(house.settings))
+    no_traceback_but_the_file(command.full_refresh(house.settings))
+    no_traceback_but_the_file(command.replay(house.settings, Again(everything=True)))
+    monkeypatch.setattr(command, "run", lambda settings: house.ingest().totals().records_accepted)
+    assert command.full_refresh(house.settings, force=True) == 2
+
+
+def test_the_summary_and_the_asset_name_the_file(house: House, capfd: pytest.CaptureFixture) -> None:
+    result = dg.materialize([ingest_asset], resources={"settings": house.settings}, raise_on_error=False)
+    (failure,) = result.get_step_failure_events()
+    assert str(damaged(house)) in failure.step_failure_data.error.message
+    print_summary(house.settings, result)
+    assert str(damaged(house)) in capfd.readouterr().out
+
+
+def test_ticks_skip_with_the_reason_and_alert_once(house: House) -> None:
+    with _Serving(HTTPServer(("127.0.0.1", 0), _Webhook)) as server:
+        alerted = house.settings.model_copy(
+            update={
+                "alert_urls": type(house.settings)(alert_urls=f"json://127.0.0.1:{server.port}").alert_urls
+            }
+        )
+        os.environ.update(alerted.environment())
+        with dg.DagsterInstance.ephemeral() as instance:
+            sensor, cursor = new_exports_sensor(alerted), None
+            for _ in range(2):
+                context = dg.build_sensor_context(instance, cursor=cursor)
+                (skipped,) = [sensor(context)]
+                cursor = context.cursor
+                assert str(damaged(house)) in skipped.skip_message
+            assert len(server.received) == 1
+            tick = daily_schedule(alerted)(dg.build_schedule_context(instance))
+            assert str(damaged(house)) in tick.skip_message
+        assert str(damaged(house)) in server.received[1]["message"]
+
+
+def test_an_empty_file_that_is_damaged_is_written_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    os.truncate(house.settings.raw_path / "agents" / "activecampaign" / "empty.parquet", 3)
+    house.drop("agents/b.jsonl", jsonl({"id": 2}))
+    house.ingest()
+    assert house.rows("agents", "id") == [("1",), ("2",)]

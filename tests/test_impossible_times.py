@@ -1,0 +1,60 @@
+"""Messages from the future: what is dated more than a day after its file was first ingested is rejected."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from house import House, jsonl
+
+from orchestration.ingest.pipeline import ingest
+from orchestration.ingest.raw_store import ledger
+from orchestration.ingest.raw_store.replay import Again
+
+NOW = datetime.now(UTC)
+REASON = "is more than 24 hours after its file was first ingested"
+
+
+def message(number: int, at: datetime, **more: object) -> dict:
+    return {"id": number, "timestamp": at.isoformat(), "direction": "INBOUND", **more}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_a_message_of_the_next_day_is_accepted_and_a_later_one_rejected(house: House, name: str) -> None:
+    messages = [message(1, NOW + timedelta(hours=23)), message(2, NOW + timedelta(hours=25)), message(3, NOW)]
+    rows = ["id,timestamp,direction", *(f"{m['id']},{m['timestamp']},INBOUND" for m in messages)]
+    house.drop(f"messages/{name}", jsonl(*messages) if name == "a.jsonl" else "\n".join(rows))
+    (file,) = house.ingest().files
+    assert (file.records_read, file.records_accepted, file.records_rejected) == (3, 2, 1)
+    assert [i for (i,) in house.rows("messages", "id")] == ["1", "3"]
+    ((line, field, reason),) = house.rejected("line, field, reason")
+    assert (line, field) == (2 + (name == "a.csv"), "timestamp")
+    assert reason == f'timestamp "{messages[1]["timestamp"]}" {REASON}'
+
+
+def test_only_the_time_of_a_message_counts(house: House) -> None:
+    later = NOW + timedelta(days=300)
+    house.drop("messages/a.jsonl", jsonl(message(1, NOW, read_on=later.isoformat())))
+    house.drop("conversations/a.jsonl", jsonl({"id": 1, "created_on": later.isoformat()}))
+    house.ingest()
+    assert house.rejected() == []
+
+
+def test_a_replay_keeps_the_time_of_the_first_ingestion(house: House) -> None:
+    """Two days later the message would be possible; read again, it is still rejected."""
+    house.drop("messages/a.jsonl", jsonl(message(1, NOW - timedelta(hours=1)), message(2, NOW)))
+    house.ingest()
+    (path,) = ledger.parquet_files(ledger.ledger_folder(house.settings))
+    two_days_ago = "ingested_at - INTERVAL 2 DAYS AS ingested_at"
+    rows = duckdb.sql(f"SELECT * REPLACE ({two_days_ago}) FROM read_parquet('{path}')").arrow().read_all()
+    duckdb.from_arrow(rows).write_parquet(str(path))
+    ((before,),) = house.ledger("ingested_at")
+    ingest(house.settings, again=Again(everything=True))
+    assert house.ledger("records_accepted, records_rejected, ingested_at") == [(0, 2, before)]
+    house.drop("messages/b.jsonl", jsonl(message(2, NOW)))
+    assert house.ingest().totals().records_accepted == 1

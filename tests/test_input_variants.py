@@ -1,0 +1,233 @@
+"""The ways in which spreadsheets, databases and programs write the same export, each read as what it means.
+
+Belongs here: variants that are read. Does not: what is wrong and rejected (`test_bad_input`).
+"""
+
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from house import House, gz, jsonl
+
+from orchestration.ingest.parsing import surrogates
+from orchestration.settings import PROJECT
+
+T = "2026-08-31T07:44:00Z"
+MARK = "\ufffd"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def outcome(house: House, name: str, content: bytes | str) -> tuple[int, int, list[str]]:
+    """Return how many records of a conversations file were read and rejected, and the ids of the others."""
+    house.drop(f"conversations/{name}", content)
+    (file,) = house.ingest().files
+    assert file.status == "loaded", file
+    return file.records_read, file.records_rejected, [i for (i,) in house.rows("conversations", "id")]
+
+
+# Lone surrogates
+
+HALVES = [r"cut \ud83d", r"\ude00 cut", r"\ud83d\ud83d\ude00", r"\uD83Dx", r"\\\ud83d"]
+WHOLE = [r"\ud83d\ude00", r"\\ud83d", r"\\\ud83d\ude00", "\U0001f600"]
+
+
+def records_with(texts: list[str]) -> list[str]:
+    return [f'{{"id": {n}, "created_on": "{T}", "body": "{text}"}}' for n, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "a.json.gz", "page.json"])
+def test_a_lone_surrogate_in_a_text_that_is_not_read_costs_nothing(house: House, name: str) -> None:
+    records = records_with(HALVES + WHOLE)
+    joined = "\n".join(records) if ".jsonl" in name else f"[{', '.join(records)}]"
+    content = (f'{{"results": {joined}}}' if name == "page.json" else joined).encode()
+    ids = [str(n) for n in range(len(records))]
+    assert outcome(house, name, gz(content) if name.endswith(".gz") else content) == (len(ids), 0, ids)
+
+
+def test_a_lone_surrogate_that_is_read_is_replaced_and_nothing_else_is(house: House) -> None:
+    lines = [line.replace("body", "channel") for line in records_with(HALVES + WHOLE)]
+    house.drop("conversations/a.jsonl", "\n".join(lines))
+    house.drop(
+        "conversations/bytes.json", b'[{"id": 99, "created_on": 1788162240, "channel": "\xed\xa0\xbd."}]'
+    )
+    house.ingest()
+    smile = "\U0001f600"
+    assert [channel for (channel,) in house.rows("conversations", "channel")] == [
+        *(f"cut {MARK}", f"{MARK} cut", f"{MARK}{smile}", f"{MARK}x", f"\\{MARK}"),
+        *(smile, r"\ud83d", f"\\{smile}", smile),
+        f"{MARK}.",
+    ]
+
+
+def test_a_surrogate_pair_across_two_blocks_stays_whole(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surrogates, "BLOCK", 7)
+    content = f"[{', '.join(records_with([*WHOLE, *HALVES])).replace('body', 'channel')}]"
+    house.drop("conversations/a.json", content)
+    house.ingest()
+    channels = [channel for (channel,) in house.rows("conversations", "channel")]
+    assert channels[:4] == ["\U0001f600", r"\ud83d", "\\\U0001f600", "\U0001f600"]
+    assert all(MARK in channel for channel in channels[4:])
+
+
+# Spreadsheets
+
+HEADER = "id;created_on;contact;status"
+
+
+@pytest.mark.parametrize("blank", [";;;", ";;;;;;", '"";"";"";""', " ; ;\xa0;\t", '"";', '" ";;"\n";'])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_row_without_any_value_is_not_a_record(house: House, blank: str, end: str) -> None:
+    rows = [HEADER, f"1;{T};1;NEW", blank, f"2;{T};1;NEW", blank, blank]
+    assert outcome(house, "a.csv", end.join(rows)) == (2, 0, ["1", "2"])
+    assert house.rows("conversations", "_line")[0] == (2,)
+
+
+def test_a_row_with_a_single_value_is_a_record(house: House) -> None:
+    assert outcome(house, "a.csv", f"{HEADER}\n1;{T};1;NEW\n;;;x\n") == (2, 1, ["1"])
+
+
+@pytest.mark.parametrize("ends", [";", ";;", '; ;""'])
+def test_columns_without_a_name_at_the_end_of_a_header_are_ignored(house: House, ends: str) -> None:
+    width = ends.count(";")
+    rows = [f"{HEADER}{ends}", f"1;{T};1;NEW{';' * width}", f"2;{T};1;NEW", f"3;{T};1;NEW{';' * (width + 1)}"]
+    assert outcome(house, "a.csv", "\n".join(rows)) == (3, 1, ["1", "2"])
+    assert house.ledger("unknown_fields") == [([],)]
+
+
+@pytest.mark.parametrize(
+    ("first", "delimiter"),
+    [("sep=;\r\n", ";"), ("SEP=,\r\n", ","), ('"sep=\t"\n', "\t"), ("sep=|\n", "|"), ("", "\t")],
+)
+@pytest.mark.parametrize("text", ["plain", 'with "quotes" in it', "of two\nlines"])
+def test_the_delimiter_is_named_in_the_first_line_or_found_in_the_header(
+    house: House, first: str, delimiter: str, text: str
+) -> None:
+    quoted = '"' + text.replace('"', '""') + '"'
+    rows = [["id", "created_on", "channel", "tags"], ["1", T, quoted, '"a,b"'], ["2", T, "x", "late"]]
+    content = first + "\n".join(delimiter.join(row) for row in rows)
+    assert outcome(house, "a.csv", content) == (2, 0, ["1", "2"])
+    lines = 2 + bool(first)
+    assert house.rows("conversations", "_line, channel, tags[1].name") == [
+        (lines, text, "a,b"),
+        (lines + 1 + text.count("\n"), "x", "late"),
+    ]
+
+
+def test_a_header_is_understood_in_any_case_of_letters(house: House) -> None:
+    path = house.drop("conversations/a.parquet", b"")
+    duckdb.sql(f'COPY (SELECT 7 AS "ID", \'{T}\' AS "Created_On", 1 AS "Novel") TO \'{path}\'')
+    house.drop("conversations/a.csv", f"ID;Created_On;CONTACT;id_\n1;{T};c1;x\n")
+    house.drop("conversations/b.csv", f"id,ID,created_on\n2,x,{T}\n")
+    house.ingest()
+    assert house.rows("conversations", "id, contact") == [("1", "c1"), ("7", None), ("2", None)]
+    assert house.ledger("unknown_fields") == [(["id_"],), (["Novel"],), (["ID"],)]
+
+
+def test_a_line_of_another_encoding_is_rejected_with_a_remedy_about_encoding(house: House) -> None:
+    house.drop("conversations/a.csv", f"{HEADER}\n1;{T};caf\xe9;NEW\n2;{T};1;NEW\n".encode("cp1252"))
+    house.ingest()
+    ((line, reason, remedy),) = house.rejected("line, reason, remedy")
+    assert (line, reason) == (2, "it is not UTF-8")
+    assert "UTF-8" in remedy
+    assert "columns" not in remedy
+
+
+# Times
+
+NINE = datetime(2025, 3, 3, 9, 0)
+TIMES = [
+    "2025-03-03 09:00:00 UTC",
+    "2025-03-03 09:00 utc",
+    "2025-03-03 09:00:00.000 +0000",
+    "2025-03-03 10:00:00 +01:00",
+    "2025-03-03 04:30:00,000 -0430",
+    "2025-03-03 10:00 GMT+0100",
+    "2025-03-03T09:00:00.000000001Z",
+    "2025-03-03T09:00:00.000000001 +0000",
+    "2025-03-03t09:00:00z",
+    "03/03/2025 09:00 UTC",
+    "3/3/2025 10:00 AM",  # local time in Rome, as what follows
+    "3/3/2025, 10:00:00\u202fAM",
+    "2025-03-03 10:00 a.m.",
+    "2025-03-03 9:00:00AM +0000",
+    "2025-03-03 10:00",
+    "2025-03-03 9:00 +0000",
+]
+WRONG_TIMES = [
+    ("Mon Mar 03 2025 09:00:00 GMT+0000", "is a date in words, which is not read"),
+    ("2025-03-03 09:00 EST", "has a zone that is not read"),
+    ("2025-03-03 13:00 PM", "is an impossible time, or not between 2000 and 2100"),
+    ("2025-03-03 09:00 +15:00", "is an impossible time, or not between 2000 and 2100"),
+    ("2025-02-30 09:00 UTC", "is an impossible time, or not between 2000 and 2100"),
+    ("2025-03-03-05:00", "is not a time"),
+    ("3/14/2025 9:00 AM", "is a date with the month first; here the day comes first"),
+]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_time_is_read_as_what_it_says(house: House, name: str) -> None:
+    rows = [f'{n};"{time}"' for n, time in enumerate(TIMES)]
+    lines = [{"id": n, "created_on": time} for n, time in enumerate(TIMES)]
+    content = "\n".join(["id;created_on", *rows]).encode() if name == "a.csv" else jsonl(*lines)
+    house.drop(f"conversations/{name}", content)
+    house.ingest()
+    assert house.rejected() == []
+    assert house.rows("conversations", "created_on") == [(NINE,)] * len(TIMES)
+
+
+def test_a_time_that_is_not_read_is_rejected_with_a_true_reason(house: House) -> None:
+    lines = [{"id": n, "created_on": time} for n, (time, _) in enumerate(WRONG_TIMES)]
+    house.drop("conversations/a.jsonl", jsonl(*lines))
+    house.ingest()
+    assert house.rejected("reason") == [(f'created_on "{time}" {why}',) for time, why in WRONG_TIMES]
+
+
+def test_noon_and_midnight_of_twelve_hours(house: House) -> None:
+    lines = [{"id": n, "created_on": f"2025-03-03 12:30 {half}M UTC"} for n, half in enumerate("AP")]
+    house.drop("conversations/a.jsonl", jsonl(*lines))
+    house.ingest()
+    assert [at.hour for (at,) in house.rows("conversations", "created_on")] == [0, 12]
+
+
+# Envelopes
+
+
+def test_unknown_fields_of_an_envelope_are_counted_at_every_level(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
+    for name in ("working_hours", "holidays"):
+        header = (tmp_path / "seeds" / f"{name}.csv").read_text().splitlines()[0]
+        (tmp_path / "seeds" / f"{name}.csv").write_text(header + "\n")
+    (tmp_path / "seeds" / "accounts.csv").write_text(
+        "account_id,platform,time_zone\nshop,whatsapp_cloud,UTC\n"
+    )
+    house = House(tmp_path / "home", project=tmp_path)
+    message = {"id": "m1", "timestamp": "1788162240", "from": "39333", "type": "text", "novel": 1}
+    value = {"metadata": {"phone_number_id": "1"}, "messages": [message], "calls": [{"id": "c1"}]}
+    envelope = {
+        "object": "whatsapp_business_account",
+        "signature": "x",
+        "entry": [{"id": "1", "region": "eu", "changes": [{"field": "messages", "value": value, "v": 2}]}],
+    }
+    house.drop("webhooks/a.jsonl", jsonl(envelope), "shop")
+    house.drop("webhooks/b.json", json.dumps([envelope]), "shop")
+    result = house.ingest()
+    unknown = ["novel", "entry.changes.v", "entry.changes.value.calls", "entry.region", "signature"]
+    found = [(f.file, f.unknown_fields) for f in result.files if f.unknown_fields]
+    assert found == [("shop/webhooks/a.jsonl", unknown), ("shop/webhooks/b.json", unknown)]
+
+
+def test_unknown_fields_of_an_api_page_are_counted(house: House) -> None:
+    record = {"id": 1, "created_on": T, "novel": 1}
+    house.drop("conversations/a.json", json.dumps({"results": [record], "count": 1, "cursor": "x"}))
+    house.drop("conversations/b.json", json.dumps({"data": {"payload": [record], "links": {}}}))
+    house.ingest()
+    assert house.ledger("unknown_fields") == [(["novel", "cursor"],), (["novel", "data.links"],)]
