@@ -63,7 +63,6 @@ metrics: .venv/installed-dev ## dbt's metrics, for example: make metrics ARGS="q
 	@cd dbt_project && export DBT_PROFILES_DIR=. && ../$(BIN)/dbt --quiet parse && ../$(BIN)/mf $(ARGS)
 
 dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -s fct_conversations"
-	@case "$(ARGS)" in run*|build*|seed*) rm -f "$(CONVERSATIONS_HOME)/warehouse.fingerprint";; esac # nobody knows what it is now made of
 	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(TARGET_FOLDER)" --log-path "$(TARGET_FOLDER)" $(TARGET)
 
 spark-up: .venv/installed-spark ## a Spark cluster on this machine, for ENGINE=spark
@@ -99,7 +98,7 @@ upgrade: ## the newest versions of the requirements, pinned if the tests pass wi
 
 clean: ## all that was made from landing; landing itself is never touched
 	@if [ -d "$(CONVERSATIONS_HOME)/spark" ]; then deploy/spark.sh down; fi
-	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf spark landing-copy raw rejected before-refresh quality published dbt dagster warehouse.duckdb warehouse.duckdb.wal erasures.applied releases.outdated || true
+	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf spark landing-copy raw rejected before-refresh quality published dbt dagster warehouse.duckdb warehouse.duckdb.wal candidate.duckdb candidate.duckdb.wal erasures.applied releases.outdated || true
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 

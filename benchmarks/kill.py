@@ -49,12 +49,10 @@ STAGES = {
     "end": r"Wrote the report",
 }
 TARGETS = ("start", "ingest", "build", "checks", "publish", "report")
-# What tells of a run or of its time, and so differs between any two.
-OF_THE_RUN = {
-    "ingested_files": ("batch_id", "ingested_at"),
-    "rejected_records": ("batch_id", "rejected_at"),
-    "quality_results": ("run_id", "checked_at", "expected", "found"),  # these name the release before
-}
+# Columns that identify a run, a build or its time, and so differ between any two.
+OF_THE_RUN = {"build_id", "batch_id", "ingested_at", "rejected_at", "run_id", "checked_at"}
+# Results of checks name the release before, and how many rows were new since.
+OF_THE_RELEASE_BEFORE = {"expected", "found"}
 RELEASE = r"\d{8}T\d{6}Z-\w{8}"
 
 
@@ -174,10 +172,11 @@ def published(settings: Settings) -> dict[str, list[str]]:
     tables = {}
     with reader(settings) as connection:
         for table in release.rows:
-            columns = ", ".join(OF_THE_RUN.get(table, ())) or None
-            rest = f"* exclude ({columns})" if columns else "*"
-            distinct = "distinct" if table == "quality_results" else ""  # a killed run may have checked too
-            rows = connection.execute(f"select {distinct} {rest} from {table}").fetchall()
+            of_checks = table == "quality_results"  # a killed run may have checked too
+            excluded = list(OF_THE_RUN | (OF_THE_RELEASE_BEFORE if of_checks else set()))
+            columns = f"columns(lambda name: not list_contains({excluded}, name))"
+            distinct = "distinct" if of_checks else ""
+            rows = connection.execute(f"select {distinct} {columns} from {table}").fetchall()
             tables[table] = sorted(map(repr, rows))
     return tables
 

@@ -34,6 +34,7 @@ import duckdb
 import pandas
 
 from benchmarks import yardsticks
+from orchestration.common.candidate_files import discard_candidate
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.settings import PROJECT, Settings
 from samples.generate import generate
@@ -189,10 +190,12 @@ def gate(settings: Settings):
     return partial(run_gate, settings)
 
 
-def publish(settings: Settings):
-    """Prepare a release of what is in the warehouse."""
+def publish(candidate: Path, settings: Settings):
+    """Prepare the first release of a copy of a candidate: it shares no file with a release before."""
     from orchestration.publish.store import publish
 
+    settings.home.mkdir()
+    settings.candidate_path.hardlink_to(candidate)
     return partial(publish, settings, {"passed": [], "warned": []})
 
 
@@ -373,7 +376,7 @@ def small_rows(work: Path, limits: dict) -> Iterator[Row]:
     """Run the shipped sample in a home that is new, beside dbt alone on what it took in."""
     settings = Settings(home=work / "small", **limits)
     cost = command(settings, BIN / "python", "-m", "orchestration", "run")
-    settings.warehouse_path.unlink()
+    discard_candidate(settings)
     shutil.rmtree(settings.dbt_target_path)
     arguments = ("--target-path", settings.dbt_target_path, "--log-path", settings.dbt_target_path)
     least = command(settings, BIN / "dbt", *DBT_BUILD, "--exclude-resource-type", "unit_test", *arguments)
@@ -446,7 +449,8 @@ def measure(work: Path, conversations: int, days: int, limits: dict, tell: Calla
     script = yardsticks.gate(settings)
     least = apart(partial(sql, settings, script, settings.candidate_path, True))
     tell(line(Row("gate", apart(partial(gate, settings)), "the same predicates in SQL", least)))
-    cost = apart(partial(publish, settings))
+    alone = Settings(home=work / "publish-alone", **limits)
+    cost = apart(partial(publish, settings.candidate_path, alone))
     least = apart(partial(copy, published_files(settings), work / "copied"))
     tell(line(Row("publish", cost, "copy of the release, fsync", least)))
     rows(report_rows(settings))

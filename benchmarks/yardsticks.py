@@ -103,26 +103,31 @@ checkpoint;
 # The rows of the reports, without filters: what is counted, timed and distinct, each in a scan of its own.
 OVERVIEW = """
 select *
-from (select {conversations}, {handling}, {responses} from _conversations where {started})
-cross join (select count(distinct contact) as distinct_contacts from _conversations where {started})
-cross join (select {counts} from _counts_by_day where day between {from_day} and {to_day})
+from (select {conversations}, {handling}, {responses} from reporting.rpt_conversations where {started})
+cross join (
+    select count(distinct contact) as distinct_contacts from reporting.rpt_conversations where {started}
+)
+cross join (select {counts} from reporting.rpt_counts_by_day where day between {from_day} and {to_day})
 """
 BY_AGENT = """
 with part as (
-    select account_id, agent_id, {conversations}, {handling} from _conversations where {started} group by all
+    select account_id, agent_id, {conversations}, {handling}
+    from reporting.rpt_conversations
+    where {started}
+    group by all
     union all by name
     select account_id, agent_id, count(distinct contact) as distinct_contacts
-    from _conversations
+    from reporting.rpt_conversations
     where {started}
     group by all
     union all by name
     select account_id, responder_id as agent_id, {responses}
-    from _conversations
+    from reporting.rpt_conversations
     where {started} and first_response_seconds is not null
     group by all
     union all by name
     select account_id, counted_agent_id as agent_id, {counts}
-    from _counts_by_day
+    from reporting.rpt_counts_by_day
     where day between {from_day} and {to_day}
     group by all
 )
@@ -139,15 +144,19 @@ group by part.account_id, part.agent_id
 BY_TAG = """
 with part as (
     select account_id, tag, {conversations}, {handling}, {responses}
-    from (select *, unnest(tags) as tag from _conversations where {started})
+    from (select *, unnest(tags) as tag from reporting.rpt_conversations where {started})
     group by all
     union all by name
     select account_id, tag, count(distinct contact) as distinct_contacts
-    from (select *, unnest(tags) as tag from _conversations where {started})
+    from (select *, unnest(tags) as tag from reporting.rpt_conversations where {started})
     group by all
     union all by name
     select account_id, tag, {counts}
-    from (select *, unnest(tags) as tag from _counts_by_day where day between {from_day} and {to_day})
+    from (
+        select *, unnest(tags) as tag
+        from reporting.rpt_counts_by_day
+        where day between {from_day} and {to_day}
+    )
     group by all
 )
 select

@@ -29,8 +29,8 @@ copy() { # <from> <name in the backup> [<options>]
 # last: copied first, it never names what the copy lacks. What is newer in landing is simply taken in again.
 if [ -f "$home/hash_key" ]; then cp --preserve "$home/hash_key" "$new/"; fi
 copy "$home/published" published
-# What is read again, or forgotten, changes files that are there: no ingest goes on while these are copied.
-if [ -f "$home/ingest.lock" ]; then exec 9<"$home/ingest.lock" && flock 9; fi
+# A replay or an erasure rewrites files: no command that changes the home runs while these are copied.
+if [ -f "$home/run.lock" ]; then exec 9<"$home/run.lock" && flock 9; fi
 copy "$home/raw/ingested_files" raw/ingested_files
 copy "$home/raw" raw --exclude=/ingested_files
 copy "$home/rejected" rejected

@@ -88,7 +88,9 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
         if gone and not force:
             print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
             print("\n".join(f"  {name}" for name in gone[:EXAMPLES]), file=sys.stderr)
-            print("Records that only they held would be lost. Put them back, or set FORCE=1.", file=sys.stderr)
+            print(
+                "Records that only they hold would be lost. Put them back, or set FORCE=1.", file=sys.stderr
+            )
             return 1
         set_raw_aside(settings)
         return run(settings)

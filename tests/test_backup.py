@@ -18,6 +18,8 @@ from orchestration.publish.reader import reader
 from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
 
+pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
+
 
 def back_up(settings: Settings, folder: Path, **environment: str) -> Path:
     """Return the new backup in `folder`."""
@@ -51,6 +53,7 @@ def backup(sample, tmp_path_factory):
 def test_a_restored_home_serves_its_release_and_finds_nothing_new(sample, backup, tmp_path, capfd):
     settings = restore(backup, tmp_path / "home")
     assert not settings.warehouse_path.exists()
+    assert not settings.candidate_path.exists()
 
     assert run(settings) == 0
 

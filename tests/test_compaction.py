@@ -4,11 +4,9 @@ Belongs here: which files are merged, crashes on the way, and what ingest does w
 Does not: that increments after a compaction give the rows of a build from nothing (`test_increments`).
 """
 
-import json
 import random
 import shutil
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -22,7 +20,7 @@ from orchestration.common import files
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store import compaction, ledger, retention
 from orchestration.ingest.raw_store.replay import Again
-from orchestration.warehouse import assets as warehouse
+from orchestration.warehouse.inputs import current_inputs
 from tests.conftest import dbt, project_with
 from tests.house import House, jsonl
 
@@ -126,18 +124,20 @@ def test_what_comes_after_lies_apart_and_counts_once(house, tmp_path, many):
 
 
 def test_the_candidate_is_only_added_to_after_a_compaction(house, many):
-    built = warehouse._inputs(house.settings)
-    house.settings.warehouse_path.touch()
-    house.settings.fingerprint_path.write_text(json.dumps(asdict(built)))
+    built = current_inputs(house.settings)
+    house.settings.candidate_path.touch()
 
     house.ingest()
-    assert warehouse._inputs(house.settings) == built
+    assert current_inputs(house.settings) == built
+    assert house.settings.candidate_path.exists()
 
     drop(house, BATCHES)
     house.ingest()
-    now = warehouse._inputs(house.settings)
+    now = current_inputs(house.settings)
     assert now.fingerprint != built.fingerprint
-    assert warehouse._can_be_added_to(house.settings, now)
+    assert now.only_add_to(built.rules, built.batches)
+    assert not built.only_add_to(now.rules, now.batches)
+    assert house.settings.candidate_path.exists()
 
 
 @pytest.mark.slow

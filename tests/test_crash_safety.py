@@ -31,6 +31,7 @@ from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import publish
 from orchestration.settings import PROJECT, Settings
 from orchestration.summary import print_summary
+from orchestration.warehouse.assets import _remove_damaged
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,7 @@ def test_damaged_files_are_built_anew_by_the_next_run(laboratory):
     published_path = settings.published_path
     for path in (
         settings.warehouse_path,
+        settings.candidate_path,
         settings.dbt_target_path / "manifest.json",
         published_path / "reports.duckdb",
         published_path / "release.json",
@@ -185,7 +187,7 @@ def test_damaged_files_are_built_anew_by_the_next_run(laboratory):
     code, told = run(settings)
 
     assert code == 0, told
-    assert "warehouse.duckdb is damaged and is built anew from raw/" in told
+    assert "warehouse.duckdb is damaged and is rebuilt from raw/" in told
     assert laboratory.fault(settings) == ""
     assert look(settings) is None
 
@@ -209,37 +211,42 @@ def overwrite_rows(path: Path) -> None:
 @pytest.fixture
 def candidate(tmp_path) -> Settings:
     settings = Settings(home=tmp_path)
-    with duckdb.connect(settings.warehouse_path) as connection:
-        connection.execute("create schema marts")
-        connection.execute(
-            "create table marts.a as select 'a text to be found' || i as t from range(9999) r(i)"
-        )
+    for path in (settings.warehouse_path, settings.candidate_path):
+        with duckdb.connect(path) as connection:
+            connection.execute(
+                "create table a as select 'a text to be found' || i as t from range(9999) r(i)"
+            )
     return settings
 
 
 @pytest.mark.parametrize("damage", [cut, empty, spoil, overwrite_rows])
-def test_a_damaged_candidate_is_removed_and_that_is_said(candidate, damage):
-    damage(candidate.warehouse_path)
-    told = []
-    _remove_broken(candidate, told.append, is_doubtful=True)
+@pytest.mark.parametrize("name", ["warehouse.duckdb", "candidate.duckdb"])
+def test_a_damaged_candidate_is_removed_and_reported(candidate, name, damage):
+    damage(candidate.home / name)
+    messages = []
+    _remove_damaged(candidate, messages.append)
     assert not candidate.warehouse_path.exists()
-    assert "is damaged and is built anew from raw/" in told[0]
+    assert not candidate.candidate_path.exists()
+    [message] = messages
+    assert f"{name} is damaged and is rebuilt from raw/" in message
 
 
-def test_a_sound_candidate_stays_and_so_does_one_that_somebody_holds(candidate):
-    told = []
-    _remove_broken(candidate, told.append, is_doubtful=True)
+@pytest.mark.parametrize("name", ["warehouse.duckdb", "candidate.duckdb"])
+def test_a_sound_candidate_stays_and_so_does_one_that_another_program_holds(candidate, name):
+    messages = []
+    _remove_damaged(candidate, messages.append)
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     holder = subprocess.Popen(
-        [sys.executable, "-c", hold, str(candidate.warehouse_path)],
+        [sys.executable, "-c", hold, str(candidate.home / name)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     holder.stdout.readline()
-    _remove_broken(candidate, told.append, is_doubtful=True)
+    _remove_damaged(candidate, messages.append)
     holder.communicate()
     assert candidate.warehouse_path.exists()
-    assert told == []
+    assert candidate.candidate_path.exists()
+    assert messages == []
 
 
 def test_the_summary_tells_of_a_damaged_release_without_a_trace(tmp_path, capfd):

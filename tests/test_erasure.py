@@ -405,11 +405,11 @@ def test_records_older_than_set_are_gone_whenever_they_come_and_stay_counted(
 
     today = datetime(2026, 5, 1, 12, tzinfo=UTC)
     assert fingerprint(first.settings) != before[1]
-    first.settings.warehouse_path.touch()
+    first.settings.candidate_path.touch()
     first.ingest()
     second.ingest()
 
-    assert not first.settings.warehouse_path.exists(), "the candidate was made of what is gone"
+    assert not first.settings.candidate_path.exists(), "the candidate was built from records that are gone"
 
     assert [name for (name,) in first.rows("messages", "id")] == [
         "2026-04-01T00:00:00Z",
@@ -419,10 +419,10 @@ def test_records_older_than_set_are_gone_whenever_they_come_and_stay_counted(
     assert first.everything() == second.everything()
     assert first.ledger() == before[0]
     files = {path: path.stat().st_mtime_ns for path in first.settings.home.rglob("*.parquet")}
-    first.settings.warehouse_path.touch()
+    first.settings.candidate_path.touch()
     first.ingest()
     assert {path: path.stat().st_mtime_ns for path in first.settings.home.rglob("*.parquet")} == files
-    assert first.settings.warehouse_path.exists()
+    assert first.settings.candidate_path.exists()
 
 
 def figures(settings: Settings) -> dict[str, list[tuple]]:

@@ -16,17 +16,19 @@ from orchestration.__main__ import main
 from orchestration.commands import go_back, open_instance, refresh, run
 from orchestration.ingest.pipeline import ingest
 from orchestration.publish.reader import reader
-from orchestration.publish.release import current_release
+from orchestration.publish.release import PublishError, Release, current_release
+from orchestration.publish.store import publish
+from orchestration.publish.tables import PUBLISHED
 from orchestration.settings import PROJECT, Settings
+from orchestration.warehouse.candidate import builds, completed_build
 from orchestration.warehouse.inputs import fingerprint
 from samples.generate import generate
 from tests.conftest import LOADING, project_with, published_rows, rows_of
 
 
-def marts_rows(warehouse: Path) -> dict[str, list[tuple]]:
-    """Return the rows of every mart but those that tell of the loading itself."""
-    with duckdb.connect(warehouse, read_only=True) as connection:
-        connection.execute("use marts")
+def marts_rows(candidate: Path) -> dict[str, list[tuple]]:
+    """Return the rows of every mart but those about the loading itself."""
+    with duckdb.connect(candidate, read_only=True) as connection:
         return rows_of(connection, LOADING)
 
 
@@ -101,18 +103,33 @@ def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tm
     }
     (settings.landing_path / "demo" / "messages" / "late.jsonl").write_text(json.dumps(late))
     ingest(settings)
-    before = current_release(settings).release_id
+    before = current_release(settings)
 
     assert run(settings) == 0
 
-    assert current_release(settings).rows["fct_messages"] == 14_849
-    output = capfd.readouterr().out
-    assert f"upon {before}" in output
-    assert "Published" in output
+    release = current_release(settings)
+    assert release.rows["fct_messages"] == 14_849
+    assert release.source_files == before.source_files + 1
+    assert "Published" in capfd.readouterr().out
+    full, increment = builds(settings)
+    assert (full.is_full, full.build_id) == (True, before.build_id)
+    assert (increment.is_full, increment.build_id) == (False, release.build_id)
     with reader(settings) as connection:
-        asked = "select count(*) from quality_results where found like '%in the rows not yet released'"
-        assert connection.execute(asked).fetchone()[0] > 50
-        assert connection.execute("select sum(messages) from _counts_by_day").fetchone() == (14_849,)
+        scoped = "select count(*) from quality_results where found like '%in the rows not yet released'"
+        assert connection.execute(scoped).fetchone()[0] > 50
+        made = connection.execute("select build_id, count(*) from fct_messages group by all").fetchall()
+        assert dict(made) == {full.build_id: 14_848, increment.build_id: 1}
+        counted = connection.execute("select sum(messages) from reporting.rpt_counts_by_day")
+        assert counted.fetchone() == (14_849,)
+    old, new = (months(settings, kept) for kept in (before, release))
+    assert old.keys() == new.keys()
+    assert {name for name in old if new[name] != old[name]} == {"fct_messages/2025-12.parquet"}
+
+
+def months(settings: Settings, release: Release) -> dict[str, int]:
+    """Return the inode of each month's Parquet file of a release."""
+    folder = settings.published_path / release.parquet
+    return {str(path.relative_to(folder)): path.stat().st_ino for path in folder.glob("*/*.parquet")}
 
 
 @pytest.mark.slow
@@ -146,14 +163,24 @@ def test_after_a_rollback_nothing_runs_until_something_is_new(sample, tmp_path, 
 @pytest.mark.slow
 def test_one_mart_built_from_newer_input_does_not_pass_for_the_whole(sample, tmp_path):
     settings = copy_of(sample, tmp_path / "home")
-    one = [AssetKey(["marts", "bridge_conversation_tags"])]
+    one = [AssetKey(["marts", "agg_by_tag"])]
     assert refresh(settings, one).success
-    assert built_from(settings) == fingerprint(settings)
+    assert completed_build(settings).fingerprint == fingerprint(settings)
 
     (settings.landing_path / "demo" / "agents" / "new.jsonl").write_text('{"id": "ag-99"}')
     ingest(settings)
     assert refresh(settings, one).success
-    assert built_from(settings) == ""
+    assert completed_build(settings) is None
+    before = current_release(settings)
+    with pytest.raises(PublishError, match="the last build of the candidate did not complete"):
+        publish(settings, {})
+    assert current_release(settings) == before
+    assert not refresh(settings, [AssetKey(["published", table]) for table in PUBLISHED]).success
+    assert current_release(settings) == before
+
+    assert run(settings) == 0
+    assert [(build.is_full, build.result) for build in builds(settings)] == [(True, "success")]
+    assert current_release(settings).rows["dim_agents"] == before.rows["dim_agents"] + 1
 
 
 @pytest.mark.slow

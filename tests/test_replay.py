@@ -15,6 +15,7 @@ from orchestration import commands
 from orchestration.__main__ import main
 from orchestration.automation.jobs import REPLAY
 from orchestration.common import files
+from orchestration.common.candidate_files import discard_candidate
 from orchestration.ingest.assets import ingest as take_in
 from orchestration.ingest.assets import landing
 from orchestration.ingest.parsing import readers
@@ -25,6 +26,7 @@ from orchestration.ingest.selection import check_replay
 from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
+from orchestration.warehouse.candidate import builds
 from tests.conftest import project_with
 from tests.house import House, jsonl
 
@@ -127,14 +129,16 @@ def test_a_full_refresh_leaves_no_file_of_an_earlier_batch(house):
 
 
 def test_a_replay_discards_the_candidate_and_an_ordinary_ingest_does_not(house):
-    house.settings.warehouse_path.touch()
+    candidate = house.settings.warehouse_path, house.settings.candidate_path
+    for path in candidate:
+        path.touch()
     house.drop("agents/new.jsonl", jsonl({"id": "a9"}))
     house.ingest()
-    assert house.settings.warehouse_path.exists()
+    assert all(path.exists() for path in candidate)
 
     ingest(house.settings, again=Again(entities=["agents"]))
 
-    assert not house.settings.warehouse_path.exists()
+    assert not any(path.exists() for path in candidate)
 
 
 def test_a_file_refused_by_a_rule_that_was_wrong_is_loaded(tmp_path, monkeypatch):
@@ -343,16 +347,11 @@ def test_a_refused_command_says_why_and_runs_nothing(sample, tmp_path, monkeypat
 
 
 def published_rows(settings: Settings) -> dict[str, list[tuple]]:
-    """Return the rows of every published table, without what tells one loading from another."""
-    loading = {"ingested_files": "batch_id, ingested_at", "rejected_records": "batch_id, rejected_at"}
+    """Return the rows of every published table, without the columns that differ between any two loadings."""
+    columns = "columns(lambda name: name not in ('batch_id', 'ingested_at', 'rejected_at', 'build_id'))"
     with reader(settings) as connection:
         return {
-            table: sorted(
-                connection.execute(
-                    f"select {f'* exclude ({loading[table]})' if table in loading else '*'} from {table}"
-                ).fetchall(),
-                key=repr,
-            )
+            table: sorted(connection.execute(f"select {columns} from {table}").fetchall(), key=repr)
             for table in TABLES
         }
 
@@ -378,7 +377,7 @@ def test_what_was_read_wrongly_is_published_right_after_a_replay(
                 select * replace (if(_file glob '{spoilt}', null, contact) as contact) from '{path}'""")
             rows.write_parquet(str(tmp_path / "spoilt"))
         (tmp_path / "spoilt").replace(path)
-    settings.fingerprint_path.unlink()
+    discard_candidate(settings)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(settings.home))
 
     assert main(["replay", *arguments]) == 0
@@ -387,13 +386,44 @@ def test_what_was_read_wrongly_is_published_right_after_a_replay(
 
 
 @pytest.mark.slow
-def test_one_mart_made_anew_is_checked_and_published(sample, tmp_path, monkeypatch):
-    shutil.copytree(sample.home, tmp_path / "home")
-    settings = Settings(home=tmp_path / "home", dagster=tmp_path / "home" / "dagster")
-    with duckdb.connect(settings.warehouse_path) as connection:
-        connection.execute("delete from marts.agg_by_tag where tag = 'Reso'")
+def test_one_mart_is_rebuilt_alone_checked_and_published(sample, tmp_path, monkeypatch):
+    settings = damaged_copy(sample, tmp_path / "home", "delete from agg_by_tag where tag = 'Reso'")
     monkeypatch.setenv("CONVERSATIONS_HOME", str(settings.home))
 
     assert main(["rebuild", "agg_by_tag"]) == 0
 
     assert published_rows(settings) == published_rows(sample)
+    first, last = builds(settings)
+    assert (first.is_full, last.is_full, last.result) == (True, False, "success")
+    assert made_by(settings, "agg_by_tag") == {last.build_id}
+    assert made_by(settings, "fct_messages") == {first.build_id}
+
+
+@pytest.mark.slow
+def test_a_mart_that_reads_intermediate_tables_is_rebuilt_by_a_full_build(sample, tmp_path, monkeypatch):
+    settings = damaged_copy(sample, tmp_path / "home", "update fct_messages set direction = 'outbound'")
+    [before] = builds(settings)
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(settings.home))
+
+    assert main(["rebuild", "fct_messages"]) == 0
+
+    assert published_rows(settings) == published_rows(sample)
+    [build] = builds(settings)
+    assert build.is_full
+    assert build.build_id != before.build_id
+    assert made_by(settings, "agg_by_tag") == made_by(settings, "fct_messages") == {build.build_id}
+
+
+def damaged_copy(sample: Settings, home: Path, statement: str) -> Settings:
+    """Copy the sample's home, and change its candidate."""
+    shutil.copytree(sample.home, home)
+    settings = Settings(home=home, dagster=home / "dagster")
+    with duckdb.connect(settings.candidate_path) as connection:
+        connection.execute(statement)
+    return settings
+
+
+def made_by(settings: Settings, table: str) -> set[str]:
+    """Return the builds that made the rows of a published table."""
+    with reader(settings) as connection:
+        return {build for (build,) in connection.execute(f"select distinct build_id from {table}").fetchall()}

@@ -161,6 +161,7 @@ def previous_tables() -> list[dg.AssetSpec]:
         dg.AssetSpec(
             ["candidate", name],
             group_name="candidate",
+            owners=["team:data"],
             description=f"{name} as the build before left it.",
             kinds={"duckdb"},
         )

@@ -60,11 +60,10 @@ def _load(connection: duckdb.DuckDBPyConnection, settings: Settings, table: dict
     is_mart = table["database"] == "candidate"
     layer = "marts" if table["schema"] == "main" else table["schema"]
     folder = settings.spark_tables_path / layer / table["alias"]
-    if not any(folder.rglob("*.parquet")):
+    if not any(folder.glob("*.parquet")):
         return False
-    files = f"read_parquet({quoted(folder / '**' / '*.parquet')}, {_division(table)})"
+    files = f"read_parquet({quoted(folder / '*.parquet')}, hive_partitioning = false)"
     kinds = {name: kind for name, kind, *_ in connection.execute(f"describe from {files}").fetchall()}
-    # Spark puts the column by which files are divided last, and calls its instants zoned.
     declared = [name for name in table["columns"] if name in kinds]
     others = [name for name in kinds if name not in declared]
     columns = [_column(name, _type(table, name, kinds[name])) for name in [*declared, *others]]
@@ -86,12 +85,7 @@ def _type(table: dict, name: str, found: str) -> str:
     return "UUID" if table["columns"].get(name, {}).get("data_type") == "uuid" else found
 
 
-def _division(table: dict) -> str:
-    day = table["config"].get("partition_by")
-    return f"hive_partitioning = true, hive_types = {{'{day}': date}}" if day else "hive_partitioning = false"
-
-
 def _column(name: str, kind: str) -> str:
-    if kind == "TIMESTAMP WITH TIME ZONE":
+    if kind == "TIMESTAMP WITH TIME ZONE":  # as Spark writes every instant
         return f"""timezone('UTC', "{name}") as "{name}\""""
     return f"""cast("{name}" as uuid) as "{name}\"""" if kind == "UUID" else f'"{name}"'

@@ -1,5 +1,10 @@
-"""Dagster's event log: what is stored is the same as Dagster's own storage keeps, and it is seen at once."""
+"""The private names of Dagster and dagster-dbt that this project relies on exist and do what it expects.
 
+Belongs here: a contract test for each use of such a name in `orchestration.dagster_ext`. Does not: what runs
+on top of it.
+"""
+
+import inspect
 import subprocess
 import sys
 import threading
@@ -9,8 +14,11 @@ import dagster as dg
 import pytest
 import sqlalchemy
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster_dbt import DbtCliResource
 
 from orchestration.commands import open_instance
+from orchestration.dagster_ext.dbt_program import DbtProgram
+from orchestration.dagster_ext.sqlite_storage import EventLog
 from orchestration.settings import PROJECT, Settings
 
 CHECKS = [dg.AssetCheckSpec(f"check_{number}", asset="table") for number in range(20)]
@@ -41,6 +49,71 @@ def opened():
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", listener := lambda *new: found.append(new))
     yield found
     sqlalchemy.event.remove(sqlalchemy.engine.Engine, "connect", listener)
+
+
+# dagster-dbt
+
+
+DBT = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+echo "installed: 1.11.16"
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return the arguments of a resource whose dbt does nothing but write down how it is called."""
+    program = tmp_path / "dbt"
+    program.write_text(DBT)
+    program.chmod(0o755)
+    (tmp_path / "dbt_project.yml").write_text("name: empty\nprofile: empty\n")
+    (tmp_path / "profiles.yml").write_text(
+        "empty: {target: dev, outputs: {dev: {type: duckdb, path: ':memory:'}}}\n"
+    )
+    return {"project_dir": str(tmp_path), "profiles_dir": str(tmp_path), "dbt_executable": str(program)}
+
+
+def calls(resource, folder):
+    """Return how a resource starts dbt for one command, as lists of arguments."""
+    calls = folder / "calls"
+    calls.unlink(missing_ok=True)
+    resource.cli(["parse"], target_path=folder / "target").wait()
+    return [line.split() for line in calls.read_text().splitlines()]
+
+
+def test_a_command_starts_dbt_once_where_dagster_dbt_asks_for_its_version_too(project, tmp_path):
+    [own] = calls(DbtProgram(**project), tmp_path)
+    assert "parse" in own
+    assert calls(DbtCliResource(**project), tmp_path) == [["--version"], own]
+
+
+def test_a_command_builds_no_adapter_where_dagster_dbt_builds_one(project, tmp_path, monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        DbtCliResource, "_initialize_dbt_core_adapter", lambda self, args: built.append("parse" in args)
+    )
+    calls(DbtCliResource(**project), tmp_path)
+    assert built == [True]
+    calls(DbtProgram(**project), tmp_path)
+    assert built == [True]
+
+
+# Dagster's storage in SQLite
+
+
+def test_what_the_event_log_replaces_is_there_in_dagsters_own():
+    for name in ("_connect", "store_event", "has_table", "dispose"):
+        own, replaced = (inspect.signature(getattr(kind, name)) for kind in (EventLog, SqliteEventLogStorage))
+        assert list(own.parameters) == list(replaced.parameters), name
+
+
+def test_dagster_uses_this_storage_and_commits_without_waiting_for_the_disk(tmp_path):
+    with open_instance(Settings(home=tmp_path)) as instance:
+        log = instance.event_log_storage
+        assert isinstance(log, EventLog)
+        with log.index_connection() as connection:
+            assert connection.exec_driver_sql("pragma synchronous").scalar() == 1  # normal
+            assert connection.exec_driver_sql("pragma journal_mode").scalar() == "wal"
 
 
 def test_what_a_run_tells_lies_in_the_files_as_dagster_itself_reads_them(tmp_path):
