@@ -133,7 +133,7 @@ def shop(build, tmp_path_factory):
         project=folder / "home" / "project",
         hash_key="the same key for all",
     )
-    publish(settings, {"passed": [], "warned": []}, 4, "of the test")
+    publish(settings, {"passed": [], "warned": []})
     return settings
 
 
