@@ -1,11 +1,11 @@
 {# Rows in the order of their instants and, at the same one, of their ids, 9 before 10: the first and the last of a group. #}
 
 {# A row as one value, which sorts in this order: `min` and `max` take the first and the last row of a group in a single pass,
-   where a window would sort them all. Members of the value: `at`, `id_length`, `id`, and the `told`, SQL by name. #}
-{% macro in_order(at, id, told={}) -%}
-    {%- set members = {'at': at, 'id_length': 'length(' ~ id ~ ')', 'id': id} -%}
-    {%- do members.update(told) -%}
-    {{ return(struct_of(members)) }}
+   where a window would sort them all. Its members are `at`, `id_length`, `id` and the further `members`, SQL by name. #}
+{% macro in_order(at, id, members={}) -%}
+    {%- set row = {'at': at, 'id_length': 'length(' ~ id ~ ')', 'id': id} -%}
+    {%- do row.update(members) -%}
+    {{ return(struct_of(row)) }}
 {%- endmacro %}
 
 
