@@ -1,4 +1,4 @@
-# Everything a user does: run, full-refresh, replay, rebuild, rollback, ui, reports, sql, docs, test, lint, clean.
+# Everything a user does: run, fetch, receive, full-refresh, replay, rebuild, rollback, ui, reports, sql, docs, test, lint, clean.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -19,13 +19,19 @@ TARGET_FOLDER := $(CONVERSATIONS_HOME)/dbt$(if $(TARGET),/spark)
 DO_NOT_TRACK := 1
 PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench lint format upgrade clean
+.PHONY: help run fetch receive full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench lint format upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: .venv/installed ## everything, from landing to the published release; ENGINE=spark on a cluster
 	@$(BIN)/python -m orchestration run
+
+fetch: .venv/installed ## what is new in the platforms' APIs, into landing: make fetch ACCOUNT=acme, or all that are connected
+	@$(BIN)/python -m orchestration.fetch $(ACCOUNT)
+
+receive: .venv/installed ## webhooks, into landing, on http://127.0.0.1:8600
+	@$(BIN)/python -m orchestration.fetch.receiver --port $${PORT:-8600}
 
 full-refresh: .venv/installed ## everything anew from landing; FORCE=1 even if landing no longer holds all
 	@$(BIN)/python -m orchestration run --full-refresh $(if $(FORCE),--force)

@@ -28,7 +28,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmarks.readers import look, looking_on
-from orchestration.publish.release import current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
 from samples.generate import generate
 

@@ -22,10 +22,12 @@ import duckdb
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-import synthetic_warehouse
+import synthetic_candidate
 
 from orchestration.common.sql import quoted
-from orchestration.publish.release import current_release, publish, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
+from orchestration.publish.store import publish
 from orchestration.settings import Settings
 
 REPORTS = ("report_overview", "report_by_agent", "report_by_tag", "report_details")
@@ -105,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     command = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home), memory_limit="2GB", threads=1)
-        synthetic_warehouse.write(settings.warehouse_path, conversations=command.conversations)
+        synthetic_candidate.write(settings.candidate_path, conversations=command.conversations)
         _publish(settings, 0)
         publishing = []
         with looking_on(settings, command.readers) as looks:
@@ -136,10 +138,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _publish(settings: Settings, number: int) -> None:
     """Publish a release whose messages and tags are fewer than those of the one before."""
-    with duckdb.connect(settings.warehouse_path) as connection:
+    with duckdb.connect(settings.candidate_path) as connection:
         for table, key in (("fct_messages", "message_id"), ("bridge_conversation_tags", "conversation_id")):
-            connection.execute(f"delete from marts.{table} where hash({key}) % 50 = {number}")
-    publish(settings, {"passed": []}, source_files=number, fingerprint=str(number))
+            connection.execute(f"delete from {table} where hash({key}) % 50 = {number}")
+        connection.execute("update build.builds set build_id = ?", [str(number)])
+    publish(settings, {"passed": []})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Belongs here: a release of any size, and the questions that the pages really ask
 
     python benchmarks/report_pages.py --home /tmp/report-pages [--conversations 5000000] [--days 28]
 
-The release is built of `tests/synthetic_warehouse.py` where the home has none yet. Every page is made as the
+The release is built of `tests/synthetic_candidate.py` where the home has none yet. Every page is made as the
 server makes it; only the time within the database counts, opening the file included.
 """
 
@@ -20,11 +20,12 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
-import synthetic_warehouse  # noqa: E402
+import synthetic_candidate  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
 
 import reports.release  # noqa: E402
-from orchestration.publish.release import current_release, publish, reader  # noqa: E402
+from orchestration.publish.release import current_release, reader  # noqa: E402
+from orchestration.publish.store import publish  # noqa: E402
 from orchestration.settings import Settings  # noqa: E402
 
 DAYS = 1000  # over which the conversations are spread
@@ -62,10 +63,10 @@ def main() -> None:
     options = parser.parse_args()
     settings = Settings(home=options.home, memory_limit="3GB", threads=2)
     if current_release(settings) is None:
-        synthetic_warehouse.write(
-            settings.warehouse_path, options.conversations, days=DAYS, memory_limit="3GB"
+        synthetic_candidate.write(
+            settings.candidate_path, options.conversations, days=DAYS, memory_limit="3GB"
         )
-        publish(settings, {"passed": [], "warned": []}, source_files=1, fingerprint="f")
+        publish(settings, {"passed": [], "warned": []})
     os.environ |= {
         "CONVERSATIONS_HOME": str(options.home),
         "CONVERSATIONS_MEMORY_LIMIT": settings.memory_limit,

@@ -191,9 +191,9 @@ def gate(settings: Settings):
 
 def publish(settings: Settings):
     """Prepare a release of what is in the warehouse."""
-    from orchestration.publish.release import publish
+    from orchestration.publish.store import publish
 
-    return partial(publish, settings, {"passed": [], "warned": []}, source_files=1, fingerprint="bench")
+    return partial(publish, settings, {"passed": [], "warned": []})
 
 
 def copy(files: list[Path], target: Path):
@@ -444,7 +444,7 @@ def measure(work: Path, conversations: int, days: int, limits: dict, tell: Calla
     )
     tell(line(Row("nothing new", nothing, "`dbt --version` + `import dagster`", least)))
     script = yardsticks.gate(settings)
-    least = apart(partial(sql, settings, script, settings.warehouse_path, True))
+    least = apart(partial(sql, settings, script, settings.candidate_path, True))
     tell(line(Row("gate", apart(partial(gate, settings)), "the same predicates in SQL", least)))
     cost = apart(partial(publish, settings))
     least = apart(partial(copy, published_files(settings), work / "copied"))

@@ -169,7 +169,7 @@ select
     coalesce(agent.agent_name, c.agent_id, 'Unassigned') as agent_name,
     coalesce(responder.agent_name, c.first_response_agent_id) as first_response_agent_name
 from fct_conversations as c
-join _accounts() as account using (account_id)
+join dim_accounts as account using (account_id)
 left join dim_agents as agent on c.agent_id = agent.agent_id
 left join dim_agents as responder on c.first_response_agent_id = responder.agent_id
 where c.{started}
@@ -255,18 +255,26 @@ def _statistics(time: str) -> str:
 
 
 def gate(settings: Settings) -> str:
-    """Return what the gate asks, in SQL: of each mart one scan for all about its rows, then the rest."""
-    values = {"raw_path": quoted(settings.raw_path), "hash_key_path": quoted(settings.hash_key_path)} | {
+    """Return the checks of all rows as SQL: one scan of the rows of each mart, then the other queries."""
+    values = {
+        "raw_path": quoted(settings.raw_path),
+        "hash_key_path": quoted(settings.hash_key_path),
+        "build_ids": "null",
+        "checked_batches": "[]::varchar[]",
+    } | {
         name: getattr(settings, name)
         for name in ("max_rejected_share", "max_volume_drop", "stale_after_hours")
     }
-    set_values = [f"set variable {name} = {value}" for name, value in values.items()]
+    set_values = [
+        f"attach {quoted(settings.warehouse_path)} as warehouse (read_only)",
+        *(f"set variable {name} = {value}" for name, value in values.items()),
+    ]
     queries = [query.replace("{{", "{").replace("}}", "}") for mart in MARTS for query in _queries(mart)]
     return ";\n".join(set_values + queries)
 
 
 def _queries(mart: Mart) -> list[str]:
-    table = f"marts.{mart.table}"
+    table = mart.table
     of_rows = " or ".join(filter(None, (f"({_of_row(check)})" for check in mart.checks if _of_row(check))))
     between_rows = [check.broken_keys for check in mart.checks if check.broken_keys]
     return [

@@ -11,22 +11,26 @@ from orchestration.automation.sensors import (
     overview_sensor,
     staleness_sensor,
 )
+from orchestration.fetch.assets import account_key, build_fetch, fetched_accounts
 from orchestration.ingest.assets import ingest, landing
 from orchestration.publish.assets import build_publish_assets, build_report_asset
 from orchestration.publish.overview import build_overview
 from orchestration.quality.asset_checks import import_gate, quality_gate
 from orchestration.settings import Settings, load_settings
 from orchestration.summary import progress
-from orchestration.warehouse.assets import build_dbt_assets, dbt_resource
+from orchestration.warehouse.assets import build_dbt_assets, dbt_resource, previous_tables
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Return the code location for these settings."""
     at_a_glance, freshness = build_overview(settings, [quality_gate])
-    return dg.Definitions(
+    fetched = [account_key(account.account_id) for account in fetched_accounts(settings)]
+    fetch = build_fetch(settings)
+    definitions = dg.Definitions(
         assets=[
-            landing,
+            landing.replace_attributes(deps=fetched),
             ingest,
+            *previous_tables(),
             build_dbt_assets(settings, meanwhile=import_gate),
             build_publish_assets(settings, [quality_gate]),
             build_report_asset(settings),
@@ -37,7 +41,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=[daily_schedule(settings)],
         sensors=[
             new_exports_sensor(settings),
-            failure_sensor(settings),
+            failure_sensor(settings, fetch.jobs or ()),
             staleness_sensor(settings),
             overview_sensor(settings, [quality_gate]),
             housekeeping_sensor(settings),
@@ -49,6 +53,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "dbt": dbt_resource(settings),
         },
     )
+    return dg.Definitions.merge(definitions, fetch)
 
 
 @dg.definitions

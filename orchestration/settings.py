@@ -58,6 +58,15 @@ class Settings(BaseSettings):
     )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
+    connections: Path | None = Field(
+        None,
+        description="TOML file of the APIs and webhooks that files are fetched and received from; default"
+        " `<project>/connections.toml`",
+    )
+    fetch_schedule: str = Field("*/30 * * * *", description="when the schedule `fetch` starts (cron)")
+    receive_minutes: int = Field(
+        60, ge=1, le=1440, description="how many minutes of webhooks the receiver puts into one file"
+    )
     window_hours: float = Field(
         24,
         ge=1,
@@ -82,9 +91,8 @@ class Settings(BaseSettings):
     report_period: ReportPeriod = Field(
         "last_full_month", description="what the report to send is about, counted from the latest data"
     )
-    keep_releases: int = Field(
-        5, ge=1, description="how many releases are kept, as Parquet and to go back to"
-    )
+    keep_releases: int = Field(5, ge=1, description="how many releases are kept, to go back to")
+    parquet: bool = Field(True, description="whether a release holds its tables as Parquet files too")
     keep_rejected_days: int | None = Field(
         None, ge=1, description="refused records keep their text this long; default: for ever"
     )
@@ -108,7 +116,7 @@ class Settings(BaseSettings):
         None, description="what Spark calls the home, such as `s3a://bucket/home`; default: the same path"
     )
 
-    @field_validator("home", "project", "dagster", "report_access")
+    @field_validator("home", "project", "dagster", "report_access", "connections")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
@@ -144,7 +152,7 @@ class Settings(BaseSettings):
             raise ValueError("not a zone of the IANA database; write for example Europe/Rome")
         return zone
 
-    @field_validator("schedule")
+    @field_validator("schedule", "fetch_schedule")
     @classmethod
     def _valid_cron(cls, schedule: str) -> str:
         if not croniter.is_valid(schedule):
@@ -182,6 +190,16 @@ class Settings(BaseSettings):
         return self.project / "seeds"
 
     @cached_property
+    def connections_path(self) -> Path:
+        """The TOML file of the accounts' APIs and webhooks; it need not exist."""
+        return self.connections or self.project / "connections.toml"
+
+    @cached_property
+    def fetch_path(self) -> Path:
+        """Folder of how far each account was fetched."""
+        return self.home / "fetch"
+
+    @cached_property
     def raw_path(self) -> Path:
         """Folder of the typed Parquet files."""
         return self.home / "raw"
@@ -198,23 +216,18 @@ class Settings(BaseSettings):
 
     @cached_property
     def warehouse_path(self) -> Path:
-        """The DuckDB file of the candidate."""
+        """The DuckDB file of the staging views and the intermediate tables."""
         return self.home / "warehouse.duckdb"
 
     @cached_property
     def candidate_path(self) -> Path:
-        """The DuckDB file of the tables that will be published."""
+        """The DuckDB file of the candidate: every published table, not yet checked."""
         return self.home / "candidate.duckdb"
 
     @cached_property
     def lock_path(self) -> Path:
         """Lock file of whatever changes the home."""
         return self.home / "run.lock"
-
-    @cached_property
-    def fingerprint_path(self) -> Path:
-        """File that says what the candidate was built from."""
-        return self.home / "warehouse.fingerprint"
 
     @cached_property
     def quality_path(self) -> Path:

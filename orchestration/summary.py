@@ -16,7 +16,8 @@ from orchestration.ingest.raw_store.ledger import TOLD, RawStoreError, explained
 from orchestration.ingest.seeds import read_seeds
 from orchestration.ingest.sources.local import find_files
 from orchestration.publish.page.report import LINK, has_reports
-from orchestration.publish.release import Release, current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import Release, current_release
 from orchestration.settings import Settings, SettingsError
 
 EXAMPLES = 8

@@ -8,7 +8,8 @@ import logging
 import duckdb
 import streamlit as st
 
-from orchestration.publish.release import FILE, current_release
+from orchestration.publish.reader import FILE
+from orchestration.publish.release import current_release
 from orchestration.settings import SettingsError, load_settings
 from reports.access import AccessError, allowed_accounts, login_is_set_up, user_email
 from reports.filters import Address, one_of, touched

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from orchestration.publish.release import Release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import Release
 from orchestration.settings import Settings
 from reports.filters import Filters
 

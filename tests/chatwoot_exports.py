@@ -64,9 +64,9 @@ def as_pushed(conversation: dict, sent: dict, now: int) -> dict:
     return told | ({"sender": sender} if sender else {})
 
 
-def as_in_messages_api(conversation: dict, sent: dict) -> dict:
+def as_in_messages_api(conversation: dict, sent: dict, now: int = END) -> dict:
     """A message as the platform's list of messages gives it: not of which campaign or template it is."""
-    pushed = as_pushed(conversation, sent, END)
+    pushed = as_pushed(conversation, sent, now)
     kept = ("id", "content", "inbox_id", "conversation_id", "message_type", "content_type", "status")
     kept += ("content_attributes", "created_at", "private", "source_id", "sender")
     return {name: pushed[name] for name in kept if name in pushed}

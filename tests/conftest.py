@@ -14,11 +14,12 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-from orchestration.__main__ import run
+from orchestration.commands import run
 from orchestration.ingest.pipeline import ingest
-from orchestration.publish.release import reader
+from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PREFIX, PROJECT, Settings
+from orchestration.warehouse.candidate import complete_build
 
 # Tests know nothing of the settings of who starts them (make passes its own on), and wait for no file.
 ENVIRONMENT = {
@@ -89,7 +90,7 @@ def sample_output(_sample) -> str:
 
 @pytest.fixture(scope="session")
 def build() -> Callable[..., Path]:
-    """Return a function that ingests a landing and builds its marts; it gives the path of the warehouse."""
+    """Return a function that ingests a landing and builds its marts; it gives the path of the candidate."""
 
     def build_marts(landing: Path, home: Path, seeds: Path | None = None) -> Path:
         project = project_with(seeds, home / "project") if seeds else PROJECT
@@ -97,9 +98,26 @@ def build() -> Callable[..., Path]:
         ingest(settings)
         settings.ensure_hash_key()
         dbt(settings, "build", "--resource-type", "seed", "--resource-type", "model")
-        return settings.warehouse_path
+        complete_build(settings, fingerprint="of the test", rules="of the test", batches=[])
+        return settings.candidate_path
 
     return build_marts
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory) -> Settings:
+    """Return the settings of a home with a candidate that passes every check. To change it, copy it first."""
+    from sound_candidate import write_sound_candidate  # imports Great Expectations, which takes seconds
+
+    settings = Settings(home=tmp_path_factory.mktemp("sound"), threads=1)
+    write_sound_candidate(settings)
+    return settings
+
+
+@pytest.fixture
+def candidate(sound, tmp_path) -> Settings:
+    """Return the settings of a copy of the sound candidate, to be changed."""
+    return Settings(home=shutil.copytree(sound.home, tmp_path / "home"), threads=1)
 
 
 LOADING = ("ingested_files", "rejected_records")  # the published tables that tell of the loading itself

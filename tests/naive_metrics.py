@@ -85,6 +85,13 @@ def key_of(account, identifier):
     return identifier and f"{account}:{identifier}"
 
 
+def owner(conversation_key, contact_key, message_key, keyed_hash):
+    """Return the owner of a row: its contact, else a hash of its conversation, else of the message."""
+    if contact_key:
+        return contact_key
+    return keyed_hash(f"conversation {conversation_key}" if conversation_key else f"message {message_key}")
+
+
 def name_of(one):
     return " ".join(filter(None, (one.get("first_name"), one.get("last_name")))) or None
 
@@ -202,7 +209,7 @@ def assigned_agent(conversation, events):
 
 
 def conversation_row(
-    account, conversation, messages, events, surveys, contact_tags, data_through, contact_key
+    account, conversation, messages, events, surveys, contact_tags, data_through, keyed_hash
 ):
     started = conversation["created_on"]
     status = STATUSES.get(conversation.get("status"))
@@ -221,12 +228,15 @@ def conversation_row(
     wait_seconds = [(end - start).total_seconds() for start, end in waits]
     wait_working = [working_seconds(account, start, end) for start, end in waits]
     survey_sent, survey_answered, rating = counted_survey(surveys, conversation)
+    conversation_key = key_of(account, conversation["id"])
+    contact_key = keyed_hash(key_of(account, conversation.get("contact")))
     begun_by_contact = bool(messages) and messages[0]["direction"] == "INBOUND"
     return {
-        "conversation_id": key_of(account, conversation["id"]),
+        "conversation_id": conversation_key,
         "account_id": account,
         "source_conversation_id": conversation["id"],
-        "contact_key": contact_key(key_of(account, conversation.get("contact"))),
+        "contact_key": contact_key,
+        "owner_key": owner(conversation_key, contact_key, None, keyed_hash),
         "channel_id": conversation.get("channel"),
         "team_id": conversation.get("assigned_team"),
         "origin": ORIGINS.get(conversation.get("source")) or ("inbound" if begun_by_contact else "other"),
@@ -259,6 +269,8 @@ def conversation_row(
         "csat_rating": rating,
         "started_on": local(account, started).date(),
         "started_hour": local(account, started).hour,
+        "survey_sent_on": survey_sent and local(account, survey_sent).date(),
+        "survey_responded_on": survey_answered and local(account, survey_answered).date(),
         "started_at": started,
         "first_inbound_at": min(inbound, default=None),
         "first_response_at": answered_at,
@@ -270,7 +282,37 @@ def conversation_row(
     }
 
 
-def compute_account(account, exports, contact_key):
+def contact_and_owner(account, message, conversation_rows, keyed_hash):
+    """Return the contact and the owner of a message: those of its conversation, where it is known."""
+    conversation_key = key_of(account, message["belongs_to"])
+    named = keyed_hash(key_of(account, message["contact"]))
+    known = conversation_rows.get(conversation_key)
+    if known:
+        return known["contact_key"] or named, known["owner_key"]
+    return named, owner(conversation_key, named, key_of(account, message["id"]), keyed_hash)
+
+
+def agent_names(account, exports, agents):
+    """Return the names of agents: as exported, else as last seen in any version of a record."""
+    seen = defaultdict(list)
+    for records in exports["conversations"].values():
+        for version in records:
+            for one in (version.get("assigned") or [])[-1:]:
+                seen[one["id"]].append((version.get("last_updated_on"), name_of(one)))
+    for records in exports["messages"].values():
+        for version in records:
+            if version["sent_by"]:
+                seen[version["sent_by"]["id"]].append((version["timestamp"], name_of(version["sent_by"])))
+    names = {}
+    for agent in seen.keys() | agents.keys():
+        named = [(instant or LONG_AGO, name) for instant, name in seen[agent] if name]
+        last = max((instant for instant, _ in named), default=None)
+        last_seen = min((name for instant, name in named if instant == last), default=None)
+        names[key_of(account, agent)] = name_of(agents.get(agent, {})) or last_seen or agent
+    return names
+
+
+def compute_account(account, exports, keyed_hash):
     """Return the account's conversation rows, message rows and agents' names."""
     records = {entity: latest(entity, files) for entity, files in exports.items()}
     conversations, grouped = records["conversations"], defaultdict(lambda: defaultdict(list))
@@ -303,15 +345,22 @@ def compute_account(account, exports, contact_key):
             grouped["surveys"][key],
             contact_tags,
             data_through,
-            contact_key,
+            keyed_hash,
         )
         for key, conversation in conversations.items()
     ]
+    rows_by_id = {row["conversation_id"]: row for row in conversation_rows}
+    for message in records["messages"].values():
+        message["contact_key"], message["owner_key"] = contact_and_owner(
+            account, message, rows_by_id, keyed_hash
+        )
     message_rows = [
         {
             "message_id": key_of(account, message["id"]),
             "account_id": account,
             "conversation_id": key_of(account, message["belongs_to"]),
+            "contact_key": message["contact_key"],
+            "owner_key": message["owner_key"],
             "agent_id": key_of(account, message["sent_by"]["id"]) if is_from_person(message) else None,
             "direction": message["direction"].lower(),
             "delivery_status": delivery_status(message),
@@ -324,11 +373,7 @@ def compute_account(account, exports, contact_key):
         }
         for message in records["messages"].values()
     ]
-    people = [one for c in conversations.values() for one in c.get("assigned") or []]
-    people += [message["sent_by"] for message in records["messages"].values() if message["sent_by"]]
-    people += records["agents"].values()
-    names = {key_of(account, one["id"]): name_of(one) or one["id"] for one in people}
-    return conversation_rows, message_rows, names
+    return conversation_rows, message_rows, agent_names(account, exports, records["agents"])
 
 
 def percentile(values, share):

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import dagster as dg
 import pytest
 
-from orchestration.__main__ import _instance
+from orchestration.commands import open_instance
 from orchestration.publish.overview import FRESH, KEY, evaluate_freshness, overview, report
 from orchestration.publish.release import current_release
-from orchestration.publish.tables import QUALITY_RESULTS, TABLES
+from orchestration.publish.tables import PUBLISHED
 from orchestration.quality.asset_checks import quality_gate
 from orchestration.settings import Settings
 
@@ -31,9 +31,9 @@ def freshness_of(instance: dg.DagsterInstance, table: str) -> list[tuple[bool, d
 
 def test_the_run_that_publishes_tells_of_every_table(sample):
     release = current_release(sample)
-    with _instance(sample) as instance:
+    with open_instance(sample) as instance:
         [shown] = told(instance)
-        for table in (*TABLES, QUALITY_RESULTS):
+        for table in PUBLISHED:
             assert [passed for passed, _ in freshness_of(instance, table)] == [True]
 
     assert f"Release {release.release_id}, published {release.published_at[:10]}" in shown
@@ -58,7 +58,7 @@ def test_a_table_grows_old_and_then_stale_at_the_set_hours(sample, hours, passed
 
     evaluations = evaluate_freshness(sample, now)
 
-    assert len(evaluations) == len(TABLES) + 1
+    assert len(evaluations) == len(PUBLISHED)
     for evaluation in evaluations:
         assert evaluation.passed is passed
         assert passed or evaluation.severity is severity

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from house import House, jsonl
 
-from orchestration.__main__ import run
-from orchestration.publish.release import current_release, reader
+from orchestration.commands import run
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
 
 

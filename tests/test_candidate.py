@@ -1,13 +1,14 @@
-"""Somebody else's program on the candidate: it is waited for, and named if it does not go."""
+"""Another program that keeps a file of the candidate open: runs wait for it, and name it if it stays."""
 
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import pytest
 
-from orchestration.quality import asset_checks
+from orchestration.quality.asset_checks import check_candidate
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings
 from orchestration.warehouse import candidate
@@ -21,13 +22,19 @@ def settings(tmp_path, monkeypatch) -> Settings:
     monkeypatch.setattr(candidate, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(candidate, "LOOK_EVERY_SECONDS", 0.05)
     settings = Settings(home=tmp_path)
-    duckdb.connect(settings.warehouse_path).close()
+    for path in (settings.warehouse_path, settings.candidate_path):
+        duckdb.connect(path).close()
     return settings
 
 
+@pytest.fixture(params=["candidate.duckdb", "warehouse.duckdb"])
+def file(settings, request) -> Path:
+    return settings.home / request.param
+
+
 @contextmanager
-def held(settings: Settings, *options: str):
-    command = [sys.executable, "-c", HOLD, str(settings.warehouse_path), *options]
+def held(file: Path, *options: str):
+    command = [sys.executable, "-c", HOLD, str(file), *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         program.stdout.readline()
         try:
@@ -36,45 +43,48 @@ def held(settings: Settings, *options: str):
             program.kill()
 
 
-def test_who_holds_the_candidate_for_too_long_is_named(settings):
-    with held(settings) as program, pytest.raises(CandidateHeldError) as error:
+def test_a_program_that_holds_the_candidate_too_long_is_named(settings, file):
+    with held(file) as program, pytest.raises(CandidateHeldError) as error:
         wait_until_free(settings, lambda message: None)
 
+    assert f"{file} is held open" in str(error.value)
     assert f"(PID {program.pid})" in str(error.value)
     assert "Close that program and run again" in str(error.value)
     assert "reports.duckdb instead" in str(error.value)
 
 
-def test_who_lets_go_in_time_is_waited_for(settings, monkeypatch):
+def test_a_program_that_closes_the_candidate_in_time_is_waited_for(settings, file, monkeypatch):
     monkeypatch.setattr(candidate, "WAIT_SECONDS", 60)
-    told = []
-    with held(settings) as program:
+    messages = []
+    with held(file) as program:
 
-        def let_go(message: str) -> None:
-            told.append(message)
+        def close(message: str) -> None:
+            messages.append(message)
             program.communicate("\n")
 
-        wait_until_free(settings, let_go)
+        wait_until_free(settings, close)
 
-    assert len(told) == 1
-    assert f"(PID {program.pid})" in told[0]
+    assert len(messages) == 1
+    assert f"(PID {program.pid})" in messages[0]
 
 
-def test_readers_are_in_the_way_of_the_writer_only(settings):
-    with held(settings, "read only"):
+def test_readers_block_only_the_writer(settings, file):
+    with held(file, "read only"):
         wait_until_free(settings, pytest.fail, read_only=True)
         with pytest.raises(CandidateHeldError):
             wait_until_free(settings, lambda message: None)
 
 
-def test_without_a_candidate_nobody_is_waited_for(tmp_path):
+def test_without_a_candidate_there_is_no_wait(tmp_path):
     wait_until_free(Settings(home=tmp_path), pytest.fail)
 
 
-def test_checks_that_cannot_read_the_candidate_say_who_holds_it(settings):
-    with held(settings) as program:
-        results = asset_checks._results(settings, MARTS[:1], lambda message: None)
+def test_checks_that_cannot_read_the_candidate_name_the_program_that_holds_it(settings, file):
+    with held(file) as program:
+        build_id, results = check_candidate(settings, MARTS[:1], lambda message: None)
 
+    assert build_id is None
+    assert len(results) == len(MARTS[0].checks)
     for result in results:
         assert result.broken
-        assert f"(PID {program.pid}). Close that program and run again" in result.found
+        assert f"(PID {program.pid}) after 0.2 seconds. Close that program and run again" in result.found

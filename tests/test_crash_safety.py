@@ -18,19 +18,19 @@ import dagster as dg
 import duckdb
 import libfaketime
 import pytest
-import synthetic_warehouse
+import synthetic_candidate
 from house import House, jsonl
 
 from benchmarks.kill import TARGETS, Laboratory, Run, published
 from benchmarks.readers import look
-from orchestration.__main__ import _alone, _bury_the_dead, _instance
 from orchestration.automation.jobs import BY_HAND
+from orchestration.commands import fail_killed_runs, open_instance, run_lock
 from orchestration.common.disk import full_disk
 from orchestration.ingest.raw_store.ledger import ledger_folder
-from orchestration.publish.release import PublishError, current_release, publish
+from orchestration.publish.release import PublishError, current_release
+from orchestration.publish.store import publish
 from orchestration.settings import PROJECT, Settings
 from orchestration.summary import print_summary
-from orchestration.warehouse.assets import _remove_broken
 
 
 @pytest.fixture(scope="module")
@@ -135,20 +135,21 @@ def test_an_ingest_on_a_full_disk_commits_nothing_and_the_next_one_all(small_dis
 @pytest.mark.parametrize("kilobytes", [0, 500, 4000])
 def test_a_release_that_finds_no_room_leaves_the_old_one_and_nothing_else(small_disk, kilobytes):
     settings = Settings(home=small_disk / "home", memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path)
+    publish(settings, {})
     files = sorted(settings.published_path.rglob("*"))
+    synthetic_candidate.increment(settings.candidate_path)
 
     ballast = fill(small_disk, kilobytes)
     with pytest.raises((PublishError, OSError)) as error:
-        publish(settings, {}, source_files=1, fingerprint="g")
+        publish(settings, {})
     assert full_disk(settings, error.value)
     ballast.unlink()
 
     assert sorted(settings.published_path.rglob("*")) == files
     assert look(settings) is None
-    publish(settings, {}, source_files=1, fingerprint="g")
-    assert current_release(settings).fingerprint == "g"
+    publish(settings, {})
+    assert current_release(settings).build_id == "build-2"
     assert look(settings) is None
 
 
@@ -243,8 +244,8 @@ def test_a_sound_candidate_stays_and_so_does_one_that_somebody_holds(candidate):
 
 def test_the_summary_tells_of_a_damaged_release_without_a_trace(tmp_path, capfd):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path)
+    publish(settings, {})
     file = settings.published_path / "reports.duckdb"
     file.chmod(0o644)
     for damage in (lambda path: duckdb.connect(path).execute("drop table agg_overview"), cut):
@@ -259,8 +260,8 @@ def test_the_summary_tells_of_a_damaged_release_without_a_trace(tmp_path, capfd)
 def test_the_lock_of_a_dead_process_holds_nobody_back(tmp_path):
     settings = Settings(home=tmp_path)
     hold = (
-        "import sys, time\nfrom orchestration.__main__ import Settings, _alone\n"
-        "with _alone(Settings(home=sys.argv[1])): print('held', flush=True); time.sleep(600)"
+        "import sys, time\nfrom orchestration.commands import Settings, run_lock\n"
+        "with run_lock(Settings(home=sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, cwd=PROJECT, text=True
@@ -268,7 +269,7 @@ def test_the_lock_of_a_dead_process_holds_nobody_back(tmp_path):
     assert holder.stdout.readline() == "held\n"
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with _alone(settings):
+    with run_lock(settings):
         assert (tmp_path / "run.lock").exists()
 
 
@@ -283,7 +284,7 @@ def test_a_run_that_was_killed_counts_as_failed_and_its_place_is_free(tmp_path):
     def refresh():
         nothing()
 
-    with _instance(settings) as instance:
+    with open_instance(settings) as instance:
         dead = instance.create_run_for_job(
             refresh, status=dg.DagsterRunStatus.STARTED, tags={BY_HAND: "true"}
         )
@@ -292,7 +293,7 @@ def test_a_run_that_was_killed_counts_as_failed_and_its_place_is_free(tmp_path):
         assert log.claim_concurrency_slot("warehouse", dead.run_id, "publish").is_claimed
         assert not log.claim_concurrency_slot("warehouse", "another", "publish").is_claimed
 
-        _bury_the_dead(instance)
+        fail_killed_runs(instance)
 
         assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
         assert log.claim_concurrency_slot("warehouse", "another", "publish").is_claimed

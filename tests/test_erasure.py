@@ -12,16 +12,17 @@ import duckdb
 import pytest
 from house import House, jsonl
 
-from orchestration.__main__ import run
 from orchestration.automation.jobs import is_up_to_date
+from orchestration.commands import run
 from orchestration.common import files
 from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.raw_store import erasure, retention
 from orchestration.ingest.seeds import read_seeds
-from orchestration.publish.release import current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError
-from orchestration.warehouse.assets import fingerprint
+from orchestration.warehouse.inputs import fingerprint
 from tests.conftest import project_with
 
 WHO = "k-forget.me"

@@ -5,7 +5,8 @@ import shutil
 import duckdb
 import pytest
 
-from orchestration import __main__ as command
+from orchestration import commands
+from orchestration.__main__ import main
 from orchestration.ingest.selection import gone_from_landing
 from orchestration.publish.release import current_release
 from orchestration.settings import Settings
@@ -31,10 +32,10 @@ def test_a_full_refresh_that_stops_is_finished_by_the_next_run(settings, monkeyp
     def crash(settings: Settings) -> int:
         raise KeyboardInterrupt
 
-    run = command.run
-    monkeypatch.setattr(command, "run", crash)
+    run = commands.run
+    monkeypatch.setattr(commands, "run", crash)
     with pytest.raises(KeyboardInterrupt):
-        command.full_refresh(settings)
+        commands.full_refresh(settings)
     assert not settings.raw_path.exists()
     assert (published_rows(settings, LOADING), current_release(settings)) == (before, release)
 
@@ -53,7 +54,7 @@ def test_what_left_landing_stays_published_and_a_full_refresh_asks_before_it_goe
     (demo / "agents" / "2025-10.json").write_text("[]")
 
     assert gone_from_landing(settings) == ["demo/agents/2025-10.json", "demo/surveys/2025-10.csv"]
-    assert command.full_refresh(settings) == 1
+    assert commands.full_refresh(settings) == 1
     error = capfd.readouterr().err
     assert "2 files that were loaded" in error
     assert "demo/surveys/2025-10.csv" in error
@@ -64,12 +65,12 @@ def test_what_left_landing_stays_published_and_a_full_refresh_asks_before_it_goe
 
 def test_a_forced_full_refresh_sets_aside_what_it_will_lose(settings, monkeypatch):
     shutil.rmtree(settings.landing_path)
-    monkeypatch.setattr(command, "refresh", lambda settings: pytest.fail("nothing could be built of nothing"))
-    monkeypatch.setattr(command, "is_up_to_date", lambda settings: True)
-    monkeypatch.setattr(command, "print_summary", lambda settings, result: None)
-    monkeypatch.setattr(command, "current_release", lambda settings: None)
+    monkeypatch.setattr(commands, "refresh", lambda *_: pytest.fail("nothing could be built of nothing"))
+    monkeypatch.setattr(commands, "is_up_to_date", lambda settings: True)
+    monkeypatch.setattr(commands, "print_summary", lambda settings, result: None)
+    monkeypatch.setattr(commands, "current_release", lambda settings: None)
 
-    assert command.full_refresh(settings, force=True) == 1
+    assert commands.full_refresh(settings, force=True) == 1
 
     assert not settings.raw_path.exists()
     assert not settings.landing_path.exists(), "the sample is no stand-in for exports that were there"
@@ -81,7 +82,7 @@ def test_an_emptied_landing_changes_nothing_that_was_published(settings, capfd):
     shutil.rmtree(settings.landing_path)
     settings.landing_path.mkdir()
 
-    assert command.run(settings) == 0
+    assert commands.run(settings) == 0
 
     assert published_rows(settings, LOADING) == before
     assert list(settings.landing_path.iterdir()) == []
@@ -91,6 +92,6 @@ def test_an_emptied_landing_changes_nothing_that_was_published(settings, capfd):
 @pytest.mark.parametrize("arguments", [[], ["ran"], ["run", "--force"], ["run", "--fully"]])
 def test_a_command_that_is_none_is_answered_with_those_that_are(arguments, capfd):
     with pytest.raises(SystemExit) as end:
-        command.main(arguments)
+        main(arguments)
     assert end.value.code == 2
     assert "usage: python -m orchestration" in capfd.readouterr().err

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from orchestration.__main__ import _instance
 from orchestration.automation.run_retention import KEEP_RUNS_DAYS, prune_runs
+from orchestration.commands import open_instance
 from orchestration.settings import Settings
 
 
@@ -22,7 +22,7 @@ def nothing_made():
 def test_old_runs_go_but_for_those_that_made_what_is_there_now(tmp_path):
     settings = Settings(home=tmp_path)
     later = datetime.now(UTC) + timedelta(days=KEEP_RUNS_DAYS, minutes=1)
-    with _instance(settings) as instance:
+    with open_instance(settings) as instance:
         first, last = (dg.materialize([table], instance=instance).run_id for _ in range(2))
         failed, going_on = (
             instance.create_run_for_job(nothing_made, status=status).run_id

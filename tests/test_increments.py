@@ -1,4 +1,4 @@
-"""An increment gives the rows and the release that a build from nothing gives, whatever came in which order.
+"""After every delivery an incremental build gives the rows of a full build, whatever came in which order.
 
 Belongs here: random exports that arrive in parts, and the comparison. Does not: what the rows must be (see
 `test_metrics`), nor when a run may build an increment (see `test_pipeline`).
@@ -14,33 +14,37 @@ import pytest
 
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store import compaction
-from orchestration.publish.release import publish, reader
-from orchestration.publish.tables import LAID_OUT, TABLES
 from orchestration.settings import Settings
+from orchestration.warehouse.candidate import builds, complete_build
 from tests.chatwoot_exports import random_files, random_history
-from tests.conftest import dbt, project_with, rows_in
+from tests.conftest import dbt, project_with
 from tests.random_exports import ACCOUNTS, random_account, write_seeds
 from tests.whatsapp_cloud_exports import random_stream, write_stream
 
 MODELS = ["--resource-type", "seed", "--resource-type", "model"]
+FOLDING = {"shop": "chatwoot", "cloud": "whatsapp_cloud"}  # accounts whose records come in parts
 SUMS = ("_sum", "_avg", "_median", "_p90")  # added up in another order, they differ in the last digits
-
-
-FOLDING = {"shop": "chatwoot", "cloud": "whatsapp_cloud"}  # accounts of platforms that tell a record in parts
-
-
-def write_seeds_of_all_platforms(folder):
-    write_seeds(folder)
-    with (folder / "accounts.csv").open("a") as seed:
-        seed.writelines(f"{account},{platform},UTC\n" for account, platform in FOLDING.items())
+OF_THE_BUILD = ("batch_id", "ingested_at", "rejected_at", "build_id")
 
 
 @pytest.fixture
 def house(tmp_path):
-    write_seeds_of_all_platforms(tmp_path / "seeds")
+    write_seeds(tmp_path / "seeds")
+    with (tmp_path / "seeds" / "accounts.csv").open("a") as seed:
+        seed.writelines(f"{account},{platform},UTC\n" for account, platform in FOLDING.items())
     project = project_with(tmp_path / "seeds", tmp_path / "project")
     settings = Settings(home=tmp_path / "home", project=project, hash_key="the same key for all")
     settings.ensure_hash_key()
+    return settings
+
+
+@pytest.fixture
+def full(house, tmp_path):
+    """A second home with the same raw files, in which every build is a full one."""
+    settings = house.model_copy(update={"home": tmp_path / "full"})
+    settings.home.mkdir()
+    for name in ("raw", "rejected", "hash_key"):
+        (settings.home / name).symlink_to(house.home / name)
     return settings
 
 
@@ -62,51 +66,8 @@ def deliveries(dice):
     return parts
 
 
-def deliver(settings, parts):
-    for name, records in parts:
-        path = settings.landing_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(r, default=datetime.isoformat) + "\n" for r in records))
-    ingest(settings)
-
-
-def marts(settings):
-    """Return the rows of every mart, sorted, without the times at which they were made."""
-    with duckdb.connect(settings.warehouse_path, read_only=True) as con:
-        columns = con.execute("""
-            select table_name, column_name from duckdb_columns()
-            where schema_name = 'marts' and column_name not in ('batch_id', 'ingested_at', 'rejected_at')
-            order by column_index""").fetchall()
-        tables = {}
-        for table, column in columns:
-            shown = f"round({column}, 6)" if column.endswith(SUMS) else column
-            tables.setdefault(table, []).append(f"{shown} as {column}")
-        return {
-            table: con.execute(f"select {', '.join(shown)} from marts.{table} order by all").fetchall()
-            for table, shown in sorted(tables.items())
-        }
-
-
-def touched_messages(settings):
-    """Return the messages that the increment says it made anew, and the same ones as the mart has them."""
-    with duckdb.connect(settings.warehouse_path, read_only=True) as con:
-        touched = "intermediate.int_touched_messages"
-        return rows_in(con, touched), rows_in(
-            con, f"(from marts.fct_messages where message_id in (select message_id from {touched}))"
-        )
-
-
-def release(settings, number, base=None):
-    """Publish what is in the warehouse; return the rows of every table of the file and of the Parquet."""
-    made = publish(settings, {}, source_files=1, fingerprint=str(number), base=base)
-    parquet = settings.published_path / made.parquet
-    with reader(settings) as con, duckdb.connect() as outside:
-        rows = {table: rows_in(con, table) for table in (*TABLES, *LAID_OUT)}
-        return rows, {table: rows_in(outside, f"'{parquet}/{table}.parquet'") for table in TABLES}
-
-
 def deliveries_of_folding_platforms(dice):
-    """The same of platforms of which late news changes what was told before: all comes in any order."""
+    """The same of platforms whose late records change what earlier ones mean: all comes in any order."""
     files = {f"shop/{name}": lines for name, lines in random_files(dice, random_history(dice)).items()}
     for lot in write_stream(dice, random_stream(dice), Path("cloud/webhooks")):
         files |= {str(name).removesuffix(".gz"): envelopes for name, envelopes in lot}
@@ -115,28 +76,96 @@ def deliveries_of_folding_platforms(dice):
     return parts
 
 
+def deliver(settings, parts):
+    for name, records in parts:
+        path = settings.landing_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(r, default=datetime.isoformat) + "\n" for r in records))
+    ingest(settings)
+
+
+def build(settings, *arguments):
+    dbt(settings, "build", *MODELS, *arguments)
+    complete_build(settings, "fingerprint", "rules", [])
+
+
+def published_rows(settings):
+    """Return the sorted rows of every table of the candidate, without what differs between any two builds."""
+    with duckdb.connect(settings.candidate_path, read_only=True) as con:
+        columns = con.execute(
+            """
+            select schema_name || '.' || table_name, column_name from duckdb_columns()
+            where schema_name in ('main', 'reporting') and not internal and column_name not in ?
+            order by column_index""",
+            [list(OF_THE_BUILD)],
+        ).fetchall()
+        tables = {}
+        for table, column in columns:
+            shown = f"round({column}, 6)" if column.endswith(SUMS) else column
+            tables.setdefault(table, []).append(f"{shown} as {column}")
+        return {
+            table: con.execute(f"select {', '.join(shown)} from {table} order by all").fetchall()
+            for table, shown in sorted(tables.items())
+        }
+
+
+def assert_same_rows(incremental, full):
+    for table, rows in published_rows(full).items():
+        found = published_rows(incremental)[table]
+        assert found == rows, (
+            f"{table}: missing {[r for r in rows if r not in found][:3]},"
+            f" unexpected {[r for r in found if r not in rows][:3]}"
+        )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "seed"),
     [(deliveries, 1), (deliveries, 2), (deliveries, 3)]
     + [(deliveries_of_folding_platforms, seed) for seed in (1, 2, 3)],
 )
-def test_increments_give_the_rows_of_a_build_from_nothing(house, monkeypatch, make, seed):
-    monkeypatch.setattr(compaction, "MANY", 2)  # so that what an increment adds to was compacted meanwhile
+def test_an_incremental_build_gives_the_rows_of_a_full_build(house, full, monkeypatch, make, seed):
+    monkeypatch.setattr(compaction, "MANY", 2)  # so that increments add to files that were compacted
     dice = random.Random(seed)
     parts = make(dice)
     cuts = sorted(dice.sample(range(1, len(parts)), 4))
-    for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(parts)], strict=True)):
+    for begin, end in zip([0, *cuts], [*cuts, len(parts)], strict=True):
         deliver(house, parts[begin:end])
-        dbt(house, "build", *MODELS, *([] if number else ["--full-refresh"]))
-        step = marts(house)
-        if number:
-            told, found = touched_messages(house)
-            assert told == found
-        grown, parquet = release(house, number, base=str(number - 1))
-    assert {table: grown[table] for table in parquet} == parquet
-    assert grown == release(house, "whole")[0]
-    dbt(house, "build", *MODELS, "--full-refresh")
-    anew = marts(house)
-    for table, rows in anew.items():
-        assert step[table] == rows, table
+        build(house)
+        build(full, "--full-refresh")
+        assert_same_rows(house, full)
+    assert [b.is_full for b in builds(house)] == [True, False, False, False, False]
+
+
+@pytest.mark.slow
+def test_the_window_of_a_conversation_without_a_contact_expires_in_an_increment(house):
+    def sent(number, conversation, contact, day):
+        return {
+            "id": number,
+            "timestamp": f"2025-03-{day}T09:00:00Z",
+            "conversation": conversation,
+            "contact": contact,
+            "direction": "INBOUND",
+        }
+
+    def expired():
+        with duckdb.connect(house.candidate_path, read_only=True) as con:
+            return con.execute(
+                "select windows_missed from fct_conversations where source_conversation_id = 'c1'"
+            ).fetchone()
+
+    account = next(iter(ACCOUNTS))
+    conversation = {"id": "c1", "created_on": "2025-03-03T09:00:00Z"}
+    deliver(
+        house,
+        [
+            (f"{account}/conversations/1.jsonl", [conversation]),
+            (f"{account}/messages/1.jsonl", [sent("m1", "c1", None, "03")]),
+        ],
+    )
+    build(house)
+    assert expired() == (0,)
+    deliver(house, [(f"{account}/messages/2.jsonl", [sent("m2", None, "7", "09")])])
+    build(house)
+    assert expired() == (1,)
+    assert [b.is_full for b in builds(house)] == [True, False]

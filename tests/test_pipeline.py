@@ -12,11 +12,13 @@ import duckdb
 import pytest
 from dagster import AssetKey
 
-from orchestration.__main__ import _instance, go_back, main, refresh, run
+from orchestration.__main__ import main
+from orchestration.commands import go_back, open_instance, refresh, run
 from orchestration.ingest.pipeline import ingest
-from orchestration.publish.release import current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
-from orchestration.warehouse.assets import built_from, fingerprint
+from orchestration.warehouse.inputs import fingerprint
 from samples.generate import generate
 from tests.conftest import LOADING, project_with, published_rows, rows_of
 
@@ -83,7 +85,7 @@ def test_a_failed_check_keeps_the_last_release_and_says_why(sample, tmp_path, ca
 
     assert (published_rows(settings), current_release(settings)) == before
     output = capfd.readouterr().out
-    assert "FAILED: marts/csat_summary few_records_were_rejected" in output
+    assert "FAILED: marts/csat_summary rejection_rate_within_limit" in output
     assert "demo/surveys: 50 of 50 records, most in demo/surveys/2026-01.jsonl" in output
     assert f"{before[1].release_id}, in place as before" in output
 
@@ -108,7 +110,7 @@ def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tm
     assert f"upon {before}" in output
     assert "Published" in output
     with reader(settings) as connection:
-        asked = "select count(*) from quality_results where expected like '%what the increment touched'"
+        asked = "select count(*) from quality_results where found like '%in the rows not yet released'"
         assert connection.execute(asked).fetchone()[0] > 50
         assert connection.execute("select sum(messages) from _counts_by_day").fetchone() == (14_849,)
 
@@ -125,7 +127,7 @@ def test_after_a_rollback_nothing_runs_until_something_is_new(sample, tmp_path, 
     assert go_back(settings, None) == 0
 
     assert f"Release {before} is in place again" in capfd.readouterr().out
-    with _instance(settings) as instance:
+    with open_instance(settings) as instance:
         key = AssetKey(["published", "dim_agents"])
         (told,) = instance.fetch_observations(key, limit=1).records
     assert told.asset_observation.metadata["release"].value == before

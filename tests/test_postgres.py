@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from orchestration.__main__ import run
+from orchestration.commands import run
 from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
 
@@ -118,7 +118,7 @@ def test_on_postgres_the_sample_is_published_and_a_failed_check_keeps_the_releas
     bad.write_text('{"id": "s-bad", "conversation": "c-1", "rating": 12}\n' * 50)
     assert run(settings) == 1
 
-    assert "FAILED: marts/csat_summary few_records_were_rejected" in capfd.readouterr().out
+    assert "FAILED: marts/csat_summary rejection_rate_within_limit" in capfd.readouterr().out
     assert current_release(settings) == release
     assert rows(database, "select status from runs order by id") == [("SUCCESS",), ("FAILURE",)]
     evaluated = "select count(*) from asset_check_executions where execution_status = 'SUCCEEDED'"

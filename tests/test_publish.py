@@ -1,4 +1,4 @@
-"""The publish room: a release replaces the one before it as a whole, or not at all."""
+"""Publishing: a release replaces the one before it as a whole, or not at all."""
 
 import json
 import shutil
@@ -10,48 +10,60 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-import synthetic_warehouse
+import synthetic_candidate
 
-from orchestration.publish import release as publishing
+from orchestration.common.files import copy
+from orchestration.publish import build as building
+from orchestration.publish import store
 from orchestration.publish.assets import build_publish_assets
-from orchestration.publish.release import PublishError, current_release, is_intact, publish, reader, rollback
-from orchestration.publish.tables import LAID_OUT, TABLES, Table
+from orchestration.publish.reader import reader
+from orchestration.publish.release import PublishError, current_release, is_intact
+from orchestration.publish.store import publish, rollback
+from orchestration.publish.tables import PUBLISHED, TABLES
 from orchestration.quality.check import CheckResult
 from orchestration.quality.marts import MARTS
 from orchestration.quality.results import keep
 from orchestration.settings import Settings
+from orchestration.warehouse.candidate import builds
 
 CHECKS = {"passed": ["marts/fct_messages:unique"], "warned": ["marts/fct_messages:unknown conversations"]}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A warehouse and its release, to be copied."""
+    """A candidate and its release, to be copied."""
     settings = Settings(home=tmp_path_factory.mktemp("made"), memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path)
+    synthetic_candidate.write(settings.candidate_path)
     release_now(settings)
     return settings
 
 
 @pytest.fixture
 def settings(tmp_path, made):
-    shutil.copy(made.warehouse_path, tmp_path)
+    shutil.copy(made.candidate_path, tmp_path)
     return Settings(home=tmp_path, memory_limit="500MB", threads=1, keep_releases=2)
 
 
 @pytest.fixture
 def old(made, settings):
-    """The release that stands when a test begins."""
+    """The release that is current when a test begins."""
     shutil.copytree(made.published_path, settings.published_path)
     return current_release(settings)
 
 
-def release_now(settings, fingerprint="f"):
-    return publish(settings, CHECKS, source_files=7, fingerprint=fingerprint)
+def release_now(settings, build=None):
+    """Publish the candidate, after an increment of this id and fingerprint if one is named."""
+    if build:
+        synthetic_candidate.increment(settings.candidate_path, build, build)
+    return publish(settings, CHECKS)
+
+
+def without_parquet(settings):
+    return settings.model_copy(update={"parquet": False})
 
 
 def change(settings, sql):
-    with duckdb.connect(settings.warehouse_path) as connection:
+    with duckdb.connect(settings.candidate_path) as connection:
         connection.execute(sql)
 
 
@@ -60,7 +72,7 @@ def names(folder: Path):
 
 
 def assert_intact(settings, release):
-    """Readers see this release, whole, and nothing else lies about."""
+    """Readers see this release, whole, and no other file is there."""
     assert current_release(settings) == release
     assert names(settings.published_path) == ["release.json", "releases", "reports.duckdb"]
     with reader(settings) as connection, duckdb.connect() as outside:
@@ -76,11 +88,16 @@ def in_another_process(settings, query):
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 
-def test_a_release_holds_exactly_the_tables_and_the_macros_own_described_and_in_order(settings, old):
+def test_a_release_holds_exactly_the_tables_of_the_candidate_and_the_macros_described(settings, old):
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
-        found = connection.execute("select table_name from duckdb_tables()").fetchall()
-        assert sorted(name for (name,) in found) == sorted([*TABLES, "quality_results", *LAID_OUT])
+        found = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        by_schema = {schema: sorted(name for of, name in found if of == schema) for schema, _ in found}
+        assert by_schema == {
+            "main": sorted(PUBLISHED),
+            "reporting": ["rpt_conversations", "rpt_counts_by_day"],
+            "build": ["builds", "changes"],
+        }
         assert connection.execute("select count(*) from duckdb_views() where not internal").fetchone() == (0,)
         comments = connection.execute(
             "select comment from duckdb_tables() where table_name = 'fct_conversations'"
@@ -88,41 +105,61 @@ def test_a_release_holds_exactly_the_tables_and_the_macros_own_described_and_in_
             " where table_name = 'fct_conversations' and comment is not null"
         ).fetchall()
         assert comments == [("One row per conversation",), ("How it began; a reader's word",)]
-        days = connection.execute("select account_id, started_on from fct_conversations").fetchall()
-        assert days == sorted(days, key=lambda row: (row[1].replace(day=1), *row))  # in each month by account
+        undescribed = connection.execute(
+            "select table_name from duckdb_tables() where comment is null union all"
+            " select function_name from duckdb_functions()"
+            " where not internal and not starts_with(function_name, '_') and comment is null"
+        ).fetchall()
+        assert undescribed == []
         tags = connection.execute("select tags['storage_version'] from duckdb_databases()").fetchall()
         assert ("v1.5.0+",) in tags
+
+
+def test_every_macro_file_is_part_of_a_release(old):
+    files = {path.stem for path in (Path(building.__file__).parent / "macros").iterdir()}
+    assert files == set(building.MACROS)
 
 
 def test_a_release_says_what_it_is_in_its_file_and_beside_it(settings):
     before = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     release = release_now(settings)
     note = json.loads((settings.published_path / "release.json").read_text())
-    with duckdb.connect(settings.warehouse_path) as connection:
+    with duckdb.connect(settings.candidate_path) as connection:
         latest = {
             account: f"{sent_at:%Y-%m-%dT%H:%M:%SZ}"
             for account, sent_at in connection.execute(
-                "select account_id, max(sent_at) from marts.fct_messages group by account_id"
+                "select account_id, max(sent_at) from fct_messages group by account_id"
             ).fetchall()
         }
     assert before <= note["published_at"] <= datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert note["data_through"] == max(latest.values())
     assert note["accounts"] == {
         account: {"time_zone": zone, "data_through": latest[account]}
-        for account, zone in synthetic_warehouse.ACCOUNTS.items()
+        for account, zone in synthetic_candidate.ACCOUNTS.items()
     }
     assert note["rows"]["fct_conversations"] == 300
     assert note["rows"]["fct_messages"] == 1800
     assert note["checks"] == CHECKS
-    assert note["source_files"] == 7
-    assert note["fingerprint"] == "f"
+    assert note["source_files"] == 2
+    assert note["fingerprint"] == synthetic_candidate.FINGERPRINT
+    assert note["build_id"] == synthetic_candidate.BUILD
     assert note["parquet"] == f"releases/{release.release_id}"
     with reader(settings) as connection:
         row = connection.execute(
             "select release_id, strftime(data_through, '%Y-%m-%dT%H:%M:%SZ'), source_files, checks_passed,"
-            " checks_warned, code_version, fingerprint from release()"
+            " checks_warned, code_version, fingerprint, build_id, parquet from release()"
         ).fetchone()
-    assert row == (release.release_id, release.data_through, 7, 1, 1, release.code_version, "f")
+    assert row == (
+        release.release_id,
+        release.data_through,
+        2,
+        1,
+        1,
+        release.code_version,
+        release.fingerprint,
+        release.build_id,
+        release.parquet,
+    )
     assert current_release(settings) == release
 
 
@@ -132,7 +169,7 @@ def test_a_reader_keeps_the_old_release_while_new_readers_get_the_new_one(settin
     held.hardlink_to(settings.published_path / "reports.duckdb")
     content = held.read_bytes()
     with duckdb.connect(settings.published_path / "reports.duckdb", read_only=True) as connection:
-        change(settings, "delete from marts.bridge_conversation_tags")
+        change(settings, "delete from bridge_conversation_tags")
         new = release_now(settings)
         assert connection.execute(query).fetchone() == (old.release_id,)
         count = connection.execute("select count(*) from bridge_conversation_tags").fetchone()
@@ -146,12 +183,16 @@ def test_a_reader_keeps_the_old_release_while_new_readers_get_the_new_one(settin
     ("sql", "complaint"),
     [
         (
-            "alter table marts.dim_contacts add column email varchar;"
-            " alter table marts.dim_contacts add column who struct(first_name varchar)",
+            "alter table dim_contacts add column email varchar;"
+            " alter table dim_contacts add column who struct(first_name varchar)",
             "dim_contacts.email, dim_contacts.who",
         ),
-        ("drop table marts.agg_by_tag", "lacks marts.agg_by_tag"),
-        ("alter table marts.fct_messages drop column sent_hour", "sent_hour"),
+        ("drop table agg_by_tag", "no table agg_by_tag"),
+        (
+            "alter table reporting.rpt_conversations add column phone varchar",
+            "rpt_conversations.phone",
+        ),
+        ("alter table fct_messages drop column sent_hour", "sent_hour"),
     ],
 )
 def test_what_must_not_be_published_leaves_the_last_release_in_place(settings, old, sql, complaint):
@@ -161,62 +202,110 @@ def test_what_must_not_be_published_leaves_the_last_release_in_place(settings, o
     assert_intact(settings, old)
 
 
-def test_a_row_lost_on_the_way_is_found_before_the_swap(settings, old, monkeypatch):
-    monkeypatch.setitem(TABLES, "agg_by_tag", Table("account_id limit 1"))
-    with pytest.raises(PublishError, match="agg_by_tag: 1 rows in the release"):
+@pytest.mark.parametrize("table", ["agg_by_tag", "reporting.rpt_conversations", "build.builds"])
+def test_a_row_lost_on_the_way_is_found_before_the_swap(settings, old, monkeypatch, table):
+    def copy_all_but_a_row(source, target):
+        copy(source, target)
+        with duckdb.connect(target) as connection:
+            connection.execute(f"delete from {table} where rowid = (select min(rowid) from {table})")
+
+    synthetic_candidate.increment(settings.candidate_path)
+    monkeypatch.setattr(building, "copy", copy_all_but_a_row)
+    with pytest.raises(PublishError, match=rf"{table}: \d+ rows in the release"):
         release_now(settings)
     assert_intact(settings, old)
+
+
+def test_a_change_that_no_build_recorded_is_found_before_the_swap(settings, old):
+    synthetic_candidate.increment(settings.candidate_path)
+    first = "(select min(message_id) from fct_messages where sent_on < '2026-04-01')"
+    change(settings, f"delete from fct_messages where message_id = {first}")
+    with pytest.raises(PublishError, match="fct_messages: 1801 rows in its Parquet, expected 1800"):
+        release_now(settings)
+    assert_intact(settings, old)
+
+
+def test_rows_without_a_day_are_in_the_parquet_too(settings):
+    change(settings, "update fct_messages set sent_on = null where message_id like '%7'")
+    release = release_now(settings)
+    assert_intact(settings, release)
+    assert "none.parquet" in names(settings.published_path / release.parquet / "fct_messages.parquet")
+
+
+def test_changes_that_a_crash_left_beside_the_candidate_are_published(settings, old):
+    code = (
+        "import duckdb, os, sys; connection = duckdb.connect(sys.argv[1]);"
+        "connection.execute('pragma disable_checkpoint_on_shutdown');"
+        "connection.execute('delete from bridge_conversation_tags'); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(settings.candidate_path)])
+    assert settings.candidate_path.with_name("candidate.duckdb.wal").exists()
+    new = release_now(settings)
+    assert new.rows["bridge_conversation_tags"] == 0
+    assert_intact(settings, new)
+
+
+def test_the_candidate_is_as_before_after_its_publication(settings):
+    before = settings.candidate_path.read_bytes()
+    release_now(settings)
+    assert settings.candidate_path.read_bytes() == before
 
 
 def test_nothing_published_yet_is_no_release(settings):
     assert current_release(settings) is None
 
 
-def test_a_missing_warehouse_is_told_in_a_sentence(settings):
-    settings.warehouse_path.unlink()
-    with pytest.raises(PublishError, match="There is no warehouse at"):
+def test_a_missing_candidate_is_an_error_with_a_remedy(settings):
+    settings.candidate_path.unlink()
+    with pytest.raises(PublishError, match=r"There is no candidate at .*: build the marts first"):
         release_now(settings)
+
+
+def test_a_damaged_candidate_is_an_error_with_a_remedy(settings, old):
+    settings.candidate_path.write_bytes(b"half written")
+    with pytest.raises(PublishError, match=r"candidate did not complete\..* or the file is damaged"):
+        release_now(settings)
+    assert_intact(settings, old)
+
+
+def test_a_candidate_whose_last_build_did_not_complete_is_not_published(settings, old):
+    synthetic_candidate.increment(settings.candidate_path, completes=False)
+    with pytest.raises(PublishError, match="the last build of the candidate did not complete"):
+        release_now(settings)
+    assert_intact(settings, old)
+
+
+def test_a_build_that_begins_during_the_publication_is_noticed(settings, old, monkeypatch):
+    def copy_after_a_build(source, target):
+        shutil.copyfile(source, target)
+        synthetic_candidate.increment(target, "unchecked")
+
+    monkeypatch.setattr(building, "copy", copy_after_a_build)
+    with pytest.raises(PublishError, match="Build unchecked began while build-1 was published"):
+        release_now(settings)
+    assert_intact(settings, old)
 
 
 def crash(*_, **__):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("moment", ["lay_out", "_link", "_swap"])
-def test_an_interrupted_release_leaves_the_last_one_in_place(settings, old, monkeypatch, moment):
+@pytest.mark.parametrize(
+    ("module", "moment"),
+    [
+        (building, "copy"),
+        (building, "_verify"),
+        (building, "write_parquet"),
+        (building, "link"),
+        (store, "_swap"),
+    ],
+)
+def test_an_interrupted_release_leaves_the_last_one_in_place(settings, old, monkeypatch, module, moment):
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, moment, crash)
+        patch.setattr(module, moment, crash)
         with pytest.raises(KeyboardInterrupt):
             release_now(settings)
     assert_intact(settings, old)
-
-
-CHANGES = """
-    create schema intermediate;
-    create table intermediate.int_touched_conversations as
-        select conversation_id, account_id, started_on
-        from marts.fct_conversations
-        where started_at >= (select max(started_at) - interval 1 day from marts.fct_conversations);
-    create view intermediate.int_touched_messages as
-        from marts.fct_messages
-        where sent_at >= (select max(sent_at) - interval 1 day from marts.fct_messages);
-    create view intermediate.int_replaced_messages as from intermediate.int_touched_messages;
-    create table intermediate.int_touched_days as
-        select account_id, started_on as report_date from intermediate.int_touched_conversations
-        union select account_id, sent_on from intermediate.int_touched_messages;
-    update marts.fct_conversations set reopens = reopens + 1
-        where conversation_id in (select conversation_id from intermediate.int_touched_conversations);
-    update marts.fct_messages set source = 'changed'
-        where message_id = (select min(message_id) from intermediate.int_touched_messages);
-    update marts.agg_overview set conversations = conversations + 1
-        where (account_id, report_date) in (from intermediate.int_touched_days);
-    create table intermediate.int_touched_contacts as
-        select contact_key
-        from marts.fct_conversations
-        where conversation_id in (select conversation_id from intermediate.int_touched_conversations);
-    update marts.dim_contacts set source = 'changed'
-        where contact_key in (from intermediate.int_touched_contacts);
-"""
 
 
 def inodes(settings, release):
@@ -224,52 +313,100 @@ def inodes(settings, release):
     return {path.relative_to(folder): path.stat().st_ino for path in folder.glob("*.parquet/*")}
 
 
-def test_upon_the_release_before_only_what_was_touched_is_written_anew(settings, old):
-    change(settings, CHANGES)
+def rows_of(settings, release):
+    """Return the rows of the tables of a release, and of their Parquet."""
+    with reader(settings) as connection, duckdb.connect() as outside:
+        folder = settings.published_path / release.parquet
+        return {
+            table: (
+                sorted(map(repr, connection.execute(f"from {table}").fetchall())),
+                sorted(map(repr, outside.execute(f"from '{folder / table}.parquet'").fetchall())),
+            )
+            for table in PUBLISHED
+        }
 
-    new = publish(settings, CHECKS, source_files=8, fingerprint="g", base=old.fingerprint)
+
+def test_a_month_that_no_build_since_the_current_release_changed_is_a_link(settings, old):
+    synthetic_candidate.increment(settings.candidate_path, "second")
+    new = release_now(settings, "third")
 
     assert_intact(settings, new)
     assert is_intact(settings, new)
-    assert new.rows["fct_messages"] == old.rows["fct_messages"]
-    with duckdb.connect(settings.published_path / "reports.duckdb", read_only=True) as connection:
-        connection.execute(f"attach '{settings.warehouse_path}' as warehouse (read_only)")
-        for table in TABLES:
-            difference = f"(from {table} except all from warehouse.marts.{table})"
-            assert connection.execute(f"select count(*) from {difference}").fetchone() == (0,), table
-        for name, (macro, _) in LAID_OUT.items():
-            difference = f"(from {name} except all from {macro}(null, null))"
-            assert connection.execute(f"select count(*) from {difference}").fetchone() == (0,), name
-            difference = f"(from {macro}(null, null) except all from {name})"
-            assert connection.execute(f"select count(*) from {difference}").fetchone() == (0,), name
+    assert new.rows["fct_messages"] == old.rows["fct_messages"] + 2
+    for table, (rows, parquet) in rows_of(settings, new).items():
+        assert rows == parquet, table
     before, after = inodes(settings, old), inodes(settings, new)
-    last_months = {
-        max(path for path in after if path.parent == folder) for folder in {p.parent for p in after}
+    changed = {path for path in after if after[path] != before.get(path)}
+    assert {str(path) for path in changed} == {
+        "fct_conversations.parquet/2026-04.parquet",
+        "fct_messages.parquet/2026-04.parquet",
     }
-    assert {path for path in after if after[path] != before[path]} <= last_months < after.keys()
+    assert changed < after.keys()
     assert_intact(settings, rollback(settings))
 
 
-@pytest.mark.parametrize("base", [None, "of another release"])
-def test_upon_any_other_release_all_is_written(settings, old, base):
-    change(settings, CHANGES)
-    change(settings, "update marts.fct_conversations set reopens = 77")
+def test_after_a_rollback_the_months_of_the_release_now_current_are_links(settings, old):
+    release_now(settings, "second")
+    rollback(settings)
+    new = release_now(settings, "third")
 
-    new = publish(settings, CHECKS, source_files=8, fingerprint="g", base=base)
+    assert_intact(settings, new)
+    for table, (rows, parquet) in rows_of(settings, new).items():
+        assert rows == parquet, table
+    before, after = inodes(settings, old), inodes(settings, new)
+    assert {path.name for path in after if after[path] != before.get(path)} == {"2026-04.parquet"}
 
-    assert not set(inodes(settings, old).values()) & set(inodes(settings, new).values())
-    with reader(settings) as connection:
-        assert connection.execute("select distinct reopens from fct_conversations").fetchall() == [(77,)]
 
-
-def test_upon_a_damaged_release_all_is_written(settings, old):
-    change(settings, CHANGES)
-    cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/*")))
-
-    new = publish(settings, CHECKS, source_files=8, fingerprint="g", base=old.fingerprint)
+def test_a_release_that_is_no_ancestor_of_the_candidate_shares_no_file(settings, old):
+    synthetic_candidate.write(settings.candidate_path, build_id="another full build")
+    new = release_now(settings)
 
     assert_intact(settings, new)
     assert not set(inodes(settings, old).values()) & set(inodes(settings, new).values())
+
+
+def test_a_damaged_release_shares_no_file(settings, old):
+    cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/*")))
+    new = release_now(settings, "second")
+
+    assert_intact(settings, new)
+    assert not set(inodes(settings, old).values()) & set(inodes(settings, new).values())
+
+
+def test_after_an_erasure_a_release_shares_no_file(settings, old):
+    settings.outdated_path.touch()
+    before = inodes(settings, old)
+    new = release_now(settings, "second")
+    assert not set(before.values()) & set(inodes(settings, new).values())
+
+
+def test_a_note_of_an_earlier_version_without_a_build_is_a_release(settings, old):
+    path = settings.published_path / old.folder / "release.json"
+    for note in (path, settings.published_path / "release.json"):
+        content = json.loads(note.read_text())
+        del content["build_id"]
+        note.write_text(json.dumps(content))
+    before = inodes(settings, old)
+    assert current_release(settings).build_id is None
+    new = release_now(settings, "second")
+    assert not set(before.values()) & set(inodes(settings, new).values())
+
+
+def test_without_parquet_a_release_is_the_file_alone(settings, old):
+    without = without_parquet(settings)
+    synthetic_candidate.increment(settings.candidate_path, "second")
+
+    new = publish(without, CHECKS)
+
+    assert new.parquet is None
+    assert names(settings.published_path / new.folder) == ["release.json", "reports.duckdb"]
+    assert current_release(without) == new
+    assert is_intact(without, new)
+    with reader(without) as connection:
+        assert connection.execute("select parquet from release()").fetchone() == (None,)
+    assert_intact(settings, rollback(without))
+    assert rollback(without, new.release_id) == new
+    assert_intact(settings, release_now(settings, "third"))
 
 
 def test_what_the_checks_found_in_all_runs_is_published(settings, old):
@@ -308,7 +445,7 @@ def test_a_rollback_goes_no_further_than_what_is_kept(settings, old):
 def test_a_rollback_stopped_half_way_leaves_one_release_or_the_other(settings, old, monkeypatch):
     new = release_now(settings, "newer")
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_swap", crash)
+        patch.setattr(store, "_swap", crash)
         with pytest.raises(KeyboardInterrupt):
             rollback(settings)
     assert current_release(settings) == new
@@ -339,13 +476,16 @@ def test_analysts_that_read_on_while_releases_come_and_go_see_one_release_each_t
         for _ in range(3)
     ]
     for number in range(6):
-        change(settings, f"update marts.fct_messages set error_code = '{number}'")
+        change(
+            settings,
+            f"update fct_messages set error_code = '{number}'; update build.builds set build_id = '{number}'",
+        )
         release_now(settings)
         if number % 2:
             rollback(settings)
-    told = [reader.communicate("stop\n")[0].splitlines() for reader in readers]
+    outputs = [reader.communicate("stop\n")[0].splitlines() for reader in readers]
     assert [reader.returncode for reader in readers] == [0, 0, 0]
-    for lines in told:
+    for lines in outputs:
         assert set(lines) == {"whole"}, lines
         assert len(lines) > 6
 
@@ -389,7 +529,7 @@ def test_what_a_crash_left_half_built_is_swept_away(settings):
 
 
 @pytest.mark.parametrize("content", ['{"release_id": "2026', '{"release_id": "x"}'])
-def test_an_unreadable_note_hides_no_release_and_the_next_one_mends_it(settings, old, content, caplog):
+def test_an_unreadable_note_hides_no_release_and_the_next_one_replaces_it(settings, old, content, caplog):
     (settings.published_path / "release.json").write_text(content)
     assert current_release(settings) == old
     assert "release.json cannot be read" in caplog.text
@@ -397,14 +537,14 @@ def test_an_unreadable_note_hides_no_release_and_the_next_one_mends_it(settings,
     assert_intact(settings, release_now(settings))
 
 
-def test_a_broken_file_is_no_release_and_the_next_one_mends_it(settings, old):
+def test_a_broken_file_is_no_release_and_the_next_one_replaces_it(settings, old):
     (settings.published_path / "reports.duckdb").write_bytes(b"half written")
     assert current_release(settings) is None
     assert_intact(settings, release_now(settings))
 
 
 def spoil(path):
-    """Overwrite a byte in the middle, of no page that tells which release it is."""
+    """Overwrite a byte in the middle, not in the macro that states which release it is."""
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
@@ -423,15 +563,15 @@ def cut(path):
         (cut, "reports.duckdb"),
         (Path.unlink, "reports.duckdb"),
         (Path.unlink, "release.json"),
-        (cut, "{parquet}/fct_messages.parquet/*.parquet"),
-        (Path.unlink, "{parquet}/fct_messages.parquet/*.parquet"),
+        (cut, "{parquet}/fct_messages.parquet/2026-04.parquet"),
+        (Path.unlink, "{parquet}/fct_messages.parquet/2026-04.parquet"),
         (cut, "{parquet}/release.json"),
     ],
 )
-def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_mends_it(
+def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_repairs_it(
     settings, old, damage, name
 ):
-    new = release_now(settings)
+    new = release_now(settings, "second")
     assert is_intact(settings, new)
     damage(next(settings.published_path.glob(name.format(parquet=new.parquet))))
 
@@ -445,8 +585,8 @@ def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_mends_i
 
 
 def test_a_rollback_does_not_go_to_a_damaged_release(settings, old):
-    new = release_now(settings)
-    cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/*")))
+    new = release_now(settings, "second")
+    cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/2026-04.parquet")))
     for wanted in (None, old.release_id):
         with pytest.raises(PublishError, match=f"whole \\({new.release_id}\\)"):
             rollback(settings, wanted)
@@ -464,7 +604,7 @@ def test_the_last_few_releases_are_kept_and_nothing_foreign_is_touched(settings,
 def test_after_an_erasure_all_older_releases_go_even_if_the_removal_was_cut_short(settings, old, monkeypatch):
     settings.outdated_path.touch()
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_prune", crash)
+        patch.setattr(store, "_prune", crash)
         with pytest.raises(KeyboardInterrupt):
             release_now(settings)
     assert settings.outdated_path.exists()
@@ -479,7 +619,7 @@ def test_ids_go_on_rising_where_the_clock_goes_back(settings, old, monkeypatch):
         def now(cls, tz=None):
             return datetime(2020, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr(publishing, "datetime", Earlier)
+    monkeypatch.setattr(store, "datetime", Earlier)
     new = release_now(settings)
     assert new.release_id > old.release_id
     assert_intact(settings, new)
@@ -494,9 +634,7 @@ def test_the_same_marts_give_the_same_rows_whatever_their_order(settings, old):
 
     before = rows()
     for table in TABLES:
-        change(
-            settings, f"create or replace table marts.{table} as from marts.{table} order by hash({table})"
-        )
+        change(settings, f"create or replace table {table} as from {table} order by hash({table})")
     release_now(settings)
     assert rows() == before
 
@@ -505,9 +643,10 @@ def test_the_same_marts_give_the_same_rows_whatever_their_order(settings, old):
 
 
 def gated(settings, outcomes):
-    """Return a code location of fake marts whose one blocking check each says what `outcomes` has for it.
+    """Return a code location of fake marts, each with one blocking check that returns its outcome.
 
-    A table without an outcome has a check that is never run; one whose outcome is None has no check.
+    A table without an outcome has a check that is never run; one whose outcome is None has no check. The
+    checks judge the last build of the candidate.
     """
     keys = {table: dg.AssetKey(["marts", table]) for table in TABLES}
 
@@ -519,7 +658,11 @@ def gated(settings, outcomes):
     def check(table, passed):
         @dg.asset_check(asset=keys[table], name="gate", blocking=True)
         def gate():
-            return dg.AssetCheckResult(passed=bool(passed), severity=getattr(passed, "severity", ERROR))
+            return dg.AssetCheckResult(
+                passed=bool(passed),
+                severity=getattr(passed, "severity", ERROR),
+                metadata={"build_id": builds(settings)[-1].build_id},
+            )
 
         return gate
 
@@ -534,6 +677,10 @@ def gated(settings, outcomes):
         jobs=[
             dg.define_asset_job("all"),
             dg.define_asset_job("marts", dg.AssetSelection.key_prefixes("marts").without_checks()),
+            dg.define_asset_job(
+                "checks",
+                dg.AssetSelection.checks_for_assets(*keys.values()),
+            ),
             dg.define_asset_job("published", dg.AssetSelection.groups("published").without_checks()),
         ],
     )
@@ -568,7 +715,7 @@ def test_every_table_is_published_when_every_check_passed(settings, instance):
     result = run(gated(settings, ALL_PASS), "all", instance)
     assert result.success
     events = {event.asset_key.path[-1]: event for event in result.asset_materializations_for_node("publish")}
-    assert events.keys() == {*TABLES, "quality_results"}
+    assert events.keys() == PUBLISHED.keys()
     release = current_release(settings)
     assert release.checks["passed"] == sorted(f"marts/{table}:gate" for table in TABLES)
     assert release.source_files == 2
@@ -579,7 +726,7 @@ def test_every_table_is_published_when_every_check_passed(settings, instance):
     files = events["ingested_files"].metadata["preview"].value
     assert r"| a\|b.jsonl | loaded | - | 10 | 8 | 2 |" in files
     assert r"| &lt;b&gt;\*c\*&lt;/b&gt;.jsonl |" in files
-    assert "| id is missing | mend it | 4 | 2 |" in events["rejected_records"].metadata["preview"].value
+    assert "| id is missing | fix it | 4 | 2 |" in events["rejected_records"].metadata["preview"].value
 
 
 def test_a_failed_blocking_check_keeps_publishing_from_running(settings, instance):
@@ -619,7 +766,39 @@ def test_a_check_older_than_its_table_blocks(settings, instance):
     assert current_release(settings) == first
 
 
-def test_a_blocking_check_that_only_warned_lets_the_release_out_and_is_told(settings, instance):
+def test_a_check_of_an_earlier_build_blocks(settings, instance):
+    definitions = gated(settings, ALL_PASS)
+    assert run(definitions, "all", instance).success
+    first = current_release(settings)
+    synthetic_candidate.increment(settings.candidate_path, "second")
+    result = run(definitions, "published", instance)
+    assert "gate judged build build-1, the candidate is of build second" in failure(result)
+    assert current_release(settings) == first
+
+
+def test_after_a_failed_test_of_dbt_checks_that_pass_do_not_allow_a_release(settings, instance):
+    definitions = gated(settings, ALL_PASS)
+    assert run(definitions, "all", instance).success
+    first = current_release(settings)
+    synthetic_candidate.increment(settings.candidate_path, "second", completes=False)
+    assert run(definitions, "checks", instance).success
+    result = run(definitions, "published", instance)
+    assert "the last build of the candidate did not complete" in failure(result)
+    assert current_release(settings) == first
+
+
+def test_the_path_of_a_table_is_its_file_with_and_without_parquet(settings, instance):
+    for given, name in [(settings, "dim_agents.parquet"), (without_parquet(settings), "reports.duckdb")]:
+        result = run(gated(given, ALL_PASS), "all", instance)
+        events = result.asset_materializations_for_node("publish")
+        (path,) = {
+            event.metadata["path"].value for event in events if event.asset_key.path[-1] == "dim_agents"
+        }
+        assert Path(path).name == name
+        assert Path(path).is_file()
+
+
+def test_a_blocking_check_that_only_warned_allows_the_release_and_is_reported(settings, instance):
     assert run(gated(settings, ALL_PASS | {"dim_agents": Warned()}), "all", instance).success
     assert current_release(settings).checks["warned"] == ["marts/dim_agents:gate"]
 

@@ -20,9 +20,10 @@ from house import House, jsonl
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from orchestration.__main__ import full_refresh, main, run
+from orchestration.__main__ import main
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import new_exports_sensor
+from orchestration.commands import full_refresh, run
 from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.selection import gone_from_landing, new_files
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings

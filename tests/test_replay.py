@@ -11,7 +11,8 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orchestration import __main__ as command
+from orchestration import commands
+from orchestration.__main__ import main
 from orchestration.automation.jobs import REPLAY
 from orchestration.common import files
 from orchestration.ingest.assets import ingest as take_in
@@ -21,7 +22,7 @@ from orchestration.ingest.parsing.file_bytes import BadFileError
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store.replay import Again, ReplayError
 from orchestration.ingest.selection import check_replay
-from orchestration.publish.release import reader
+from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
 from tests.conftest import project_with
@@ -326,18 +327,18 @@ def test_the_launchpad_shows_the_fields_and_runs_them(house):
 
 def test_a_refused_command_says_why_and_runs_nothing(sample, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(sample.home))
-    monkeypatch.setattr(command, "refresh", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(commands, "refresh", lambda *_: pytest.fail("it ran"))
 
-    assert command.main(["replay"]) == 1
+    assert main(["replay"]) == 1
     assert "Nothing was chosen" in capfd.readouterr().err
-    assert command.main(["replay", "--accounts", "nobody", "--force"]) == 1
+    assert main(["replay", "--accounts", "nobody", "--force"]) == 1
     assert "of nobody" in capfd.readouterr().err
-    assert command.main(["rebuild", "agg_by_pigeon"]) == 2
-    assert "no mart; write one of fct_conversations" in capfd.readouterr().err
+    assert main(["rebuild", "agg_by_pigeon"]) == 2
+    assert "no mart agg_by_pigeon; choose one of fct_conversations" in capfd.readouterr().err
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
-    assert command.main(["replay", "--everything"]) == 1
+    assert main(["replay", "--everything"]) == 1
     assert "No file has been ingested yet" in capfd.readouterr().err
-    assert command.main(["rebuild", "agg_by_agent"]) == 1
+    assert main(["rebuild", "agg_by_agent"]) == 1
     assert "no candidate" in capfd.readouterr().err
 
 
@@ -380,7 +381,7 @@ def test_what_was_read_wrongly_is_published_right_after_a_replay(
     settings.fingerprint_path.unlink()
     monkeypatch.setenv("CONVERSATIONS_HOME", str(settings.home))
 
-    assert command.main(["replay", *arguments]) == 0
+    assert main(["replay", *arguments]) == 0
 
     assert published_rows(settings) == published_rows(sample)
 
@@ -393,6 +394,6 @@ def test_one_mart_made_anew_is_checked_and_published(sample, tmp_path, monkeypat
         connection.execute("delete from marts.agg_by_tag where tag = 'Reso'")
     monkeypatch.setenv("CONVERSATIONS_HOME", str(settings.home))
 
-    assert command.main(["rebuild", "agg_by_tag"]) == 0
+    assert main(["rebuild", "agg_by_tag"]) == 0
 
     assert published_rows(settings) == published_rows(sample)

@@ -7,14 +7,16 @@ from html.parser import HTMLParser
 
 import duckdb
 import pytest
-import synthetic_warehouse
+import synthetic_candidate
 
 from orchestration.automation.jobs import is_up_to_date
 from orchestration.publish.page import report
 from orchestration.publish.page.periods import Period, last_day, period_and_the_one_before
 from orchestration.publish.page.report import has_reports, write_reports
 from orchestration.publish.previews import PREVIEWS, preview
-from orchestration.publish.release import PublishError, current_release, publish, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import PublishError, current_release
+from orchestration.publish.store import publish
 from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
 
@@ -25,13 +27,14 @@ HOSTILE = '<script>alert("x")</script> | **b** [l](https://evil.example) `c` </t
 def made(tmp_path_factory):
     """A release of two accounts, one of which has a hostile tag and agent, to be copied or read."""
     settings = Settings(home=tmp_path_factory.mktemp("made"), memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path)
-    with duckdb.connect(settings.warehouse_path) as connection:
-        connection.execute("update marts.dim_agents set agent_name = ? where agent_id = 'demo:1'", [HOSTILE])
+    synthetic_candidate.write(settings.candidate_path)
+    with duckdb.connect(settings.candidate_path) as connection:
+        connection.execute("update dim_agents set agent_name = ? where agent_id = 'demo:1'", [HOSTILE])
         connection.execute(
-            "update marts.fct_conversations set conversation_tags = [?] where agent_id = 'demo:1'", [HOSTILE]
+            "update fct_conversations set conversation_tags = [?] where agent_id = 'demo:1'", [HOSTILE]
         )
-    publish(settings, {"passed": ["a"], "warned": ["b"]}, source_files=1, fingerprint="f")
+        synthetic_candidate.write_report_inputs(connection)
+    publish(settings, {"passed": ["a"], "warned": ["b"]})
     return settings
 
 
@@ -250,9 +253,9 @@ def test_the_pages_go_with_their_release_and_swap_at_once(settings, made):
     assert has_reports(other, release)
     assert not has_reports(settings, release)
 
-    shutil.copy(made.warehouse_path, settings.warehouse_path)
+    shutil.copy(made.candidate_path, settings.candidate_path)
     newer = settings.model_copy(update={"keep_releases": 1})
-    publish(newer, {}, source_files=1, fingerprint="g")
+    publish(newer, {})
     assert not has_reports(newer, current_release(newer))
     assert not pages["demo"].exists()
     write_reports(newer)
@@ -263,8 +266,8 @@ def test_the_pages_go_with_their_release_and_swap_at_once(settings, made):
 def test_a_crash_between_pages_leaves_the_last_ones_to_be_read(settings, made, monkeypatch):
     pages = write_reports(settings)
     before = {path: path.read_bytes() for path in pages.values()}
-    shutil.copy(made.warehouse_path, settings.warehouse_path)
-    publish(settings, {}, source_files=1, fingerprint="g")
+    shutil.copy(made.candidate_path, settings.candidate_path)
+    publish(settings, {})
 
     def crash(connection, release, account, period):
         if account == "second":
@@ -279,7 +282,7 @@ def test_a_crash_between_pages_leaves_the_last_ones_to_be_read(settings, made, m
 
     # What a crash before the swap of the link leaves must not trouble the next release.
     (settings.published_path / ".building-report").symlink_to("releases")
-    publish(settings, {}, source_files=1, fingerprint="h")
+    publish(settings, {})
     assert not (settings.published_path / ".building-report").is_symlink()
     write_reports(settings)
     assert has_reports(settings, current_release(settings))

@@ -14,11 +14,12 @@ from urllib.request import urlopen
 import openpyxl
 import pandas as pd
 import pytest
-import synthetic_warehouse
+import synthetic_candidate
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from orchestration.publish.release import publish, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.store import publish
 from orchestration.settings import PROJECT, Settings
 from reports.language import Language
 from reports.tables import written
@@ -366,8 +367,8 @@ def test_pages_are_reached_by_keyboard(visit):
 def two_accounts(tmp_path_factory):
     """Serve, behind a proxy's header, a release of two accounts in which agents' names look like markup."""
     settings = Settings(home=tmp_path_factory.mktemp("two"), memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path, conversations=200, agent_name=MARKUP)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path, conversations=200, agent_name=MARKUP)
+    publish(settings, {})
     access = settings.home / "access.csv"
     access.write_text("email,account_id\nann@example.com,demo\nboss@example.com,*\n")
     environment = {

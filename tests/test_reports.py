@@ -9,12 +9,14 @@ import duckdb
 import openpyxl
 import pandas as pd
 import pytest
-import synthetic_warehouse
+import synthetic_candidate
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from orchestration.publish.release import current_release, publish, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
+from orchestration.publish.store import publish
 from orchestration.settings import PROJECT, Settings
 from reports.access import AccessError, allowed_accounts
 from reports.downloads import as_csv, as_xlsx
@@ -31,8 +33,8 @@ FORMULAS = ["=1+1", "+1", "-1", "@sum(a)", "\tx", "\rx"]
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     settings = Settings(home=tmp_path_factory.mktemp("reports"), memory_limit="500MB", threads=1)
-    synthetic_warehouse.write(settings.warehouse_path, conversations=200)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path, conversations=200)
+    publish(settings, {})
     return settings
 
 
@@ -303,8 +305,8 @@ def test_without_a_release_the_page_says_what_to_do(app, tmp_path, monkeypatch):
 def test_a_release_of_another_version_is_told(app, tmp_path, monkeypatch):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
-    synthetic_warehouse.write(settings.warehouse_path, conversations=50)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path, conversations=50)
+    publish(settings, {})
     with duckdb.connect(settings.published_path / "reports.duckdb") as connection:
         connection.execute("drop macro table report_days")
     app.run()
@@ -314,8 +316,8 @@ def test_a_release_of_another_version_is_told(app, tmp_path, monkeypatch):
 def test_a_damaged_release_is_told_without_a_trace(app, tmp_path, monkeypatch):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
-    synthetic_warehouse.write(settings.warehouse_path, conversations=50)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path, conversations=50)
+    publish(settings, {})
     file = settings.published_path / "reports.duckdb"
     file.chmod(0o644)
     content = file.read_bytes()
@@ -329,12 +331,12 @@ def test_a_damaged_release_is_told_without_a_trace(app, tmp_path, monkeypatch):
 def test_a_new_release_shows_at_the_next_look(home, app, tmp_path, monkeypatch):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
-    synthetic_warehouse.write(settings.warehouse_path, conversations=100)
-    publish(settings, {}, source_files=1, fingerprint="f")
+    synthetic_candidate.write(settings.candidate_path, conversations=100)
+    publish(settings, {})
     app.run()
     assert conversations(app) == expected(settings)
-    synthetic_warehouse.write(settings.warehouse_path, conversations=150, salt=1)
-    release = publish(settings, {}, source_files=1, fingerprint="g")
+    synthetic_candidate.write(settings.candidate_path, conversations=150, salt=1, build_id="another")
+    release = publish(settings, {})
     app.run()
     assert conversations(app) == expected(settings)
     assert any(release.release_id in caption.value for caption in app.caption)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import project_with
 
-from orchestration.publish.release import reader
+from orchestration.publish.reader import reader
 from orchestration.settings import PROJECT
 
 NOVEMBER = "2025-11-01", "2025-11-30"

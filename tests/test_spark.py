@@ -17,8 +17,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.__main__ import run
-from orchestration.publish.release import current_release, reader
+from orchestration.commands import run
+from orchestration.publish.reader import reader
+from orchestration.publish.release import current_release
 from orchestration.settings import PROJECT, Settings
 from orchestration.warehouse.spark import SparkError, require_spark, show_tables
 from tests.conftest import LOADING, dbt, project_with, published_rows, rows_in

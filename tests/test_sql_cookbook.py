@@ -9,7 +9,7 @@ import pandas
 import pytest
 import sqlalchemy
 
-from orchestration.publish.release import reader
+from orchestration.publish.reader import reader
 from orchestration.settings import PROJECT
 
 PAGE = (PROJECT / "docs" / "sql.md").read_text()

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from orchestration.__main__ import _instance
+from orchestration.commands import open_instance
 from orchestration.settings import PROJECT, Settings
 
 CHECKS = [dg.AssetCheckSpec(f"check_{number}", asset="table") for number in range(20)]
@@ -45,7 +45,7 @@ def opened():
 
 def test_what_a_run_tells_lies_in_the_files_as_dagster_itself_reads_them(tmp_path):
     settings = Settings(home=tmp_path)
-    with _instance(settings) as instance:
+    with open_instance(settings) as instance:
         run_id = JOB.execute_in_process(instance=instance).run_id
         told = [
             record.event_log_entry
@@ -61,7 +61,7 @@ def test_what_a_run_tells_lies_in_the_files_as_dagster_itself_reads_them(tmp_pat
 
 
 def test_an_event_opens_no_file_of_its_own(tmp_path, opened):
-    with _instance(Settings(home=tmp_path)) as instance:
+    with open_instance(Settings(home=tmp_path)) as instance:
         before = len(opened)
         run_id = JOB.execute_in_process(instance=instance).run_id
         files = len(opened) - before
@@ -86,7 +86,7 @@ def test_who_watches_a_run_from_another_process_sees_its_events_before_it_ends(t
             enough.set()
 
     run_id = str(uuid4())
-    with _instance(settings) as instance, _instance(settings) as other:
+    with open_instance(settings) as instance, open_instance(settings) as other:
         other.watch_event_logs(run_id, None, look)
         assert watched.execute_in_process(instance=instance, run_id=run_id).success
 

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from orchestration.ingest.pipeline import ingest
-from orchestration.publish.release import publish
+from orchestration.publish.store import publish
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings
@@ -133,7 +133,7 @@ def shop(build, tmp_path_factory):
         project=folder / "home" / "project",
         hash_key="the same key for all",
     )
-    publish(settings, {"passed": [], "warned": []}, 4, "of the test")
+    publish(settings, {"passed": [], "warned": []})
     return settings
 
 
@@ -245,16 +245,16 @@ def failed_checks(settings, *tables):
     }
 
 
-def test_the_gate_finds_nothing_wrong_but_what_was_refused(shop):
-    assert failed_checks(shop) == {"few_records_were_rejected"}
+def test_the_gate_finds_nothing_but_the_rejected_records(shop):
+    assert failed_checks(shop) == {"rejection_rate_within_limit"}
 
 
 @pytest.mark.parametrize("source", ["inbound", "business_app", "api"])
 def test_the_gate_misses_a_message_that_did_not_arrive(shop, tmp_path, source):
     spoilt = Settings(home=shutil.copytree(shop.home, tmp_path / "home"), project=shop.project)
-    with duckdb.connect(spoilt.warehouse_path) as connection:
-        connection.execute(f"delete from intermediate.int_messages where source = '{source}'")
-    assert "all_messages_arrived" in failed_checks(spoilt, "fct_messages")
+    with duckdb.connect(spoilt.candidate_path) as connection:
+        connection.execute(f"delete from fct_messages where source = '{source}'")
+    assert "messages_match_raw_files" in failed_checks(spoilt, "fct_messages")
 
 
 FURTHEST = ["read", "delivered", "deleted", "failed", "sent"]
@@ -315,7 +315,7 @@ def first(message, code):
 
 @pytest.fixture(scope="module")
 def streams(build, tmp_path_factory):
-    """Return the warehouse of random accounts, taken in twice, and their messages in plain Python."""
+    """Return the candidate of random accounts, ingested twice, and their messages in plain Python."""
     dice = random.Random(20260302)
     folder = tmp_path_factory.mktemp("streams")
     accounts = {f"a{number}": random_stream(dice) for number in range(24)}
@@ -345,12 +345,12 @@ def streams(build, tmp_path_factory):
         cut(of_account)
         for message in of_account:
             message["contact_key"] = sha(message["contact"])
-    with duckdb.connect(path, read_only=True) as warehouse:
-        yield warehouse, messages
+    with duckdb.connect(path, read_only=True) as candidate:
+        yield candidate, messages
 
 
 def test_every_message_of_a_random_stream_is_cut_and_delivered_by_the_rule(streams):
-    warehouse, messages = streams
+    candidate, messages = streams
     expected = {}
     for account, of_account in messages.items():
         for one in of_account:
@@ -369,11 +369,11 @@ def test_every_message_of_a_random_stream_is_cut_and_delivered_by_the_rule(strea
                 category,
                 billable,
             )
-    found = warehouse.execute(
+    found = candidate.execute(
         """
         select message_id, conversation_id, contact_key, source, delivery_status, sent_at, delivered_at,
             read_at, failed_at, pricing_category, is_billable
-        from marts.fct_messages
+        from fct_messages
         """
     ).fetchall()
     assert len(found) > 500
@@ -381,7 +381,7 @@ def test_every_message_of_a_random_stream_is_cut_and_delivered_by_the_rule(strea
 
 
 def test_every_conversation_of_a_random_stream_is_what_its_messages_say(streams):
-    warehouse, messages = streams
+    candidate, messages = streams
     expected = {}
     for account, of_account in messages.items():
         data_through = max((one["at"] for one in of_account), default=None)
@@ -404,11 +404,11 @@ def test_every_conversation_of_a_random_stream_is_what_its_messages_say(streams)
                 utc(ones[0]["at"]),
                 utc(ones[-1]["at"]) if status == "closed" else None,
             )
-    found = warehouse.execute(
+    found = candidate.execute(
         """
         select conversation_id, contact_key, channel_id, origin, status, messages, inbound_messages,
             started_at, closed_at
-        from marts.fct_conversations
+        from fct_conversations
         """
     ).fetchall()
     assert {key: tuple(values) for key, *values in found} == expected
@@ -416,7 +416,7 @@ def test_every_conversation_of_a_random_stream_is_what_its_messages_say(streams)
 
 
 def test_the_delivery_of_random_streams_adds_up_by_day_and_price(streams):
-    warehouse, messages = streams
+    candidate, messages = streams
     days = defaultdict(Counter)
     for account, of_account in messages.items():
         for one in of_account:
@@ -433,8 +433,8 @@ def test_the_delivery_of_random_streams_adds_up_by_day_and_price(streams):
                 billable=bool(pricing.get("billable")),
             )
     counts = ("messages", "sent", "delivered", "read", "failed", "billable")
-    found = warehouse.execute(
-        f"select account_id, pricing_category, report_date, {', '.join(counts)} from marts.agg_delivery"
+    found = candidate.execute(
+        f"select account_id, pricing_category, report_date, {', '.join(counts)} from agg_delivery"
     ).fetchall()
     assert {row[:3]: row[3:] for row in found} == {
         key: tuple(counter[name] for name in counts) for key, counter in days.items()

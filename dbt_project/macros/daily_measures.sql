@@ -1,17 +1,18 @@
 {# The measures that the daily aggregates share, each defined once.
 
-   An aggregate stacks what happened (conversations started, first responses given, messages sent, surveys sent and answered)
-   under its own key and day, by `happenings`, and then measures the stack, by `daily_measures`. #}
+   An aggregate stacks the activity of a day (conversations started, first responses given, messages sent, surveys sent and
+   answered) under its own key by `activity`, and then aggregates the stack by `daily_measures`. #}
 
-{# The stack, out of the CTEs `conversations`, `messages` and `surveys`, each of which has the key's column and holds what lies on
-   touched days; a first response may count under another column of `conversations`, the responder. #}
-{% macro happenings(key, responder=none) -%}
+{# The stack, out of the CTEs `conversations` and `messages`, each of which has the key's column; a first response may count under
+   another column of `conversations`, the responder. #}
+{% macro activity(key, responder=none) -%}
     select
         account_id,
         {{ key }},
-        {{ happening(['conversation'] if responder else ['conversation', 'first_response']) }},
+        {{ activity_columns(['conversation'] if responder else ['conversation', 'first_response']) }},
         started_on as report_date
     from conversations
+    where {{ is_on_changed_day('started_on') }}
 
     {% if responder -%}
     union all
@@ -19,10 +20,12 @@
     select
         account_id,
         {{ responder }} as {{ key }},
-        {{ happening(['first_response']) }},
+        {{ activity_columns(['first_response']) }},
         started_on as report_date
     from conversations
-    where first_response_at is not null
+    where
+        first_response_at is not null
+        and {{ is_on_changed_day('started_on') }}
 
     {% endif -%}
     union all
@@ -30,7 +33,7 @@
     select
         account_id,
         {{ key }},
-        {{ happening(['messages']) }},
+        {{ activity_columns(['messages']) }},
         sent_on as report_date
     from messages
     group by account_id, {{ key }}, sent_on
@@ -40,28 +43,29 @@
     select
         account_id,
         {{ key }},
-        {{ happening(['survey_sent']) }},
-        sent_on as report_date
-    from surveys
-    where {{ on_touched_days('sent_on') }}
+        {{ activity_columns(['survey_sent']) }},
+        survey_sent_on as report_date
+    from conversations
+    where
+        survey_sent_on is not null
+        and {{ is_on_changed_day('survey_sent_on') }}
 
     union all
 
     select
         account_id,
         {{ key }},
-        {{ happening(['survey_answered']) }},
-        responded_on as report_date
-    from surveys
+        {{ activity_columns(['survey_answered']) }},
+        survey_responded_on as report_date
+    from conversations
     where
-        rating is not null
-        and {{ on_touched_days('responded_on') }}
+        csat_rating is not null
+        and {{ is_on_changed_day('survey_responded_on') }}
 {%- endmacro %}
 
 
-{# Kinds of happenings as the columns of the stack; what they say nothing of is null. #}
-
-{% macro happening(kinds) -%}
+{# The columns of the stack for these kinds of activity; the columns of other kinds are null. #}
+{% macro activity_columns(kinds) -%}
     {%- set columns = {
         'contact_key': dbt.type_string(),
         'conversations': 'bigint',
@@ -80,8 +84,8 @@
         'wait_sum_seconds': 'double',
         'csat_rating': 'double',
     } -%}
-    {%- set told = {} -%}
-    {%- set columns_of = {
+    {%- set expressions = {} -%}
+    {%- set expressions_of = {
         'conversation': {
             'contact_key': 'contact_key',
             'conversations': '1',
@@ -103,13 +107,13 @@
             'automated_messages': 'count(case when is_automated then 1 end)',
         },
         'survey_sent': {'surveys_sent': '1'},
-        'survey_answered': {'csat_rating': 'rating'},
+        'survey_answered': {'csat_rating': 'csat_rating'},
     } -%}
     {%- for kind in kinds -%}
-        {%- do told.update(columns_of[kind]) -%}
+        {%- do expressions.update(expressions_of[kind]) -%}
     {%- endfor -%}
     {%- for column, type in columns.items() %}
-        cast({{ told.get(column, 'null') }} as {{ type }}) as {{ column }}
+        cast({{ expressions.get(column, 'null') }} as {{ type }}) as {{ column }}
         {%- if not loop.last %}, {% endif %}
     {%- endfor %}
 {%- endmacro %}

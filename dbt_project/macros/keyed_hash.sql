@@ -1,5 +1,5 @@
-{# A text that stands for another and tells nothing of it to whom the key is not known. The key is read from its file while
-   the query runs, so that it stands in no compiled query and no log. Hashed twice, the key first each time, as HMAC does. #}
+{# A keyed hash of a value: without the key, nobody can compute or test it. The query reads the key from its file, so that no
+   compiled query and no log holds it. Hashed twice, the key first each time, as HMAC does. #}
 {% macro keyed_hash(value) -%}
     {{ return(adapter.dispatch('keyed_hash', 'conversation_reports')(value)) }}
 {%- endmacro %}
@@ -13,4 +13,18 @@
     {%- set file = spark_path(env_var('CONVERSATIONS_HOME', '../data') ~ '/hash_key') -%}
     {%- set key = "(select decode(content, 'UTF-8') from binaryFile.`" ~ file ~ "`)" -%}
     sha2({{ key }} || sha2({{ key }} || {{ value }}, 256), 256)
+{%- endmacro %}
+
+
+{# The first half of a keyed hash, in the type that is fastest to compare. #}
+{% macro half_key(key) -%}
+    {{ return(adapter.dispatch('half_key', 'conversation_reports')(key)) }}
+{%- endmacro %}
+
+{% macro default__half_key(key) -%}
+    substring({{ key }}, 1, 32)
+{%- endmacro %}
+
+{% macro duckdb__half_key(key) -%}
+    cast(left({{ key }}, 32) as uuid)
 {%- endmacro %}

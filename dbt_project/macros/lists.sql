@@ -69,3 +69,21 @@
 {% macro duckdb__empty_text_list() -%}
     cast([] as varchar[])
 {%- endmacro %}
+
+
+{# The tags by which reports group and filter. #}
+{% macro tags_or_untagged(tags) -%}
+    case when {{ tags }} <> {{ empty_text_list() }} then {{ tags }} else {{ untagged() }} end
+{%- endmacro %}
+
+{% macro untagged() -%}
+    {{ return(adapter.dispatch('untagged', 'conversation_reports')()) }}
+{%- endmacro %}
+
+{% macro default__untagged() -%}
+    array('Untagged')
+{%- endmacro %}
+
+{% macro duckdb__untagged() -%}
+    ['Untagged']
+{%- endmacro %}

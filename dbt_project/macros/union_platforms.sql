@@ -1,17 +1,42 @@
-{# The rows of one entity over all platforms that have it: `stg_<platform>__<entity>` for each of the project's list. With
-   the versions of records, null where a platform's staging does not tell them. #}
-{% macro union_platforms(entity, with_versions=false) -%}
-    {%- for platform in var('platforms') if entity not in var('lacking').get(platform, []) %}
-        select
-            *
-            {%- if with_versions and platform not in var('incremental_platforms') -%}
-                {%- for column, type in version_columns().items() -%},
-            cast(null as {{ type }}) as {{ column }}
-                {%- endfor -%}
-            {%- endif %}
-        from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
+{# The rows of one entity over all platforms that have it: `stg_<platform>__<entity>` of each. #}
+{% macro union_platforms(entity) -%}
+    {%- for platform in platforms() if entity not in var('missing_entities').get(platform, []) %}
+    select * from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
         {%- if not loop.last %}
-        union all
-        {%- endif %}
+
+    union all
+        {% endif %}
+    {%- else %}
+    {{ no_rows_of(entity) }}
     {%- endfor %}
+{%- endmacro %}
+
+
+{# The platforms that are built: those that an account uses, or all of them where CONVERSATIONS_PLATFORMS is not set. #}
+{% macro platforms() -%}
+    {{ return(env_var('CONVERSATIONS_PLATFORMS', 'activecampaign,chatwoot,whatsapp_cloud').split(',')) }}
+{%- endmacro %}
+
+
+{# An entity that no platform has. #}
+{% macro no_rows_of(entity) -%}
+    {%- set text_columns = {
+        'contact_links': ['account_id', 'contact_id', 'linked_contact_id', 'file_id'],
+        'surveys': ['survey_id', 'account_id', 'conversation_id'],
+        'conversation_events': ['event_id', 'account_id', 'conversation_id', 'agent_id', 'event_type', 'reason'],
+    }[entity] -%}
+    {%- set other_columns = {
+        'surveys': {'rating': 'integer', 'sent_at': 'timestamp', 'responded_at': 'timestamp'},
+        'conversation_events': {'occurred_at': 'timestamp'},
+    }.get(entity, {}) -%}
+    select
+        {% for column in text_columns -%}
+        cast(null as {{ dbt.type_string() }}) as {{ column }}
+            {%- if not loop.last or other_columns %}, {% endif %}
+        {%- endfor %}
+        {%- for column, type in other_columns.items() %}
+        cast(null as {{ type }}) as {{ column }}
+            {%- if not loop.last %}, {% endif %}
+        {%- endfor %}
+    where 1 = 0
 {%- endmacro %}

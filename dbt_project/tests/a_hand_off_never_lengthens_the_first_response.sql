@@ -1,10 +1,10 @@
-{{ config(meta={'dagster': {'ref': {'name': 'int_first_responses'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'int_conversation_responses'}}}) }}
 
 select
     first_responses.conversation_id,
     first_responses.first_response_seconds,
     turns.wait_seconds
-from {{ ref('int_first_responses') }} as first_responses
+from {{ ref('int_conversation_responses') }} as first_responses
 inner join {{ ref('int_customer_turns') }} as turns
     on
         first_responses.conversation_id = turns.conversation_id

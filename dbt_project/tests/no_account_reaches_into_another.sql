@@ -1,13 +1,12 @@
-{{ config(meta={'dagster': {'ref': {'name': 'int_messages'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
 -- Accounts are tenants: whatever a row points to is of the row's own account.
 select
     account_id,
     conversation_id as points_to
-from {{ ref('int_messages') }}
+from {{ ref('fct_messages') }}
 where
     conversation_id not like account_id || ':%'
-    or contact_id not like account_id || ':%'
     or agent_id not like account_id || ':%'
 
 union all
@@ -23,7 +22,7 @@ union all
 select
     account_id,
     conversation_id as points_to
-from {{ ref('int_conversation_events') }}
+from {{ ref('fct_conversation_events') }}
 where
     conversation_id not like account_id || ':%'
     or agent_id not like account_id || ':%'

@@ -1,13 +1,11 @@
-{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
-
 {% set event = in_order('occurred_at', 'event_id', {'event_type': 'event_type', 'agent_id': 'agent_id'}) %}
 
 with
 
 events as (
 
-    select * from {{ ref('int_conversation_events') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
+    select * from {{ ref('fct_conversation_events') }}
+    where {{ is_changed() }}
 
 ),
 

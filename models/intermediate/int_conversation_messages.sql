@@ -1,8 +1,6 @@
-{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
-
 {% set window_seconds = 24 * 60 * 60 %}
 {% set message = in_order('sent_at', 'message_id', {
-    'is_inbound': 'is_inbound',
+    'is_inbound': "direction = 'inbound'",
     'is_template_of_agent': 'agent_id is not null and template_name is not null',
 }) %}
 
@@ -11,20 +9,7 @@ with
 messages as (
 
     select * from {{ ref('int_messages') }}
-    where
-        conversation_id is not null
-        and {{ is_touched_message() }}
-
-),
-
--- Of all messages, whichever are touched.
-data_through as (
-
-    select
-        account_id,
-        max(sent_at) as data_through_at
-    from {{ ref('int_messages') }}
-    group by account_id
+    where conversation_id is not null
 
 ),
 
@@ -37,10 +22,10 @@ by_day as (
         min({{ message }}) as first_message,
         max({{ message }}) as last_message,
         count(*) as messages,
-        count(case when is_inbound then 1 end) as inbound_messages,
+        count(case when direction = 'inbound' then 1 end) as inbound_messages,
         count(agent_id) as messages_of_agents,
         count(case when is_automated then 1 end) as automated_messages,
-        min(case when is_inbound then sent_at end) as first_inbound_at
+        min(case when direction = 'inbound' then sent_at end) as first_inbound_at
     from messages
     group by conversation_id, account_id, cast(sent_at as date)
 
@@ -60,23 +45,6 @@ followed as (
 
 ),
 
--- The customer service window ran out unanswered: nothing followed in time, or nothing yet though time is over.
-marked as (
-
-    select
-        followed.*,
-        followed.last_message.is_inbound
-        and {{ seconds_between(
-            'followed.last_message.at',
-            'coalesce(followed.next_sent_at, data_through.data_through_at)',
-        ) }}
-        >= {{ window_seconds }} as is_window_missed
-    from followed
-    inner join data_through
-        on followed.account_id = data_through.account_id
-
-),
-
 summed as (
 
     select
@@ -89,11 +57,20 @@ summed as (
         cast(sum(inbound_messages) as bigint) as inbound_messages,
         cast(sum(messages_of_agents) as bigint) as messages_of_agents,
         cast(sum(automated_messages) as bigint) as automated_messages,
-        count(case when is_window_missed then 1 end) as windows_missed,
+        -- The customer service window of all but the last message ran out unanswered.
+        count(
+            case
+                when
+                    last_message.is_inbound
+                    and {{ seconds_between('last_message.at', 'next_sent_at') }} >= {{ window_seconds }}
+                    then 1
+            end
+        ) as windows_missed,
         max(case when day_number = 1 and first_message.is_inbound then 1 else 0 end) = 1 as is_begun_by_contact,
+        max(case when next_sent_at is null and last_message.is_inbound then 1 else 0 end) = 1 as is_last_inbound,
         min(first_inbound_at) as first_inbound_at,
         max(last_message.at) as last_message_at
-    from marked
+    from followed
     group by conversation_id, account_id
 
 ),
@@ -111,7 +88,7 @@ agents as (
 
 ),
 
--- Who sent no more than the template that opened the conversation has not replied.
+-- An agent who sent no more than the template that opened the conversation has not replied.
 replied as (
 
     select
@@ -143,6 +120,7 @@ final as (
         coalesce(replied.agents_replied, 0) as agents_replied,
         summed.windows_missed,
         summed.is_begun_by_contact,
+        summed.is_last_inbound,
         summed.first_inbound_at,
         summed.last_message_at
     from summed

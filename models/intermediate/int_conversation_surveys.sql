@@ -1,11 +1,8 @@
-{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
-
 with
 
 surveys as (
 
-    select * from {{ ref('int_surveys') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
+    {{ union_platforms('surveys') }}
 
 ),
 

@@ -1,36 +1,39 @@
-{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
-
 with
 
 conversations as (
 
-    {{ latest_record('conversations', built_of_touched_conversations()) }}
+    {{ union_platforms('conversations') }}
+
+),
+
+identities as (
+
+    select * from {{ ref('int_contact_identities') }}
 
 ),
 
 final as (
 
     select
-        conversation_id,
-        account_id,
-        source_conversation_id,
-        contact_id,
-        {{ keyed_hash('contact_id') }} as contact_key,
-        agent_id,
-        channel_id,
-        team_id,
-        origin,
-        status,
-        agent_name,
-        tags,
-        started_at,
-        closed_at,
-        updated_at,
-        file_id,
-        line,
-        position,
-        version_at
+        conversations.conversation_id,
+        conversations.account_id,
+        conversations.source_conversation_id,
+        conversations.contact_id,
+        identities.contact_key,
+        coalesce(identities.owner_key, {{ owner_key('null', 'conversations.conversation_id', 'null') }}) as owner_key,
+        conversations.agent_id,
+        conversations.channel_id,
+        conversations.team_id,
+        conversations.origin,
+        conversations.status,
+        conversations.tags,
+        conversations.started_at,
+        conversations.closed_at,
+        conversations.updated_at,
+        conversations.joins_until_at
     from conversations
+    left join identities
+        on conversations.contact_id = identities.contact_id
 
 )
 

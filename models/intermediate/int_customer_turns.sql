@@ -1,11 +1,14 @@
-{{ config(materialized='incremental', incremental_strategy='replace_touched', unique_key='conversation_id') }}
-
 with
 
 messages as (
 
-    select * from {{ ref('int_messages') }}
-    where {{ is_touched_message() }}
+    select
+        *,
+        direction = 'inbound' as is_inbound
+    from {{ ref('fct_messages') }}
+    where
+        has_conversation
+        and {{ is_changed() }}
 
 ),
 
@@ -15,8 +18,8 @@ calendar as (
 
 ),
 
--- Only the customer and the people who answer take turns; what automation sends stops no clock. A template by which an
--- agent opens the conversation answers nothing, since nobody has asked.
+-- Only the customer and the agents take turns: automated messages end none. A template by which an agent opens the conversation
+-- precedes every question.
 exchange as (
 
     select
@@ -30,8 +33,8 @@ exchange as (
         {{ next_value('case when not is_inbound then sent_at end', 'message_order') }} as answered_at
     from messages
     where
-        has_conversation
-        and (is_inbound or agent_id is not null)
+        is_inbound
+        or agent_id is not null
     window message_order as (
         partition by conversation_id
         order by sent_at, length(message_id), message_id

@@ -1,32 +1,21 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    unique_key='message_id',
-    partition_by='sent_on',
-) }}
+{{ config(materialized='view') }}
 
 with
 
 messages as (
 
-    {{ latest_record('messages', increment_ref('int_replaced_messages')) }}
+    {{ union_platforms('messages') }}
 
 ),
 
-calendar as (
+identities as (
 
-    select * from {{ ref('int_calendar') }}
-
-),
-
-files as (
-
-    select * from {{ ref('stg_ingest__files') }}
+    select * from {{ ref('int_contact_identities') }}
 
 ),
 
--- From its start on a conversation is its contact's current one, until the next begins. (The conversations are named
--- wherever they are read: as a CTE, the engine would put all of them aside.)
+-- From its start on a conversation is its contact's current one, until the next begins. (The conversations are read where they
+-- are needed: as a CTE, the engine would copy all of them.)
 periods as (
 
     select
@@ -38,16 +27,15 @@ periods as (
             order by started_at, length(source_conversation_id), source_conversation_id
         ) as next_started_at
     from {{ ref('int_conversations') }}
-    where {{ is_touched('contact_id', 'int_touched_contacts') }}
 
 ),
 
 -- A message that names no conversation belongs to the one of its contact that was current when it was sent.
-addressed as (
+joined as (
 
     select
         messages.*,
-        coalesce(messages.conversation_id, periods.conversation_id) as addressed_conversation_id
+        coalesce(messages.conversation_id, periods.conversation_id) as joined_conversation_id
     from messages
     left join periods
         on
@@ -60,49 +48,41 @@ addressed as (
 
 ),
 
+-- A message belongs to the contact of its conversation; only where that is unknown, to the contact that it names.
 final as (
 
     select
-        addressed.message_id,
-        addressed.account_id,
-        addressed.addressed_conversation_id as conversation_id,
-        coalesce(addressed.contact_id, conversations.contact_id) as contact_id,
-        -- Almost always the contact of the conversation, whose key is made once.
+        joined.message_id,
+        joined.account_id,
+        joined.source_message_id,
+        joined.joined_conversation_id as conversation_id,
+        coalesce(conversations.contact_key, identities.contact_key) as contact_key,
         case
-            when coalesce(addressed.contact_id, conversations.contact_id) = conversations.contact_id
-                then conversations.contact_key
-            else {{ keyed_hash('addressed.contact_id') }}
-        end as contact_key,
-        addressed.agent_id,
-        addressed.agent_name,
-        addressed.source,
-        addressed.message_type,
-        addressed.delivery_status,
-        addressed.template_name,
-        addressed.error_code,
-        addressed.pricing_category,
-        (select max(files.batch_id) from files) as built_batch_id,
-        addressed.file_id,
-        addressed.line,
-        addressed.position,
-        calendar.local_hour as sent_hour,
-        addressed.is_inbound,
-        addressed.is_automated,
-        addressed.is_billable,
-        addressed.conversation_id is not null as names_conversation,
-        addressed.contact_id is not null as names_contact,
+            when conversations.conversation_id is not null then conversations.owner_key
+            else coalesce(
+                identities.owner_key, {{ owner_key('null', 'joined.joined_conversation_id', 'joined.message_id') }}
+            )
+        end as owner_key,
+        joined.agent_id,
+        joined.direction,
+        joined.source,
+        joined.message_type,
+        joined.delivery_status,
+        joined.template_name,
+        joined.error_code,
+        joined.pricing_category,
+        joined.is_automated,
+        joined.is_billable,
         conversations.conversation_id is not null as has_conversation,
-        calendar.local_on as sent_on,
-        addressed.sent_at,
-        addressed.delivered_at,
-        addressed.read_at,
-        addressed.failed_at,
-        addressed.version_at
-    from addressed
+        joined.sent_at,
+        joined.delivered_at,
+        joined.read_at,
+        joined.failed_at
+    from joined
     left join {{ ref('int_conversations') }} as conversations
-        on addressed.addressed_conversation_id = conversations.conversation_id
-    left join calendar
-        on {{ on_calendar('calendar', 'addressed.account_id', 'addressed.sent_at') }}
+        on joined.joined_conversation_id = conversations.conversation_id
+    left join identities
+        on case when conversations.contact_key is null then joined.contact_id end = identities.contact_id
 
 )
 

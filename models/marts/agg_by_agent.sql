@@ -1,29 +1,17 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    unique_key=['account_id', 'report_date'],
-) }}
+{{ config(unique_key=['account_id', 'report_date']) }}
 
 with
 
 conversations as (
 
     select * from {{ ref('fct_conversations') }}
-    where {{ on_touched_days('started_on') }}
 
 ),
 
 messages as (
 
     select * from {{ ref('fct_messages') }}
-    where {{ on_touched_days('sent_on') }}
-
-),
-
-surveys_of_days as (
-
-    select * from {{ ref('int_conversation_surveys') }}
-    where {{ on_touched_days('sent_on', 'responded_on') }}
+    where {{ is_on_changed_day('sent_on') }}
 
 ),
 
@@ -33,32 +21,21 @@ agents as (
 
 ),
 
-surveys as (
+-- A first response counts for the agent who gave it, a message for its sender, the rest for the conversation's agent.
+activity as (
 
-    select
-        surveys_of_days.*,
-        conversations.agent_id
-    from surveys_of_days
-    inner join {{ ref('fct_conversations') }} as conversations
-        on surveys_of_days.conversation_id = conversations.conversation_id
-
-),
-
--- A first response counts for who gave it, a message for who sent it, all else for the conversation's agent.
-happenings as (
-
-    {{ happenings('agent_id', responder='first_response_agent_id') }}
+    {{ activity('agent_id', responder='first_response_agent_id') }}
 
 ),
 
 named as (
 
     select
-        happenings.*,
+        activity.*,
         coalesce(agents.agent_name, 'Unassigned') as agent_name
-    from happenings
+    from activity
     left join agents
-        on happenings.agent_id = agents.agent_id
+        on activity.agent_id = agents.agent_id
 
 ),
 
@@ -68,6 +45,7 @@ final as (
         account_id,
         agent_id,
         agent_name,
+        {{ build_id() }} as build_id,
         {{ daily_measures(daily_counts()) }},
         report_date
     from named

@@ -1,8 +1,4 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    unique_key=['account_id', 'report_date'],
-) }}
+{{ config(unique_key=['account_id', 'report_date']) }}
 
 with
 
@@ -18,7 +14,7 @@ messages as (
 
 ),
 
-happenings as (
+activity as (
 
     select
         account_id,
@@ -28,7 +24,7 @@ happenings as (
         0 as agent_messages,
         started_on as report_date
     from conversations
-    where {{ on_touched_days('started_on') }}
+    where {{ is_on_changed_day('started_on') }}
     group by account_id, started_on, started_hour
 
     union all
@@ -41,7 +37,7 @@ happenings as (
         count(case when is_agent_message then 1 end) as agent_messages,
         sent_on as report_date
     from messages
-    where {{ on_touched_days('sent_on') }}
+    where {{ is_on_changed_day('sent_on') }}
     group by account_id, sent_on, sent_hour
 
 ),
@@ -52,11 +48,12 @@ final as (
         account_id,
         {{ iso_weekday('report_date') }} as iso_weekday,
         hour,
+        {{ build_id() }} as build_id,
         cast(sum(conversations) as bigint) as conversations,
         cast(sum(inbound_messages) as bigint) as inbound_messages,
         cast(sum(agent_messages) as bigint) as agent_messages,
         report_date
-    from happenings
+    from activity
     group by account_id, report_date, hour
 
 )

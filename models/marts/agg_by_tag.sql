@@ -1,41 +1,29 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    unique_key=['account_id', 'report_date'],
-) }}
+{{ config(unique_key=['account_id', 'report_date']) }}
 
 with
 
-conversations_of_days as (
+-- A conversation with two tags counts in the rows of both, and so does its activity.
+conversations as (
 
-    select * from {{ ref('fct_conversations') }}
-    where {{ on_touched_days('started_on') }}
+    select
+        conversations.*,
+        coalesce(conversation_tags.tag, 'Untagged') as tag
+    from {{ ref('fct_conversations') }} as conversations
+    left join {{ ref('bridge_conversation_tags') }} as conversation_tags
+        on conversations.conversation_id = conversation_tags.conversation_id
+    where {{ is_on_changed_day(
+        'conversations.started_on', 'conversations.survey_sent_on', 'conversations.survey_responded_on',
+        account_id='conversations.account_id',
+    ) }}
 
 ),
 
 messages_of_days as (
 
     select * from {{ ref('fct_messages') }}
-    where {{ on_touched_days('sent_on') }}
-
-),
-
-surveys_of_days as (
-
-    select * from {{ ref('int_conversation_surveys') }}
-    where {{ on_touched_days('sent_on', 'responded_on') }}
-
-),
-
--- A conversation of two tags stands in both rows, and so does all that happened in it.
-conversations as (
-
-    select
-        conversations_of_days.*,
-        coalesce(conversation_tags.tag, 'Untagged') as tag
-    from conversations_of_days
-    left join {{ ref('bridge_conversation_tags') }} as conversation_tags
-        on conversations_of_days.conversation_id = conversation_tags.conversation_id
+    where
+        has_conversation
+        and {{ is_on_changed_day('sent_on') }}
 
 ),
 
@@ -47,24 +35,12 @@ messages as (
     from messages_of_days
     left join {{ ref('bridge_conversation_tags') }} as conversation_tags
         on messages_of_days.conversation_id = conversation_tags.conversation_id
-    where messages_of_days.has_conversation
 
 ),
 
-surveys as (
+activity as (
 
-    select
-        surveys_of_days.*,
-        coalesce(conversation_tags.tag, 'Untagged') as tag
-    from surveys_of_days
-    left join {{ ref('bridge_conversation_tags') }} as conversation_tags
-        on surveys_of_days.conversation_id = conversation_tags.conversation_id
-
-),
-
-happenings as (
-
-    {{ happenings('tag') }}
+    {{ activity('tag') }}
 
 ),
 
@@ -73,9 +49,10 @@ final as (
     select
         account_id,
         tag,
+        {{ build_id() }} as build_id,
         {{ daily_measures(daily_counts()) }},
         report_date
-    from happenings
+    from activity
     group by account_id, tag, report_date
 
 )

@@ -1,8 +1,4 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    unique_key=['account_id', 'report_date'],
-) }}
+{{ config(unique_key=['account_id', 'report_date']) }}
 
 with
 
@@ -12,7 +8,7 @@ messages as (
 
 ),
 
--- What was read was delivered, and what was delivered was sent, whether or not that was told.
+-- A message that was read was delivered, and one that was delivered was sent, whether or not the platform says so.
 outbound as (
 
     select
@@ -28,7 +24,7 @@ outbound as (
     from messages
     where
         direction = 'outbound'
-        and {{ on_touched_days('sent_on') }}
+        and {{ is_on_changed_day('sent_on') }}
 
 ),
 
@@ -56,6 +52,7 @@ final as (
         account_id,
         template_name,
         pricing_category,
+        {{ build_id() }} as build_id,
         messages,
         sent,
         delivered,

@@ -1,33 +1,21 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    unique_key=['account_id', 'report_date'],
-) }}
+{{ config(unique_key=['account_id', 'report_date']) }}
 
 with
 
 conversations as (
 
     select * from {{ ref('fct_conversations') }}
-    where {{ on_touched_days('started_on') }}
 
 ),
 
 messages_of_days as (
 
     select * from {{ ref('fct_messages') }}
-    where {{ on_touched_days('sent_on') }}
+    where {{ is_on_changed_day('sent_on') }}
 
 ),
 
-surveys_of_days as (
-
-    select * from {{ ref('int_conversation_surveys') }}
-    where {{ on_touched_days('sent_on', 'responded_on') }}
-
-),
-
--- What happened on these days, happened in conversations of any day.
+-- The messages of these days belong to conversations of any day.
 messages as (
 
     select
@@ -39,20 +27,9 @@ messages as (
 
 ),
 
-surveys as (
+activity as (
 
-    select
-        surveys_of_days.*,
-        conversations.origin
-    from surveys_of_days
-    inner join {{ ref('fct_conversations') }} as conversations
-        on surveys_of_days.conversation_id = conversations.conversation_id
-
-),
-
-happenings as (
-
-    {{ happenings('origin') }}
+    {{ activity('origin') }}
 
 ),
 
@@ -61,9 +38,10 @@ final as (
     select
         account_id,
         origin,
+        {{ build_id() }} as build_id,
         {{ daily_measures(daily_counts() + ['inbound_messages', 'agent_messages', 'automated_messages']) }},
         report_date
-    from happenings
+    from activity
     group by account_id, origin, report_date
 
 )

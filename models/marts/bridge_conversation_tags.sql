@@ -1,10 +1,11 @@
-{{ config(materialized='view') }}
+{{ config(unique_key=['conversation_id', 'tag']) }}
 
 with
 
-conversation_tags as (
+conversations as (
 
-    select * from {{ ref('int_conversation_tags') }}
+    select * from {{ ref('int_conversations') }}
+    where {{ is_changed() }}
 
 ),
 
@@ -13,8 +14,10 @@ final as (
     select
         conversation_id,
         account_id,
-        tag
-    from conversation_tags
+        owner_key,
+        {{ explode_list(tag_names('tags')) }} as tag,
+        {{ build_id() }} as build_id
+    from conversations
 
 )
 

@@ -1,59 +1,22 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    unique_key=['account_id', 'report_date'],
-) }}
+{{ config(unique_key=['account_id', 'report_date']) }}
 
 with
 
 conversations as (
 
     select * from {{ ref('fct_conversations') }}
-
-),
-
-surveys as (
-
-    select * from {{ ref('int_conversation_surveys') }}
-    where {{ on_touched_days('sent_on', 'responded_on') }}
+    where survey_sent_on is not null
 
 ),
 
 accounts as (
 
-    select * from {{ ref('accounts') }}
-
-),
-
-scales as (
-
-    select * from {{ ref('csat_scales') }}
-
-),
-
-surveyed as (
-
-    select
-        surveys.account_id,
-        conversations.origin,
-        conversations.agent_id,
-        surveys.rating,
-        surveys.rating >= coalesce(scales.satisfied_from, 4) as is_satisfied,
-        surveys.rating <= coalesce(scales.dissatisfied_to, 2) as is_dissatisfied,
-        surveys.sent_on,
-        surveys.responded_on
-    from surveys
-    inner join conversations
-        on surveys.conversation_id = conversations.conversation_id
-    inner join accounts
-        on surveys.account_id = accounts.account_id
-    left join scales
-        on accounts.platform = scales.platform
+    select * from {{ ref('dim_accounts') }}
 
 ),
 
 -- Sent on the day of the sending, answered on the day of the answer.
-happenings as (
+activity as (
 
     select
         account_id,
@@ -61,11 +24,9 @@ happenings as (
         agent_id,
         1 as surveys_sent,
         cast(null as integer) as rating,
-        cast(null as boolean) as is_satisfied,
-        cast(null as boolean) as is_dissatisfied,
-        sent_on as report_date
-    from surveyed
-    where {{ on_touched_days('sent_on') }}
+        survey_sent_on as report_date
+    from conversations
+    where {{ is_on_changed_day('survey_sent_on') }}
 
     union all
 
@@ -74,14 +35,24 @@ happenings as (
         origin,
         agent_id,
         0 as surveys_sent,
-        rating,
-        is_satisfied,
-        is_dissatisfied,
-        responded_on as report_date
-    from surveyed
+        csat_rating as rating,
+        survey_responded_on as report_date
+    from conversations
     where
-        rating is not null
-        and {{ on_touched_days('responded_on') }}
+        csat_rating is not null
+        and {{ is_on_changed_day('survey_responded_on') }}
+
+),
+
+rated as (
+
+    select
+        activity.*,
+        activity.rating >= accounts.csat_satisfied_from as is_satisfied,
+        activity.rating <= accounts.csat_dissatisfied_to as is_dissatisfied
+    from activity
+    inner join accounts
+        on activity.account_id = accounts.account_id
 
 ),
 
@@ -101,7 +72,7 @@ counted as (
         cast(sum(rating) as double) as csat_sum,
         avg(rating) as csat_avg,
         report_date
-    from happenings
+    from rated
     group by account_id, origin, agent_id, report_date
 
 ),
@@ -112,6 +83,7 @@ final as (
         account_id,
         origin,
         agent_id,
+        {{ build_id() }} as build_id,
         surveys_sent,
         responses,
         satisfied,

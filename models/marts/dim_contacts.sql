@@ -1,22 +1,92 @@
-{{ config(materialized='view') }}
+{{ config(unique_key='contact_key') }}
 
 with
 
 contacts as (
 
-    select * from {{ ref('int_contacts') }}
+    {{ union_platforms('contacts') }}
+
+),
+
+identities as (
+
+    select * from {{ ref('int_contact_identities') }}
+
+),
+
+conversations as (
+
+    select * from {{ ref('int_conversations') }}
+
+),
+
+messages as (
+
+    select * from {{ ref('fct_messages') }}
+    where {{ is_changed() }}
+
+),
+
+exported as (
+
+    select
+        identities.contact_key,
+        contacts.account_id,
+        contacts.source,
+        {{ tag_names('contacts.tags') }} as contact_tags,
+        contacts.created_at
+    from contacts
+    inner join identities
+        on contacts.contact_id = identities.contact_id
+
+),
+
+-- Everyone who took part is a contact, whether or not the contacts were exported.
+seen as (
+
+    select
+        contact_key,
+        account_id
+    from exported
+
+    union distinct
+
+    select
+        contact_key,
+        account_id
+    from conversations
+    where contact_key is not null
+
+    union distinct
+
+    select
+        contact_key,
+        account_id
+    from messages
+    where contact_key is not null
+
+),
+
+owned as (
+
+    select
+        seen.contact_key,
+        seen.account_id,
+        {{ half_key('seen.contact_key') }} as owner_key,
+        exported.source,
+        {{ build_id() }} as build_id,
+        coalesce(exported.contact_tags, {{ empty_text_list() }}) as contact_tags,
+        exported.created_at
+    from seen
+    left join exported
+        on seen.contact_key = exported.contact_key
 
 ),
 
 final as (
 
-    select
-        contact_key,
-        account_id,
-        source,
-        contact_tags,
-        created_at
-    from contacts
+    select * from owned
+    where {{ is_changed() }}
 
 )
 

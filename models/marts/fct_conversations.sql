@@ -1,9 +1,6 @@
--- depends_on: {{ increment_ref('int_replaced_conversations') }}
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
     unique_key='conversation_id',
-    partition_by='started_on',
+    counts_on=['started_on', 'survey_sent_on', 'survey_responded_on'],
 ) }}
 
 with
@@ -11,48 +8,37 @@ with
 conversations as (
 
     select * from {{ ref('int_conversations') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
+    where {{ is_changed() }}
 
 ),
 
 messages as (
 
     select * from {{ ref('int_conversation_messages') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
-turns as (
+responses as (
 
-    select * from {{ ref('int_conversation_turns') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
-
-),
-
-first_responses as (
-
-    select * from {{ ref('int_first_responses') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
+    select * from {{ ref('int_conversation_responses') }}
 
 ),
 
 history as (
 
     select * from {{ ref('int_conversation_history') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
 surveys as (
 
     select * from {{ ref('int_conversation_surveys') }}
-    where {{ is_touched('conversation_id', 'int_touched_conversations') }}
 
 ),
 
 contacts as (
 
-    select * from {{ ref('int_contacts') }}
+    select * from {{ ref('dim_contacts') }}
 
 ),
 
@@ -62,8 +48,29 @@ calendar as (
 
 ),
 
--- What its messages and events say of a conversation.
-told as (
+data_through as (
+
+    select * from {{ ref('int_data_through') }}
+
+),
+
+-- A conversation that was cut from its messages is closed once no message can join it any more.
+current_conversations as (
+
+    select
+        conversations.*,
+        data_through.data_through_at,
+        case
+            when conversations.joins_until_at <= data_through.data_through_at then 'closed'
+            else conversations.status
+        end as current_status
+    from conversations
+    left join data_through
+        on conversations.account_id = data_through.account_id
+
+),
+
+joined as (
 
     select
         conversations.*,
@@ -74,17 +81,25 @@ told as (
         messages.agent_messages,
         messages.automated_messages,
         messages.agents_replied,
-        messages.windows_missed,
+        -- The window of the last message runs out by time alone.
+        messages.windows_missed
+        + case
+            when
+                messages.is_last_inbound
+                and {{ seconds_between('messages.last_message_at', 'conversations.data_through_at') }} >= 86400
+                then 1
+            else 0
+        end as windows_missed,
         messages.first_inbound_at,
         messages.last_message_at,
         history.assigned_agent_id,
         history.reopens,
         history.first_closed_at,
         case
-            when conversations.status = 'closed'
+            when conversations.current_status = 'closed'
                 then coalesce(history.last_closed_at, conversations.closed_at, messages.last_message_at)
         end as last_closed_at
-    from conversations
+    from current_conversations as conversations
     left join messages
         on conversations.conversation_id = messages.conversation_id
     left join history
@@ -96,9 +111,9 @@ told as (
 ended as (
 
     select
-        told.*,
+        joined.*,
         case when last_closed_at is not null then greatest(started_at, last_closed_at) end as ended_at
-    from told
+    from joined
 
 ),
 
@@ -109,25 +124,27 @@ final as (
         ended.account_id,
         ended.source_conversation_id,
         ended.contact_key,
+        ended.owner_key,
         ended.channel_id,
         ended.team_id,
         coalesce(
             ended.origin,
             case when ended.is_begun_by_contact then 'inbound' else 'other' end
         ) as origin,
-        ended.status,
+        ended.current_status as status,
         coalesce(ended.agent_id, ended.assigned_agent_id) as agent_id,
-        first_responses.first_response_agent_id,
+        responses.first_response_agent_id,
+        {{ build_id() }} as build_id,
         {{ tag_names('ended.tags') }} as conversation_tags,
         coalesce(contacts.contact_tags, {{ empty_text_list() }}) as contact_tags,
-        coalesce(ended.status = 'closed', false) as is_closed,
+        coalesce(ended.current_status = 'closed', false) as is_closed,
         starting.is_working as is_in_working_hours,
         coalesce(
-            ended.status = 'closed' and ended.agent_messages = 1 and coalesce(ended.reopens, 0) = 0,
+            ended.current_status = 'closed' and ended.agent_messages = 1 and coalesce(ended.reopens, 0) = 0,
             false
         ) as is_one_touch,
         coalesce(
-            ended.status = 'closed' and coalesce(ended.agent_messages, 0) = 0,
+            ended.current_status = 'closed' and coalesce(ended.agent_messages, 0) = 0,
             false
         ) as is_automation_only,
         coalesce(ended.messages, 0) as messages,
@@ -138,22 +155,24 @@ final as (
         coalesce(ended.agents_replied, 0) as agents_replied,
         coalesce(ended.reopens, 0) as reopens,
         coalesce(ended.windows_missed, 0) as windows_missed,
-        coalesce(turns.turns_answered, 0) as turns_answered,
-        coalesce(turns.turns_unanswered, 0) as turns_unanswered,
+        coalesce(responses.turns_answered, 0) as turns_answered,
+        coalesce(responses.turns_unanswered, 0) as turns_unanswered,
         {{ seconds_between('ended.started_at', 'ended.ended_at') }} as duration_seconds,
         {{ working_seconds_at('closing', 'ended.ended_at') }}
         - {{ working_seconds_at('starting', 'ended.started_at') }} as duration_working_seconds,
-        first_responses.first_response_seconds,
-        first_responses.first_response_working_seconds,
-        turns.wait_sum_seconds,
-        turns.wait_max_seconds,
-        turns.wait_working_sum_seconds,
+        responses.first_response_seconds,
+        responses.first_response_working_seconds,
+        responses.wait_sum_seconds,
+        responses.wait_max_seconds,
+        responses.wait_working_sum_seconds,
         surveys.rating as csat_rating,
-        starting.local_on as started_on,
         starting.local_hour as started_hour,
+        starting.local_on as started_on,
+        surveys.sent_on as survey_sent_on,
+        surveys.responded_on as survey_responded_on,
         ended.started_at,
         ended.first_inbound_at,
-        first_responses.first_response_at,
+        responses.first_response_at,
         coalesce(ended.first_closed_at, ended.ended_at) as first_closed_at,
         ended.ended_at as closed_at,
         ended.last_message_at,
@@ -161,11 +180,9 @@ final as (
         surveys.responded_at as survey_responded_at
     from ended
     left join contacts
-        on ended.contact_id = contacts.contact_id
-    left join turns
-        on ended.conversation_id = turns.conversation_id
-    left join first_responses
-        on ended.conversation_id = first_responses.conversation_id
+        on ended.contact_key = contacts.contact_key
+    left join responses
+        on ended.conversation_id = responses.conversation_id
     left join surveys
         on ended.conversation_id = surveys.conversation_id
     left join calendar as starting

@@ -1,3 +1,7 @@
+-- Built after the list of new files, which compares the ledger with the files of the build before.
+-- depends_on: {{ ref('stg_ingest__files') }}
+{{ config(materialized='table') }}
+
 with
 
 ledger as (

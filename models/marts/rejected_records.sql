@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- Neither the record nor the value at fault leaves the ingest's own files: only a count of each reason does.
 with
 

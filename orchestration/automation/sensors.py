@@ -64,12 +64,12 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
     return new_exports
 
 
-def failure_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that tells of a failed refresh or replay."""
+def failure_sensor(settings: Settings, others: Iterable = ()) -> dg.SensorDefinition:
+    """Return the sensor that reports a failed refresh, replay or run of the other jobs."""
 
     @dg.run_failure_sensor(
         name="alert_on_failure",
-        monitored_jobs=[REFRESH, REPLAY],
+        monitored_jobs=[REFRESH, REPLAY, *others],
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells the addresses of CONVERSATIONS_ALERT_URLS that a run failed, and why.",
     )

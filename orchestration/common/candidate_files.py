@@ -17,6 +17,5 @@ def discard_candidate(settings: Settings) -> None:
     for path in (settings.warehouse_path, settings.candidate_path):
         path.unlink(missing_ok=True)
         path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-    settings.fingerprint_path.unlink(missing_ok=True)
     if settings.spark_tables_path.exists():
         shutil.rmtree(settings.spark_tables_path)

@@ -3,10 +3,14 @@
 Belongs here: what a stage does with a file whatever it holds. Does not: which files there are (`settings`).
 """
 
+import fcntl
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+FICLONE = 0x40049409  # the ioctl of Linux that lets one file share the blocks of another
 
 
 def sync(path: Path) -> None:
@@ -23,6 +27,38 @@ def replace(written: Path, place: Path) -> None:
     sync(written)
     written.replace(place)
     sync(place.parent)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy the content of a file to `target`, over what may be there; `target` is never half written.
+
+    Where the file system can share blocks between files (such as Btrfs or XFS), it does, in an instant.
+    """
+    written = target.with_name(f"{target.name}.tmp")
+    try:
+        try:
+            _clone(source, written)
+        except OSError:
+            shutil.copyfile(source, written)
+        replace(written, target)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name or, where the file system has no hard links, a copy."""
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        raise
+    except OSError:
+        copy(source, target)
+
+
+def _clone(source: Path, target: Path) -> None:
+    """Let the target share the blocks of the source. Raises `OSError` where the file system cannot."""
+    with source.open("rb") as read, target.open("wb") as write:
+        fcntl.ioctl(write.fileno(), FICLONE, read.fileno())
 
 
 @contextmanager

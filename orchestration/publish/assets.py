@@ -1,11 +1,12 @@
-"""What is published as Dagster assets: all tables become one release, or none does; then its report.
+"""The published tables as Dagster assets: all of them become one release, or none does; then its report.
 
-Belongs here: what the assets are called, what a stakeholder reads about them, and when they may be published.
-Does not: how a release is built (see `release`) and which checks allow it (see `verify`).
+Belongs here: the names of the assets, what a stakeholder reads about them, and when they may be published.
+Does not: how a release is built (see `build`) and which checks allow it (see `preconditions`).
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -13,31 +14,16 @@ import duckdb
 from orchestration.common.markdown import last_files, top_reasons
 from orchestration.publish.page.periods import last_day
 from orchestration.publish.page.report import write_reports
-from orchestration.publish.preconditions import verify_checks
+from orchestration.publish.preconditions import verify_candidate, verify_checks
 from orchestration.publish.previews import preview
-from orchestration.publish.release import PublishError, Release, publish, reader
-from orchestration.publish.tables import QUALITY_RESULTS, TABLES
+from orchestration.publish.reader import FILE, reader
+from orchestration.publish.release import PublishError, Release
+from orchestration.publish.store import publish
+from orchestration.publish.tables import PUBLISHED, TABLES
 from orchestration.settings import Settings
-from orchestration.warehouse.candidate import CandidateHeldError, read_built, wait_until_free
+from orchestration.warehouse.candidate import CandidateHeldError, wait_until_free
 
-DESCRIPTIONS = {
-    "fct_conversations": "Every conversation: its origin, who handled it, how long it took, its rating.",
-    "agg_by_agent": "Each agent's day: conversations, messages sent, times and ratings; Unassigned included.",
-    "agg_by_tag": "Each tag's day: why people write. A conversation with two tags counts in both.",
-    "csat_summary": "Each day's surveys: sent, answered, satisfied, dissatisfied, by origin and agent.",
-    "agg_overview": "Each day's conversations, messages, times and ratings, by origin.",
-    "agg_by_hour": "When people write: conversations and messages by weekday and hour of the local clock.",
-    "agg_delivery": "Each day's outbound messages: sent, delivered, read, failed, by template and price.",
-    "fct_messages": "Every message: when, in which direction, sent by whom. Never what it said.",
-    "fct_conversation_events": "What happened to conversations: assigned, handed off, closed, reopened.",
-    "dim_agents": "The agents by name, role and team.",
-    "dim_contacts": "The contacts, each under a keyed hash, with their tags. No names, no numbers.",
-    "bridge_conversation_tags": "Which conversation carries which tag.",
-    "ingested_files": "Every file that was taken in: what it held, what was accepted and what was rejected.",
-    "quality_results": "What the checks of every run found, of runs too that were not published.",
-    "rejected_records": "Why records were refused, counted by file and reason. Never what they say.",
-}
-GLANCES = {"ingested_files": last_files, "rejected_records": top_reasons}
+OVERVIEWS = {"ingested_files": last_files, "rejected_records": top_reasons}
 
 
 def build_publish_assets(settings: Settings, checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinition:
@@ -51,13 +37,13 @@ def build_publish_assets(settings: Settings, checked: Iterable[dg.AssetsDefiniti
             dg.AssetSpec(
                 ["published", table],
                 deps=[marts[table]] if table in marts else list(marts.values()),
-                description=DESCRIPTIONS[table],
+                description=description,
                 group_name="published",
                 kinds={"duckdb", "parquet"},
                 owners=["team:data"],
                 freshness_policy=_freshness(settings),
             )
-            for table in (*TABLES, QUALITY_RESULTS)
+            for table, description in PUBLISHED.items()
         ],
         pool="warehouse",
     )
@@ -65,17 +51,16 @@ def build_publish_assets(settings: Settings, checked: Iterable[dg.AssetsDefiniti
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult]:
         try:
-            passed = verify_checks(context.instance, checks, marts.values())
             wait_until_free(settings, context.log.info, read_only=True)
-            files, built = _source_files(settings), read_built(settings)
-            stands_for, base = (built.fingerprint, built.base) if built else ("", None)
-            release = publish(settings, passed, files, stands_for, context.log.info, base)
+            build = verify_candidate(settings)
+            passed = verify_checks(context.instance, checks, marts.values(), build.build_id)
+            release = publish(settings, passed, context.log.info)
         except (PublishError, CandidateHeldError, duckdb.Error) as error:
             raise dg.Failure(str(error)) from None
         with reader(settings) as connection:
             metadata = {table: _metadata(settings, release, table, connection) for table in release.rows}
-        for table, told in metadata.items():
-            yield dg.MaterializeResult(asset_key=["published", table], metadata=told)
+        for table, entries in metadata.items():
+            yield dg.MaterializeResult(asset_key=["published", table], metadata=entries)
 
     return publish_release
 
@@ -85,7 +70,7 @@ def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["published", "report"],
-        deps=[["published", table] for table in (*TABLES, QUALITY_RESULTS)],
+        deps=[["published", table] for table in PUBLISHED],
         description="The report to send: a page for each account that opens anywhere, without a network.",
         group_name="published",
         kinds={"html"},
@@ -115,12 +100,6 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
     )
 
 
-def _source_files(settings: Settings) -> int:
-    with duckdb.connect(settings.warehouse_path, read_only=True) as connection:
-        files = connection.execute("select count(distinct file_id) from staging.stg_ingest__files")
-        return files.fetchone()[0]
-
-
 def _metadata(
     settings: Settings, release: Release, table: str, connection: duckdb.DuckDBPyConnection
 ) -> dict[str, dg.MetadataValue]:
@@ -129,19 +108,26 @@ def _metadata(
         "dagster/column_schema": dg.MetadataValue.table_schema(_columns(connection, table)),
         "release": dg.MetadataValue.text(release.release_id),
         "data_through": dg.MetadataValue.text(release.data_through or "no messages yet"),
-        "path": dg.MetadataValue.path(settings.published_path / release.parquet / f"{table}.parquet"),
+        "path": dg.MetadataValue.path(_path(settings, release, table)),
     }
-    if table in GLANCES:
-        return metadata | {"preview": dg.MetadataValue.md(GLANCES[table](connection, table))}
+    if table in OVERVIEWS:
+        return metadata | {"preview": dg.MetadataValue.md(OVERVIEWS[table](connection, table))}
     last = max(filter(None, map(last_day, release.accounts.values())), default=None)
     shown = preview(connection, table, last) if last else None
     return metadata | ({"preview": dg.MetadataValue.md(shown)} if shown else {})
 
 
+def _path(settings: Settings, release: Release, table: str) -> Path:
+    """Return where the rows of a table are: its Parquet or, without Parquet, the release's file."""
+    if release.parquet is None:
+        return settings.published_path / release.folder / FILE
+    return settings.published_path / release.parquet / f"{table}.parquet"
+
+
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dg.TableSchema:
     columns = connection.execute(
         "select column_name, data_type, comment from duckdb_columns()"
-        " where database_name = 'reports' and table_name = ? order by column_index",
+        " where database_name = 'reports' and schema_name = 'main' and table_name = ? order by column_index",
         [table],
     ).fetchall()
     return dg.TableSchema([dg.TableColumn(name, kind, comment) for name, kind, comment in columns])

@@ -1,4 +1,4 @@
-"""At a glance: which published tables are fresh, through when their data go, and which checks passed.
+"""The overview of a release: which tables are fresh, the time of their latest data, which checks passed.
 
 Belongs here: what a stakeholder who opens Dagster sees of the release as a whole, and whether it is fresh.
 Does not: what is checked (`quality`), nor how often this is looked at (`automation`).
@@ -14,7 +14,7 @@ import dagster as dg
 from orchestration.common.markdown import markdown_table
 from orchestration.publish.preconditions import EVALUATED
 from orchestration.publish.release import Release, current_release
-from orchestration.publish.tables import QUALITY_RESULTS, TABLES
+from orchestration.publish.tables import PUBLISHED
 from orchestration.settings import Settings
 
 KEY = dg.AssetKey(["published", "at_a_glance"])
@@ -29,14 +29,14 @@ def build_overview(
     `checked` are the definitions that declare the checks of the marts.
     """
     specs = [spec for definition in checked for spec in definition.check_specs]
-    tables = (*TABLES, QUALITY_RESULTS)
+    tables = PUBLISHED
 
     @dg.asset(
         key=KEY,
         deps=[["published", table] for table in tables],
-        description="Start here: which tables are fresh, when they were last published, through when their"
-        " data go and which checks passed. Under *Metadata* stands a line for each table; *overview* is all"
-        " of it as one table.",
+        description="Start here: which tables are fresh, when they were last published, the time"
+        " of their latest data and which checks passed. *Metadata* has a line for each table; *overview* has"
+        " all of it as one table.",
         group_name="published",
         kinds={"markdown"},
         owners=["team:data"],
@@ -100,9 +100,7 @@ def report(
 def evaluate_freshness(settings: Settings, now: datetime | None = None) -> list[dg.AssetCheckEvaluation]:
     """Return of every published table whether it was published lately enough."""
     release = current_release(settings)
-    return [
-        _evaluate(settings, table, release, now or datetime.now(UTC)) for table in (*TABLES, QUALITY_RESULTS)
-    ]
+    return [_evaluate(settings, table, release, now or datetime.now(UTC)) for table in PUBLISHED]
 
 
 def overview(
@@ -120,7 +118,7 @@ def overview(
     if release is None:
         return {"release": "Nothing is published yet."}
     checks = _checks(instance, specs)
-    published, through = _told(release.published_at), _told(release.data_through)
+    published, through = _shown(release.published_at), _shown(release.data_through)
     is_old = release.data_through and _hours(release.data_through, now) > settings.stale_after_hours
     state = _state(settings, release, now)
     rows = [
@@ -135,7 +133,7 @@ def overview(
         for table, count in release.rows.items()
     ]
     parts = [f"{release.release_id}, published {published}, data through {through}."]
-    failed = [table for table, told in checks.items() if "FAILED" in told]
+    failed = [table for table, outcome in checks.items() if "FAILED" in outcome]
     if failed:
         parts.append(f"The last checks FAILED on {', '.join(failed)}: this release stays until they pass.")
     if is_old:
@@ -145,8 +143,8 @@ def overview(
         "release": " ".join(parts),
         "overview": f"Release {' '.join(parts)}\n\n{table}",
         **{
-            name: f"{state}, published {published}, data through {through}; {count:,} rows; checks: {told}"
-            for name, state, published, through, count, told in rows
+            name: f"{state}, published {published}, data through {through}; {count:,} rows; checks: {outcome}"
+            for name, state, published, through, count, outcome in rows
         },
     }
 
@@ -155,17 +153,19 @@ def _evaluate(
     settings: Settings, table: str, release: Release | None, now: datetime
 ) -> dg.AssetCheckEvaluation:
     if release is None or table not in release.rows:
-        state, told, metadata = "never published", f"{table} was never published.", {}
+        state, description, metadata = "never published", f"{table} was never published.", {}
     else:
         state = _state(settings, release, now)
-        told = f"Published {_told(release.published_at)}, data through {_told(release.data_through)}."
+        description = (
+            f"Published {_shown(release.published_at)}, data through {_shown(release.data_through)}."
+        )
         metadata = {"release": release.release_id, "data_through": release.data_through or "no messages yet"}
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(["published", table]),
         check_name=FRESH,
         passed=state == "fresh",
         severity=dg.AssetCheckSeverity.WARN if state == "old" else dg.AssetCheckSeverity.ERROR,
-        description=told,
+        description=description,
         metadata={"is": dg.MetadataValue.text(state)} | metadata,
     )
 
@@ -214,5 +214,5 @@ def _hours(instant: str, now: datetime) -> float:
     return (now - datetime.fromisoformat(instant)).total_seconds() / 3600
 
 
-def _told(instant: str | None) -> str:
+def _shown(instant: str | None) -> str:
     return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M} UTC" if instant else "no messages yet"

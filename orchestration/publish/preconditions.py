@@ -1,10 +1,10 @@
-"""Whether the checks allow a release: what Dagster's own gate leaves open is asked here, in code.
+"""Whether a release may be published: the candidate is complete, and the checks passed on exactly its rows.
 
-Belongs here: reading the latest evaluation of each check. Does not: the checks themselves (see `quality`),
-nor the verification of a release that was built (see `release`).
+Belongs here: reading the record of builds and the latest evaluation of each check. Does not: the checks
+themselves (see `quality`), nor the verification of a release that was built (see `build`).
 
-Dagster skips an asset only if a blocking check failed in the same run. A check that was not selected, yielded
-nothing or judged an earlier version of its table lets the asset go on.
+Dagster skips an asset only if a blocking check failed in the same run. It lets the asset go on after a check
+that was not selected, had no result or judged an earlier version of its table.
 """
 
 from collections.abc import Iterable
@@ -13,26 +13,46 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from orchestration.publish.release import PublishError
+from orchestration.settings import Settings
+from orchestration.warehouse.candidate import Build, completed_build
 
 EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+BUILD_ID = "build_id"  # in the metadata of a check's result: the build of the candidate that it judged
+
+
+def verify_candidate(settings: Settings) -> Build:
+    """Return the last build of the candidate. Raises `PublishError` unless it completed."""
+    if not settings.candidate_path.exists():
+        raise PublishError(f"There is no candidate at {settings.candidate_path}: build the marts first.")
+    build = completed_build(settings)
+    if build is None:
+        raise PublishError(
+            "Not published, the last release stays: the last build of the candidate did not complete."
+            " A model or a test of dbt failed, dbt was interrupted, or the file is damaged."
+            " Fix what failed, then run again."
+        )
+    return build
 
 
 def verify_checks(
-    instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec], tables: Iterable[dg.AssetKey]
+    instance: dg.DagsterInstance,
+    specs: Iterable[dg.AssetCheckSpec],
+    tables: Iterable[dg.AssetKey],
+    build_id: str,
 ) -> dict[str, list[str]]:
     """Return the names of the checks that `passed` and `warned`, as `<asset>:<check>`.
 
-    Raises `PublishError` that lists every blocking check which did not pass on the table as it is now, and
-    every one of `tables` that no blocking check guards.
+    Raises `PublishError` that lists every blocking check that did not pass on the table as it is now, of the
+    build `build_id`, and every one of `tables` without a blocking check.
     """
     specs = list(specs)
     guarded = {spec.asset_key for spec in specs if spec.blocking}
     problems = [f"{key.to_user_string()} has no blocking check" for key in tables if key not in guarded]
     checks: dict[str, list[str]] = {"passed": [], "warned": []}
-    made = {key: _latest(instance, key) for key in {spec.asset_key for spec in specs}}
+    versions = {key: _latest(instance, key) for key in {spec.asset_key for spec in specs}}
     for spec in specs:
         name = f"{spec.asset_key.to_user_string()}:{spec.name}"
-        outcome = _outcome(instance, spec.key, made[spec.asset_key])
+        outcome = _outcome(instance, spec.key, versions[spec.asset_key], build_id)
         if outcome == "passed":
             checks["passed"].append(name)
         elif outcome == "warned" or not spec.blocking:
@@ -41,28 +61,31 @@ def verify_checks(
             problems.append(f"{name} {outcome}")
     if problems:
         raise PublishError(
-            "Not published, the last release stands:\n"
+            "Not published, the last release stays:\n"
             + "\n".join(f"- {problem}" for problem in problems)
-            + "\nMend what failed, then materialize the marts with their checks."
+            + "\nFix what failed, then materialize the marts with their checks."
         )
     return checks
 
 
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> int | None:
-    """Return the id of the event that tells of the table as it is now."""
+    """Return the id of the event of the table's last materialization."""
     records = instance.fetch_materializations(key, limit=1).records
     return records[0].storage_id if records else None
 
 
-def _outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey, made: int | None) -> str:
-    # Of what was evaluated: a run that waits in the queue has planned its checks already.
+def _outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey, version: int | None, build_id: str) -> str:
+    # Only what was evaluated: a run that waits in the queue has planned its checks already.
     records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1, status=EVALUATED)
     if not records:
         return "has not run"
     evaluation = records[0].evaluation
     judged = evaluation.target_materialization_data
-    if (judged and judged.storage_id) != made:
+    if (judged and judged.storage_id) != version:
         return "judged an earlier version of the table"
+    build = evaluation.metadata.get(BUILD_ID)
+    if build is None or build.value != build_id:
+        return f"judged build {build.value if build else 'unknown'}, the candidate is of build {build_id}"
     if evaluation.passed:
         return "passed"
     return "warned" if evaluation.severity is dg.AssetCheckSeverity.WARN else "failed"

@@ -1,7 +1,7 @@
 """What Dagster's UI shows of a published table: the figures of the last four weeks, and a chart of them.
 
-Belongs here: which figures stand for a table at a glance. Does not: how a figure is measured (the report
-macros say it), nor how a chart looks (see `charts`).
+Belongs here: which figures summarize a table. Does not: how a figure is measured (the report macros define
+it), nor how a chart looks (see `charts`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WEEKS = " union all ".join(
     for week in range(DAYS // 7)
 )
 # With several accounts, whose row it is: their agents and tags may have the same names.
-OF = "case when (select count(*) from _accounts()) > 1 then account_id || ': ' else '' end ||"
+OF = "case when (select count(*) from dim_accounts) > 1 then account_id || ': ' else '' end ||"
 BY_KEY = """
     conversations, messages, round(first_response_median / 60) as "response, minutes",
     round(wait_median / 60) as "wait, minutes", reopens, round(csat_avg, 2) as rating, csat_n as ratings

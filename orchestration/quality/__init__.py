@@ -1,7 +1,7 @@
 import os
 import sys
 
-# Great Expectations reads this when it is imported; what runs here is nobody else's business.
+# Great Expectations reads this variable when it is imported, and otherwise reports its usage.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-# It imports pyspark where it finds it, which ends the process without grpc; all is asked of DuckDB here.
+# It imports pyspark if it is installed, which ends the process where grpc is not. All checks run in DuckDB.
 sys.modules.setdefault("pyspark", None)

@@ -1,11 +1,11 @@
-"""The quality gate as Dagster sees it: one op, a result for every check of every mart.
+"""The quality gate as asset checks of Dagster: one op, with a result for every check of every mart.
 
-Belongs here: names, severities and what a person sees of a result. Does not: what is expected (the marts'
-modules), nor how it is found out (`gate`, which is imported only when the op runs: it takes seconds).
+Belongs here: names, severities and what Dagster shows of a result. Does not: what is expected (`marts`), nor
+how it is evaluated (`gate`, which is imported only when the op runs: it takes seconds).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
 
@@ -13,9 +13,13 @@ import dagster as dg
 
 from orchestration.quality.check import Check, CheckResult, Mart
 from orchestration.quality.marts import MARTS
-from orchestration.quality.results import keep, write_page
+from orchestration.quality.results import keep
 from orchestration.settings import Settings
-from orchestration.warehouse.candidate import wait_until_free
+from orchestration.warehouse.candidate import completed_build, wait_until_free
+
+NO_COMPLETED_BUILD = (
+    "the candidate has no completed build. Run `make run`, or materialize all marts, and then the checks"
+)
 
 
 def _spec(mart: Mart, check: Check) -> dg.AssetCheckSpec:
@@ -33,12 +37,12 @@ SPECS = [_spec(mart, check) for mart in MARTS for check in mart.checks]
 
 
 def blocking_checks() -> list[dg.AssetCheckKey]:
-    """Return the checks without which nothing may be published."""
+    """Return the checks that must pass before anything is published."""
     return [spec.key for spec in SPECS if spec.blocking]
 
 
 def import_gate() -> None:
-    """Import what the checks need, ahead of time; where that fails, they themselves will say so."""
+    """Import what the checks need ahead of time; if that fails, the checks report it."""
     with suppress(Exception):
         import_module("orchestration.quality.gate")
 
@@ -47,15 +51,14 @@ def import_gate() -> None:
 def quality_gate(
     context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Great Expectations on the candidate warehouse: what must hold before anything is published."""
+    """Great Expectations on the candidate: the conditions that hold before anything is published."""
     selected = context.selected_asset_check_keys
     tables = {key.asset_key.path[-1] for key in selected}
-    found = _results(settings, tuple(mart for mart in MARTS if mart.table in tables), context.log.info)
-    keep(settings, context.run.run_id, found)
-    page = write_page(settings, found)
-    context.log.info(f"The page of the checks: {page}")
-    for result in found:
-        evaluated = _asset_check_result(result)
+    marts = [mart for mart in MARTS if mart.table in tables]
+    build_id, results = check_candidate(settings, marts, context.log.info)
+    keep(settings, context.run.run_id, results)
+    for result in results:
+        evaluated = _asset_check_result(result, build_id)
         if dg.AssetCheckKey(evaluated.asset_key, evaluated.check_name) not in selected:
             continue
         if not result.passed:
@@ -63,23 +66,33 @@ def quality_gate(
         yield evaluated
 
 
-def _results(
-    settings: Settings, marts: tuple[Mart, ...], progress: Callable[[str], None]
-) -> list[CheckResult]:
-    # To Dagster, a check without a result is no reason to stop: whatever goes wrong must be a failed result.
+def check_candidate(
+    settings: Settings, marts: Iterable[Mart], progress: Callable[[str], None]
+) -> tuple[str | None, list[CheckResult]]:
+    """Run the checks of `marts`; return the build that they looked at, if any, and a result for each.
+
+    A problem of any kind is a broken result of every check, because Dagster continues after a check that has
+    no result.
+    """
+    marts = list(marts)
     try:
         from orchestration.quality.gate import run_gate
 
         wait_until_free(settings, progress, read_only=True)
-        return run_gate(settings, marts)
+        if build := completed_build(settings):
+            return build.build_id, run_gate(settings, marts)
+        problem = NO_COMPLETED_BUILD
     except Exception as error:
-        return [result for mart in marts for result in mart.worded(settings, None).broken(str(error))]
+        problem = str(error)
+    return None, [result for mart in marts for result in mart.formatted(settings, None).broken(problem)]
 
 
-def _asset_check_result(result: CheckResult) -> dg.AssetCheckResult:
+def _asset_check_result(result: CheckResult, build_id: str | None) -> dg.AssetCheckResult:
     metadata = {"expected": result.check.expected, "found": result.found}
     if result.examples:
         metadata["examples"] = "\n".join(result.examples)
+    if build_id:
+        metadata["build_id"] = build_id
     return dg.AssetCheckResult(
         asset_key=["marts", result.table],
         check_name=result.check.name,
@@ -94,6 +107,8 @@ def _asset_check_result(result: CheckResult) -> dg.AssetCheckResult:
 
 def _summary(result: CheckResult) -> str:
     if result.broken:
-        return f"{result.table}: {result.check.name} is BROKEN, nothing is known of the data: {result.found}"
+        return (
+            f"{result.table}: {result.check.name} is BROKEN and says nothing about the data: {result.found}"
+        )
     examples = f", e.g. {'; '.join(result.examples)}" if result.examples else ""
     return f"{result.table}: expected {result.check.expected}; {result.found}{examples}"

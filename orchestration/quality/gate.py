@@ -1,26 +1,25 @@
-"""Puts every mart's promises to the candidate warehouse and says what came of each.
+"""Runs every mart's checks on the candidate.
 
-Belongs here: how Great Expectations is driven. Does not: what is expected (the marts' modules), nor Dagster
-(`checks`). Importing this module imports Great Expectations, which takes seconds.
+Belongs here: how Great Expectations is used. Does not: what is expected (`marts`), nor Dagster
+(`asset_checks`). Importing this module imports Great Expectations, which takes seconds.
 
-One suite a mart, run inside DuckDB on a read-only connection; no table comes to Python. Each promise is a
-check of its own, whose name says what is wrong, yet few of them cost a scan of their own:
+Each mart has one suite for all its rows and, after an increment, one for the rows that no release has checked
+(see `Scope`). They run inside DuckDB on a read-only connection; no table comes to Python. Every check has a
+name and a result of its own, yet few of them need a scan of their own:
 
-- Great Expectations itself puts its expectations about single columns of a table into one query;
-- the conditions on rows go into one query too: does any row break any of them;
-- a query between rows or tables (keys, references, totals) is one run.
+- Great Expectations itself combines its expectations about single columns of a table into one query;
+- the conditions on rows are combined into one query too: does any row break any of them;
+- a query over rows or tables (keys, references, totals) is one run.
 
-Where the candidate only adds to what was checked and published, the checks that block are asked of the rows
-that the increment touched; warnings, which are to stay as long as what they warn of, are asked of all.
-
-This first pass only says yes or no. A check that did not pass, or shared a scan that did not, is then run
-again by itself, for the count and the examples; so one whose SQL is broken takes no other with it.
+This first pass only says yes or no. A check that does not pass, or shares a scan that does not, is then run
+by itself, for the count and the examples. So a check whose SQL is broken affects no other.
 """
 
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import great_expectations as gx
 import great_expectations.expectations as gxe
@@ -30,23 +29,22 @@ from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.datasource.fluent.interfaces import Batch
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
-from orchestration.common.sql import printable
-from orchestration.publish.release import current_release
-from orchestration.publish.tables import touched, touched_rows
-from orchestration.quality.check import Check, CheckResult, Mart, key_text
+from orchestration.common.sql import printable, quoted
+from orchestration.quality.check import Check, CheckResult, Mart
+from orchestration.quality.conditions import key_text
 from orchestration.quality.marts import MARTS
+from orchestration.quality.scope import Scope, read_scope
 from orchestration.settings import Settings
-from orchestration.warehouse.candidate import read_built
 
 EXAMPLES = 5
 ROW_CONDITIONS = "row conditions"
-READ_TOUCHED = "select * from touched_"
+SELECT_ROWS = "select * from main."
 
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # what it logs, it also returns
 
 
 class ExpectNoBrokenKeys(gxe.UnexpectedRowsExpectation):
-    """A query of one row that counts what breaks the promise; without that row, nothing is proved."""
+    """A query of one row that counts the violations. A query without a row proves nothing and fails."""
 
     metric_dependencies = ("unexpected_rows_query.table",)
 
@@ -56,96 +54,112 @@ class ExpectNoBrokenKeys(gxe.UnexpectedRowsExpectation):
 
 
 def run_gate(settings: Settings, marts: Iterable[Mart] = MARTS) -> list[CheckResult]:
-    """Run every check of `marts` on the candidate; one result for each, in their order.
+    """Run every check of `marts` on the candidate; return one result for each, in their order.
 
-    Where a table cannot be read, its checks come back as broken. Raises where the warehouse cannot.
+    Where a table cannot be read, the results of its checks are broken. Raises where the candidate or the
+    warehouse cannot be opened.
     """
-    release, built = current_release(settings), read_built(settings)
-    last_rows = release.rows if release else {}
-    adds = bool(release and built and built.base == release.fingerprint)
-    with _warehouse(settings) as warehouse:
-        return [
-            result
-            for mart in marts
-            for result in _run_mart(warehouse, mart, settings, last_rows.get(mart.table), adds)
-        ]
+    scope = read_scope(settings)
+    with _candidate(settings, scope) as candidate:
+        return [result for mart in marts for result in _run_mart(candidate, mart, settings, scope)]
 
 
 @contextmanager
-def _warehouse(settings: Settings) -> Iterator[SQLDatasource]:
-    """Open the candidate for reading, on connections that know the settings which checks read."""
+def _candidate(settings: Settings, scope: Scope) -> Iterator[SQLDatasource]:
+    """Open the candidate read-only, on connections that have the seeds and the variables of the checks."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     config = {"memory_limit": settings.memory_limit, "threads": settings.threads}
-    warehouse = context.data_sources.add_sql(
-        "warehouse",
-        connection_string=f"duckdb:///{settings.warehouse_path}",
+    candidate = context.data_sources.add_sql(
+        "candidate",
+        connection_string=f"duckdb:///{settings.candidate_path}",
         kwargs={"connect_args": {"read_only": True, "config": config}},
     )
-    paths = {"raw_path": str(settings.raw_path), "hash_key_path": str(settings.hash_key_path)}
-    variables = paths | settings.model_dump(
-        include={"max_rejected_share", "max_volume_drop", "stale_after_hours"}
-    )
+    statements = _session(settings, scope)
 
-    def set_variables(connection, _record):
-        for name, value in variables.items():
-            connection.cursor().execute(f"set variable {name} = ?", [value])
+    def prepare(connection, _record):
+        for statement in statements:
+            connection.cursor().execute(statement)
 
-    # One tests that a table is there, the other runs the expectations.
-    engines = [warehouse.get_engine(), warehouse.get_execution_engine().engine]
+    # The first tests whether a table exists, the second runs the expectations.
+    engines = [candidate.get_engine(), candidate.get_execution_engine().engine]
     try:
-        sqlalchemy.event.listen(engines[1], "connect", set_variables)
+        sqlalchemy.event.listen(engines[1], "connect", prepare)
         sqlalchemy.event.listen(engines[1], "after_cursor_execute", _keep_result)
-        yield warehouse
+        yield candidate
     finally:
         for engine in engines:
             engine.dispose()
 
 
+def _session(settings: Settings, scope: Scope) -> list[str]:
+    """Return the statements that give a connection the seeds and the variables of the checks."""
+    variables = {
+        "raw_path": quoted(settings.raw_path),
+        "hash_key_path": quoted(settings.hash_key_path),
+        "max_rejected_share": str(settings.max_rejected_share),
+        "max_volume_drop": str(settings.max_volume_drop),
+        "stale_after_hours": str(settings.stale_after_hours),
+        "build_ids": "null" if scope.build_ids is None else _list(scope.build_ids),
+        "checked_batches": _list(scope.checked_batches),
+    }
+    return [
+        f"attach if not exists {quoted(settings.warehouse_path)} as warehouse (read_only)",
+        *(f"set variable {name} = {value}" for name, value in variables.items()),
+    ]
+
+
+def _list(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(quoted, values))}]::varchar[]"
+
+
 def _keep_result(_connection, cursor, statement, _parameters, context, _many):
-    # Great Expectations closes its connection before it fetches, and DuckDB then drops what was not fetched.
-    # A batch that is a query it first runs as it stands, but only for the names of the columns.
+    # Great Expectations closes its connection before it fetches, and DuckDB then drops the result.
+    # It also runs the query of a batch itself, but only for the names of the columns.
     if cursor.description:
-        rows = [] if statement.startswith(READ_TOUCHED) else cursor.fetchall()
+        rows = [] if statement.startswith(SELECT_ROWS) else cursor.fetchall()
         context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor, cursor.description, rows)
 
 
-def _run_mart(
-    warehouse: SQLDatasource, mart: Mart, settings: Settings, last_rows: int | None, adds: bool
-) -> list[CheckResult]:
-    mart = mart.worded(settings, last_rows)
+def _run_mart(candidate: SQLDatasource, mart: Mart, settings: Settings, scope: Scope) -> list[CheckResult]:
+    last_rows = scope.last_rows.get(mart.table)
+    mart = mart.formatted(settings, last_rows)
     parameters = {"least_rows": math.ceil((last_rows or 0) * (1 - settings.max_volume_drop))}
     try:
-        asset = warehouse.add_table_asset(mart.table, table_name=mart.table, schema_name="marts")
+        asset = candidate.add_table_asset(mart.table, table_name=mart.table, schema_name="main")
         batch = asset.add_batch_definition_whole_table("all rows").get_batch()
-        if not (adds and touched(mart.table)):
-            return _ask(batch, mart, parameters)
-        asset = warehouse.add_query_asset(f"{mart.table}, touched", _touched_rows(warehouse, mart.table))
-        part = asset.add_batch_definition_whole_table("touched rows").get_batch()
-        results = _ask(part, mart.of_touched(), parameters) + _ask(batch, mart.of_all(), parameters)
+        if scope.build_ids is None or not mart.is_incremental:
+            return _run_suite(batch, mart, parameters)
+        of_new_rows = replace(mart, checks=tuple(check for check in mart.checks if check.is_scoped))
+        of_all_rows = replace(mart, checks=tuple(check for check in mart.checks if not check.is_scoped))
+        ids = ", ".join(map(quoted, scope.build_ids)) or "null"
+        query = f"{SELECT_ROWS}{mart.table} where build_id in ({ids})"
+        asset = candidate.add_query_asset(f"{mart.table}, new rows", query)
+        new_batch = asset.add_batch_definition_whole_table("new rows").get_batch()
+        results = [
+            *map(_of_new_rows, _run_suite(new_batch, of_new_rows, parameters)),
+            *_run_suite(batch, of_all_rows, parameters),
+        ]
         order = [check.name for check in mart.checks]
         return sorted(results, key=lambda result: order.index(result.check.name))
     except Exception as error:
         return mart.broken(str(error))
 
 
-def _touched_rows(warehouse: SQLDatasource, table: str) -> str:
-    """Put the rows that an increment touched aside, once for all checks; return the query that reads them."""
-    with warehouse.get_execution_engine().engine.begin() as connection:
-        connection.exec_driver_sql(f"create temp table touched_{table} as {touched_rows(table)}")
-    return f"{READ_TOUCHED}{table}"
+def _of_new_rows(result: CheckResult) -> CheckResult:
+    return result if result.broken else replace(result, found=f"{result.found}, in the rows not yet released")
 
 
-def _ask(batch: Batch, mart: Mart, parameters: dict) -> list[CheckResult]:
-    doubtful = _doubtful(batch, mart, parameters)
+def _run_suite(batch: Batch, mart: Mart, parameters: dict) -> list[CheckResult]:
+    suspects = _suspects(batch, mart, parameters)
     return [
-        _examine(batch, mart, check, parameters) if check.name in doubtful else CheckResult(mart.table, check)
+        _examine(batch, mart, check, parameters) if check.name in suspects else CheckResult(mart.table, check)
         for check in mart.checks
     ]
 
 
-def _doubtful(batch: Batch, mart: Mart, parameters: dict) -> set[str]:
-    """Run all checks of a mart together; return the names of those that did not pass."""
+def _suspects(batch: Batch, mart: Mart, parameters: dict) -> set[str]:
+    """Run all checks of a mart together; return the names of those that may not have passed."""
     conditions = {check.name: check.broken_where for check in mart.checks if check.broken_where}
     expectations = [_expectation(mart, check) for check in mart.checks if not check.broken_where]
     if conditions:
@@ -153,12 +167,12 @@ def _doubtful(batch: Batch, mart: Mart, parameters: dict) -> set[str]:
         query = f"select count(*) as found from {{batch}} where {any_broken}"
         expectations.append(ExpectNoBrokenKeys(unexpected_rows_query=query, meta={"check": ROW_CONDITIONS}))
     outcomes = _validate(batch, expectations, parameters, "BOOLEAN_ONLY")
-    doubtful = {outcome.expectation_config.meta["check"] for outcome in outcomes if not outcome.success}
-    return doubtful | set(conditions) if ROW_CONDITIONS in doubtful else doubtful
+    failed = {outcome.expectation_config.meta["check"] for outcome in outcomes if not outcome.success}
+    return failed | set(conditions) if ROW_CONDITIONS in failed else failed
 
 
 def _examine(batch: Batch, mart: Mart, check: Check, parameters: dict) -> CheckResult:
-    """Run one check by itself, for what was found and for examples."""
+    """Run one check by itself, for what it finds and for examples."""
     details = {
         "result_format": "SUMMARY",
         "unexpected_index_column_names": list(mart.key),
@@ -171,15 +185,15 @@ def _examine(batch: Batch, mart: Mart, check: Check, parameters: dict) -> CheckR
         return CheckResult(mart.table, check, passed=False, broken=True, found=problem)
     result = outcome.result
     if "found" in result:
-        found, keys = f"broken by {result['found']:,}", result["examples"]
+        found, keys = _violations(result["found"]), result["examples"]
     elif "unexpected_count" in result:
-        found = f"broken by {result['unexpected_count']:,}"
+        found = _violations(result["unexpected_count"])
         keys = [
             " ".join(str(row[column]) for column in mart.key if row[column] is not None)
             for row in result["partial_unexpected_index_list"]
         ]
     else:
-        found, keys = f"{result['observed_value']:,}", []
+        found, keys = f"{result['observed_value']:,} rows", []
     return CheckResult(
         mart.table,
         check,
@@ -187,6 +201,10 @@ def _examine(batch: Batch, mart: Mart, check: Check, parameters: dict) -> CheckR
         found=found,
         examples=tuple(printable(key) if key else "(no key)" for key in keys),
     )
+
+
+def _violations(count: int) -> str:
+    return f"{count:,} violation{'' if count == 1 else 's'}"
 
 
 def _validate(
@@ -209,13 +227,13 @@ def _expectation(mart: Mart, check: Check) -> gxe.Expectation:
         from ({keys})
     """
     if "{batch}" not in query:
-        # Great Expectations would print a complaint, but a check between other tables needs no batch.
+        # Great Expectations would print a warning, but a check of other tables needs no batch.
         query += " /* {batch} */"
     return ExpectNoBrokenKeys(unexpected_rows_query=query, meta=meta)
 
 
 def _problem(outcome: ExpectationValidationResult) -> str | None:
-    """Return why an expectation could not run, if so; told for each figure that could not be got."""
+    """Return why an expectation could not run, if so; Great Expectations may give a reason per metric."""
     information = outcome.exception_info or {}
     problems = [
         problem["exception_message"] for problem in information.values() if isinstance(problem, Mapping)

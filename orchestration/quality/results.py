@@ -1,87 +1,99 @@
-"""What the gate found, kept: a file for each run, and a page of the last one for people.
+"""The history of check results: one file with the results of the last runs.
 
-Belongs here: writing them down. Does not: finding out (see `gate`), nor what Dagster shows of a result (see
-`checks`). The next release takes all of the files in, as the table `quality_results`.
+Belongs here: writing and reading it. Does not: running checks (`gate`), nor what Dagster shows of a result
+(`asset_checks`). Every release contains the whole history, as the table `quality_results`.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from orchestration.common.files import replace
 from orchestration.common.sql import parquet, quoted
 from orchestration.quality.check import CheckResult
 from orchestration.settings import Settings
 
-# Of an example, which may quote an id, nothing is kept: what is published must not outlive an erasure.
+# Examples may quote an id and are not kept: what is published must not outlive an erasure.
 COLUMNS = {
-    "run_id": ("varchar", "The run of Dagster that checked."),
+    "run_id": ("varchar", "The Dagster run that evaluated the check."),
     "table_name": ("varchar", "The table that was checked."),
     "check_name": ("varchar", "Name of the check."),
     "severity": ("varchar", "`error` blocks a release, `warn` does not."),
     "status": ("varchar", "`passed`, `failed`, or `broken`: the check itself could not run."),
-    "expected": ("varchar", "What the check asks for."),
+    "expected": ("varchar", "The condition that the check expects to hold."),
     "found": ("varchar", "What was found, in figures."),
-    "checked_at": ("timestamp", "When, UTC."),
+    "checked_at": ("timestamp", "When the check was evaluated, UTC."),
 }
-PAGE = "checks.html"
+KEPT_RUNS = 400
+FILE = "results.parquet"
+
+log = logging.getLogger(__name__)
 
 
 def keep(settings: Settings, run_id: str, results: Sequence[CheckResult]) -> Path:
-    """Write the results of a run beside those of the runs before, and return the file."""
+    """Add the results of a run to the history of the last `KEPT_RUNS` runs, and return its file.
+
+    A history that cannot be read is kept under another name, and a new one begins.
+    """
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     rows = [
         (run_id, r.table, r.check.name, r.check.severity, status(r), r.check.expected, r.found, now)
         for r in results
     ]
-    settings.quality_path.mkdir(parents=True, exist_ok=True)
-    path = settings.quality_path / f"{run_id}.parquet"
-    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in COLUMNS.items())
+    folder = settings.quality_path
+    folder.mkdir(parents=True, exist_ok=True)
+    written, path = folder / f"{FILE}.tmp", folder / FILE
     with duckdb.connect() as connection:
-        connection.execute(f"create table results ({columns})")
+        _load(connection, settings)
+        connection.execute("delete from results where run_id = ?", [run_id])
         if rows:
             connection.executemany(f"insert into results values ({', '.join('?' * len(COLUMNS))})", rows)
-        written = path.with_suffix(".tmp")
-        connection.execute(f"copy results to {quoted(written)} (format parquet)")
-    written.replace(path)
-    return path
-
-
-def write_page(settings: Settings, results: Sequence[CheckResult]) -> Path:
-    """Write the page of these results, which needs no network; return its path."""
-    templates = FileSystemLoader(Path(__file__).parent)
-    template = Environment(loader=templates, autoescape=True, undefined=StrictUndefined).get_template(
-        f"{PAGE}.j2"
-    )
-    by_table: dict[str, list[CheckResult]] = {}
-    for result in results:
-        by_table.setdefault(result.table, []).append(result)
-    text = template.render(
-        tables=by_table,
-        troubles=[result for result in results if not result.passed],
-        passed=sum(result.passed for result in results),
-        blocking=sum(not r.passed and r.check.severity == "error" for r in results),
-        status=status,
-        now=datetime.now(UTC),
-    )
-    settings.quality_path.mkdir(parents=True, exist_ok=True)
-    path = settings.quality_path / PAGE
-    written = path.with_suffix(".tmp")
-    written.write_text(text, "utf-8")
-    written.replace(path)
+        # The order of the rows is that of the runs, also where a clock was set back.
+        connection.execute(
+            "copy (from results where run_id in"
+            f" (select run_id from results group by run_id order by max(rowid) desc limit {KEPT_RUNS}))"
+            f" to {quoted(written)} (format parquet, compression zstd)"
+        )
+    replace(written, path)
+    for other in folder.glob("*.parquet"):
+        if other != path:
+            other.unlink()
     return path
 
 
 def history(settings: Settings) -> str:
-    """Return the SELECT of everything kept; without rows where nothing is."""
-    if any(settings.quality_path.glob("*.parquet")):
-        return f"select * from {parquet(settings.quality_path / '*.parquet')}"
+    """Return the SELECT of the history; without rows where there is none."""
+    if files := _files(settings):
+        return f"select {', '.join(COLUMNS)} from {parquet(files)}"
     columns = ", ".join(f"cast(null as {kind}) as {name}" for name, (kind, _) in COLUMNS.items())
     return f"select {columns} limit 0"
 
 
 def status(result: CheckResult) -> str:
-    """Return what came of a check in one word."""
+    """Return the outcome of a check in one word."""
     return "broken" if result.broken else "passed" if result.passed else "failed"
+
+
+def _files(settings: Settings) -> Path | None:
+    """Return the history; where there is only a file per run, the pattern of these files."""
+    path = settings.quality_path / FILE
+    runs = settings.quality_path / "*.parquet"
+    return path if path.exists() else runs if any(settings.quality_path.glob(runs.name)) else None
+
+
+def _load(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Load the history into the table `results`."""
+    try:
+        connection.execute(f"create table results as {history(settings)}")
+    except duckdb.Error as error:
+        for path in settings.quality_path.glob("*.parquet"):
+            path.replace(path.with_suffix(".damaged"))
+        log.warning(
+            "The check results in %s cannot be read (%s). They remain as *.damaged; the history begins again",
+            settings.quality_path,
+            str(error).splitlines()[0],
+        )
+        connection.execute(f"create table results as {history(settings)}")

@@ -15,6 +15,7 @@ from orchestration.common.sql import quoted
 from orchestration.settings import PREFIX, Settings
 
 ANSWER_SECONDS = 10
+STORAGE = "v1.5.0"  # the oldest DuckDB that can open a release
 
 
 class SparkError(Exception):
@@ -34,10 +35,10 @@ def require_spark(settings: Settings) -> None:
         ) from None
 
 
-def show_tables(settings: Settings) -> list[str]:
-    """Make the candidate anew: a view, described as in dbt, on the Parquet of each table that Spark made.
+def load_tables(settings: Settings) -> list[str]:
+    """Load the tables that Spark built: the marts into a new candidate, the others as views beside it.
 
-    Return the tables' names. One without a file is not among them: it has no rows.
+    Return the names of the tables. One without a file is not among them: it has no rows.
     """
     manifest = json.loads((settings.dbt_target_path / "manifest.json").read_bytes())
     tables = [
@@ -45,13 +46,20 @@ def show_tables(settings: Settings) -> list[str]:
         for node in manifest["nodes"].values()
         if node["resource_type"] in ("model", "seed") and node["config"]["materialized"] != "view"
     ]
-    settings.warehouse_path.unlink(missing_ok=True)
-    with duckdb.connect(settings.warehouse_path) as connection:
-        return [table["name"] for table in tables if _show(connection, settings, table)]
+    for path in (settings.warehouse_path, settings.candidate_path):
+        path.unlink(missing_ok=True)
+    limits = {"memory_limit": settings.memory_limit, "threads": settings.threads}
+    with duckdb.connect(settings.warehouse_path, config=limits) as connection:
+        connection.execute(
+            f"attach {quoted(settings.candidate_path)} as candidate (storage_version {quoted(STORAGE)})"
+        )
+        return [table["name"] for table in tables if _load(connection, settings, table)]
 
 
-def _show(connection: duckdb.DuckDBPyConnection, settings: Settings, table: dict) -> bool:
-    folder = settings.spark_tables_path / table["schema"] / table["alias"]
+def _load(connection: duckdb.DuckDBPyConnection, settings: Settings, table: dict) -> bool:
+    is_mart = table["database"] == "candidate"
+    layer = "marts" if table["schema"] == "main" else table["schema"]
+    folder = settings.spark_tables_path / layer / table["alias"]
     if not any(folder.rglob("*.parquet")):
         return False
     files = f"read_parquet({quoted(folder / '**' / '*.parquet')}, {_division(table)})"
@@ -59,17 +67,23 @@ def _show(connection: duckdb.DuckDBPyConnection, settings: Settings, table: dict
     # Spark puts the column by which files are divided last, and calls its instants zoned.
     declared = [name for name in table["columns"] if name in kinds]
     others = [name for name in kinds if name not in declared]
-    columns = [_column(name, kinds[name]) for name in [*declared, *others]]
-    view = f"{table['schema']}.{table['alias']}"
-    connection.execute(f"create schema if not exists {table['schema']}")
-    connection.execute(f"create view {view} as select {', '.join(columns)} from {files}")
+    columns = [_column(name, _type(table, name, kinds[name])) for name in [*declared, *others]]
+    relation = f"{'candidate.' if is_mart else ''}{table['schema']}.{table['alias']}"
+    connection.execute(f"create schema if not exists {relation.rpartition('.')[0]}")
+    kind = "table" if is_mart else "view"
+    connection.execute(f"create {kind} {relation} as select {', '.join(columns)} from {files}")
     if table["config"].get("persist_docs"):
-        connection.execute(f"comment on view {view} is {quoted(table['description'])}")
+        connection.execute(f"comment on {kind} {relation} is {quoted(table['description'])}")
         for name in declared:
             connection.execute(
-                f'comment on column {view}."{name}" is {quoted(table["columns"][name]["description"])}'
+                f'comment on column {relation}."{name}" is {quoted(table["columns"][name]["description"])}'
             )
     return True
+
+
+def _type(table: dict, name: str, found: str) -> str:
+    """Return the type that the contract gives a column, where Spark has no such type."""
+    return "UUID" if table["columns"].get(name, {}).get("data_type") == "uuid" else found
 
 
 def _division(table: dict) -> str:
@@ -78,6 +92,6 @@ def _division(table: dict) -> str:
 
 
 def _column(name: str, kind: str) -> str:
-    return (
-        f"""timezone('UTC', "{name}") as "{name}\"""" if kind == "TIMESTAMP WITH TIME ZONE" else f'"{name}"'
-    )
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"""timezone('UTC', "{name}") as "{name}\""""
+    return f"""cast("{name}" as uuid) as "{name}\"""" if kind == "UUID" else f'"{name}"'

@@ -4,9 +4,8 @@ latest as (
 
     {{ latest_version(
         'contacts',
-        source('activecampaign', 'contacts'),
+        raw_records('contacts', source('activecampaign', 'contacts')),
         'versions.last_updated_on',
-        new_only=true,
     ) }}
 
 ),
@@ -18,11 +17,7 @@ final as (
         _account_id as account_id,
         lower(source) as source,
         tags,
-        created_on as created_at,
-        _file_id as file_id,
-        _line as line,
-        _position as position,
-        version_at
+        created_on as created_at
     from latest
 
 )

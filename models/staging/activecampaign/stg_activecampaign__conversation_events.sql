@@ -4,9 +4,8 @@ latest as (
 
     {{ latest_version(
         'conversation_events',
-        source('activecampaign', 'conversation_events'),
+        raw_records('conversation_events', source('activecampaign', 'conversation_events')),
         'cast(null as timestamp)',
-        new_only=true,
     ) }}
 
 ),
@@ -20,11 +19,7 @@ final as (
         _account_id || ':' || agent as agent_id,
         lower(type) as event_type,
         lower(reason) as reason,
-        occurred_on as occurred_at,
-        _file_id as file_id,
-        _line as line,
-        _position as position,
-        version_at
+        occurred_on as occurred_at
     from latest
 
 )

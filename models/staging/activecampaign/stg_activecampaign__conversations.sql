@@ -18,9 +18,8 @@ latest as (
 
     {{ latest_version(
         'conversations',
-        source('activecampaign', 'conversations'),
+        raw_records('conversations', source('activecampaign', 'conversations')),
         'versions.last_updated_on',
-        new_only=true,
     ) }}
 
 ),
@@ -51,10 +50,7 @@ final as (
         assigned.created_on as started_at,
         assigned.closed_on as closed_at,
         assigned.last_updated_on as updated_at,
-        assigned._file_id as file_id,
-        assigned._line as line,
-        assigned._position as position,
-        assigned.version_at
+        cast(null as timestamp) as joins_until_at
     from assigned
     left join statuses
         on upper(assigned.status) = statuses.source_status

@@ -25,7 +25,7 @@ codes as (
 
 latest as (
 
-    {{ latest_version('messages', source('activecampaign', 'messages'), updated_at, new_only=true) }}
+    {{ latest_version('messages', raw_records('messages', source('activecampaign', 'messages')), updated_at) }}
 
 ),
 
@@ -79,11 +79,7 @@ final as (
         timestamp as sent_at,
         delivered_on as delivered_at,
         read_on as read_at,
-        failed_on as failed_at,
-        _file_id as file_id,
-        _line as line,
-        _position as position,
-        version_at
+        failed_on as failed_at
     from classified
 
 )

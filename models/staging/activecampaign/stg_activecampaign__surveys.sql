@@ -4,9 +4,8 @@ latest as (
 
     {{ latest_version(
         'surveys',
-        source('activecampaign', 'surveys'),
+        raw_records('surveys', source('activecampaign', 'surveys')),
         'versions.last_updated_on',
-        new_only=true,
     ) }}
 
 ),
@@ -19,11 +18,7 @@ final as (
         _account_id || ':' || conversation as conversation_id,
         cast(rating as integer) as rating,
         coalesce(sent_on, responded_on, last_updated_on) as sent_at,
-        case when rating is not null then coalesce(responded_on, last_updated_on, sent_on) end as responded_at,
-        _file_id as file_id,
-        _line as line,
-        _position as position,
-        version_at
+        case when rating is not null then coalesce(responded_on, last_updated_on, sent_on) end as responded_at
     from latest
 
 )

@@ -4,14 +4,14 @@ versions as (
 
     select
         *,
-        coalesce(updated_at, last_activity_at) as told_at
-    from {{ source('chatwoot', 'contacts') }}
+        coalesce(updated_at, last_activity_at) as exported_at
+    from {{ raw_records('contacts', source('chatwoot', 'contacts')) }}
 
 ),
 
 latest as (
 
-    {{ latest_version('contacts', 'versions', 'versions.told_at') }}
+    {{ latest_version('contacts', 'versions', 'versions.exported_at') }}
 
 ),
 

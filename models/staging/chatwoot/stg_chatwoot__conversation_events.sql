@@ -2,13 +2,13 @@ with
 
 reporting_versions as (
 
-    select * from {{ source('chatwoot', 'reporting_events') }}
+    select * from {{ raw_records('reporting_events', source('chatwoot', 'reporting_events')) }}
 
 ),
 
 status_changes as (
 
-    select * from {{ source('chatwoot', 'status_changes') }}
+    select * from {{ raw_records('conversations', source('chatwoot', 'status_changes')) }}
 
 ),
 

@@ -4,8 +4,8 @@ versions as (
 
     select
         *,
-        coalesce(updated_at, last_activity_at) as told_at
-    from {{ source('chatwoot', 'conversations') }}
+        coalesce(updated_at, last_activity_at) as exported_at
+    from {{ raw_records('conversations', source('chatwoot', 'conversations')) }}
 
 ),
 
@@ -31,7 +31,7 @@ origins as (
 
 latest as (
 
-    {{ latest_version('conversations', 'versions', 'versions.told_at') }}
+    {{ latest_version('conversations', 'versions', 'versions.exported_at') }}
 
 ),
 
@@ -95,7 +95,8 @@ final as (
             when statuses.status = 'closed'
                 then cast({{ dbt.date_trunc('second', 'assigned.last_activity_at') }} as timestamp)
         end as closed_at,
-        assigned.told_at as updated_at
+        assigned.exported_at as updated_at,
+        cast(null as timestamp) as joins_until_at
     from assigned
     left join statuses
         on upper(assigned.status) = statuses.source_status

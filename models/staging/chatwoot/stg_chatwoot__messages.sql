@@ -5,20 +5,20 @@ versions as (
     select
         *,
         coalesce(conversation_id, conversation_in_webhook) as conversation,
-        -- A webhook tells the message as of its conversation's last change.
-        coalesce(updated_at, conversation_updated_at, created_at) as told_at
-    from {{ source('chatwoot', 'messages') }}
+        -- A webhook holds the message as of its conversation's last change.
+        coalesce(updated_at, conversation_updated_at, created_at) as exported_at
+    from {{ raw_records('messages', source('chatwoot', 'messages')) }}
 
 ),
 
 latest as (
 
-    {{ latest_version('messages', 'versions', 'versions.told_at') }}
+    {{ latest_version('messages', 'versions', 'versions.exported_at') }}
 
 ),
 
--- Not every answer of the platform tells all of a message. What one told stays true, and delivery only advances.
-told as (
+-- Not every answer of the platform holds all fields of a message. A value that one gave stays, and delivery only advances.
+merged as (
 
     select
         _account_id,
@@ -48,11 +48,11 @@ sorted as (
         latest.id,
         latest.conversation,
         latest.content_type,
-        told.campaign_id,
-        told.automation_rule_id,
-        told.template_name,
-        told.is_deleted,
-        told.delivery_rank,
+        merged.campaign_id,
+        merged.automation_rule_id,
+        merged.template_name,
+        merged.is_deleted,
+        merged.delivery_rank,
         coalesce(latest.sender_id, latest.webhook_sender_id) as sender_id,
         lower(replace(coalesce(latest.sender_type, latest.webhook_sender_type), '_', '')) as sender_type,
         case lower(latest.message_type)
@@ -65,10 +65,10 @@ sorted as (
         coalesce(latest.private, 'false') = 'true' as is_private,
         latest.created_at
     from latest
-    inner join told
+    inner join merged
         on
-            latest._account_id = told._account_id
-            and latest.id = told.id
+            latest._account_id = merged._account_id
+            and latest.id = merged.id
 
 ),
 

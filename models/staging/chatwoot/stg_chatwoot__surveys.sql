@@ -1,3 +1,6 @@
+{# A response answers the survey that a message sent; one that names no message is a survey of its own. #}
+{% set response_id = "coalesce(message_id, 'response ' || id)" %}
+
 with
 
 versions as (
@@ -5,8 +8,8 @@ versions as (
     select
         *,
         coalesce(conversation_id, conversation_in_webhook) as conversation,
-        coalesce(updated_at, conversation_updated_at, created_at) as told_at
-    from {{ source('chatwoot', 'messages') }}
+        coalesce(updated_at, conversation_updated_at, created_at) as exported_at
+    from {{ raw_records('messages', source('chatwoot', 'messages')) }}
     where lower(content_type) = 'input_csat'
 
 ),
@@ -15,8 +18,8 @@ response_versions as (
 
     select
         *,
-        coalesce(updated_at, created_at) as told_at
-    from {{ source('chatwoot', 'csat_survey_responses') }}
+        coalesce(updated_at, created_at) as exported_at
+    from {{ raw_records('messages', source('chatwoot', 'csat_survey_responses'), response_id) }}
 
 ),
 
@@ -29,19 +32,19 @@ rated_versions as (
 
 latest as (
 
-    {{ latest_version('messages', 'versions', 'versions.told_at') }}
+    {{ latest_version('messages', 'versions', 'versions.exported_at') }}
 
 ),
 
 latest_rated as (
 
-    {{ latest_version('messages', 'rated_versions', 'versions.told_at') }}
+    {{ latest_version('messages', 'rated_versions', 'versions.exported_at') }}
 
 ),
 
 latest_responses as (
 
-    {{ latest_version('csat_survey_responses', 'response_versions', 'versions.told_at') }}
+    {{ latest_version('csat_survey_responses', 'response_versions', 'versions.exported_at') }}
 
 ),
 
@@ -50,7 +53,7 @@ first_rated as (
     select
         _account_id,
         id,
-        min(told_at) as told_at
+        min(exported_at) as exported_at
     from rated_versions
     group by _account_id, id
 
@@ -65,7 +68,7 @@ sent as (
         latest._account_id || ':' || latest.conversation as conversation_id,
         latest_rated.csat_rating as rating,
         latest.created_at as sent_at,
-        first_rated.told_at as responded_at
+        first_rated.exported_at as responded_at
     from latest
     left join latest_rated
         on
@@ -81,7 +84,7 @@ sent as (
 answered as (
 
     select
-        _account_id || ':' || coalesce(message_id, 'response ' || id) as survey_id,
+        _account_id || ':' || {{ response_id }} as survey_id,
         _account_id as account_id,
         _account_id || ':' || conversation_id as conversation_id,
         rating,

@@ -1,5 +1,7 @@
--- A table, so that the candidate knows the files that it was built from, whatever was ingested since.
-{{ config(materialized='incremental', unique_key=['account_id', 'entity', 'file_id']) }}
+{{ config(materialized='table') }}
+
+-- A content that came under several names counts at the last of them, whichever was read first.
+{% set last_name = struct_of({'file': 'file', 'modified_at': 'modified_at'}) %}
 
 with
 
@@ -9,24 +11,27 @@ ledger as (
 
 ),
 
-{% if is_incremental() -%}
-known as (
-
-    select * from {{ this }}
-
-),
-
-{% endif -%}
--- A content that came under several names counts as standing at the last of them, whichever was read first.
-last_names as (
+{% if is_increment() -%}
+built as (
 
     select
         account_id,
         entity,
         file_id,
-        max(file) as file,
-        min(batch_id) filter (where status = 'loaded') as batch_id,
-        max_by(modified_at, file) as modified_at,
+        max({{ last_name }}) as last_name
+    from {{ source('candidate', 'ingested_files') }}
+    group by account_id, entity, file_id
+
+),
+
+{% endif -%}
+contents as (
+
+    select
+        account_id,
+        entity,
+        file_id,
+        max({{ last_name }}) as last_name,
         min(first_at) as first_at,
         max(last_at) as last_at
     from ledger
@@ -37,28 +42,26 @@ last_names as (
 final as (
 
     select
-        last_names.file_id,
-        last_names.account_id,
-        last_names.entity,
-        last_names.file,
-        last_names.batch_id,
+        contents.file_id,
+        contents.account_id,
+        contents.entity,
+        contents.last_name.file as file,
         row_number() over (
-            partition by last_names.account_id, last_names.entity
-            order by last_names.file, last_names.modified_at, last_names.file_id
+            partition by contents.account_id, contents.entity
+            order by contents.last_name.file, contents.last_name.modified_at, contents.file_id
         ) as file_rank,
-        {% if is_incremental() %}known.file_id is null{% else %}true{% endif %} as is_new,
-        last_names.modified_at,
-        last_names.first_at,
-        last_names.last_at
-    from last_names
-    {%- if is_incremental() %}
-    left join known
+        {% if is_increment() %}built.file_id is null{% else %}true{% endif %} as is_new,
+        contents.last_name.modified_at as modified_at,
+        contents.first_at,
+        contents.last_at
+    from contents
+    {%- if is_increment() %}
+    left join built
         on
-            last_names.account_id = known.account_id
-            and last_names.entity = known.entity
-            and last_names.file_id = known.file_id
-            and last_names.file = known.file
-            and last_names.modified_at = known.modified_at
+            contents.account_id = built.account_id
+            and contents.entity = built.entity
+            and contents.file_id = built.file_id
+            and contents.last_name = built.last_name
     {%- endif %}
 
 )

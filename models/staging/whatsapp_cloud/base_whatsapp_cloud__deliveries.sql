@@ -2,7 +2,7 @@ with
 
 statuses as (
 
-    select * from {{ source('whatsapp_cloud', 'statuses') }}
+    select * from {{ raw_records('messages', source('whatsapp_cloud', 'statuses')) }}
 
 ),
 

@@ -1,17 +1,17 @@
-{# What the platform tells in the form of a message though nobody wrote it. #}
+{# Notices that the platform sends in the form of a message. #}
 {% set notices = "('system', 'request_welcome', 'edit', 'revoke')" %}
 
 with
 
 messages as (
 
-    select * from {{ source('whatsapp_cloud', 'messages') }}
+    select * from {{ raw_records('messages', source('whatsapp_cloud', 'messages')) }}
 
 ),
 
 message_echoes as (
 
-    select * from {{ source('whatsapp_cloud', 'message_echoes') }}
+    select * from {{ raw_records('messages', source('whatsapp_cloud', 'message_echoes')) }}
 
 ),
 
@@ -21,9 +21,9 @@ deliveries as (
 
 ),
 
-user_ids as (
+identities as (
 
-    select * from {{ ref('base_whatsapp_cloud__user_ids') }}
+    select * from {{ ref('int_contact_identities') }}
 
 ),
 
@@ -39,7 +39,7 @@ latest_echoes as (
 
 ),
 
-told as (
+sent as (
 
     select
         _account_id as account_id,
@@ -69,7 +69,7 @@ told as (
 
     union all
 
-    -- What was sent through the API is known by its statuses alone.
+    -- A message sent through the API is known by its statuses alone.
     select
         account_id,
         id,
@@ -91,7 +91,7 @@ ranked as (
             partition by account_id, id
             order by case source when 'inbound' then 1 when 'business_app' then 2 else 3 end
         ) as source_rank
-    from told
+    from sent
 
 ),
 
@@ -110,9 +110,7 @@ final as (
     select
         known.account_id,
         {{ keyed_hash("known.account_id || ':' || known.id") }} as source_message_id,
-        known.account_id || ':' || coalesce(
-            {{ whatsapp_number('known.wa_id') }}, user_ids.wa_id, known.user_id
-        ) as contact_id,
+        identities.canonical_contact_id as contact_id,
         known.phone_number_id as channel_id,
         known.source,
         known.message_type,
@@ -130,10 +128,8 @@ final as (
         on
             known.account_id = deliveries.account_id
             and known.id = deliveries.id
-    left join user_ids
-        on
-            known.account_id = user_ids.account_id
-            and known.user_id = user_ids.user_id
+    left join identities
+        on known.account_id || ':' || {{ whatsapp_contact('known.wa_id', 'known.user_id') }} = identities.contact_id
 
 )
 

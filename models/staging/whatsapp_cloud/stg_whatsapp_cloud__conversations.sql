@@ -13,16 +13,6 @@ origins as (
 
 ),
 
-data_through as (
-
-    select
-        account_id,
-        max(sent_at) as data_through_at
-    from threads
-    group by account_id
-
-),
-
 cut as (
 
     select
@@ -50,22 +40,15 @@ final as (
         cut.channel_id,
         cast(null as {{ dbt.type_string() }}) as team_id,
         origins.origin,
-        -- Nobody closes a conversation here: it is over when by the rule no message can join it any more.
-        case
-            when cut.last_inbound_at is null then 'not_contacted'
-            when
-                {{ seconds_between('cut.last_inbound_at', 'data_through.data_through_at') }} >= {{ window_seconds() }}
-                then 'closed'
-            else 'in_progress'
-        end as status,
+        case when cut.last_inbound_at is null then 'not_contacted' else 'in_progress' end as status,
         cast(null as {{ dbt.type_string() }}) as agent_name,
         {{ no_tags() }} as tags,
         cut.started_at,
         cast(null as timestamp) as closed_at,
-        cast(null as timestamp) as updated_at
+        cast(null as timestamp) as updated_at,
+        -- No event closes a conversation here: it is closed once no message can join it any more.
+        {{ dbt.dateadd('second', window_seconds(), 'cut.last_inbound_at') }} as joins_until_at
     from cut
-    inner join data_through
-        on cut.account_id = data_through.account_id
     left join origins
         on upper(cut.source) = origins.source
 

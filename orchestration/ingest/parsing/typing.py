@@ -157,7 +157,8 @@ def month_first_dates(source: str, entity: Entity, nested: bool) -> str:
 
 
 def _among(paths: Collection[str]) -> str:
-    return f"_path IN ({', '.join(map(quoted, paths))})"
+    # Not IN, as in `_value`.
+    return f"CASE _path {' '.join(f'WHEN {quoted(path)} THEN true' for path in paths)} ELSE false END"
 
 
 def _written(field: Field, nested: bool) -> str:
@@ -194,8 +195,9 @@ def _value(field: Field, zone: str) -> str:
             return _unless_empty(f"elements_of({text})")
     if field.values:
         branches = " ".join(f"WHEN {quoted(value.lower())} THEN {quoted(value)}" for value in field.values)
-        written = ", ".join(map(quoted, field.values))
-        return f"CASE WHEN {text} IN ({written}) THEN {text} ELSE CASE lower(trim({text})) {branches} END END"
+        # Not IN: of more than a few values the engine makes a join, which does not keep the order of lines.
+        written = " ".join(f"WHEN {quoted(value)} THEN {quoted(value)}" for value in field.values)
+        return f"CASE {text} {written} ELSE CASE lower(trim({text})) {branches} END END"
     return text
 
 

@@ -52,7 +52,7 @@ def bars(rows: pandas.DataFrame, width: int) -> str:
     """Draw a horizontal bar for each of the rows (name, number), with the number at its end."""
     import altair as alt
 
-    # What cannot stand in an SVG ends not only the drawing, but the process.
+    # A character that is invalid in an SVG ends not only the drawing, but the process.
     rows = rows.assign(name=rows["name"].map(printable))
     base = alt.Chart(rows).encode(
         y=alt.Y("name:N", sort=None, axis=alt.Axis(labelLimit=160, domain=False, ticks=False)),
@@ -75,7 +75,7 @@ def columns(rows: pandas.DataFrame, width: int) -> str:
 
 
 def week(rows: pandas.DataFrame, width: int) -> str:
-    """Draw the hours of the week of rows (iso_weekday, hour, number), darker where more happened."""
+    """Draw the hours of the week of rows (iso_weekday, hour, number), darker for larger numbers."""
     import altair as alt
 
     named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["iso_weekday"]])

@@ -1,9 +1,9 @@
 """The report to send: one page for each account, in a file that needs nothing else.
 
-Belongs here: which figures the page shows, how numbers are written, where the files lie. Does not: its words
+Belongs here: which figures the page shows, how numbers are written, where the files are. Does not: its words
 and looks (see `report.html.j2`), nor how a figure is measured (the report macros say it).
 
-The files lie in a folder of the release they tell of, `releases/<release_id>/<period>/<account>.html`, and go
+The files are in a folder of their release, `releases/<release_id>/<period>/<account>.html`, and go
 with it. `published/report` is a link to the current folder; swapping it publishes all the pages at once.
 """
 
@@ -26,7 +26,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from orchestration.common.files import readable_by_others
 from orchestration.publish.page import charts
 from orchestration.publish.page.periods import Period, last_day, period_and_the_one_before
-from orchestration.publish.release import BUILDING, PublishError, Release, current_release, reader
+from orchestration.publish.reader import reader
+from orchestration.publish.release import PublishError, Release, current_release
+from orchestration.publish.store import BUILDING
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ HEADLINES = (
 def write_reports(settings: Settings) -> dict[str, Path]:
     """Write the page of every account of the current release, and return where they can be found by account.
 
-    Raises `PublishError` where there is no release to tell of.
+    Raises `PublishError` where there is no release.
     """
     release = current_release(settings)
     if release is None:
@@ -157,7 +159,7 @@ def _rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _folder(settings: Settings, release: Release) -> Path:
-    return settings.published_path / release.parquet / settings.report_period
+    return settings.published_path / release.folder / settings.report_period
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

@@ -1,31 +1,67 @@
-"""What must be true of agents and contacts.
+"""Checks of accounts, agents and contacts.
 
-Belongs here: the promises of `dim_agents` and `dim_contacts`. Does not: who refers to them.
+Belongs here: `dim_accounts`, `dim_agents`, `dim_contacts`. Does not: the references to them, which are checks
+of the table that refers.
 """
 
-from orchestration.quality.check import Check, few_rejected, filled, mart, no_file_refused
+from orchestration.quality.check import Check
+from orchestration.quality.conditions import (
+    incremental_mart,
+    mart,
+    no_file_is_rejected,
+    not_null,
+    rejection_rate,
+)
+
+DIM_ACCOUNTS = mart(
+    "dim_accounts",
+    ("account_id",),
+    not_null("account_id"),
+    not_null("platform"),
+    not_null("time_zone"),
+    not_null("csat_satisfied_from"),
+    not_null("csat_dissatisfied_to"),
+    Check(
+        "accounts_match_seed",
+        "a row for each account of the seed accounts, and no other",
+        broken_keys="""
+            select
+                coalesce(
+                    seed.account_id || ' is not in the mart', rows.account_id || ' is not in the seed'
+                ) as key
+            from warehouse.seeds.accounts as seed
+            full join {batch} as rows on seed.account_id = rows.account_id
+            where seed.account_id is null or rows.account_id is null
+        """,
+    ),
+    Check(
+        "csat_thresholds_do_not_overlap",
+        "csat_dissatisfied_to < csat_satisfied_from",
+        broken_where="csat_dissatisfied_to >= csat_satisfied_from",
+    ),
+)
 
 DIM_AGENTS = mart(
     "dim_agents",
     ("agent_id",),
-    few_rejected("agents"),
-    no_file_refused("agents"),
-    filled("agent_id"),
-    filled("account_id"),
-    filled("agent_name"),
+    rejection_rate("agents"),
+    no_file_is_rejected("agents"),
+    not_null("agent_id"),
+    not_null("account_id"),
+    not_null("agent_name"),
 )
 
-DIM_CONTACTS = mart(
+DIM_CONTACTS = incremental_mart(
     "dim_contacts",
     ("contact_key",),
-    few_rejected("contacts"),
-    no_file_refused("contacts"),
-    filled("contact_key"),
-    filled("account_id"),
+    rejection_rate("contacts"),
+    no_file_is_rejected("contacts"),
+    not_null("contact_key"),
+    not_null("account_id"),
     Check(
         "contact_key_is_a_hash",
         "contact_key is a SHA-256 in hexadecimal, never a number, an address or an id",
-        # Shown as a count: what is no hash may be somebody's number.
+        # The key is a count: a contact_key that is not a hash may be a phone number.
         broken_keys="""
             select account_id || ': ' || count(*) || ' contacts' as key
             from {batch}
@@ -35,4 +71,4 @@ DIM_CONTACTS = mart(
     ),
 )
 
-MARTS = (DIM_AGENTS, DIM_CONTACTS)
+MARTS = (DIM_ACCOUNTS, DIM_AGENTS, DIM_CONTACTS)

@@ -1,19 +1,27 @@
-"""What must be true of what was taken in: no record was lost between a file and the reports.
+"""Checks of the ingestion: no record is lost between a file and the reports.
 
-Belongs here: the promises of `ingested_files` and `rejected_records`. Does not: how much may be refused of an
-entity (the marts made of it).
+Belongs here: `ingested_files` and `rejected_records`. Does not: how many records of an entity may be
+rejected, which is a check of the mart made from them.
 """
 
-from orchestration.quality.check import Check, filled, mart, not_before, not_negative, one_of
+from orchestration.quality.check import Check
+from orchestration.quality.conditions import (
+    LEDGER,
+    accepted_values,
+    mart,
+    not_before,
+    not_negative,
+    not_null,
+)
 
 INGESTED_FILES = mart(
     "ingested_files",
     ("batch_id", "file", "entity"),
-    filled("account_id"),
-    filled("entity"),
-    filled("file"),
-    filled("batch_id"),
-    one_of("status", "loaded", "rejected", "duplicate"),
+    not_null("account_id"),
+    not_null("entity"),
+    not_null("file"),
+    not_null("batch_id"),
+    accepted_values("status", "loaded", "rejected", "duplicate"),
     not_negative("bytes", "records_read", "records_accepted", "records_rejected"),
     not_before("last_at", "first_at"),
     Check(
@@ -22,28 +30,28 @@ INGESTED_FILES = mart(
         broken_where="records_read <> records_accepted + records_rejected",
     ),
     Check(
-        "only_loaded_files_hold_records",
-        "no records in a file that was rejected or a duplicate",
+        "only_loaded_files_have_records",
+        "no records in a file that is rejected or a duplicate",
         broken_where="""
             status in ('rejected', 'duplicate') and records_read + records_accepted + records_rejected <> 0
         """,
     ),
     Check(
         "rejected_files_have_a_reason",
-        "a reason where a file was rejected, and nowhere else",
+        "a reason where a file is rejected, and nowhere else",
         broken_where="(status = 'rejected') <> (reason is not null)",
     ),
     Check(
-        "all_ingested_files_arrived",
+        "files_match_ledger",
         "a row for each file of the ledger, and no other",
-        broken_keys="""
+        broken_keys=f"""
             select
                 coalesce(
                     ledger.batch_id || ' ' || ledger.file || ' is not in the mart',
                     rows.batch_id || ' ' || rows.file || ' is not in the ledger'
                 ) as key
-            from read_parquet(getvariable('raw_path') || '/ingested_files/*.parquet') as ledger
-            full join {batch} as rows
+            from {LEDGER} as ledger
+            full join {{batch}} as rows
                 on ledger.batch_id = rows.batch_id and ledger.file = rows.file and ledger.entity = rows.entity
             where ledger.file is null or rows.file is null
         """,
@@ -53,31 +61,31 @@ INGESTED_FILES = mart(
 REJECTED_RECORDS = mart(
     "rejected_records",
     ("batch_id", "file", "entity", "field", "reason"),
-    filled("account_id"),
-    filled("entity"),
-    filled("file"),
-    filled("batch_id"),
-    filled("reason"),
-    filled("remedy"),
+    not_null("account_id"),
+    not_null("entity"),
+    not_null("file"),
+    not_null("batch_id"),
+    not_null("reason"),
+    not_null("remedy"),
     not_negative("records_rejected"),
     Check(
-        "reasons_sum_to_the_ledger",
-        "for every file as many records_rejected, over all reasons, as ingested_files says",
+        "reasons_sum_to_ingested_files",
+        "for every file the records_rejected of all reasons sum to those of ingested_files",
         broken_keys="""
             select
                 concat_ws(' ', batch_id, file, entity) || ': '
-                || coalesce(here.records, 0) || ' instead of ' || coalesce(there.records, 0) as key
+                || coalesce(by_reason.records, 0) || ' instead of ' || coalesce(by_file.records, 0) as key
             from (
                 select batch_id, file, entity, sum(records_rejected) as records
                 from {batch} as rows
                 group by batch_id, file, entity
-            ) as here
+            ) as by_reason
             full join (
                 select batch_id, file, entity, sum(records_rejected) as records
-                from marts.ingested_files
+                from ingested_files
                 group by batch_id, file, entity
-            ) as there using (batch_id, file, entity)
-            where coalesce(here.records, 0) <> coalesce(there.records, 0)
+            ) as by_file using (batch_id, file, entity)
+            where coalesce(by_reason.records, 0) <> coalesce(by_file.records, 0)
         """,
     ),
 )

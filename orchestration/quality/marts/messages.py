@@ -1,39 +1,43 @@
-"""What must be true of the messages, and of how fresh they are.
+"""Checks of the messages, and of the age of the data.
 
-Belongs here: the promises of `fct_messages`. Does not: what conversations or reports make of them.
+Belongs here: `fct_messages`. Does not: what conversations and daily aggregates make of the messages.
 """
 
-from orchestration.quality.check import (
-    Check,
+from orchestration.quality.check import Check
+from orchestration.quality.conditions import (
+    accepted_values,
     between,
-    complete,
-    few_rejected,
-    filled,
-    mart,
-    no_file_refused,
-    one_of,
-    refers,
+    incremental_mart,
+    matches_raw_files,
+    no_file_is_rejected,
+    not_null,
+    references,
+    rejection_rate,
     warning,
 )
 
 DELIVERY_STATUSES = ("queued", "sent", "delivered", "read", "failed", "deleted", "received")
-# Chatwoot exports private notes and log lines too, which no customer sees: they are no messages. Of WhatsApp
-# Cloud a status too tells of a message, a notice is none, and the mart knows ids by their hash.
+# What staging leaves out is no message: private notes and activity lines of Chatwoot, notices of WhatsApp
+# Cloud. A message of WhatsApp Cloud may be known by its status only, and the mart has the hash of its id.
 EXPORTED = """
-    select _account_id as account_id, _account_id || ':' || id as id
+    select _account_id || ':' || id as id, _batch_id as batch_id
     from read_parquet(
         getvariable('raw_path') || '/messages/*/*.parquet', union_by_name = true, filename = 'path'
     )
     where split_part(path, '/', -2) not in ('chatwoot', 'whatsapp_cloud')
     union all
+    select _account_id || ':' || id as id, _batch_id as batch_id
+    from read_parquet(getvariable('raw_path') || '/messages/chatwoot/*.parquet')
+    where coalesce(private, 'false') = 'false' and message_type not in ('2', 'activity')
+    union all
     select
-        _account_id as account_id,
-        _account_id || ':' || sha256(key || sha256(key || _account_id || ':' || id)) as id
+        _account_id || ':' || sha256(key || sha256(key || _account_id || ':' || id)) as id,
+        _batch_id as batch_id
     from (
-        select _account_id, id
+        select _account_id, _batch_id, id
         from read_parquet(getvariable('raw_path') || '/statuses/whatsapp_cloud/*.parquet')
         union
-        select _account_id, id
+        select _account_id, _batch_id, id
         from read_parquet([
             getvariable('raw_path') || '/messages/whatsapp_cloud/*.parquet',
             getvariable('raw_path') || '/message_echoes/whatsapp_cloud/*.parquet'
@@ -41,41 +45,37 @@ EXPORTED = """
         where coalesce(lower(type), '') not in ('system', 'request_welcome', 'edit', 'revoke')
     ),
     (select content as key from read_text(getvariable('hash_key_path')))
-    union all
-    select _account_id as account_id, _account_id || ':' || id as id
-    from read_parquet(getvariable('raw_path') || '/messages/chatwoot/*.parquet')
-    where coalesce(private, 'false') = 'false' and message_type not in ('2', 'activity')
 """
 
-FCT_MESSAGES = mart(
+FCT_MESSAGES = incremental_mart(
     "fct_messages",
     ("message_id",),
-    complete("fct_messages", "messages", "message_id", "int_replaced_messages", EXPORTED),
-    few_rejected("messages", "message_echoes", "statuses"),
-    no_file_refused("messages"),
-    filled("message_id"),
-    filled("account_id"),
-    filled("sent_at"),
-    filled("sent_on"),
-    filled("direction"),
-    one_of("direction", "inbound", "outbound"),
-    one_of("delivery_status", *DELIVERY_STATUSES),
+    matches_raw_files("messages", "message_id", EXPORTED),
+    rejection_rate("messages", "message_echoes", "statuses"),
+    no_file_is_rejected("messages"),
+    not_null("message_id"),
+    not_null("account_id"),
+    not_null("sent_at"),
+    not_null("sent_on"),
+    not_null("direction"),
+    accepted_values("direction", "inbound", "outbound"),
+    accepted_values("delivery_status", *DELIVERY_STATUSES),
     between("sent_hour", 0, 23),
     Check(
-        "agents_send_outbound",
-        "an agent, a human or an automated message only where the direction is outbound",
+        "agent_messages_are_outbound",
+        "an agent, an agent message or an automated message only where the direction is outbound",
         broken_where="direction = 'inbound' and (agent_id is not null or is_agent_message or is_automated)",
     ),
     Check(
-        "delivery_status_fits_direction",
-        "delivery_status received where the direction is inbound, and not where it is outbound",
+        "delivery_status_matches_direction",
+        "delivery_status is received exactly where the direction is inbound",
         broken_where="""
             direction = 'inbound' and delivery_status is distinct from 'received'
             or direction = 'outbound' and delivery_status = 'received'
         """,
     ),
     Check(
-        "delivery_status_fits_times",
+        "delivery_status_matches_times",
         "an outbound message with a read_at is read, one with a delivered_at is delivered or read",
         broken_where="""
             direction = 'outbound' and (
@@ -85,13 +85,13 @@ FCT_MESSAGES = mart(
         """,
     ),
     Check(
-        "conversations_count_their_messages",
+        "message_counts_match_conversations",
         "for every account the messages of its conversations = the messages whose conversation is known",
         broken_keys="""
             select
                 account_id || ': ' || coalesce(counted, 0) || ' instead of ' || coalesce(known, 0) as key
             from (
-                select account_id, sum(messages) as counted from marts.fct_conversations group by account_id
+                select account_id, sum(messages) as counted from fct_conversations group by account_id
             )
             full join (
                 select account_id, count(*) as known
@@ -101,10 +101,10 @@ FCT_MESSAGES = mart(
             ) using (account_id)
             where coalesce(counted, 0) <> coalesce(known, 0)
         """,
-        of_all=True,
     ),
-    refers("agent_id", "dim_agents", "agent_id"),
-    refers("contact_key", "dim_contacts", "contact_key"),
+    references("account_id", "dim_accounts", "account_id"),
+    references("agent_id", "dim_agents", "agent_id"),
+    references("contact_key", "dim_contacts", "contact_key"),
     warning(
         Check(
             "conversation_is_known",

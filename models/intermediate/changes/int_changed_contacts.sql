@@ -1,0 +1,48 @@
+-- The contacts whose rows may change: those that new records name, and those of conversations that change by time alone.
+with
+
+{% if is_increment() -%}
+named_contacts as (
+
+    select * from {{ ref('int_named_contacts') }}
+
+),
+
+identities as (
+
+    select * from {{ ref('int_contact_identities') }}
+
+),
+
+final as (
+
+    select
+        contact_id,
+        account_id,
+        own_key
+    from named_contacts
+
+    union distinct
+
+    select
+        contact_id,
+        account_id,
+        own_key
+    from identities
+    where owner_key in (select owner_key from {{ ref('int_timed_conversations') }})
+
+)
+
+{% else -%}
+final as (
+
+    select
+        cast(null as {{ dbt.type_string() }}) as contact_id,
+        cast(null as {{ dbt.type_string() }}) as account_id,
+        {{ half_key('null') }} as own_key
+    where 1 = 0
+
+)
+
+{% endif -%}
+select * from final

@@ -1,0 +1,83 @@
+-- Every record that can belong to a changed owner: by the contact that any of its versions names, or by the conversation.
+with
+
+{% if is_increment() -%}
+contacts as (
+
+    select * from {{ ref('int_changed_contacts') }}
+
+),
+
+new_mentions as (
+
+    select * from {{ ref('int_new_mentions') }}
+
+),
+
+conversations as (
+
+    select conversation_id
+    from new_mentions
+    where conversation_id is not null
+
+    union distinct
+
+    select conversation_id
+    from {{ ref('int_mentions') }}
+    where
+        contact_id in (select contact_id from contacts)
+        and conversation_id is not null
+
+    union distinct
+
+    -- Conversations without a contact are reached by their own id alone.
+    select conversation_id
+    from {{ ref('int_timed_conversations') }}
+
+),
+
+final as (
+
+    select
+        entity,
+        account_id,
+        record_id,
+        conversation_id
+    from new_mentions
+
+    union distinct
+
+    select
+        entity,
+        account_id,
+        record_id,
+        conversation_id
+    from {{ ref('int_mentions') }}
+    where conversation_id in (select conversation_id from conversations)
+
+    union distinct
+
+    select
+        entity,
+        account_id,
+        record_id,
+        conversation_id
+    from {{ ref('int_mentions') }}
+    where contact_id in (select contact_id from contacts)
+
+)
+
+{% else -%}
+final as (
+
+    select
+        cast(null as {{ dbt.type_string() }}) as entity,
+        cast(null as {{ dbt.type_string() }}) as account_id,
+        cast(null as {{ dbt.type_string() }}) as record_id,
+        cast(null as {{ dbt.type_string() }}) as conversation_id
+    where 1 = 0
+
+)
+
+{% endif -%}
+select * from final

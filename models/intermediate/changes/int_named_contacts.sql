@@ -1,0 +1,63 @@
+-- The contacts that new records name, directly or through a conversation, and those linked to them.
+with
+
+{% if is_increment() -%}
+new_mentions as (
+
+    select * from {{ ref('int_new_mentions') }}
+
+),
+
+identities as (
+
+    select * from {{ ref('int_contact_identities') }}
+
+),
+
+-- A message or a conversation changes its owner with the conversation that it belongs to.
+named as (
+
+    select contact_id
+    from new_mentions
+
+    union distinct
+
+    select contact_id
+    from {{ ref('int_mentions') }}
+    where conversation_id in (select conversation_id from new_mentions)
+
+),
+
+canonical as (
+
+    select distinct identities.canonical_contact_id
+    from identities
+    inner join named
+        on identities.contact_id = named.contact_id
+
+),
+
+final as (
+
+    select
+        contact_id,
+        account_id,
+        own_key
+    from identities
+    where canonical_contact_id in (select canonical_contact_id from canonical)
+
+)
+
+{% else -%}
+final as (
+
+    select
+        cast(null as {{ dbt.type_string() }}) as contact_id,
+        cast(null as {{ dbt.type_string() }}) as account_id,
+        {{ half_key('null') }} as own_key
+    where 1 = 0
+
+)
+
+{% endif -%}
+select * from final

@@ -1,9 +1,0 @@
-with
-
-final as (
-
-    {{ incoming('contacts') }}
-
-)
-
-select * from final

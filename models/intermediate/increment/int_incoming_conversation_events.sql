@@ -1,9 +1,0 @@
-with
-
-final as (
-
-    {{ incoming('conversation_events') }}
-
-)
-
-select * from final

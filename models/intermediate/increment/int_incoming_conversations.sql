@@ -1,9 +1,0 @@
-with
-
-final as (
-
-    {{ incoming('conversations') }}
-
-)
-
-select * from final

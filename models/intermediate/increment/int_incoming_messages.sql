@@ -1,9 +1,0 @@
-with
-
-final as (
-
-    {{ incoming('messages') }}
-
-)
-
-select * from final

@@ -1,9 +1,0 @@
-with
-
-final as (
-
-    {{ incoming('surveys') }}
-
-)
-
-select * from final

@@ -1,0 +1,46 @@
+-- The names under which agents were seen, in whatever version of a record, and when last.
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key=['agent_id', 'agent_name']) }}
+
+with
+
+seen as (
+
+    select
+        agent_id,
+        account_id,
+        agent_name,
+        seen_at
+    from ({{ union_platforms('agent_names') }}) as agent_names
+    where
+        agent_id is not null
+        and agent_name is not null
+        {%- if is_increment() %}
+        and {{ is_in_new_file() }}
+        {%- endif %}
+
+    {% if is_incremental() -%}
+    union all
+
+    select
+        agent_id,
+        account_id,
+        agent_name,
+        seen_at
+    from {{ this }}
+    {%- endif %}
+
+),
+
+final as (
+
+    select
+        agent_id,
+        account_id,
+        agent_name,
+        max(seen_at) as seen_at
+    from seen
+    group by agent_id, account_id, agent_name
+
+)
+
+select * from final

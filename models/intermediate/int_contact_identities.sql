@@ -1,0 +1,201 @@
+-- Linked contacts are one: the canonical id of a group is the first in sort order, which puts numbers before user ids. A link
+-- reaches all members of a group within `rounds` steps; a data test finds groups that need more.
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='contact_id') }}
+{% set rounds = 8 %}
+
+with
+
+mentions as (
+
+    select distinct
+        account_id,
+        contact_id
+    from {{ ref('int_mentions') }}
+    where
+        contact_id is not null
+        {%- if is_increment() %}
+        and {{ is_in_new_file() }}
+        {%- endif %}
+
+),
+
+links as (
+
+    select distinct
+        account_id,
+        contact_id,
+        linked_contact_id
+    from ({{ union_platforms('contact_links') }}) as contact_links
+    where
+        contact_id <> linked_contact_id
+        {%- if is_increment() %}
+        and {{ is_in_new_file() }}
+        {%- endif %}
+
+),
+
+known as (
+
+    {% if is_incremental() -%}
+    select
+        contact_id,
+        canonical_contact_id
+    from {{ this }}
+    {%- else -%}
+    select
+        cast(null as {{ dbt.type_string() }}) as contact_id,
+        cast(null as {{ dbt.type_string() }}) as canonical_contact_id
+    where 1 = 0
+    {%- endif %}
+
+),
+
+contacts as (
+
+    select
+        account_id,
+        contact_id
+    from mentions
+
+    union distinct
+
+    select
+        account_id,
+        contact_id
+    from links
+
+    union distinct
+
+    select
+        account_id,
+        linked_contact_id as contact_id
+    from links
+
+),
+
+-- The groups before this build stand for their members.
+groups as (
+
+    select
+        contacts.account_id,
+        contacts.contact_id,
+        coalesce(known.canonical_contact_id, contacts.contact_id) as group_id
+    from contacts
+    left join known
+        on contacts.contact_id = known.contact_id
+
+),
+
+linked as (
+
+    select
+        one.group_id,
+        other.group_id as linked_group_id
+    from links
+    inner join groups as one
+        on links.contact_id = one.contact_id
+    inner join groups as other
+        on links.linked_contact_id = other.contact_id
+
+),
+
+edges as (
+
+    select
+        group_id,
+        linked_group_id
+    from linked
+
+    union distinct
+
+    select
+        linked_group_id as group_id,
+        group_id as linked_group_id
+    from linked
+
+    union distinct
+
+    select
+        group_id,
+        group_id as linked_group_id
+    from linked
+
+    union distinct
+
+    select
+        linked_group_id as group_id,
+        linked_group_id
+    from linked
+
+),
+
+reached_0 as (
+
+    select distinct
+        group_id,
+        group_id as first_id
+    from edges
+
+),
+
+{% for round in range(rounds) -%}
+reached_{{ round + 1 }} as (
+
+    select
+        edges.group_id,
+        min(reached_{{ round }}.first_id) as first_id
+    from edges
+    inner join reached_{{ round }}
+        on edges.linked_group_id = reached_{{ round }}.group_id
+    group by edges.group_id
+
+),
+
+{% endfor -%}
+members as (
+
+    select
+        account_id,
+        contact_id,
+        group_id
+    from groups
+
+    {% if is_incremental() -%}
+    union distinct
+
+    select
+        account_id,
+        contact_id,
+        canonical_contact_id as group_id
+    from {{ this }}
+    where canonical_contact_id in (select group_id from reached_{{ rounds }})
+    {%- endif %}
+
+),
+
+canonical as (
+
+    select
+        members.contact_id,
+        members.account_id,
+        coalesce(reached_{{ rounds }}.first_id, members.group_id) as canonical_contact_id
+    from members
+    left join reached_{{ rounds }}
+        on members.group_id = reached_{{ rounds }}.group_id
+
+),
+
+final as (
+
+    select
+        contact_id,
+        account_id,
+        canonical_contact_id,
+        {{ keyed_hash('canonical_contact_id') }} as contact_key,
+        {{ half_key(keyed_hash('canonical_contact_id')) }} as owner_key,
+        {{ half_key(keyed_hash('contact_id')) }} as own_key
+    from canonical
+
+)
+
+select * from final

@@ -1,0 +1,46 @@
+-- The columns of conversations that the report macros aggregate, in the order of days. The contact is half of its key as a number:
+-- counting distinct texts costs more than all else.
+{{ config(unique_key=['account_id', 'started_on']) }}
+
+with
+
+conversations as (
+
+    select * from {{ ref('fct_conversations') }}
+    where {{ is_on_changed_day('started_on') }}
+
+),
+
+final as (
+
+    select
+        account_id,
+        {{ half_key('contact_key') }} as contact,
+        origin,
+        agent_id,
+        first_response_agent_id as responder_id,
+        {{ build_id() }} as build_id,
+        {{ tags_or_untagged('conversation_tags') }} as tags,
+        contact_tags,
+        reopens,
+        windows_missed,
+        turns_answered,
+        turns_unanswered,
+        started_hour,
+        duration_seconds,
+        duration_working_seconds,
+        first_response_seconds,
+        first_response_working_seconds,
+        case when turns_answered > 0 then wait_sum_seconds end as wait_seconds,
+        case when turns_answered > 0 then wait_working_sum_seconds end as wait_working_seconds,
+        is_closed,
+        is_in_working_hours,
+        is_one_touch,
+        is_automation_only,
+        started_on
+    from conversations
+    order by started_on, account_id
+
+)
+
+select * from final

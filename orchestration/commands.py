@@ -1,0 +1,213 @@
+"""What the command line does: run, full refresh, replay, rebuild and rollback, one at a time.
+
+Belongs here: the order of the steps of a command, what it prints, and its exit code. Does not: parsing its
+arguments (see `__main__`), nor the work of any stage.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+
+from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY, is_up_to_date
+from orchestration.automation.notifications import failure, send
+from orchestration.automation.run_retention import prune_runs
+from orchestration.common.locks import exclusive
+from orchestration.definitions import build_definitions
+from orchestration.ingest.pipeline import set_raw_aside
+from orchestration.ingest.raw_store.ledger import RawStoreError
+from orchestration.ingest.raw_store.replay import Again, ReplayError
+from orchestration.ingest.selection import check_replay, gone_from_landing
+from orchestration.publish.page.report import write_reports
+from orchestration.publish.release import PublishError, current_release
+from orchestration.publish.store import rollback
+from orchestration.publish.tables import TABLES
+from orchestration.settings import PROJECT, Settings, SettingsError
+from orchestration.summary import EXAMPLES, print_summary
+from orchestration.warehouse.assets import FULL_BUILD, REBUILDABLE
+
+SAMPLES = PROJECT / "samples" / "landing"
+
+
+def run(
+    settings: Settings,
+    assets: Sequence[dg.AssetKey] = (),
+    again: Again | None = None,
+    is_full_build: bool = False,
+) -> int:
+    """Materialize these assets, or everything if anything has changed; return the exit code.
+
+    Files chosen by `again` are read again. A full build is done even if nothing has changed. The exit code is
+    0 only if a release is in place and nothing failed.
+    """
+    settings.ensure_home()
+    ship_samples(settings)
+    try:
+        with run_lock(settings):
+            idle = not (assets or again or is_full_build) and is_up_to_date(settings)
+            result = None if idle else refresh(settings, assets, again, is_full_build)
+    except SettingsError as error:
+        print(f"Nothing can be run:\n{error}", file=sys.stderr)
+        return 2
+    except RawStoreError as error:
+        print(error, file=sys.stderr)
+        send(settings, "Conversation reports: nothing can be run", str(error))
+        return 1
+    print_summary(settings, result)
+    if result and not result.success:
+        send(settings, *failure(settings, result.all_events))
+    succeeded = current_release(settings) is not None and (result is None or result.success)
+    if settings.set_aside_path.exists():
+        if succeeded:
+            shutil.rmtree(settings.set_aside_path)
+        else:
+            print(f"The data ingested before the full refresh is kept in {settings.set_aside_path}")
+    return 0 if succeeded else 1
+
+
+def full_refresh(settings: Settings, force: bool = False) -> int:
+    """Rebuild everything from landing; readers keep the release in place until the new one replaces it.
+
+    If that would lose records because landing no longer holds their files, do nothing unless forced. Return
+    the exit code.
+    """
+    with run_lock(settings):
+        try:
+            gone = gone_from_landing(settings)
+        except SettingsError as error:
+            print(f"Nothing can be run:\n{error}", file=sys.stderr)
+            return 2
+        except RawStoreError as error:
+            if not force:
+                print(error, file=sys.stderr)
+                return 1
+            gone = []
+        if gone and not force:
+            print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
+            print("\n".join(f"  {name}" for name in gone[:EXAMPLES]), file=sys.stderr)
+            print("Records that only they held would be lost. Put them back, or set FORCE=1.", file=sys.stderr)
+            return 1
+        set_raw_aside(settings)
+        return run(settings)
+
+
+def replay(settings: Settings, again: Again) -> int:
+    """Read the chosen files again, build and publish; change nothing if the choice is rejected."""
+    with run_lock(settings):
+        try:
+            check_replay(settings, again)
+        except SettingsError as error:
+            print(f"Nothing can be run:\n{error}", file=sys.stderr)
+            return 2
+        except (ReplayError, RawStoreError) as error:
+            print(error, file=sys.stderr)
+            return 1
+        return run(settings, again=again)
+
+
+def rebuild(settings: Settings, mart: str) -> int:
+    """Rebuild a mart and what depends on it, run their checks and publish; return the exit code.
+
+    A mart that reads intermediate tables is rebuilt by a full build of all tables: after an incremental
+    build, those hold the records of changed contacts alone.
+    """
+    if mart not in TABLES:
+        print(f"There is no mart {mart}; choose one of {', '.join(TABLES)}", file=sys.stderr)
+        return 2
+    if not settings.candidate_path.exists():
+        print("There is no candidate yet in which to rebuild a mart: make run builds it.", file=sys.stderr)
+        return 1
+    if mart not in REBUILDABLE:
+        print(f"{mart} is rebuilt by a full build of all tables.")
+        return run(settings, is_full_build=True)
+    selection = dg.AssetSelection.assets(["marts", mart]).downstream().required_multi_asset_neighbors()
+    graph = build_definitions(settings).resolve_asset_graph()
+    return run(settings, assets=sorted(selection.resolve(graph)))
+
+
+def go_back(settings: Settings, release_id: str | None = None) -> int:
+    """Put an older release back in place, record it in Dagster and print it; return the exit code."""
+    try:
+        with run_lock(settings):
+            release = rollback(settings, release_id)
+            write_reports(settings)
+    except PublishError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with open_instance(settings) as instance:
+        for table in release.rows:
+            metadata = {"release": release.release_id, "data_through": release.data_through or "no messages"}
+            instance.report_runless_asset_event(
+                dg.AssetObservation(["published", table], "Rolled back to this release.", metadata=metadata)
+            )
+    print(f"Release {release.release_id} is in place again, with data through {release.data_through}.")
+    if release.withdrawn:
+        print("Runs are skipped until landing, seeds or code change.")
+    return 0
+
+
+def refresh(
+    settings: Settings,
+    assets: Sequence[dg.AssetKey] = (),
+    again: Again | None = None,
+    is_full_build: bool = False,
+) -> dg.ExecuteInProcessResult:
+    """Run the job `refresh`, these assets of it, or the job `replay`, in this process, on the instance."""
+    chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
+    with open_instance(settings) as instance:
+        fail_killed_runs(instance)
+        prune_runs(settings, instance)
+        job = build_definitions(settings).resolve_job_def(REPLAY.name if again else REFRESH.name)
+        return job.execute_in_process(
+            instance=instance,
+            asset_selection=list(assets) or None,
+            raise_on_error=False,
+            run_config={"loggers": {"progress": {}}} | chosen,
+            tags={BY_HAND: "true"} | ({FULL_BUILD: "true"} if is_full_build else {}),
+        )
+
+
+def ship_samples(settings: Settings) -> None:
+    """Copy the sample exports into a landing folder that never held any, and print that."""
+    landing = settings.landing_path
+    if settings.landing_url or settings.raw_path.exists() or settings.set_aside_path.exists():
+        return
+    if landing.exists() and any(path.is_file() for path in landing.rglob("*")):
+        return
+    try:
+        shutil.copytree(SAMPLES, landing, dirs_exist_ok=True)
+    except OSError:
+        print(f"Landing is empty, and the sample exports cannot be put there: {landing} may not be written")
+        return
+    print(f"Landing was empty: the sample exports (account demo) were put into {landing}")
+
+
+@contextmanager
+def run_lock(settings: Settings) -> Iterator[None]:
+    """Hold the lock of the home; another command waits, and then finds no changes."""
+    with exclusive(
+        settings.lock_path, lambda: print("Another run is under way; waiting for it …", flush=True)
+    ):
+        yield
+
+
+def fail_killed_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs by hand that were killed as failed, and free their places in the pool.
+
+    The caller holds the lock of such runs, so none of them is alive.
+    """
+    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    for killed in instance.get_runs(dg.RunsFilter(tags={BY_HAND: "true"}, statuses=statuses)):
+        instance.report_run_failed(killed, "Its process was killed; the next run does its work.")
+        instance.event_log_storage.free_concurrency_slots_for_run(killed.run_id)
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """Return the instance of `DAGSTER_HOME`, by default the repository's."""
+    os.environ.update(settings.environment())
+    os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
+    settings.dagster_path.mkdir(parents=True, exist_ok=True)
+    return dg.DagsterInstance.get()

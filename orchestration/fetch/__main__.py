@@ -1,0 +1,55 @@
+"""The command line of fetching: `python -m orchestration.fetch [ACCOUNT …]`.
+
+Belongs here: arguments and printing. Does not: any request. It holds no lock of the home: it only adds files
+to landing, which the next run reads.
+"""
+
+import argparse
+import sys
+
+from orchestration.fetch.accounts import Fetched, connected_accounts, fetch_account
+from orchestration.fetch.client import FetchError
+from orchestration.settings import SettingsError, load_settings
+
+
+def main(arguments: list[str]) -> int:
+    """Fetch the accounts named, or all that are connected; return 0 only if each was read to its end."""
+    parser = argparse.ArgumentParser(prog="python -m orchestration.fetch")
+    parser.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="ids; default: all that have a url")
+    chosen = parser.parse_args(arguments).accounts
+    try:
+        settings = load_settings()
+        accounts = connected_accounts(settings, chosen)
+    except SettingsError as error:
+        print(f"Nothing can be fetched:\n{error}", file=sys.stderr)
+        return 2
+    if not accounts:
+        print(
+            f"No account has a url in {settings.connections_path}; see docs/getting-exports.md",
+            file=sys.stderr,
+        )
+        return 2
+    failed = False
+    for account in accounts:
+        try:
+            print_result(fetch_account(settings, account, lambda text: print(text, flush=True)))
+        except (FetchError, SettingsError) as error:
+            failed = True
+            print(f"FAILED: {error}", file=sys.stderr)
+    return int(failed)
+
+
+def print_result(fetched: Fetched) -> None:
+    """Print what a fetch put into landing."""
+    if not fetched.files:
+        print(f"{fetched.account_id}: nothing changed since the last fetch")
+    for entity, count in sorted(fetched.records.items()):
+        print(f"{fetched.account_id}: {count:,} {entity}")
+    for name in fetched.files:
+        print(f"  landing/{name}")
+    for note in fetched.notes:
+        print(f"{fetched.account_id}: {note}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

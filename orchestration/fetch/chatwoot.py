@@ -1,0 +1,198 @@
+"""What is fetched from Chatwoot's REST API, in which order, and where it continues.
+
+Belongs here: Chatwoot's addresses, parameters and pages. Does not: requests (`client`), files (`landing`).
+
+The API has no list of changes. Conversations that changed lately come in one answer (`updated_within`). All
+are listed in the order of their creation, where a page holds the same ones whenever it is read.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from orchestration.fetch.client import AT_ONCE, Api, FetchError, steady_pages
+from orchestration.fetch.page import Page, page_of
+from orchestration.fetch.session import Session
+
+OVERLAP = 600  # seconds that are fetched twice: a change may become visible later than its time says
+LONGEST_WINDOW = 2 * 86_400  # seconds of changes that are asked for in one answer
+MESSAGE_WINDOW = 14 * 86_400  # seconds in which a message or a rating still changes: delivered, read, rated
+PAGE_OF_CONVERSATIONS = 25
+PAGE_OF_MESSAGES = 20
+SHARED_MESSAGES = 4  # that neighbouring pages have in common: pages go by id, their order by time
+
+ALL = {"status": "all", "assignee_type": "all"}
+AGENT_FIELDS = ("id", "name", "role")  # that reports show; whether an agent is online changes all the time
+
+
+def fetch(session: Session) -> None:
+    """Fetch what changed since the last fetch; on the first, everything."""
+    api = session.api
+    agents, labels = api.get("agents"), api.get("labels", "payload")
+    session.add_if_changed("agents", agents, [[one.get(f) for f in AGENT_FIELDS] for one in agents.records])
+    session.add_if_changed("labels", labels, labels.records)
+    _fetch_conversations(session, _gives_reporting_events(session))
+    _fetch_contacts(session)
+    _fetch_ratings(session)
+
+
+def _gives_reporting_events(session: Session) -> bool:
+    try:
+        session.api.get("reporting_events", "payload", page=1)
+    except FetchError as error:
+        if error.status not in (402, 403, 404):
+            raise
+        session.note(
+            f"reporting_events: not given ({error.status}): they need Chatwoot's Enterprise edition and an"
+            " administrator's token. Reopens, hand-offs and the exact times of closing stay unknown"
+        )
+        return False
+    return True
+
+
+def _fetch_conversations(session: Session, with_events: bool) -> None:
+    api, part = session.api, session.progress.part("conversations")
+    while part.since is None or api.now() - part.since > LONGEST_WINDOW:
+        part.started = part.started or api.now()
+        read = partial(api.get, "conversations", "data.payload", sort_by="created_at_asc", **ALL)
+        for number, page in steady_pages(read, part.page):
+            _add_conversations(session, page, part.since, with_events)
+            session.flush_if_full(part, number)
+        session.flush()
+        part.since, part.started, part.page = part.started, None, 1
+        session.save()
+    now = api.now()
+    for page in _changed_conversations(api, part.since, now):
+        _add_conversations(session, page, part.since, with_events)
+    session.flush()
+    part.since = now
+    session.save()
+
+
+def _changed_conversations(api: Api, since: float, now: float):
+    """Yield the conversations that changed since then: in one answer, or in pages of an older Chatwoot."""
+    seen: set = set()
+    number = 1
+    while True:
+        page = api.get(
+            "conversations", "data.payload", updated_within=int(now - since) + OVERLAP, page=number, **ALL
+        )
+        new = [one for one in page.records if one["id"] not in seen]
+        if new:
+            yield page if len(new) == len(page.records) else page_of(new)
+        seen |= page.ids
+        complete = len(page.records) < PAGE_OF_CONVERSATIONS or not new
+        if complete or any(_changed_at(one) < since - OVERLAP for one in new):
+            return
+        number += 1
+
+
+def _add_conversations(session: Session, page: Page, since: float | None, with_events: bool) -> None:
+    """Add a page of conversations with the messages and events of those that changed since then."""
+    changed = [one["id"] for one in page.records if since is None or _changed_at(one) >= since - OVERLAP]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for start in range(0, len(changed), PAGE_OF_CONVERSATIONS):  # few answers are in memory at a time
+            some = changed[start : start + PAGE_OF_CONVERSATIONS]
+            for messages in pool.map(lambda number: _messages(session.api, number, since), some):
+                for one in messages:
+                    session.pages.add("messages", one)
+            if with_events:
+                for one in pool.map(partial(_reporting_events, session.api), some):
+                    session.pages.add("reporting_events", one)
+    session.pages.add("conversations", page)
+
+
+def _messages(api: Api, conversation: int, since: float | None) -> list[Page]:
+    """Return the pages of a conversation's messages, the latest first.
+
+    They go back to the beginning, or to the oldest message that may have changed since that time.
+    """
+    pages, seen, before = [], set(), None
+    while True:
+        try:
+            page = api.get(f"conversations/{conversation}/messages", "payload", before=before)
+        except FetchError as error:
+            if error.status == 404:  # deleted since it was listed
+                return pages
+            raise
+        if not page.ids - seen:
+            return pages
+        pages.append(page)
+        seen |= page.ids
+        oldest = min(_seconds(one.get("created_at")) for one in page.records)
+        if len(page.records) < PAGE_OF_MESSAGES or (since is not None and oldest < since - MESSAGE_WINDOW):
+            return pages
+        before = sorted(page.ids)[SHARED_MESSAGES]
+
+
+def _reporting_events(api: Api, conversation: int) -> Page:
+    """Return a conversation's events, each with the number that agents see: they hold another one only."""
+    try:
+        page = api.get(f"conversations/{conversation}/reporting_events")
+    except FetchError as error:
+        if error.status == 404:
+            return page_of([])
+        raise
+    return page_of([event | {"conversation_display_id": conversation} for event in page.records])
+
+
+def _fetch_contacts(session: Session) -> None:
+    """Fetch the contacts that are new or were active; the API does not list those that changed otherwise."""
+    api, part = session.api, session.progress.part("contacts")
+    read = partial(api.get, "contacts", "payload", include_contact_inboxes="false")
+    if part.since is None:
+        part.started = part.started or api.now()
+        for number, page in steady_pages(partial(read, sort="created_at"), part.page):
+            session.pages.add("contacts", page)
+            session.flush_if_full(part, number)
+        session.flush()
+        part.since, part.started, part.page = part.started, None, 1
+        session.save()
+        return
+    now = api.now()
+    for field in ("created_at", "last_activity_at"):
+        number, recent = 1, True
+        while recent:
+            page = read(sort=f"-{field}", page=number)
+            fresh = [one for one in page.records if _seconds(one.get(field)) >= part.since - OVERLAP]
+            session.pages.add("contacts", page if len(fresh) == len(page.records) else page_of(fresh))
+            recent = bool(page.records) and len(fresh) == len(page.records)
+            number += 1
+    session.flush()
+    part.since = now
+    session.save()
+
+
+def _fetch_ratings(session: Session) -> None:
+    api, part = session.api, session.progress.part("csat_survey_responses")
+    now = api.now()
+    window = {}
+    if part.since is not None:
+        window = {"since": int(part.since - MESSAGE_WINDOW), "until": int(now) + OVERLAP}
+    read = partial(api.get, "csat_survey_responses", sort="created_at", **window)
+    try:
+        records = [one for _, page in steady_pages(read) for one in page.records]
+    except FetchError as error:
+        if error.status != 403:
+            raise
+        session.note(
+            "csat_survey_responses: not given (403): they need an administrator's token. Ratings are unknown"
+            " where the survey's message does not hold them"
+        )
+        return
+    session.add_if_changed(
+        "csat_survey_responses",
+        page_of(records),
+        [[one["id"], one.get("rating"), one.get("created_at")] for one in records],
+    )
+    session.flush()
+    part.since = now
+    session.save()
+
+
+def _changed_at(conversation: dict) -> float:
+    """Return when a conversation changed, in unix seconds; older versions give its last activity only."""
+    return max(_seconds(conversation.get("updated_at")), _seconds(conversation.get("last_activity_at")))
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -1,0 +1,46 @@
+create or replace macro report_by_hour(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with selected as (
+    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+),
+activity as (
+    select account_id, started_on as day, started_hour as hour, true as is_conversation
+    from selected
+    where started_on between from_date::date and to_date::date
+    union all by name
+    select
+        m.account_id,
+        m.sent_on as day,
+        m.sent_hour as hour,
+        m.direction = 'inbound' as is_inbound,
+        m.is_agent_message
+    from fct_messages as m
+    -- No message is later than its conversation's last: this spares the join all that ended before the period.
+    left join (
+        from selected
+        where last_message_at >= from_date::date - interval 1 day
+            and not _is_unfiltered(agents, origins, conversation_tags, contact_tags, working_hours)
+    ) as selected
+        on m.conversation_id = selected.conversation_id
+    where m.sent_on between from_date::date and to_date::date
+        and (accounts is null or list_contains(accounts, m.account_id))
+        and (
+            selected.conversation_id is not null
+            or _is_unfiltered(agents, origins, conversation_tags, contact_tags, working_hours)
+        )
+)
+select
+    account_id,
+    isodow(day)::integer as iso_weekday,
+    hour,
+    count(*) filter (where is_conversation) as conversations,
+    count(*) filter (where is_inbound) as inbound_messages,
+    count(*) filter (where is_agent_message) as agent_messages
+from activity
+group by all;
+
+comment on macro table report_by_hour is
+    'Conversations and messages by weekday (1 = Monday) and hour of the local clock. One row per account, weekday and '
+    'hour.';

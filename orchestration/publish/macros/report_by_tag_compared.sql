@@ -1,0 +1,29 @@
+create or replace macro report_by_tag_compared(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with tagged as (
+    select account_id, started_on >= from_date::date as is_current, unnest(tags) as tag
+    from _started(
+        _previous_from(from_date, to_date), to_date, accounts, agents, origins, conversation_tags, contact_tags,
+        working_hours
+    )
+),
+counted as (
+    select
+        account_id,
+        tag,
+        count(*) filter (where is_current) as conversations,
+        count(*) filter (where not is_current) as previous_conversations
+    from tagged
+    group by account_id, tag
+)
+select
+    *,
+    conversations - previous_conversations as difference,
+    conversations / nullif(previous_conversations, 0) - 1 as change
+from counted;
+
+comment on macro table report_by_tag_compared is
+    'The conversations of each tag in the period and in the period before, the difference and the relative change. '
+    'One row per account and tag.';

@@ -1,0 +1,23 @@
+create or replace macro report_inbox(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select
+    c.account_id,
+    c.agent_id,
+    coalesce(any_value(dim_agents.agent_name), c.agent_id, 'Unassigned') as agent_name,
+    count(*) as conversations,
+    count(*) filter (where not c.is_closed) as open,
+    count(*) filter (where c.status = 'not_contacted') as not_contacted,
+    count(*) filter (where c.status = 'in_flow') as in_flow,
+    count(*) filter (where c.status = 'new') as new,
+    count(*) filter (where c.status = 'in_progress') as in_progress,
+    count(*) filter (where c.is_closed) as closed
+from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as c
+left join dim_agents on c.agent_id = dim_agents.agent_id
+where c.started_on between from_date::date and to_date::date
+group by c.account_id, c.agent_id;
+
+comment on macro table report_inbox is
+    'The present status of the conversations that started in the period, Unassigned included. One row per account and '
+    'agent.';

@@ -1,0 +1,45 @@
+create or replace macro report_over_time(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null, grain := 'day', per := 'total'
+) as table
+with measured as (
+    from _measured(
+        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, grain, per
+    )
+),
+periods as (
+    select distinct date_trunc(grain, day)::date as period_start
+    from range(from_date::date, to_date::date + 1, interval 1 day) as t(day)
+),
+groups as (
+    select distinct account_id, group_id from measured
+),
+filled as (
+    select
+        periods.period_start,
+        groups.account_id,
+        groups.group_id,
+        measured.* exclude (period_start, account_id, group_id)
+    from periods
+    cross join groups
+    left join measured
+        on periods.period_start = measured.period_start
+        and groups.group_id = measured.group_id
+        and groups.account_id is not distinct from measured.account_id
+)
+select
+    filled.period_start,
+    filled.account_id,
+    filled.group_id,
+    coalesce((select agent_name from dim_agents where per = 'agent' and agent_id = filled.group_id), filled.group_id)
+        as group_name,
+    coalesce(
+        columns(lambda name: not regexp_matches(name, '^(period_start|.*_id|.*_(sum|avg|median|p90|score|rate))$')), 0
+    ),
+    columns(lambda name: regexp_matches(name, '_(sum|avg|median|p90|score|rate)$'))
+from filled;
+
+comment on macro table report_over_time is
+    'The figures by day, week or month (grain; weeks begin on Monday) and by group (per: total, origin, agent or tag, '
+    'agents and tags by account). Every group has a row for every period, with zeros and nulls where there was no '
+    'activity; the first and the last week or month hold the days of the period only. One row per period and group.';

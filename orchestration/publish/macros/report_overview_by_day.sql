@@ -1,0 +1,13 @@
+create or replace macro report_overview_by_day(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+select account_id, period_start as report_date, group_id as origin, * exclude (period_start, account_id, group_id)
+from _measured(
+    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, 'day',
+    'account and origin'
+);
+
+comment on macro table report_overview_by_day is
+    'The figures of the overview by account, local day and origin. One row per account, day and origin with any '
+    'activity.';

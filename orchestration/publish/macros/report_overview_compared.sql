@@ -1,0 +1,36 @@
+create or replace macro report_overview_compared(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with numbers as (
+    select true as is_current, columns(*)::double
+    from report_overview(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    union all
+    select false as is_current, columns(*)::double
+    from report_overview(
+        _previous_from(from_date, to_date), from_date::date - 1, accounts, agents, origins, conversation_tags,
+        contact_tags, working_hours
+    )
+),
+listed as (
+    from numbers unpivot include nulls (amount for measure in (columns(* exclude (is_current))))
+),
+compared as (
+    select
+        measure,
+        any_value(amount) filter (where is_current) as value,
+        any_value(amount) filter (where not is_current) as previous_value
+    from listed
+    group by measure
+)
+select
+    measure,
+    value,
+    previous_value,
+    value - previous_value as difference,
+    value / nullif(previous_value, 0) - 1 as change
+from compared;
+
+comment on macro table report_overview_compared is
+    'Every measure of the overview as a double: its value, that of the period before, the difference and the relative '
+    'change. One row per measure.';

@@ -1,0 +1,25 @@
+create or replace macro report_trend(
+    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
+    contact_tags := null, working_hours := null
+) as table
+with counted as (
+    select started_on, count(*) as conversations
+    from _started(
+        from_date::date - 6, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+    )
+    group by started_on
+),
+days as (
+    select
+        t.day::date as day,
+        coalesce(counted.conversations, 0) as conversations,
+        avg(coalesce(counted.conversations, 0)) over (order by t.day rows between 6 preceding and current row)
+            as conversations_mean
+    from range(from_date::date - 6, to_date::date + 1, interval 1 day) as t(day)
+    left join counted on t.day::date = counted.started_on
+)
+select * from days where day >= from_date::date order by day;
+
+comment on macro table report_trend is
+    'The conversations of each day, and their mean over it and the six days before it, including days before the '
+    'period. One row per day.';

@@ -1,0 +1,106 @@
+"""What a candidate and a release are made from, as fingerprints.
+
+Belongs here: which files, settings and versions change a result. Does not: what is done where they changed.
+"""
+
+import ast
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+
+from orchestration.common.sql import parquet
+from orchestration.ingest.raw_store.ledger import ledger_folder
+from orchestration.ingest.raw_store.retention import horizon
+from orchestration.settings import PROJECT, Settings
+
+DBT_FOLDERS = ("dbt_project", "models", "seeds")
+DBT_FILES = {".sql", ".yml", ".csv", ".md"}
+ENGINES = ("duckdb", "dbt-core", "dbt-duckdb")
+RELEASE_CODE = ("quality", "publish")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a build is made from: `rules` (models, seeds, settings, versions) and the ingested `batches`.
+
+    `fingerprint` stands for both, and for the code that checks and publishes.
+    """
+
+    fingerprint: str
+    rules: str
+    batches: list[str]
+
+    def only_add_to(self, rules: str | None, batches: list[str] | None) -> bool:
+        """Return whether these inputs hold all of the others, under the same rules, and perhaps more."""
+        return self.rules == rules and batches is not None and self.batches[: len(batches)] == batches
+
+
+def current_inputs(settings: Settings) -> Inputs:
+    """Return the inputs of a build that begins now."""
+    rules, batches = _rules(settings), _batches(settings)
+    names = [batch.split()[0] for batch in batches]
+    return Inputs(sha256(f"{names} {rules} {_release_code()}".encode()).hexdigest(), rules, batches)
+
+
+def fingerprint(settings: Settings) -> str:
+    """Return what stands for everything that a release of today would be made from."""
+    return current_inputs(settings).fingerprint
+
+
+def dbt_files(settings: Settings) -> list[Path]:
+    """Return the files of the dbt project, sorted."""
+    folders = (settings.project / folder for folder in DBT_FOLDERS)
+    return sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in DBT_FILES and not {"target", "logs"} & set(path.parts)
+    )
+
+
+def _rules(settings: Settings) -> str:
+    versions = [version(name) for name in ENGINES]
+    digest = sha256(f"{horizon(settings)} {settings.window_hours} {settings.engine} {versions}".encode())
+    for path in dbt_files(settings):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(settings.ensure_hash_key().read_bytes())
+    return digest.hexdigest()
+
+
+def _release_code() -> str:
+    """Return the digest of the code that checks and publishes, without comments and docstrings."""
+    digest = sha256()
+    for folder in RELEASE_CODE:
+        for path in sorted((PROJECT / "orchestration" / folder).rglob("*")):
+            if path.suffix == ".py":
+                digest.update(_without_docstrings(path.read_text()).encode())
+            elif path.suffix in (".sql", ".j2"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _without_docstrings(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        if documented and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _batches(settings: Settings) -> list[str]:
+    """Return the batches of the ledger in order, each with the number of its rows.
+
+    The number shows where rows of a batch were removed; compacting files leaves it as it is.
+    """
+    if not ledger_folder(settings).exists():
+        return []
+    with duckdb.connect() as connection:
+        batches = connection.execute(
+            f"select batch_id, count(*) from {parquet(ledger_folder(settings) / '*.parquet')}"
+            " group by batch_id order by batch_id"
+        ).fetchall()
+    return [f"{batch} {rows}" for batch, rows in batches]

@@ -1,0 +1,447 @@
+"""A candidate that consists of row numbers and hashes, with the columns of the published tables.
+
+Belongs here: the rows that the tests of publishing and of the reports read, and an increment of them.
+Does not: any rule of the pipeline; the numbers are arbitrary, only the columns, their types and the keys
+between the tables are real.
+"""
+
+from pathlib import Path
+
+import duckdb
+
+from orchestration.common.sql import quoted
+
+FIRST_DAY = "2026-03-20"  # ten days before the clocks change in Rome
+ACCOUNTS = {"demo": "Europe/Rome", "second": "America/New_York"}
+BUILD = "build-1"
+FINGERPRINT = "fingerprint-1"
+
+BUILDS = """
+create schema if not exists build;
+create table if not exists build.builds (
+    build_id varchar, is_full boolean, fingerprint varchar, rules varchar, batches varchar[], result varchar,
+    started_at timestamp, completed_at timestamp
+);
+create table if not exists build.changes (
+    build_id varchar, table_name varchar, account_id varchar, conversation_id varchar, changed_on date
+);
+"""
+
+FACTS = """
+create table dim_accounts as
+    from (values ('demo', 'activecampaign', 'Europe/Rome', 5, 3),
+        ('second', 'unscaled', 'America/New_York', 4, 2))
+        as t(account_id, platform, time_zone, csat_satisfied_from, csat_dissatisfied_to);
+
+create temp macro dice(i, name, sides) as (hash(i, name, getvariable('salt')) % sides)::int;
+create temp macro chance(i, name, percent) as dice(i, name, 100) < percent;
+create temp macro moment(i) as
+    getvariable('first_day')::timestamp + to_seconds(dice(i, 'start', getvariable('days') * 86400));
+create temp macro local_clock(instant, account) as
+    timezone(if(account = 'demo', 'Europe/Rome', 'America/New_York'), timezone('UTC', instant));
+
+create table fct_conversations as
+with base as (
+    select
+        i,
+        if(chance(i, 'account', 20), 'second', 'demo') as account_id,
+        moment(i) as started_at,
+        chance(i, 'closed', 60) as is_closed,
+        chance(i, 'working', 70) as is_in_working_hours,
+        if(chance(i, 'agent', 80), dice(i, 'agent', 4), null) as agent,
+        if(chance(i, 'responded', 70), dice(i, 'responder', 4), null) as responder,
+        dice(i, 'turns', 4) as turns_answered,
+        if(chance(i, 'sent', 50), started_at + to_seconds(dice(i, 'sent', 300000)), null) as survey_sent_at,
+        if(chance(i, 'answered', 60), survey_sent_at + to_seconds(dice(i, 'answer', 90000)), null)
+            as survey_responded_at
+    from range(getvariable('conversations')) as t(i)
+)
+select
+    account_id || ':' || i as conversation_id,
+    account_id,
+    i::varchar as source_conversation_id,
+    md5(account_id || dice(i, 'contact', 1 + getvariable('conversations') // 3)) as contact_key,
+    'c1' as channel_id,
+    't1' as team_id,
+    ['flow', 'inbox', 'inbound', 'other'][1 + dice(i, 'origin', 4)] as origin,
+    if(is_closed, 'closed', 'in_progress') as status,
+    account_id || ':' || agent as agent_id,
+    account_id || ':' || responder as first_response_agent_id,
+    list_filter(['billing', 'delivery', 'refund'], lambda tag: chance(i, tag, 30)) as conversation_tags,
+    list_filter(['new', 'vip'], lambda tag: chance(i, tag, 20)) as contact_tags,
+    is_closed,
+    is_in_working_hours,
+    is_closed and chance(i, 'one touch', 30) as is_one_touch,
+    is_closed and not is_one_touch and chance(i, 'automation', 20) as is_automation_only,
+    dice(i, 'messages', 9)::bigint as messages,
+    dice(i, 'messages', 5)::bigint as inbound_messages,
+    dice(i, 'messages', 4)::bigint as outbound_messages,
+    dice(i, 'messages', 3)::bigint as agent_messages,
+    dice(i, 'messages', 2)::bigint as automated_messages,
+    dice(i, 'replied', 3)::bigint as agents_replied,
+    dice(i, 'reopens', 3)::bigint as reopens,
+    dice(i, 'missed', 2)::bigint as windows_missed,
+    turns_answered::bigint as turns_answered,
+    dice(i, 'unanswered', 3)::bigint as turns_unanswered,
+    if(is_closed, dice(i, 'duration', 500000), null)::double as duration_seconds,
+    if(is_closed, dice(i, 'duration', 90000), null)::double as duration_working_seconds,
+    if(responder is null, null, dice(i, 'response', 9000))::double as first_response_seconds,
+    if(responder is null, null, dice(i, 'response', 5000))::double as first_response_working_seconds,
+    (turns_answered * dice(i, 'wait', 9000))::double as wait_sum_seconds,
+    (turns_answered * dice(i, 'wait', 4000))::double as wait_max_seconds,
+    (turns_answered * dice(i, 'wait', 2000))::double as wait_working_sum_seconds,
+    if(survey_responded_at is null, null, 1 + dice(i, 'rating', 5))::bigint as csat_rating,
+    local_clock(started_at, account_id)::date as started_on,
+    hour(local_clock(started_at, account_id))::int as started_hour,
+    started_at,
+    started_at as first_inbound_at,
+    started_at + to_seconds(first_response_seconds) as first_response_at,
+    started_at + to_seconds(duration_seconds) as first_closed_at,
+    started_at + to_seconds(duration_seconds) as closed_at,
+    started_at + to_seconds(200000) as last_message_at,
+    survey_sent_at,
+    survey_responded_at,
+    contact_key as owner_key,
+    getvariable('build_id') as build_id
+from base;
+
+create table fct_messages as
+with base as (
+    select
+        i,
+        i // getvariable('messages_each') as conversation,
+        if(chance(conversation, 'account', 20), 'second', 'demo') as account_id,
+        moment(conversation) + to_seconds(dice(i, 'pause', 200000)) as sent_at,
+        local_clock(sent_at, account_id) as sent_local,
+        chance(i, 'inbound', 45) as is_inbound,
+        not is_inbound and chance(i, 'human', 60) as is_agent_message
+    from range(getvariable('conversations') * getvariable('messages_each')) as t(i)
+)
+select
+    account_id || ':m' || i as message_id,
+    account_id,
+    'm' || i as source_message_id,
+    case when chance(i, 'unknown', 4) then null when chance(i, 'late', 4) then account_id || ':late'
+        else account_id || ':' || conversation end as conversation_id,
+    md5(account_id || conversation) as contact_key,
+    if(is_agent_message, account_id || ':' || dice(i, 'sender', 4), null) as agent_id,
+    if(is_inbound, 'inbound', 'outbound') as direction,
+    if(is_inbound, 'inbound', if(is_agent_message, 'inbox', 'flow')) as source,
+    'text' as message_type,
+    if(is_inbound, 'received', 'read') as delivery_status,
+    null::varchar as template_name,
+    null::varchar as error_code,
+    null::varchar as pricing_category,
+    is_agent_message,
+    not is_inbound and not is_agent_message as is_automated,
+    null::boolean as is_billable,
+    conversation_id is not null and not conversation_id.ends_with(':late') as has_conversation,
+    sent_local::date as sent_on,
+    hour(sent_local)::int as sent_hour,
+    sent_at,
+    sent_at as delivered_at,
+    sent_at as read_at,
+    null::timestamp as failed_at,
+    contact_key as owner_key,
+    getvariable('build_id') as build_id
+from base;
+
+create table dim_agents as
+select account_id || ':' || i as agent_id, account_id, i::varchar as source_agent_id,
+    getvariable('agent_name') || i as agent_name, 'agent' as role, ['support'] as team_names
+from dim_accounts, range(4) as t(i);
+
+create table dim_contacts as
+select contact_key, account_id, 'api' as source, ['vip'] as contact_tags, min(started_at) as created_at,
+    contact_key as owner_key, getvariable('build_id') as build_id
+from fct_conversations group by contact_key, account_id;
+
+create table bridge_conversation_tags as
+select conversation_id, account_id, unnest(conversation_tags) as tag, owner_key,
+    getvariable('build_id') as build_id
+from fct_conversations;
+
+create table fct_conversation_events as
+select conversation_id || '-' || event_type as event_id, account_id, conversation_id,
+    if(event_type = 'assigned', agent_id, null) as agent_id, event_type, 'agent' as reason,
+    if(event_type = 'assigned', started_at, closed_at) as occurred_at, owner_key,
+    getvariable('build_id') as build_id
+from fct_conversations, (values ('assigned'), ('closed')) as kinds(event_type)
+where is_closed and agent_id is not null;
+
+create table ingested_files as
+select 'demo' as account_id, '1' as batch_id, 'f' || i as file_id, 'messages' as entity,
+    ['a|b.jsonl', '<b>*c*</b>.jsonl'][i] as file, 'loaded' as status, null::varchar as reason,
+    10 as records_read, 8 as records_accepted, 2 as records_rejected
+from range(1, 3) as t(i);
+
+create table rejected_records as
+select account_id, batch_id, entity, file, 'id' as field, 'id is missing' as reason, 'fix it' as remedy,
+    records_rejected, 1 as first_line
+from ingested_files;
+"""
+
+STATISTICS = """count({v}) as {m}_n, sum({v})::double as {m}_sum, avg({v}) as {m}_avg,
+    quantile_cont({v}, 0.5) as {m}_median, quantile_cont({v}, 0.9) as {m}_p90"""
+
+
+def _measures(more: str = "") -> str:
+    timed = ",\n    ".join(
+        STATISTICS.format(m=measure, v=value)
+        for measure, value in [
+            ("duration", "duration_seconds"),
+            ("first_response", "first_response_seconds"),
+            ("first_response_working", "first_response_working_seconds"),
+            ("wait", "wait_seconds"),
+        ]
+    )
+    return f"""count(started) as conversations, count(distinct contact) as distinct_contacts,
+    count(message) as messages, {more} count(*) filter (where is_closed) as closed,
+    coalesce(sum(reopens), 0)::bigint as reopens, count(*) filter (where is_one_touch) as one_touch,
+    coalesce(sum(windows_missed), 0)::bigint as windows_missed, count(surveyed) as surveys_sent,
+    {timed},
+    count(rating) as csat_n, sum(rating)::double as csat_sum, avg(rating) as csat_avg"""
+
+
+EVENTS = """
+create or replace temp view joined as
+select c.*, timezone(time_zone, timezone('UTC', survey_sent_at))::date as surveyed_on,
+    timezone(time_zone, timezone('UTC', survey_responded_at))::date as answered_on,
+    csat_rating >= csat_satisfied_from as is_satisfied,
+    csat_rating <= csat_dissatisfied_to as is_dissatisfied,
+    if(len(conversation_tags) = 0, ['Untagged'], conversation_tags) as tags
+from fct_conversations c join dim_accounts using (account_id);
+
+create or replace temp view activity as
+select started_on as report_date, account_id, origin, agent_id, tags, 1 as started, contact_key as contact,
+    is_closed, reopens, is_one_touch, windows_missed, duration_seconds,
+    if(turns_answered > 0, wait_sum_seconds, null) as wait_seconds from joined
+union all by name
+select started_on as report_date, account_id, origin, first_response_agent_id as agent_id, tags,
+    first_response_seconds, first_response_working_seconds
+    from joined where first_response_seconds is not null
+union all by name
+select sent_on as report_date, m.account_id, coalesce(origin, 'other') as origin, m.agent_id, tags,
+    1 as message, direction, is_agent_message, is_automated
+    from fct_messages m left join joined using (conversation_id)
+union all by name
+select surveyed_on as report_date, account_id, origin, agent_id, tags, 1 as surveyed
+    from joined where surveyed_on is not null
+union all by name
+select answered_on as report_date, account_id, origin, agent_id, tags, csat_rating as rating,
+    is_satisfied as satisfied, is_dissatisfied as dissatisfied
+    from joined where answered_on is not null;
+"""
+
+MESSAGE_KINDS = """count(*) filter (where direction = 'inbound') as inbound_messages,
+    count(*) filter (where is_agent_message) as agent_messages,
+    count(*) filter (where is_automated) as automated_messages,"""
+
+RATINGS = ", ".join(f"count(*) filter (where rating = {r}) as rating_{r}" for r in range(1, 6))
+
+# The rows of each table by day, and of the two tables that only the report macros read.
+BY_DAY = {
+    "agg_overview": f"""
+        select account_id, origin, {_measures(MESSAGE_KINDS)}, report_date
+        from activity group by account_id, origin, report_date
+    """,
+    "agg_by_agent": f"""
+        select h.account_id, h.agent_id, coalesce(agent_name, 'Unassigned') as agent_name, {_measures()},
+            report_date
+        from activity h left join dim_agents a on h.agent_id = a.agent_id
+        group by h.account_id, h.agent_id, agent_name, report_date
+    """,
+    "agg_by_tag": f"""
+        select account_id, tag, {_measures()}, report_date
+        from (select *, unnest(tags) as tag from activity) group by account_id, tag, report_date
+    """,
+    "csat_summary": f"""
+        select account_id, origin, agent_id, count(surveyed) as surveys_sent, count(rating) as responses,
+            count(*) filter (where satisfied) as satisfied,
+            count(*) filter (where dissatisfied) as dissatisfied, {RATINGS},
+            sum(rating)::double as csat_sum, avg(rating) as csat_avg,
+            count(*) filter (where satisfied) / nullif(count(rating), 0) as csat_score,
+            count(rating) / nullif(count(surveyed), 0) as response_rate, report_date
+        from activity where surveyed = 1 or rating is not null
+        group by account_id, origin, agent_id, report_date
+    """,
+    "agg_by_hour": """
+        select account_id, isodow(report_date)::int as iso_weekday, hour,
+            count(*) filter (where c) as conversations,
+            count(*) filter (where not c and direction = 'inbound') as inbound_messages,
+            count(*) filter (where not c and is_agent_message) as agent_messages, report_date
+        from (
+            select account_id, started_on as report_date, started_hour as hour, true as c
+                from fct_conversations
+            union all by name
+            select account_id, sent_on as report_date, sent_hour as hour, false as c, direction,
+                is_agent_message
+                from fct_messages
+        ) group by account_id, report_date, hour
+    """,
+    "agg_delivery": """
+        select account_id, coalesce(template_name, 'No template') as template_name, pricing_category,
+            count(*) as messages,
+            count(*) filter (where delivery_status in ('sent', 'delivered', 'read', 'deleted')) as sent,
+            count(*) filter (where delivery_status in ('delivered', 'read')) as delivered,
+            count(*) filter (where delivery_status = 'read') as read,
+            count(*) filter (where delivery_status = 'failed') as failed,
+            count(*) filter (where is_billable) as billable,
+            delivered / nullif(sent, 0) as delivery_rate, read / nullif(delivered, 0) as read_rate,
+            failed / nullif(sent + failed, 0) as failure_rate, sent_on as report_date
+        from fct_messages where direction = 'outbound' group by all
+    """,
+}
+REPORT_INPUTS = {
+    "reporting.rpt_conversations": """
+        select account_id, left(contact_key, 32)::uuid as contact, origin, agent_id,
+            first_response_agent_id as responder_id, tags, contact_tags, is_closed, is_in_working_hours,
+            is_one_touch, is_automation_only, reopens, windows_missed, turns_answered, turns_unanswered,
+            duration_seconds, duration_working_seconds, first_response_seconds,
+            first_response_working_seconds,
+            case when turns_answered > 0 then wait_sum_seconds end as wait_seconds,
+            case when turns_answered > 0 then wait_working_sum_seconds end as wait_working_seconds,
+            started_on, started_hour
+        from joined
+    """,
+    "reporting.rpt_counts_by_day": f"""
+        with counted as (
+            select m.account_id, m.agent_id as counted_agent_id, c.agent_id,
+                coalesce(c.origin, 'other') as origin, c.tags, c.contact_tags, c.is_in_working_hours,
+                c.conversation_id is not null as has_conversation, m.sent_on as day, true as is_message,
+                m.direction = 'inbound' as is_inbound, m.is_agent_message, m.is_automated
+            from fct_messages as m left join joined as c using (conversation_id)
+            union all by name
+            select account_id, agent_id as counted_agent_id, agent_id, origin, tags, contact_tags,
+                is_in_working_hours, true as has_conversation, surveyed_on as day, true as is_survey
+            from joined where surveyed_on is not null
+            union all by name
+            select account_id, agent_id as counted_agent_id, agent_id, origin, tags, contact_tags,
+                is_in_working_hours, true as has_conversation, answered_on as day, csat_rating as rating,
+                is_satisfied, is_dissatisfied
+            from joined where answered_on is not null and csat_rating is not null
+        )
+        select account_id, counted_agent_id, agent_id, origin, tags, contact_tags, is_in_working_hours,
+            has_conversation, day, count(is_message) as messages,
+            count(*) filter (where is_inbound) as inbound_messages,
+            count(*) filter (where is_agent_message) as agent_messages,
+            count(*) filter (where is_automated) as automated_messages, count(is_survey) as surveys_sent,
+            count(rating) as csat_n, sum(rating)::bigint as csat_sum,
+            count(*) filter (where is_satisfied) as satisfied,
+            count(*) filter (where is_dissatisfied) as dissatisfied, {RATINGS}
+        from counted group by all
+    """,
+}
+DAYS = {"reporting.rpt_conversations": "started_on", "reporting.rpt_counts_by_day": "day"}
+
+AGGREGATES = "".join(
+    f"create table {table} as select *, getvariable('build_id') as build_id from ({query});\n"
+    for table, query in BY_DAY.items()
+)
+
+# An increment: the conversations of the last day get another reopen, and one message of that day is added.
+CHANGES = """
+set variable last_day = (select max(started_on) from fct_conversations);
+update fct_conversations set reopens = reopens + 1, build_id = getvariable('build_id')
+    where started_on = getvariable('last_day');
+update dim_contacts set source = 'changed', build_id = getvariable('build_id')
+    where contact_key in (select contact_key from fct_conversations where build_id = getvariable('build_id'));
+insert into fct_messages by name
+    select * replace (message_id || '-' || getvariable('build_id') as message_id,
+        source_message_id || '-' || getvariable('build_id') as source_message_id,
+        getvariable('build_id') as build_id)
+    from fct_messages where sent_on = getvariable('last_day') and direction = 'inbound'
+    order by message_id limit 1;
+insert into build.changes
+    select build_id, 'fct_conversations', account_id, conversation_id, day
+    from (select *, unnest(list_distinct([started_on, surveyed_on, answered_on])) as day from joined)
+    where build_id = getvariable('build_id') and day is not null
+    union all
+    select build_id, 'fct_messages', account_id, conversation_id, sent_on
+    from fct_messages where build_id = getvariable('build_id');
+"""
+
+
+def write(
+    path: Path,
+    conversations: int = 300,
+    messages_each: int = 6,
+    days: int = 20,
+    salt: int = 0,
+    agent_name: str = "Agent ",
+    memory_limit: str = "4GB",
+    build_id: str = BUILD,
+    fingerprint: str = FINGERPRINT,
+) -> Path:
+    """Write the candidate of a full build to `path` and return it; another `salt` gives other numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    config = {"memory_limit": memory_limit, "storage_compatibility_version": "v1.5.0"}
+    with duckdb.connect(path, config=config) as connection:
+        connection.execute(
+            f"set variable conversations = {conversations}; set variable messages_each = {messages_each};"
+            f"set variable days = {days}; set variable salt = {salt}; set variable first_day = '{FIRST_DAY}';"
+            f"set variable agent_name = {quoted(agent_name)}; set variable build_id = {quoted(build_id)};"
+            "set preserve_insertion_order = false; create schema reporting;"
+        )
+        connection.execute(BUILDS)
+        connection.execute(FACTS)
+        connection.execute(EVENTS)
+        connection.execute(AGGREGATES)
+        write_report_inputs(connection, build_id)
+        _comment(connection)
+        _record(connection, build_id, fingerprint, is_full=True)
+    return path
+
+
+def write_report_inputs(connection: duckdb.DuckDBPyConnection, build_id: str = BUILD) -> None:
+    """Write the tables that only the report macros read from the facts as they are now."""
+    connection.execute(EVENTS)
+    for table, query in REPORT_INPUTS.items():
+        connection.execute(
+            f"create or replace table {table} as select *, {quoted(build_id)} as build_id from ({query})"
+            f" order by {DAYS[table]}, account_id"
+        )
+
+
+def increment(
+    path: Path, build_id: str = "build-2", fingerprint: str = "fingerprint-2", completes: bool = True
+) -> None:
+    """Change the facts of the last day, compute its rows again, and record it as a build."""
+    with duckdb.connect(path) as connection:
+        connection.execute(f"set variable build_id = {quoted(build_id)}")
+        connection.execute(EVENTS)
+        connection.execute(CHANGES)
+        days = f"select account_id, changed_on from build.changes where build_id = {quoted(build_id)}"
+        for table, query in (BY_DAY | REPORT_INPUTS).items():
+            changed = f"(account_id, {DAYS.get(table, 'report_date')}) in ({days})"
+            connection.execute(f"delete from {table} where {changed}")
+            connection.execute(
+                f"insert into {table} by name"
+                f" select *, getvariable('build_id') as build_id from ({query}) where {changed}"
+            )
+        _record(connection, build_id, fingerprint, is_full=False, completes=completes)
+
+
+def _record(
+    connection: duckdb.DuckDBPyConnection,
+    build_id: str,
+    fingerprint: str,
+    is_full: bool,
+    completes: bool = True,
+) -> None:
+    """Add a row to the record of builds; one that does not complete has no fingerprint and no result."""
+    connection.execute(
+        "insert into build.builds select $id, $full, if($done, $fingerprint, null), 'rules', ['1 2'],"
+        " if($done, 'success', null), began, if($done, began + interval 1 minute, null)"
+        " from (select timestamp '2026-04-10 05:00' + count(*) * interval 1 day as began from build.builds)",
+        {"id": build_id, "full": is_full, "done": completes, "fingerprint": fingerprint},
+    )
+
+
+def _comment(connection: duckdb.DuckDBPyConnection) -> None:
+    tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+    for schema, table in tables:
+        connection.execute(f"comment on table {schema}.{table} is 'What {table} holds. One row per key.'")
+    connection.execute("comment on table fct_conversations is 'One row per conversation'")
+    connection.execute("comment on column fct_conversations.origin is 'How it began; a reader''s word'")

@@ -1,0 +1,307 @@
+"""Every check holds for the sound candidate, and fails alone when its condition is broken."""
+
+import re
+
+import pytest
+from sound_candidate import change, change_one_row, failures, lost_record
+
+from orchestration.quality.check import Check, Mart
+from orchestration.quality.gate import run_gate
+from orchestration.quality.marts import MARTS
+
+# What breaks each check that only one mart has, or that would break others of the same mart too.
+CORRUPTIONS = {
+    ("ingested_files", "measures_are_not_negative"): change_one_row("ingested_files", "bytes = -1"),
+    ("ingested_files", "last_at_is_not_before_first_at"): change_one_row(
+        "ingested_files", "last_at = first_at - interval 1 second"
+    ),
+    ("ingested_files", "records_read_are_accepted_or_rejected"): change_one_row(
+        "ingested_files", "records_read = records_read + 1"
+    ),
+    ("ingested_files", "only_loaded_files_have_records"): change_one_row(
+        "ingested_files", "status = 'duplicate'"
+    ),
+    ("ingested_files", "rejected_files_have_a_reason"): change_one_row(
+        "ingested_files", "reason = 'it is empty'"
+    ),
+    ("ingested_files", "files_match_ledger"): """
+        copy (from ingested_files where batch_id = '1') to '{raw}/ingested_files/1.parquet'
+    """,
+    ("rejected_records", "measures_are_not_negative"): """
+        update rejected_records
+        set records_rejected = records_rejected + if(reason = 'id is missing', -100, 100)
+        where batch_id = '2'
+    """,
+    ("rejected_records", "reasons_sum_to_ingested_files"): change_one_row(
+        "rejected_records", "records_rejected = records_rejected + 1"
+    ),
+    ("dim_accounts", "accounts_match_seed"): """
+        insert into warehouse.seeds.accounts values ('third', 'chatwoot', 'Europe/Rome')
+    """,
+    ("dim_accounts", "csat_thresholds_do_not_overlap"): change_one_row(
+        "dim_accounts", "csat_dissatisfied_to = csat_satisfied_from"
+    ),
+    ("dim_contacts", "contact_key_is_a_hash"): change_one_row(
+        "dim_contacts", "contact_key = '+393331234567'"
+    ),
+    ("fct_conversations", "conversations_match_raw_files"): lost_record("conversations"),
+    ("fct_conversations", "first_response_at_is_not_before_first_inbound_at"): change_one_row(
+        "fct_conversations",
+        "first_response_at = first_inbound_at - interval 1 second",
+        "first_response_at is not null",
+    ),
+    ("fct_conversations", "closed_at_is_not_before_started_at"): change_one_row(
+        "fct_conversations", "closed_at = started_at - interval 1 second", "is_closed"
+    ),
+    ("fct_conversations", "status_is_accepted_value"): change_one_row(
+        "fct_conversations", "status = 'fax'", "not is_closed"
+    ),
+    ("fct_conversations", "measures_are_not_negative"): change_one_row("fct_conversations", "reopens = -1"),
+    ("fct_conversations", "messages_are_inbound_or_outbound"): change_one_row(
+        "fct_conversations", "inbound_messages = inbound_messages + 1"
+    ),
+    ("fct_conversations", "agent_and_automated_within_outbound"): change_one_row(
+        "fct_conversations", "automated_messages = outbound_messages + 1"
+    ),
+    ("fct_conversations", "turns_within_inbound_messages"): change_one_row(
+        "fct_conversations", "turns_unanswered = 100"
+    ),
+    ("fct_conversations", "waits_match_answered_turns"): change_one_row(
+        "fct_conversations", "wait_max_seconds = 1e9", "turns_answered > 0"
+    ),
+    ("fct_conversations", "working_time_within_elapsed_time"): change_one_row(
+        "fct_conversations", "duration_working_seconds = 1e9", "is_closed"
+    ),
+    ("fct_conversations", "only_closed_conversations_have_durations"): change_one_row(
+        "fct_conversations", "closed_at = started_at", "not is_closed"
+    ),
+    ("fct_conversations", "csat_rating_within_scale"): change_one_row("fct_conversations", "csat_rating = 6"),
+    ("fct_conversations", "status_code_is_mapped"): change_one_row(
+        "fct_conversations", "status = null", "not is_closed"
+    ),
+    ("fct_conversations", "accounts_have_working_hours"): (
+        "delete from warehouse.seeds.working_hours where account_id = 'second'"
+    ),
+    (
+        "fct_conversations",
+        "account_id_is_in_dim_accounts",
+    ): "delete from dim_accounts where account_id = 'second'",
+    ("fct_messages", "account_id_is_in_dim_accounts"): "delete from dim_accounts where account_id = 'second'",
+    ("fct_messages", "messages_match_raw_files"): lost_record("messages"),
+    ("fct_messages", "agent_messages_are_outbound"): change_one_row(
+        "fct_messages", "is_automated = true", "direction = 'inbound'"
+    ),
+    ("fct_messages", "delivery_status_is_accepted_value"): change_one_row(
+        "fct_messages", "delivery_status = 'beamed'", "delivery_status = 'sent'"
+    ),
+    ("fct_messages", "delivery_status_matches_direction"): change_one_row(
+        "fct_messages", "delivery_status = null", "direction = 'inbound'"
+    ),
+    ("fct_messages", "delivery_status_matches_times"): change_one_row(
+        "fct_messages", "delivery_status = 'delivered'", "delivery_status = 'read'"
+    ),
+    ("fct_messages", "message_counts_match_conversations"): change_one_row(
+        "fct_conversations", "messages = messages + 1"
+    ),
+    # The conversation goes too, so that the counts still match.
+    ("fct_messages", "conversation_is_known"): """
+        create temp table gone as select min(conversation_id) as conversation_id from fct_conversations;
+        update fct_messages set has_conversation = false where conversation_id in (from gone);
+        delete from fct_conversations where conversation_id in (from gone);
+    """,
+    ("fct_messages", "sent_at_is_not_in_the_future"): change_one_row(
+        "fct_messages", "sent_at = timezone('UTC', now()) + interval 61 minute"
+    ),
+    ("fct_messages", "data_is_fresh"): "update fct_messages set sent_at = sent_at - interval 36 hour",
+    ("agg_overview", "measures_are_not_negative"): change_one_row("agg_overview", "distinct_contacts = -1"),
+    ("agg_overview", "distinct_contacts_within_conversations"): change_one_row(
+        "agg_overview", "distinct_contacts = 1000"
+    ),
+    ("agg_overview", "conversations_match_facts"): change_one_row("agg_overview", "wait_n = wait_n + 1"),
+    ("agg_overview", "messages_match_facts"): change_one_row("agg_overview", "messages = messages + 1"),
+    ("agg_overview", "csat_matches_facts"): change_one_row("agg_overview", "csat_n = csat_n + 1"),
+    ("agg_overview", "last_day_volume_is_usual"): "delete from warehouse.seeds.holidays",
+    ("agg_by_agent", "measures_are_not_negative"): change_one_row("agg_by_agent", "distinct_contacts = -1"),
+    ("agg_by_agent", "null_agent_is_unassigned"): change_one_row(
+        "agg_by_agent", "agent_name = 'Ghost'", "agent_id is null"
+    ),
+    ("agg_by_agent", "agents_sum_to_overview"): change_one_row("agg_by_agent", "messages = messages + 1"),
+    ("agg_by_tag", "measures_are_not_negative"): change_one_row("agg_by_tag", "distinct_contacts = -1"),
+    ("agg_by_tag", "tags_cover_overview"): (
+        "delete from agg_by_tag where report_date = (select max(report_date) from agg_by_tag)"
+    ),
+    # Two hours of a day change by opposite amounts, so that the day's total stays.
+    ("agg_by_hour", "measures_are_not_negative"): """
+        create temp table busiest as
+        select account_id, report_date, min(hour) as first_hour, max(hour) as last_hour
+        from agg_by_hour group by all having count(*) > 1 limit 1;
+        update agg_by_hour set conversations = conversations + if(hour = first_hour, -100, 100)
+        from busiest
+        where agg_by_hour.account_id = busiest.account_id and agg_by_hour.report_date = busiest.report_date
+            and hour in (first_hour, last_hour);
+    """,
+    ("agg_by_hour", "iso_weekday_matches_report_date"): change_one_row("agg_by_hour", "iso_weekday = 8"),
+    ("agg_by_hour", "hours_sum_to_overview"): change_one_row(
+        "agg_by_hour", "agent_messages = agent_messages + 1"
+    ),
+    # Only one template has a price, so that two rows of a day can be changed and its totals stay.
+    ("agg_delivery", "measures_are_not_negative"): """
+        create temp table fullest as
+        select account_id, report_date from agg_delivery group by all having count(*) > 1 limit 1;
+        update agg_delivery set billable = billable + if(template_name = 'offer', 1000, -1000)
+        from fullest
+        where agg_delivery.account_id = fullest.account_id and agg_delivery.report_date = fullest.report_date;
+    """,
+    ("agg_delivery", "delivery_steps_are_nested"): """
+        create temp table fullest as
+        select account_id, report_date, max(sent) filter (where template_name <> 'offer') - 1 as moved
+        from agg_delivery group by all
+        having count(*) > 1 and max(delivered) filter (where template_name <> 'offer') > 1 limit 1;
+        update agg_delivery set sent = sent + if(template_name = 'offer', moved, -moved)
+        from fullest
+        where agg_delivery.account_id = fullest.account_id and agg_delivery.report_date = fullest.report_date;
+    """,
+    ("agg_delivery", "delivery_rate_is_in_range"): change_one_row(
+        "agg_delivery", "delivery_rate = 2", "sent > 0"
+    ),
+    ("agg_delivery", "read_rate_is_in_range"): change_one_row(
+        "agg_delivery", "read_rate = 2", "delivered > 0"
+    ),
+    ("agg_delivery", "failure_rate_is_in_range"): change_one_row(
+        "agg_delivery", "failure_rate = 2", "failed > 0"
+    ),
+    ("agg_delivery", "rates_are_null_without_messages"): change_one_row(
+        "agg_delivery", "read_rate = null", "delivered > 0"
+    ),
+    ("agg_delivery", "deliveries_match_facts"): change_one_row("agg_delivery", "billable = billable + 1"),
+    ("csat_summary", "measures_are_not_negative"): change_one_row("csat_summary", "rating_1 = -1"),
+    ("csat_summary", "ratings_within_responses"): change_one_row("csat_summary", "rating_5 = responses + 1"),
+    ("csat_summary", "averages_are_null_without_responses"): change_one_row(
+        "csat_summary", "csat_avg = 0", "responses = 0"
+    ),
+    ("csat_summary", "csat_sums_to_overview"): change_one_row(
+        "csat_summary", "surveys_sent = surveys_sent + 1"
+    ),
+}
+
+# What a duplicate or incomplete row breaks besides: totals, and the references to it.
+ENTAILED = {
+    *(
+        check.name
+        for mart in MARTS
+        for check in mart.checks
+        if "_is_in_dim_" in check.name or "_is_in_fct_" in check.name
+    ),
+    "conversations_match_raw_files",
+    "messages_match_raw_files",
+    "files_match_ledger",
+    "accounts_match_seed",
+    "message_counts_match_conversations",
+    "iso_weekday_matches_report_date",
+    *(name for _, name in CORRUPTIONS if re.search("_match(es)?_facts|_sums?_to_|tags_cover", name)),
+}
+
+
+def corruption(mart: Mart, check: Check) -> str:
+    """Return the SQL that breaks a check: its own, or that of a form which many marts share."""
+    if (mart.table, check.name) in CORRUPTIONS:
+        return CORRUPTIONS[mart.table, check.name]
+    reference = re.fullmatch(r"(\w+)_is_in_(dim|fct)_\w+", check.name)
+    column = check.arguments.get("column")
+    if reference:
+        return change_one_row(mart.table, f"{reference[1]} = 'unknown'", f"{reference[1]} is not null")
+    value = "24" if check.name.endswith("_is_in_range") else "'fax'"
+    return change_one_row(mart.table, f"{column} = {value}")
+
+
+def set_to_null(mart: Mart) -> str:
+    columns = [check.arguments["column"] for check in mart.checks if check.name.endswith("_is_not_null")]
+    return change_one_row(mart.table, ", ".join(f"{column} = null" for column in columns))
+
+
+# The checks that many marts have are broken in all of these at once.
+COMMON = {
+    "key_is_unique": ";".join(f"insert into {mart.table} from {mart.table} limit 1" for mart in MARTS),
+    "_is_not_null": ";".join(set_to_null(mart) for mart in MARTS),
+    "build_id_is_known": ";".join(
+        change_one_row(mart.table, "build_id = if(rowid % 2 = 0, 'unknown', null)")
+        for mart in MARTS
+        if mart.is_incremental
+    ),
+    "rejection_rate_within_limit": """
+        update ingested_files set records_accepted = 940, records_rejected = 60 where batch_id = '2';
+        update rejected_records set records_rejected = 30 where batch_id = '2';
+    """,
+    "no_file_is_rejected": """
+        update ingested_files
+        set status = 'rejected', reason = 'it is empty', records_read = 0, records_accepted = 0,
+            records_rejected = 0
+        where batch_id = '1';
+        delete from rejected_records where batch_id = '1';
+    """,
+}
+CHECKS = [
+    pytest.param(mart, check, id=f"{mart.table}-{check.name}")
+    for mart in MARTS
+    for check in mart.checks
+    if check.name != "row_count_within_limit" and not check.name.endswith(tuple(COMMON))
+]
+
+
+def test_every_corruption_is_that_of_a_check():
+    assert set(CORRUPTIONS) <= {(mart.table, check.name) for mart in MARTS for check in mart.checks}
+
+
+def test_a_sound_candidate_passes_every_check(sound):
+    results = run_gate(sound)
+    assert [result for result in results if not result.passed] == []
+    assert len(results) == sum(len(mart.checks) for mart in MARTS)
+
+
+@pytest.mark.parametrize(("mart", "check"), CHECKS)
+def test_every_check_fails_alone_when_its_condition_is_broken(candidate, mart, check):
+    change(candidate, corruption(mart, check))
+    failed = failures(candidate, mart.table)
+    assert set(failed) == {check.name}
+    result = failed[check.name]
+    assert not result.broken
+    assert re.fullmatch(r"[\d,]+ violations?", result.found)
+    assert 1 <= len(result.examples) <= 5
+
+
+@pytest.mark.parametrize("form", COMMON)
+def test_a_check_of_many_marts_fails_in_each_of_them(candidate, form):
+    change(candidate, COMMON[form])
+    failed = {
+        (result.table, result.check.name): result for result in run_gate(candidate) if not result.passed
+    }
+    due = {(mart.table, check.name) for mart in MARTS for check in mart.checks if check.name.endswith(form)}
+    assert due
+    assert due <= set(failed)
+    assert {name for _, name in set(failed) - due} <= (
+        ENTAILED if form in ("key_is_unique", "_is_not_null") else set()
+    )
+    assert all(failed[key].examples and not failed[key].broken for key in due)
+
+
+def test_a_rejection_names_the_newest_batch_and_the_worst_files(candidate):
+    change(
+        candidate,
+        """
+        update ingested_files set records_rejected = if(account_id = 'demo', 51, 0) where batch_id = '2'
+        """,
+    )
+    result = failures(candidate, "fct_messages")["rejection_rate_within_limit"]
+    assert result.examples == ("demo/messages: 51 of 1000 records, most in messages/demo2.jsonl",)
+    assert (
+        result.check.expected
+        == "at most 5.0% of the messages or message_echoes or statuses of the newest batch rejected"
+    )
+
+
+def test_a_lost_record_and_a_row_without_a_record_are_both_named(candidate):
+    change(candidate, lost_record("messages"))
+    change(candidate, change_one_row("fct_messages", "message_id = 'demo:ghost'"))
+    examples = failures(candidate, "fct_messages")["messages_match_raw_files"].examples
+    assert "demo:lost is not in the mart" in examples
+    assert "demo:ghost is in no raw file" in examples
