@@ -185,7 +185,10 @@ class Loader:
             return set()
         counts = self.con.execute("SELECT path, lines FROM census WHERE NOT has_repeated_keys").fetchall()
         plain = {path for path, lines in counts if lines == self.files.lines[path]}
-        self.con.execute(f"DELETE FROM census WHERE path NOT IN ({', '.join(map(quoted, ['', *plain]))})")
+        self.con.execute(
+            "DELETE FROM census WHERE path NOT IN (SELECT unnest(CAST($plain AS VARCHAR[])))",
+            {"plain": [*plain]},
+        )
         return plain
 
     def _certain(self, paths: list[str]) -> str:
