@@ -458,6 +458,11 @@ def test_activecampaign_gives_conversations_first_messages_contacts_and_agents(a
     result = ingest(settings)
     assert (result.totals(None).records_accepted, result.totals(None).records_rejected) == (468, 0)
     with duckdb.connect() as con:
+        unknown = con.execute(
+            f"select distinct unnest(unknown_fields) from '{settings.raw_path}/ingested_files/*.parquet'"
+        )
+        assert unknown.fetchall() == []
+    with duckdb.connect() as con:
         raw = f"'{settings.raw_path}/messages/activecampaign/*.parquet'"
         pairs = con.execute(f"select id, conversation from {raw}").fetchall()
     assert set(pairs) == {(f"m-{number}", f"c-{number}") for number in range(230)}

@@ -56,7 +56,7 @@ class Pages:
         return sum(writing.size for writing in self._open.values()) >= FLUSH_BYTES
 
     def flush(self) -> bool:
-        """Put what is collected into landing and on disk. Return whether there was any."""
+        """Put what is collected into landing, on disk; return whether there was any."""
         collected = bool(self._open)
         # Conversations last: what belongs to them is there by then.
         for entity in sorted(self._open, key=lambda name: name == "conversations"):

@@ -19,6 +19,8 @@ CONVERSATIONS = Entity(
         Field("last_updated_on", "instant"),
         Field("closed_on", "instant"),
     ),
+    # A fetch writes the first message as a message of its own.
+    ignored=("first_message",),
     contact_fields=("contact",),
     aged_by=("created_on",),
     description="Conversations: when each began and ended, its status, its tags and its agents.",
@@ -47,7 +49,10 @@ MESSAGES = Entity(
         Field("last_updated_on", "instant"),
     ),
     # What people wrote and the numbers they wrote from stay in landing.
-    ignored=("body", "from_number", "to_number"),
+    ignored=(
+        *("body", "content", "content_type", "content_url", "from_number", "to_number", "provider_id"),
+        *("provider_error_message", "failed_attempts", "is_deleted"),
+    ),
     contact_fields=("contact",),
     aged_by=("timestamp",),
     description="Messages: when and by whom each was sent, in which conversation; not what they say.",
@@ -63,7 +68,18 @@ CONTACTS = Entity(
         Field("last_updated_on", "instant"),
     ),
     # No report needs who a contact is: names, addresses and numbers stay in landing.
-    ignored=("first_name", "last_name", "email", "phone"),
+    ignored=(
+        *(
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "canonical_phone",
+            "external_url",
+            "meta",
+            "created_by",
+        ),
+    ),
     contact_fields=("id",),
     description="Contacts: their tags; who they are stays in landing.",
 )
@@ -78,6 +94,7 @@ AGENTS = Entity(
         Field("teams", "texts"),
         Field("role"),
     ),
+    ignored=("account", "profile_image", "date_joined", "user_permissions", "available_channels"),
     description="The people who answer, and their teams.",
 )
 
