@@ -1,22 +1,26 @@
 -- A template by which an agent opens a conversation answers no question, so it is no agent message.
-{% set message = in_order('sent_at', 'message_id', {'is_template': 'agent_id is not null and template_name is not null'}) %}
+{% set is_template = 'messages.agent_id is not null and messages.template_name is not null' %}
+{% set message = in_order('messages.sent_at', 'messages.message_id', {'is_template': is_template}) %}
 
 with
+
+conversations_with_templates as (
+
+    select distinct messages.conversation_id
+    from {{ ref('int_messages') }} as messages
+    where {{ is_template }}
+
+),
 
 first_messages as (
 
     select
-        conversation_id,
+        messages.conversation_id,
         min({{ message }}) as first_message
-    from {{ ref('int_messages') }}
-    where conversation_id in (
-        select conversation_id
-        from {{ ref('int_messages') }}
-        where
-            agent_id is not null
-            and template_name is not null
-    )
-    group by conversation_id
+    from {{ ref('int_messages') }} as messages
+    inner join conversations_with_templates
+        on messages.conversation_id = conversations_with_templates.conversation_id
+    group by messages.conversation_id
 
 ),
 
