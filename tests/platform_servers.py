@@ -118,6 +118,22 @@ class Chatwoot(Server):
             Route(f"{base}/csat_survey_responses", self._ratings),
             Route(f"{base}/agents", lambda request: self.answer(self.agents)),
             Route(f"{base}/labels", lambda request: self.answer({"payload": [{"id": 1, "title": "vip"}]})),
+            Route(f"{base}/teams", lambda request: self.answer([{"id": 3, "name": "Vendite"}])),
+            Route(
+                f"{base}/inboxes",
+                lambda request: self.answer(
+                    {
+                        "payload": [
+                            {
+                                "id": 4,
+                                "name": "WhatsApp",
+                                "channel_type": "Channel::Whatsapp",
+                                "provider_config": {"api_key": "an inbox's own key"},
+                            }
+                        ]
+                    }
+                ),
+            ),
         ]
 
     # What it holds

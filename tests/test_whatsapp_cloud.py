@@ -22,6 +22,7 @@ from orchestration.publish.store import publish
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings
+from orchestration.warehouse.candidate import complete_build
 from tests.conftest import project_with
 from tests.whatsapp_cloud_exports import (
     WINDOW,
@@ -133,6 +134,7 @@ def shop(build, tmp_path_factory):
         project=folder / "home" / "project",
         hash_key="the same key for all",
     )
+    complete_build(settings, "fingerprint", "rules", [])
     publish(settings, {"passed": [], "warned": []})
     return settings
 

@@ -24,8 +24,9 @@
 {%- endmacro %}
 
 
-{# The condition on a mention that its file is new to the candidate. #}
+{# The condition on a mention that its file is new to the candidate; true in a full build. #}
 {% macro is_in_new_file() -%}
+    {%- if is_increment() -%}
     (account_id, file_id) in (
         select
             account_id,
@@ -33,6 +34,9 @@
         from {{ ref('stg_ingest__files') }}
         where is_new
     )
+    {%- else -%}
+    true
+    {%- endif -%}
 {%- endmacro %}
 
 

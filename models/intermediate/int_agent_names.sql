@@ -14,9 +14,7 @@ seen as (
     where
         agent_id is not null
         and agent_name is not null
-        {%- if is_increment() %}
         and {{ is_in_new_file() }}
-        {%- endif %}
 
     {% if is_incremental() -%}
     union all

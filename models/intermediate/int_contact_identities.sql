@@ -1,5 +1,5 @@
--- Linked contacts are one: the canonical id of a group is the first in sort order, which puts numbers before user ids. A link
--- reaches all members of a group within `rounds` steps; a data test finds groups that need more.
+-- Linked contacts are one: the canonical id of a group is the first in sort order, which puts numbers before user
+-- ids. A link reaches all members of a group within `rounds` steps; a data test finds groups that need more.
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='contact_id') }}
 {% set rounds = 8 %}
 
@@ -13,9 +13,7 @@ mentions as (
     from {{ ref('int_mentions') }}
     where
         contact_id is not null
-        {%- if is_increment() %}
         and {{ is_in_new_file() }}
-        {%- endif %}
 
 ),
 
@@ -28,9 +26,7 @@ links as (
     from ({{ union_platforms('contact_links') }}) as contact_links
     where
         contact_id <> linked_contact_id
-        {%- if is_increment() %}
         and {{ is_in_new_file() }}
-        {%- endif %}
 
 ),
 

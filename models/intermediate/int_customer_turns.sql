@@ -18,8 +18,8 @@ calendar as (
 
 ),
 
--- Only the customer and the agents take turns: automated messages end none. A template by which an agent opens the conversation
--- precedes every question.
+-- Only the customer and the agents take turns: automated messages end none. A template by which an agent opens the
+-- conversation precedes every question.
 exchange as (
 
     select

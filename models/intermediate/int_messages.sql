@@ -14,8 +14,8 @@ identities as (
 
 ),
 
--- From its start on a conversation is its contact's current one, until the next begins. (The conversations are read where they
--- are needed: as a CTE, the engine would copy all of them.)
+-- From its start on a conversation is its contact's current one, until the next begins. (The conversations are read
+-- where they are needed: as a CTE, the engine would copy all of them.)
 periods as (
 
     select

@@ -67,7 +67,7 @@ counted as (
         count(case when is_satisfied then 1 end) as satisfied,
         count(case when is_dissatisfied then 1 end) as dissatisfied,
         {% for rating in range(1, 6) -%}
-            count(case when rating = {{ rating }} then 1 end) as rating_{{ rating }},
+        count(case when rating = {{ rating }} then 1 end) as rating_{{ rating }},
         {% endfor -%}
         cast(sum(rating) as double) as csat_sum,
         avg(rating) as csat_avg,
@@ -89,7 +89,7 @@ final as (
         satisfied,
         dissatisfied,
         {% for rating in range(1, 6) -%}
-            rating_{{ rating }},
+        rating_{{ rating }},
         {% endfor -%}
         csat_sum,
         csat_avg,

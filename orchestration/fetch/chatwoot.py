@@ -21,6 +21,8 @@ PAGE_OF_MESSAGES = 20
 SHARED_MESSAGES = 4  # that neighbouring pages have in common: pages go by id, their order by time
 
 ALL = {"status": "all", "assignee_type": "all"}
+TEAM_FIELDS = ("id", "name")
+INBOX_FIELDS = ("id", "name", "channel_type")
 AGENT_FIELDS = ("id", "name", "role")  # that reports show; whether an agent is online changes all the time
 
 
@@ -30,6 +32,11 @@ def fetch(session: Session) -> None:
     agents, labels = api.get("agents"), api.get("labels", "payload")
     session.add_if_changed("agents", agents, [[one.get(f) for f in AGENT_FIELDS] for one in agents.records])
     session.add_if_changed("labels", labels, labels.records)
+    teams = api.get("teams")
+    session.add_if_changed("teams", teams, [[one.get(f) for f in TEAM_FIELDS] for one in teams.records])
+    # The settings of an inbox hold keys of its channel, which must not reach a file.
+    inboxes = [{f: one.get(f) for f in INBOX_FIELDS} for one in api.get("inboxes", "payload").records]
+    session.add_if_changed("inboxes", page_of(inboxes), inboxes)
     _fetch_conversations(session, _gives_reporting_events(session))
     _fetch_contacts(session)
     _fetch_ratings(session)

@@ -1,4 +1,5 @@
--- The contacts whose rows may change: those that new records name, and those of conversations that change by time alone.
+-- The contacts whose rows may change: those that new records name, and those of conversations that change by time
+-- alone.
 with
 
 {% if is_increment() -%}

@@ -1,4 +1,5 @@
--- Every record that can belong to a changed owner: by the contact that any of its versions names, or by the conversation.
+-- Every record that can belong to a changed owner: by the contact that any of its versions names, or by the
+-- conversation.
 with
 
 {% if is_increment() -%}

@@ -1,4 +1,5 @@
--- Conversations whose figures change by time alone: windows that ran out since, and threads that no message can join any more.
+-- Conversations whose figures change by time alone: windows that ran out since, and threads that no message can join
+-- any more.
 with
 
 {% if is_increment() -%}
@@ -27,8 +28,8 @@ named_owners as (
 
 ),
 
--- The clock of an account is its latest message. It goes back where that message is corrected, so windows are looked at from the
--- latest message of the unchanged owners on.
+-- The clock of an account is its latest message. It goes back where that message is corrected, so windows are looked
+-- at from the latest message of the unchanged owners on.
 latest_messages as (
 
     select

@@ -1,5 +1,5 @@
--- Messages come by the million, and a filter asks about their conversation only: they are counted by day, by the agent they count
--- for and by all that a filter can ask about the conversation. So are the surveys.
+-- Messages come by the million, and a filter asks about their conversation only: they are counted by day, by the
+-- agent they count for and by all that a filter can ask about the conversation. So are the surveys.
 {{ config(unique_key=['account_id', 'day']) }}
 
 with
@@ -132,7 +132,7 @@ final as (
         count(case when activity.rating >= accounts.csat_satisfied_from then 1 end) as satisfied,
         count(case when activity.rating <= accounts.csat_dissatisfied_to then 1 end) as dissatisfied,
         {% for rating in range(1, 6) -%}
-            count(case when activity.rating = {{ rating }} then 1 end) as rating_{{ rating }},
+        count(case when activity.rating = {{ rating }} then 1 end) as rating_{{ rating }},
         {% endfor -%}
         activity.is_in_working_hours,
         activity.has_conversation,

@@ -17,7 +17,8 @@ latest as (
 
 ),
 
--- Not every answer of the platform holds all fields of a message. A value that one gave stays, and delivery only advances.
+-- Not every answer of the platform holds all fields of a message. A value that one gave stays, and delivery only
+-- advances.
 merged as (
 
     select

@@ -45,13 +45,13 @@ final as (
         contents.file_id,
         contents.account_id,
         contents.entity,
-        contents.last_name.file as file,
+        contents.last_name.file,
         row_number() over (
             partition by contents.account_id, contents.entity
             order by contents.last_name.file, contents.last_name.modified_at, contents.file_id
         ) as file_rank,
         {% if is_increment() %}built.file_id is null{% else %}true{% endif %} as is_new,
-        contents.last_name.modified_at as modified_at,
+        contents.last_name.modified_at,
         contents.first_at,
         contents.last_at
     from contents

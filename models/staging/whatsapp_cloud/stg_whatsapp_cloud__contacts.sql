@@ -24,7 +24,9 @@ final as (
         cast(null as timestamp) as created_at
     from contacts
     inner join identities
-        on contacts._account_id || ':' || {{ whatsapp_contact('contacts.wa_id', 'contacts.user_id') }} = identities.contact_id
+        on
+            contacts._account_id || ':' || {{ whatsapp_contact('contacts.wa_id', 'contacts.user_id') }}
+            = identities.contact_id
 
 )
 

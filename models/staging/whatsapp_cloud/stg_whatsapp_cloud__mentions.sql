@@ -1,5 +1,5 @@
--- A message, its echo and its statuses are one record: they share its id. Conversations are cut from the messages, so that no
--- record names one.
+-- A message, its echo and its statuses are one record: they share its id. Conversations are cut from the messages, so
+-- that no record names one.
 with
 
 messages as (

@@ -138,6 +138,19 @@ LABELS = Entity(
     description="The catalogue of labels; which conversation carries which, conversations tell.",
 )
 
+TEAMS = Entity(
+    "teams",
+    (Field("id", "id", required=True), Field("name")),
+    ignored=("description", "allow_auto_assign", "account_id", "is_member"),
+    description="The catalogue of teams, which conversations name by id.",
+)
+
+INBOXES = Entity(
+    "inboxes",
+    (Field("id", "id", required=True), Field("name"), Field("channel_type")),
+    description="The catalogue of inboxes, which conversations name by id.",
+)
+
 CSAT_SURVEY_RESPONSES = Entity(
     "csat_survey_responses",
     (
@@ -202,6 +215,8 @@ PLATFORM = Platform(
         CONTACTS,
         AGENTS,
         LABELS,
+        TEAMS,
+        INBOXES,
         CSAT_SURVEY_RESPONSES,
         REPORTING_EVENTS,
         STATUS_CHANGES,
