@@ -6,6 +6,7 @@ of the pipeline.
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, time
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tests.random_exports import ACCOUNTS, DAY
@@ -86,10 +87,9 @@ def key_of(account, identifier):
 
 
 def owner(conversation_key, contact_key, message_key, keyed_hash):
-    """Return the owner of a row: its contact, else a hash of its conversation, else of the message."""
-    if contact_key:
-        return contact_key
-    return keyed_hash(f"conversation {conversation_key}" if conversation_key else f"message {message_key}")
+    """Return the owner of a row: half the key of its contact, of its conversation, or of the message."""
+    unnamed = f"conversation {conversation_key}" if conversation_key else f"message {message_key}"
+    return UUID((contact_key or keyed_hash(unnamed))[:32])
 
 
 def name_of(one):

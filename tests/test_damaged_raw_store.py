@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from house import House, jsonl
 
-from orchestration import __main__ as command
+from orchestration import commands as command
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import new_exports_sensor
 from orchestration.ingest.assets import ingest as ingest_asset

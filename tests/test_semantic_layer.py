@@ -26,7 +26,7 @@ def query(sample, tmp_path_factory):
     """Return a function that asks MetricFlow for metrics of November, as dicts of text."""
     folder = tmp_path_factory.mktemp("metrics")
     project = project_with(PROJECT / "seeds", folder / "project") / "dbt_project"
-    for name in ("warehouse.duckdb", "hash_key"):
+    for name in ("warehouse.duckdb", "candidate.duckdb", "hash_key"):
         shutil.copy(sample.home / name, folder / name)
     environment = os.environ | sample.environment() | {"CONVERSATIONS_HOME": str(folder), "DO_NOT_TRACK": "1"}
 

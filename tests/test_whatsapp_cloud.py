@@ -221,7 +221,7 @@ def test_what_lacks_its_time_is_refused_and_nothing_else(shop):
     assert refused == [
         ("messages", "shop/webhooks/2026-03-04.jsonl.gz", 1, "timestamp", "timestamp is missing")
     ]
-    assert unknown == []
+    assert unknown == [("entry.changes.value.event",)], "of a change that holds no messages"
 
 
 def test_no_number_and_no_message_id_reaches_the_published_folder(shop):
@@ -233,7 +233,7 @@ def test_no_number_and_no_message_id_reaches_the_published_folder(shop):
         found = [secret for secret in secrets if secret.encode() in path.read_bytes()]
         assert found == [], path
     # What is compressed in a file is read as a reader reads it.
-    for (table,) in rows(shop, "select table_name from duckdb_tables()"):
+    for (table,) in rows(shop, "select schema_name || '.' || table_name from duckdb_tables()"):
         values = "\n".join(value for (value,) in rows(shop, f"select t::varchar from {table} as t"))
         assert [secret for secret in secrets if secret in values] == [], table
 

@@ -60,8 +60,8 @@ final as (
         case
             when conversations.conversation_id is not null then conversations.owner_key
             else coalesce(
-                identities.owner_key, {{ owner_key('null', 'joined.joined_conversation_id', 'joined.message_id') }}
-            )
+                    identities.owner_key, {{ owner_key('null', 'joined.joined_conversation_id', 'joined.message_id') }}
+                )
         end as owner_key,
         joined.agent_id,
         joined.direction,
