@@ -34,6 +34,9 @@ from tests.webhook_sender import (
 )
 from tests.whatsapp_cloud_exports import START, envelope
 
+# uvicorn closes in order and then raises the signal again, unless its process ignores it.
+ENDED = (0, -signal.SIGTERM)
+
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
@@ -82,7 +85,7 @@ def test_a_signed_webhook_is_in_landing_when_its_file_is_complete(settings):
         assert receiver.post("/webhooks/inbox", event, chatwoot_signature(event)) == 200
         assert receiver.post(f"/webhooks/inbox/{PATH_SECRET}", event) == 200
         assert received(settings, "phone") == [], "a file that is being written is not to be seen"
-        assert receiver.end() == -signal.SIGTERM
+        assert receiver.end() in ENDED
     assert received(settings, "phone") == [json.loads(body)]
     assert received(settings, "inbox") == [json.loads(event)] * 2
 
@@ -308,7 +311,7 @@ def test_what_was_acknowledged_survives_twenty_kills_and_is_counted_once(setting
         sending.set()
         for sender in senders:
             sender.join()
-        assert receiver.end() == -signal.SIGTERM
+        assert receiver.end() in ENDED
     found = [
         one["entry"][0]["changes"][0]["value"]["messages"][0]["id"] for one in received(settings, "phone")
     ]
@@ -323,6 +326,6 @@ def test_what_was_acknowledged_survives_twenty_kills_and_is_counted_once(setting
 
 def test_an_idle_receiver_leaves_no_file(settings):
     with Receiver(settings) as receiver:
-        assert receiver.end() == -signal.SIGTERM
+        assert receiver.end() in ENDED
     assert not [path for path in settings.landing_path.rglob("*") if path.is_file()]
     assert (settings.fetch_path / "receiver.lock").exists()
