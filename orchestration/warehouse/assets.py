@@ -15,6 +15,7 @@ import dagster as dg
 import duckdb
 
 from orchestration.common.candidate_files import discard_candidate
+from orchestration.common.files import make_private
 from orchestration.dagster_ext.dbt_program import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -93,6 +94,8 @@ def parsed_manifest(settings: Settings) -> Path:
     newest = max(path.stat().st_mtime for path in dbt_files(settings))
     if not manifest.exists() or manifest.stat().st_mtime < newest or not _is_json(manifest):
         dbt_resource(settings).cli(["parse", "--quiet"], target_path=settings.dbt_target_path).wait()
+        # dagster-dbt copies an earlier parse of the project with the rights that it had.
+        make_private(settings.dbt_target_path.iterdir())
     return manifest
 
 
