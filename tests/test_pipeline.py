@@ -123,7 +123,7 @@ def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tm
         assert counted.fetchone() == (14_849,)
     old, new = (months(settings, kept) for kept in (before, release))
     assert old.keys() == new.keys()
-    assert {name for name in old if new[name] != old[name]} == {"fct_messages/2025-12.parquet"}
+    assert {name for name in old if new[name] != old[name]} == {"fct_messages.parquet/2025-12.parquet"}
 
 
 def months(settings: Settings, release: Release) -> dict[str, int]:
@@ -169,7 +169,7 @@ def test_one_mart_built_from_newer_input_does_not_pass_for_the_whole(sample, tmp
 
     (settings.landing_path / "demo" / "agents" / "new.jsonl").write_text('{"id": "ag-99"}')
     ingest(settings)
-    assert refresh(settings, one).success
+    assert not refresh(settings, one).success, "no check passes without a completed build"
     assert completed_build(settings) is None
     before = current_release(settings)
     with pytest.raises(PublishError, match="the last build of the candidate did not complete"):
