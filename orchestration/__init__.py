@@ -2,6 +2,6 @@
 
 import os
 
-# Files of every stage hold personal data, whoever starts it and from where: they are for their owner alone.
+# Files of every stage hold personal data, however it is started: they are for their owner alone.
 # `common.files.readable_by_others` makes the exception for what is published.
 os.umask(0o077)

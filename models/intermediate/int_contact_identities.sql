@@ -69,7 +69,7 @@ contacts as (
 
 ),
 
--- The groups before this build stand for their members.
+-- The groups of the build before represent their members.
 groups as (
 
     select

@@ -39,7 +39,7 @@ def is_up_to_date(settings: Settings) -> bool:
     while older releases wait to be removed because of an erasure, nor without the report of the period set,
     nor where what was published is damaged.
 
-    Raises `SettingsError` for a seed that makes no sense, or a landing that does not answer.
+    Raises `SettingsError` for an invalid seed, or a landing that does not answer.
     """
     if has_changes(settings) or settings.outdated_path.exists():
         return False
