@@ -83,7 +83,9 @@ def as_conversation(conversation: dict, now: int, messages: list[dict]) -> dict:
         "status": [status for at, status in conversation["statuses"] if at <= now][-1],
         "labels": conversation["labels"] if now == END else [],
         "meta": {
-            "sender": conversation["contact"],
+            "sender": conversation.get("merged_into", conversation["contact"])
+            if now == END
+            else conversation["contact"],
             "channel": "Channel::Whatsapp",
             "assignee": assignee,
             "assignee_type": assignee and SENDER_TYPES[assignee["type"]],
@@ -216,6 +218,15 @@ def random_history(dice, conversations=25):
                 "messages": messages,
             }
         )
+    return history
+
+
+def merge_contacts(dice, history):
+    """Move the conversations of one contact to another, as the platform does at the end of the history."""
+    merged, into = dice.sample(range(501, 509), k=2)
+    for conversation in history:
+        if conversation["contact"]["id"] == merged:
+            conversation["merged_into"] = contact(into)
     return history
 
 

@@ -172,7 +172,8 @@ copy ingested_files to '{raw}/ingested_files/1.parquet';
 
 BUILD = """
 insert into build.builds values
-    ({build_id}, {is_full}, 'fingerprint', 'rules', {batches}, 'success', now()::timestamp, now()::timestamp)
+    ({build_id}, {is_full}, 'fingerprint', 'rules', {batches}, 'success', {build_number},
+    now()::timestamp, now()::timestamp)
 """
 # The files of batch 3 have no records yet.
 INCREMENT = """
@@ -198,7 +199,7 @@ def write_sound_candidate(settings: Settings, conversations: int = 1200, size: i
         set variable conversations = {conversations}; set variable size = {size};
         set variable build_id = 'build-1';
     """
-    build = BUILD.format(build_id="'build-1'", is_full="true", batches="['1 10', '2 10']")
+    build = BUILD.format(build_id="'build-1'", is_full="true", build_number=1, batches="['1 10', '2 10']")
     for script in (variables + FACTS + EVENTS + AGGREGATES, RAW, BUILDS, build):
         change(settings, script)
 
@@ -215,7 +216,9 @@ def add_increment(settings: Settings) -> None:
     change(settings, INCREMENT)
     change(
         settings,
-        BUILD.format(build_id="'build-2'", is_full="false", batches="['1 10', '2 10', '3 10']"),
+        BUILD.format(
+            build_id="'build-2'", is_full="false", build_number=2, batches="['1 10', '2 10', '3 10']"
+        ),
     )
 
 

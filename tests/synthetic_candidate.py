@@ -20,7 +20,7 @@ BUILDS = """
 create schema if not exists build;
 create table if not exists build.builds (
     build_id varchar, is_full boolean, fingerprint varchar, rules varchar, batches varchar[], result varchar,
-    started_at timestamp, completed_at timestamp
+    build_number bigint, started_at timestamp, completed_at timestamp
 );
 create table if not exists build.changes (
     build_id varchar, table_name varchar, account_id varchar, conversation_id varchar, changed_on date
@@ -433,8 +433,9 @@ def _record(
     """Add a row to the record of builds; one that does not complete has no fingerprint and no result."""
     connection.execute(
         "insert into build.builds select $id, $full, if($done, $fingerprint, null), 'rules', ['1 2'],"
-        " if($done, 'success', null), began, if($done, began + interval 1 minute, null)"
-        " from (select timestamp '2026-04-10 05:00' + count(*) * interval 1 day as began from build.builds)",
+        " if($done, 'success', null), number, began, if($done, began + interval 1 minute, null)"
+        " from (select count(*) + 1 as number, timestamp '2026-04-10 05:00' + count(*) * interval 1 day"
+        " as began from build.builds)",
         {"id": build_id, "full": is_full, "done": completes, "fingerprint": fingerprint},
     )
 

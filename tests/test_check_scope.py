@@ -61,7 +61,7 @@ def test_a_bad_row_of_a_new_build_fails(increment, bad, check):
 def test_a_bad_row_of_a_build_that_failed_before_is_looked_at(increment):
     change(
         increment,
-        "insert into build.builds select * replace ('build-3' as build_id, now()::timestamp as started_at)"
+        "insert into build.builds select * replace ('build-3' as build_id, 3 as build_number)"
         " from build.builds where build_id = 'build-2';"
         "update build.builds set result = null, completed_at = null where build_id = 'build-2';",
     )

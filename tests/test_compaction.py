@@ -21,7 +21,7 @@ from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store import compaction, ledger, retention
 from orchestration.ingest.raw_store.replay import Again
 from orchestration.warehouse.inputs import current_inputs
-from tests.conftest import dbt, project_with
+from tests.conftest import project_with
 from tests.house import House, jsonl
 
 BATCHES = 5
@@ -293,22 +293,3 @@ def apart(spans: Iterable[tuple[str, str]]) -> bool:
     """Whether no two spans share a batch, but for those of one batch alone, whose files may be several."""
     ordered = sorted(set(spans))
     return all(one[1] < other[0] for one, other in pairwise(ordered))
-
-
-@pytest.mark.slow
-def test_an_increment_opens_no_file_of_batches_that_the_warehouse_knows(house):
-    """Files of before are spoilt, but for the first, of which the engine asks the columns, and of agents."""
-    house.settings.ensure_hash_key()
-    models = ("build", "--resource-type", "seed", "--resource-type", "model")
-    dbt(house.settings, *models, "--full-refresh")
-    folder = ledger.raw_folder(house.settings, "messages", "activecampaign")
-    for path in ledger.parquet_files(folder)[1:]:
-        path.write_bytes(b"spoilt")
-    drop(house, BATCHES)
-    house.ingest()
-
-    dbt(house.settings, *models)
-
-    with duckdb.connect(house.settings.warehouse_path, read_only=True) as con:
-        messages = con.execute("select message_id from intermediate.int_messages order by all").fetchall()
-    assert messages == [(f"demo:m{number}",) for number in range(BATCHES + 1)] + [("demo:same",)]

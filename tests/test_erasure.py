@@ -428,17 +428,17 @@ def test_records_older_than_set_are_gone_whenever_they_come_and_stay_counted(
 def figures(settings: Settings) -> dict[str, list[tuple]]:
     """Return the rows of the release, without what stands for a contact and describes it."""
     of_contacts = {
-        "fct_conversations": "EXCLUDE (contact_key, contact_tags)",
-        "fct_messages": "EXCLUDE (contact_key)",
-        "dim_contacts": "EXCLUDE (contact_key, source, contact_tags, created_at)",
+        "fct_conversations": ["contact_key", "contact_tags"],
+        "fct_messages": ["contact_key"],
+        "dim_contacts": ["contact_key", "source", "contact_tags", "created_at"],
     }
     with reader(settings) as connection:
-        return {
-            table: sorted(
-                connection.execute(f"SELECT * {of_contacts.get(table, '')} FROM {table}").fetchall(), key=repr
-            )
-            for table in TABLES
-        }
+        tables = {}
+        for table in TABLES:
+            left_out = ["build_id", "owner_key", *of_contacts.get(table, [])]
+            rows = connection.execute(f"SELECT COLUMNS(lambda c: c NOT IN {left_out}) FROM {table}").fetchall()
+            tables[table] = sorted(rows, key=repr)
+        return tables
 
 
 @pytest.mark.slow

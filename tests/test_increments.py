@@ -1,4 +1,4 @@
-"""After every delivery an incremental build gives the rows of a full build, whatever came in which order.
+"""After every delivery an incremental build gives the rows of a full build, in whatever order records arrive.
 
 Belongs here: random exports that arrive in parts, and the comparison. Does not: what the rows must be (see
 `test_metrics`), nor when a run may build an increment (see `test_pipeline`).
@@ -12,26 +12,30 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.common.candidate_files import discard_candidate
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store import compaction
+from orchestration.publish.store import publish, rollback
 from orchestration.settings import Settings
-from orchestration.warehouse.candidate import builds, complete_build
-from tests.chatwoot_exports import random_files, random_history
+from orchestration.warehouse.candidate import builds, complete_build, completed_build
+from orchestration.warehouse.inputs import current_inputs
+from tests.chatwoot_exports import merge_contacts, random_files, random_history
 from tests.conftest import dbt, project_with
 from tests.random_exports import ACCOUNTS, random_account, write_seeds
-from tests.whatsapp_cloud_exports import random_stream, write_stream
+from tests.whatsapp_cloud_exports import random_changes, random_stream, write_stream
 
 MODELS = ["--resource-type", "seed", "--resource-type", "model"]
-FOLDING = {"shop": "chatwoot", "cloud": "whatsapp_cloud"}  # accounts whose records come in parts
+OTHER_PLATFORMS = {"shop": "chatwoot", "cloud": "whatsapp_cloud"}
 SUMS = ("_sum", "_avg", "_median", "_p90")  # added up in another order, they differ in the last digits
 OF_THE_BUILD = ("batch_id", "ingested_at", "rejected_at", "build_id")
+CHECKS = {"passed": [], "warned": []}
 
 
 @pytest.fixture
 def house(tmp_path):
     write_seeds(tmp_path / "seeds")
     with (tmp_path / "seeds" / "accounts.csv").open("a") as seed:
-        seed.writelines(f"{account},{platform},UTC\n" for account, platform in FOLDING.items())
+        seed.writelines(f"{account},{platform},UTC\n" for account, platform in OTHER_PLATFORMS.items())
     project = project_with(tmp_path / "seeds", tmp_path / "project")
     settings = Settings(home=tmp_path / "home", project=project, hash_key="the same key for all")
     settings.ensure_hash_key()
@@ -48,30 +52,25 @@ def full(house, tmp_path):
     return settings
 
 
-def deliveries(dice):
-    """Return random exports as lists of (file, records), in the order of their coming."""
+def random_parts(dice):
+    """Return random exports of all platforms as a list of (file, records): split, and in any order."""
     files = [
         (f"{account}/{entity}/{name}", records)
         for account in ACCOUNTS
         for entity, named in random_account(dice).items()
         for name, records in named.items()
     ]
-    # Late, out of order, and split anywhere: half of the files come in two parts.
     parts = []
     for name, records in files:
         cut = dice.randint(0, len(records)) if dice.random() < 0.5 else 0
         stem = name.removesuffix(".jsonl")
         parts += [(f"{stem}{n}.jsonl", part) for n, part in enumerate((records[:cut], records[cut:])) if part]
-    dice.shuffle(parts)
-    return parts
-
-
-def deliveries_of_folding_platforms(dice):
-    """The same of platforms whose late records change what earlier ones mean: all comes in any order."""
-    files = {f"shop/{name}": lines for name, lines in random_files(dice, random_history(dice)).items()}
-    for lot in write_stream(dice, random_stream(dice), Path("cloud/webhooks")):
-        files |= {str(name).removesuffix(".gz"): envelopes for name, envelopes in lot}
-    parts = list(files.items())
+    history = merge_contacts(dice, random_history(dice))
+    parts += [(f"shop/{name}", lines) for name, lines in random_files(dice, history).items()]
+    events = random_stream(dice)
+    events += random_changes(dice, events)
+    for lot in write_stream(dice, events, Path("cloud/webhooks")):
+        parts += [(str(name).removesuffix(".gz"), envelopes) for name, envelopes in lot]
     dice.shuffle(parts)
     return parts
 
@@ -85,8 +84,17 @@ def deliver(settings, parts):
 
 
 def build(settings, *arguments):
+    """Build the models as a run does: in full where more than the batches changed."""
+    inputs, last = current_inputs(settings), completed_build(settings)
+    if last and not inputs.only_add_to(last.rules, last.batches):
+        discard_candidate(settings)
     dbt(settings, "build", *MODELS, *arguments)
-    complete_build(settings, "fingerprint", "rules", [])
+    complete_build(settings, inputs.fingerprint, inputs.rules, inputs.batches)
+
+
+def change_working_hours(settings):
+    seed = settings.seeds / "working_hours.csv"
+    seed.write_text(seed.read_text().replace("09:00", "10:00"))
 
 
 def published_rows(settings):
@@ -118,23 +126,50 @@ def assert_same_rows(incremental, full):
         )
 
 
+def parquet_rows(settings, release):
+    """Return the ids and builds of the rows in the Parquet files that are divided by month."""
+    folder = settings.published_path / release.parquet
+    return duckdb.execute(
+        f"select message_id, build_id from '{folder}/fct_messages.parquet/*.parquet' union all"
+        f" select conversation_id, build_id from '{folder}/fct_conversations.parquet/*.parquet' order by all"
+    ).fetchall()
+
+
+def candidate_rows(settings):
+    with duckdb.connect(settings.candidate_path, read_only=True) as con:
+        return con.execute(
+            "select message_id, build_id from fct_messages union all"
+            " select conversation_id, build_id from fct_conversations order by all"
+        ).fetchall()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("make", "seed"),
-    [(deliveries, 1), (deliveries, 2), (deliveries, 3)]
-    + [(deliveries_of_folding_platforms, seed) for seed in (1, 2, 3)],
-)
-def test_an_incremental_build_gives_the_rows_of_a_full_build(house, full, monkeypatch, make, seed):
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_incremental_build_gives_the_rows_of_a_full_build(house, full, monkeypatch, seed):
     monkeypatch.setattr(compaction, "MANY", 2)  # so that increments add to files that were compacted
     dice = random.Random(seed)
-    parts = make(dice)
-    cuts = sorted(dice.sample(range(1, len(parts)), 4))
-    for begin, end in zip([0, *cuts], [*cuts, len(parts)], strict=True):
+    parts = random_parts(dice)
+    cuts = sorted(dice.sample(range(1, len(parts)), 5))
+    # A check fails between two deliveries, a release is rolled back between two, working hours change.
+    steps = [
+        "publish",
+        *dice.sample(["publish", "fail", "publish and roll back", "change hours"], k=4),
+        "publish",
+    ]
+    for begin, end, step in zip([0, *cuts], [*cuts, len(parts)], steps, strict=True):
         deliver(house, parts[begin:end])
+        if step == "change hours":
+            change_working_hours(house)
         build(house)
         build(full, "--full-refresh")
         assert_same_rows(house, full)
-    assert [b.is_full for b in builds(house)] == [True, False, False, False, False]
+        if step != "fail":
+            release = publish(house, CHECKS)
+            assert parquet_rows(house, release) == candidate_rows(house)
+        if step == "publish and roll back":
+            rollback(house)
+    changed = steps.index("change hours")
+    assert [b.is_full for b in builds(house)] == [True] + [False] * (5 - changed)
 
 
 @pytest.mark.slow

@@ -67,6 +67,29 @@ def random_statuses(dice, identifier, at, channel, guise):
         yield "statuses", channel, dice.choice(guise), told
 
 
+def random_changes(dice, events):
+    """Return records that link contacts, or name none, for the events of an account.
+
+    A notice of a changed number, the two forms of a Brazilian number, and a status that names no contact.
+    """
+    numbers = sorted({ids[0] for _, _, ids, _ in events if ids[0]})
+    times = [int(record["timestamp"]) for _, _, _, record in events if "timestamp" in record]
+    old, new = dice.sample(numbers, k=2) if len(numbers) > 1 else (numbers * 2 or ["390001", "390002"])
+    notice = {
+        "id": "wamid.changed",
+        "timestamp": str(dice.choice(times)),
+        "type": "system",
+        "system": {"type": "user_changed_number", "wa_id": new},
+    }
+    yield "messages", "1", (old, None), notice
+    for form in ("5511987654321", "551187654321"):
+        record = {"id": f"wamid.{form}", "timestamp": str(dice.choice(times)), "type": "text"}
+        yield "messages", dice.choice(["1", "2"]), (form, None), record
+    for kind, _, _, record in events:
+        if kind == "statuses" and dice.random() < 0.2:
+            yield "statuses", "1", (None, None), record | {"status": "read"}
+
+
 NAMES = {
     "contacts": ("wa_id", "user_id"),
     "messages": ("from", "from_user_id"),

@@ -9,7 +9,7 @@
         {%- do run_query('create schema if not exists candidate.build') -%}
         {%- do run_query(
             'create table if not exists candidate.build.builds (build_id varchar, is_full boolean, fingerprint varchar,'
-            ~ ' rules varchar, batches varchar[], result varchar, started_at timestamp, completed_at timestamp)'
+            ~ ' rules varchar, batches varchar[], result varchar, build_number bigint, started_at timestamp, completed_at timestamp)'
         ) -%}
         {%- do run_query(
             'create table if not exists candidate.build.changes (build_id varchar, table_name varchar, account_id varchar,'
@@ -22,8 +22,8 @@
             {%- do run_query('delete from candidate.build.changes') -%}
         {%- endif -%}
         {%- do run_query(
-            "insert into candidate.build.builds (build_id, is_full, started_at) values ('" ~ invocation_id ~ "', "
-            ~ is_full ~ ", timezone('UTC', now()))"
+            "insert into candidate.build.builds (build_id, is_full, build_number, started_at)"
+            ~ " select '" ~ invocation_id ~ "', " ~ is_full ~ ", count(*) + 1, timezone('UTC', now()) from candidate.build.builds"
         ) -%}
     {%- endif -%}
 {%- endmacro %}

@@ -4,6 +4,19 @@
    (`int_changed_records`). Staging reads these records alone, with all their versions. Every model then computes the rows of
    these owners as a full build does, and the strategy replaces the rows that differ. #}
 
+{# The columns of a mention: which conversation and which contact a raw record names. The ids are those of the platform. #}
+{% macro mention(entity, record_id, conversation_id='null', contact_id='null', row_id=none) -%}
+    select
+        '{{ entity }}' as entity,
+        _account_id as account_id,
+        {{ record_id }} as record_id,
+        _account_id || ':' || {{ row_id or record_id }} as row_id,
+        _account_id || ':' || {{ conversation_id }} as conversation_id,
+        _account_id || ':' || {{ contact_id }} as contact_id,
+        _file_id as file_id
+{%- endmacro %}
+
+
 {# The raw records of an entity: in an increment, all versions of the changed ones. `id` names a record as in the mentions. #}
 {% macro raw_records(entity, source, id='id') -%}
     {%- if is_increment() -%}

@@ -20,23 +20,31 @@
 
 {# An entity that no platform has. #}
 {% macro no_rows_of(entity) -%}
-    {%- set text_columns = {
-        'contact_links': ['account_id', 'contact_id', 'linked_contact_id', 'file_id'],
-        'surveys': ['survey_id', 'account_id', 'conversation_id'],
-        'conversation_events': ['event_id', 'account_id', 'conversation_id', 'agent_id', 'event_type', 'reason'],
-    }[entity] -%}
-    {%- set other_columns = {
-        'surveys': {'rating': 'integer', 'sent_at': 'timestamp', 'responded_at': 'timestamp'},
-        'conversation_events': {'occurred_at': 'timestamp'},
-    }.get(entity, {}) -%}
+    {{ no_rows({
+        'contact_links': {'account_id': 'text', 'contact_id': 'text', 'linked_contact_id': 'text', 'file_id': 'text'},
+        'surveys': {
+            'survey_id': 'text', 'account_id': 'text', 'conversation_id': 'text', 'rating': 'integer', 'sent_at': 'timestamp',
+            'responded_at': 'timestamp',
+        },
+        'conversation_events': {
+            'event_id': 'text', 'account_id': 'text', 'conversation_id': 'text', 'agent_id': 'text', 'event_type': 'text',
+            'reason': 'text', 'occurred_at': 'timestamp',
+        },
+    }[entity]) }}
+{%- endmacro %}
+
+
+{# No rows, with these columns: {name: type}, in which `text` is the engine's type of strings and `owner` that of an owner's key. #}
+{% macro no_rows(columns) -%}
     select
-        {% for column in text_columns -%}
-        cast(null as {{ dbt.type_string() }}) as {{ column }}
-            {%- if not loop.last or other_columns %}, {% endif %}
-        {%- endfor %}
-        {%- for column, type in other_columns.items() %}
-        cast(null as {{ type }}) as {{ column }}
-            {%- if not loop.last %}, {% endif %}
+        {% for column, type in columns.items() -%}
+        {% if type == 'owner' -%}
+        {{ half_key('null') }} as {{ column }}
+        {%- else -%}
+        cast(null as {{ dbt.type_string() if type == 'text' else type }}) as {{ column }}
+        {%- endif %}
+        {%- if not loop.last %},
+        {% endif %}
         {%- endfor %}
     where 1 = 0
 {%- endmacro %}

@@ -38,10 +38,7 @@ known as (
         canonical_contact_id
     from {{ this }}
     {%- else -%}
-    select
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        cast(null as {{ dbt.type_string() }}) as canonical_contact_id
-    where 1 = 0
+    {{ no_rows({'contact_id': 'text', 'canonical_contact_id': 'text'}) }}
     {%- endif %}
 
 ),

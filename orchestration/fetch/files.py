@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestration.common.files import replace, sync
 from orchestration.settings import Settings, SettingsError
 
 
@@ -40,7 +41,7 @@ def appear(path: Path, folder: Path, suffix: str) -> Path:
     while (target := folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{suffix}").exists():
         pass
     path.rename(target)
-    sync_folder(folder)
+    sync(folder)
     return target
 
 
@@ -49,16 +50,4 @@ def write_whole(path: Path, content: bytes) -> None:
     written = path.with_name(f".{path.name}.tmp")
     with os.fdopen(open_private(written), "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    written.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Write the names in a folder to disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace(written, path)

@@ -3,18 +3,17 @@
 Belongs here: reading and writing it. Does not: what the parts of a fetch are.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
+from orchestration.common.locks import exclusive
 from orchestration.fetch.client import FetchError
-from orchestration.fetch.files import make_folder, open_private, write_whole
+from orchestration.fetch.files import make_folder, write_whole
 from orchestration.settings import Settings
 
 
@@ -98,18 +97,13 @@ class Latest:
 @contextmanager
 def one_fetch(settings: Settings, account_id: str) -> Iterator[None]:
     """Hold the account's lock. Raises `FetchError` where another fetch of the account is under way."""
+
+    def give_up() -> None:
+        raise FetchError(f"another fetch of account {account_id} is under way; wait for its end")
+
     make_folder(settings.fetch_path)
-    descriptor = open_private(settings.fetch_path / f"{account_id}.lock", flags=0)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FetchError(
-                f"another fetch of account {account_id} is under way; wait for its end"
-            ) from None
+    with exclusive(settings.fetch_path / f"{account_id}.lock", waiting=give_up):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _digest(value: object) -> bytes:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from orchestration.fetch.files import appear, make_folder, open_private, sync_folder
+from orchestration.common.files import sync
+from orchestration.fetch.files import appear, make_folder, open_private
 
 PENDING_BYTES = 64 * 2**20  # of bodies that wait for the disk; more are turned away
 COLLECT_SECONDS = 0.01  # in which bodies come together to one batch
@@ -135,7 +136,7 @@ class _File:
                 _complete(self._path, self._folder)
             self._descriptor = open_private(self._path)
             self._size = 0
-            sync_folder(self._folder)
+            sync(self._folder)
         try:
             rest = memoryview(lines)
             while rest:

@@ -37,11 +37,7 @@ final as (
 {% else -%}
 final as (
 
-    select
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        cast(null as {{ dbt.type_string() }}) as account_id,
-        {{ half_key('null') }} as own_key
-    where 1 = 0
+    {{ no_rows({'contact_id': 'text', 'account_id': 'text', 'own_key': 'owner'}) }}
 
 )
 

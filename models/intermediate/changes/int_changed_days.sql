@@ -51,10 +51,7 @@ final as (
 {% else -%}
 final as (
 
-    select
-        cast(null as {{ dbt.type_string() }}) as account_id,
-        cast(null as date) as changed_on
-    where 1 = 0
+    {{ no_rows({'account_id': 'text', 'changed_on': 'date'}) }}
 
 )
 

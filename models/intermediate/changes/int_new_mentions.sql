@@ -34,14 +34,14 @@ final as (
 {% else -%}
 final as (
 
-    select
-        cast(null as {{ dbt.type_string() }}) as entity,
-        cast(null as {{ dbt.type_string() }}) as account_id,
-        cast(null as {{ dbt.type_string() }}) as record_id,
-        cast(null as {{ dbt.type_string() }}) as row_id,
-        cast(null as {{ dbt.type_string() }}) as conversation_id,
-        cast(null as {{ dbt.type_string() }}) as contact_id
-    where 1 = 0
+    {{ no_rows({
+        'entity': 'text',
+        'account_id': 'text',
+        'record_id': 'text',
+        'row_id': 'text',
+        'conversation_id': 'text',
+        'contact_id': 'text',
+    }) }}
 
 )
 

@@ -32,62 +32,27 @@ events as (
 
 final as (
 
-    select
-        'conversations' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        _account_id || ':' || id as conversation_id,
-        _account_id || ':' || contact as contact_id,
-        _file_id as file_id
+    {{ mention('conversations', 'id', conversation_id='id', contact_id='contact') }}
     from conversations
 
     union all
 
-    select
-        'messages' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        _account_id || ':' || conversation as conversation_id,
-        _account_id || ':' || contact as contact_id,
-        _file_id as file_id
+    {{ mention('messages', 'id', conversation_id='conversation', contact_id='contact') }}
     from messages
 
     union all
 
-    select
-        'contacts' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        cast(null as {{ dbt.type_string() }}) as conversation_id,
-        _account_id || ':' || id as contact_id,
-        _file_id as file_id
+    {{ mention('contacts', 'id', contact_id='id') }}
     from contacts
 
     union all
 
-    select
-        'surveys' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        _account_id || ':' || conversation as conversation_id,
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        _file_id as file_id
+    {{ mention('surveys', 'id', conversation_id='conversation') }}
     from surveys
 
     union all
 
-    select
-        'conversation_events' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        _account_id || ':' || conversation as conversation_id,
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        _file_id as file_id
+    {{ mention('conversation_events', 'id', conversation_id='conversation') }}
     from events
 
 )

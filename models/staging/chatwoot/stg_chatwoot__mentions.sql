@@ -17,7 +17,9 @@ messages as (
     select
         *,
         coalesce(conversation_id, conversation_in_webhook) as conversation,
-        lower(message_type) in ('0', 'incoming') as is_inbound
+        case
+            when lower(message_type) in ('0', 'incoming') then coalesce(sender_id, webhook_sender_id)
+        end as sending_contact_id
     from {{ source('chatwoot', 'messages') }}
 
 ),
@@ -42,75 +44,33 @@ events as (
 
 final as (
 
-    select
-        'conversations' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        _account_id || ':' || id as conversation_id,
-        _account_id || ':' || contact_id as contact_id,
-        _file_id as file_id
+    {{ mention('conversations', 'id', conversation_id='id', contact_id='contact_id') }}
     from conversations
 
     union all
 
-    select
-        'conversations' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        _account_id || ':' || id as conversation_id,
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        _file_id as file_id
+    {{ mention('conversations', 'id', conversation_id='id') }}
     from status_changes
 
     union all
 
-    select
-        'messages' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        _account_id || ':' || conversation as conversation_id,
-        case when is_inbound then _account_id || ':' || coalesce(sender_id, webhook_sender_id) end as contact_id,
-        _file_id as file_id
+    {{ mention('messages', 'id', conversation_id='conversation', contact_id='sending_contact_id') }}
     from messages
 
     union all
 
     -- A response refers to the message that sent the survey.
-    select
-        'messages' as entity,
-        _account_id as account_id,
-        coalesce(message_id, 'response ' || id) as record_id,
-        _account_id || ':' || coalesce(message_id, 'response ' || id) as row_id,
-        _account_id || ':' || conversation_id as conversation_id,
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        _file_id as file_id
+    {{ mention('messages', "coalesce(message_id, 'response ' || id)", conversation_id='conversation_id') }}
     from responses
 
     union all
 
-    select
-        'contacts' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        cast(null as {{ dbt.type_string() }}) as conversation_id,
-        _account_id || ':' || id as contact_id,
-        _file_id as file_id
+    {{ mention('contacts', 'id', contact_id='id') }}
     from contacts
 
     union all
 
-    select
-        'reporting_events' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || id as row_id,
-        _account_id || ':' || coalesce(conversation_display_id, conversation_id) as conversation_id,
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        _file_id as file_id
+    {{ mention('reporting_events', 'id', conversation_id='coalesce(conversation_display_id, conversation_id)') }}
     from events
 
 )

@@ -1,5 +1,8 @@
 -- A message, its echo and its statuses are one record: they share its id. Conversations are cut from the messages, so
 -- that no record names one.
+{% set message_key = keyed_hash("_account_id || ':' || id") %}
+{% set contact = whatsapp_contact('wa_id', 'user_id') %}
+
 with
 
 messages as (
@@ -28,50 +31,22 @@ contacts as (
 
 final as (
 
-    select
-        'messages' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || {{ keyed_hash("_account_id || ':' || id") }} as row_id,
-        cast(null as {{ dbt.type_string() }}) as conversation_id,
-        _account_id || ':' || {{ whatsapp_contact('sender', 'from_user_id') }} as contact_id,
-        _file_id as file_id
+    {{ mention('messages', 'id', contact_id=whatsapp_contact('sender', 'from_user_id'), row_id=message_key) }}
     from messages
 
     union all
 
-    select
-        'messages' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || {{ keyed_hash("_account_id || ':' || id") }} as row_id,
-        cast(null as {{ dbt.type_string() }}) as conversation_id,
-        _account_id || ':' || {{ whatsapp_contact('recipient', 'to_user_id') }} as contact_id,
-        _file_id as file_id
+    {{ mention('messages', 'id', contact_id=whatsapp_contact('recipient', 'to_user_id'), row_id=message_key) }}
     from message_echoes
 
     union all
 
-    select
-        'messages' as entity,
-        _account_id as account_id,
-        id as record_id,
-        _account_id || ':' || {{ keyed_hash("_account_id || ':' || id") }} as row_id,
-        cast(null as {{ dbt.type_string() }}) as conversation_id,
-        _account_id || ':' || {{ whatsapp_contact('recipient_id', 'recipient_user_id') }} as contact_id,
-        _file_id as file_id
+    {{ mention('messages', 'id', contact_id=whatsapp_contact('recipient_id', 'recipient_user_id'), row_id=message_key) }}
     from statuses
 
     union all
 
-    select
-        'contacts' as entity,
-        _account_id as account_id,
-        {{ whatsapp_contact('wa_id', 'user_id') }} as record_id,
-        _account_id || ':' || {{ whatsapp_contact('wa_id', 'user_id') }} as row_id,
-        cast(null as {{ dbt.type_string() }}) as conversation_id,
-        _account_id || ':' || {{ whatsapp_contact('wa_id', 'user_id') }} as contact_id,
-        _file_id as file_id
+    {{ mention('contacts', contact, contact_id=contact) }}
     from contacts
 
 )
