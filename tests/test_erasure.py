@@ -436,8 +436,8 @@ def figures(settings: Settings) -> dict[str, list[tuple]]:
         tables = {}
         for table in TABLES:
             left_out = ["build_id", "owner_key", *of_contacts.get(table, [])]
-            rows = connection.execute(f"SELECT COLUMNS(lambda c: c NOT IN {left_out}) FROM {table}").fetchall()
-            tables[table] = sorted(rows, key=repr)
+            query = f"SELECT COLUMNS(lambda name: name NOT IN {left_out}) FROM {table}"
+            tables[table] = sorted(connection.execute(query).fetchall(), key=repr)
         return tables
 
 
