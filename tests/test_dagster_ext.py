@@ -17,6 +17,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from dagster_dbt import DbtCliResource
 
 from orchestration.commands import open_instance
+from orchestration.dagster_ext.check_history import latest_evaluation
 from orchestration.dagster_ext.dbt_program import DbtProgram
 from orchestration.dagster_ext.sqlite_storage import EventLog
 from orchestration.settings import PROJECT, Settings
@@ -49,6 +50,19 @@ def opened():
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", listener := lambda *new: found.append(new))
     yield found
     sqlalchemy.event.remove(sqlalchemy.engine.Engine, "connect", listener)
+
+
+# The history of checks
+
+
+def test_the_latest_evaluation_is_the_last_result_and_none_before_the_first():
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert [latest_evaluation(instance, spec.key) for spec in CHECKS] == [None] * 20
+        JOB.execute_in_process(instance=instance, raise_on_error=False)
+        passed = [latest_evaluation(instance, spec.key).passed for spec in CHECKS]
+        instance.create_run_for_job(JOB)  # plans the checks once more
+        assert passed == [spec.name != "check_7" for spec in CHECKS]
+        assert [latest_evaluation(instance, spec.key).passed for spec in CHECKS] == passed
 
 
 # dagster-dbt

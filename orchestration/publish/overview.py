@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orchestration.common.markdown import markdown_table
-from orchestration.publish.preconditions import EVALUATED
+from orchestration.dagster_ext.check_history import latest_evaluation
 from orchestration.publish.release import Release, current_release
 from orchestration.publish.tables import PUBLISHED
 from orchestration.settings import Settings
@@ -181,9 +181,7 @@ def _checks(instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec]) ->
     """Return of each mart how its checks came out when they last ran."""
     outcomes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for spec in specs:
-        history = instance.event_log_storage.get_asset_check_execution_history
-        records = history(spec.key, limit=1, status=EVALUATED)
-        evaluation = records[0].evaluation if records else None
+        evaluation = latest_evaluation(instance, spec.key)
         if evaluation is None:
             outcome = "not run"
         elif evaluation.passed:

@@ -10,13 +10,12 @@ that was not selected, had no result or judged an earlier version of its table.
 from collections.abc import Iterable
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from orchestration.dagster_ext.check_history import latest_evaluation
 from orchestration.publish.release import PublishError
 from orchestration.settings import Settings
 from orchestration.warehouse.candidate import Build, completed_build
 
-EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 BUILD_ID = "build_id"  # in the metadata of a check's result: the build of the candidate that it judged
 
 
@@ -75,11 +74,9 @@ def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> int | None:
 
 
 def _outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey, version: int | None, build_id: str) -> str:
-    # Only what was evaluated: a run that waits in the queue has planned its checks already.
-    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1, status=EVALUATED)
-    if not records:
+    evaluation = latest_evaluation(instance, key)
+    if evaluation is None:
         return "has not run"
-    evaluation = records[0].evaluation
     judged = evaluation.target_materialization_data
     if (judged and judged.storage_id) != version:
         return "judged an earlier version of the table"
