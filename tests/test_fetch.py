@@ -29,9 +29,9 @@ from orchestration.automation.jobs import REFRESH
 from orchestration.definitions import build_definitions
 from orchestration.fetch import landing as landing_files
 from orchestration.fetch.__main__ import main
-from orchestration.fetch.accounts import Fetched, connected_accounts, fetch_account
+from orchestration.fetch.accounts import Fetched, fetch_account
 from orchestration.fetch.client import FetchError
-from orchestration.fetch.connections import load_connections
+from orchestration.fetch.connections import connected_accounts, load_connections
 from orchestration.settings import PROJECT, Settings, SettingsError
 from tests.chatwoot_exports import END, as_in_messages_api, contact, message, random_history
 from tests.platform_servers import TOKEN, ActiveCampaign, Chatwoot, Server, json_bytes, once

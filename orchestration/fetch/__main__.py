@@ -7,8 +7,9 @@ to landing, which the next run reads.
 import argparse
 import sys
 
-from orchestration.fetch.accounts import Fetched, connected_accounts, fetch_account
+from orchestration.fetch.accounts import Fetched, fetch_account
 from orchestration.fetch.client import FetchError
+from orchestration.fetch.connections import connected_accounts
 from orchestration.settings import SettingsError, load_settings
 
 

@@ -10,11 +10,11 @@ from pydantic import SecretStr
 
 from orchestration.fetch import activecampaign, chatwoot
 from orchestration.fetch.client import Api, FetchError
-from orchestration.fetch.connections import Connected, load_connections
+from orchestration.fetch.connections import Connected
 from orchestration.fetch.landing import Pages
 from orchestration.fetch.progress import ProgressFile, one_fetch
 from orchestration.fetch.session import Session
-from orchestration.settings import Settings, SettingsError
+from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,6 @@ class Fetched:
     records: dict[str, int]
     files: list[str]
     notes: list[str]
-
-
-def connected_accounts(settings: Settings, chosen: list[str] | None = None) -> list[Connected]:
-    """Return the accounts that can be fetched, or these of them.
-
-    Raises `SettingsError` for a connection that is invalid, and for an account that has none.
-    """
-    fetched = {name: one for name, one in load_connections(settings).items() if one.fetches}
-    for account_id in chosen or ():
-        if account_id not in fetched:
-            known = ", ".join(fetched) or "none"
-            raise SettingsError(
-                f"account {account_id} has no url in {settings.connections_path}; accounts that have one:"
-                f" {known}; see docs/getting-exports.md"
-            )
-    return [fetched[name] for name in chosen or fetched]
 
 
 def fetch_account(settings: Settings, account: Connected, log: Callable[[str], None]) -> Fetched:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.fetch.accounts import connected_accounts, fetch_account
-from orchestration.fetch.client import FetchError
-from orchestration.fetch.connections import Connected
+from orchestration.fetch.connections import Connected, connected_accounts
 from orchestration.settings import Settings, SettingsError
 
 JOB = "fetch"
@@ -72,6 +70,9 @@ def _assets(settings: Settings, accounts: dict[str, Connected]) -> dg.AssetsDefi
     )
     def fetch_exports(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Fetch each account; one that fails does not stop the others."""
+        # Imports the client, which takes a second; most runs fetch nothing.
+        from orchestration.fetch.accounts import FetchError, fetch_account
+
         failures = []
         for name, account in accounts.items():
             if account_key(name) not in context.selected_asset_keys:

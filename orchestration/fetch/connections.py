@@ -177,6 +177,22 @@ def load_connections(settings: Settings) -> dict[str, Connected]:
     return connected
 
 
+def connected_accounts(settings: Settings, chosen: list[str] | None = None) -> list[Connected]:
+    """Return the accounts that can be fetched, or these of them.
+
+    Raises `SettingsError` for a connection that is invalid, and for an account that has none.
+    """
+    fetched = {name: one for name, one in load_connections(settings).items() if one.fetches}
+    for account_id in chosen or ():
+        if account_id not in fetched:
+            known = ", ".join(fetched) or "none"
+            raise SettingsError(
+                f"account {account_id} has no url in {settings.connections_path}; accounts that have one:"
+                f" {known}; see docs/getting-exports.md"
+            )
+    return [fetched[name] for name in chosen or fetched]
+
+
 def _incomplete(platform: str, connection: Connection) -> list[str]:
     """Return what a section lacks, or has in vain, on this platform."""
     problems = []
