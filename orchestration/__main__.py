@@ -49,6 +49,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     rebuild.add_argument("mart", help="its name, such as agg_by_agent")
     rollback = subparsers.add_parser("rollback", help="put an older release back in place")
     rollback.add_argument("release", nargs="?", help="its id; else the last before the current one")
+    subparsers.add_parser("clean", help="remove all that was made from landing")
     command = parser.parse_args(arguments)
     if command.command == "run" and command.force and not command.full_refresh:
         run.error("--force goes with --full-refresh")
@@ -64,6 +65,8 @@ def _execute(settings: Settings, command: argparse.Namespace) -> int:
             return commands.replay(settings, again)
         case "rebuild":
             return commands.rebuild(settings, command.mart)
+        case "clean":
+            return commands.clean(settings)
         case _ if command.full_refresh:
             return commands.full_refresh(settings, command.force)
         case _:

@@ -15,6 +15,7 @@ import dagster as dg
 from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY, is_up_to_date
 from orchestration.automation.notifications import failure, send
 from orchestration.automation.run_retention import prune_runs
+from orchestration.common.files import remove
 from orchestration.common.locks import exclusive
 from orchestration.definitions import build_definitions
 from orchestration.ingest.pipeline import set_raw_aside
@@ -62,7 +63,7 @@ def run(
     succeeded = current_release(settings) is not None and (result is None or result.success)
     if settings.set_aside_path.exists():
         if succeeded:
-            shutil.rmtree(settings.set_aside_path)
+            remove(settings.set_aside_path)
         else:
             print(f"The data ingested before the full refresh is kept in {settings.set_aside_path}")
     return 0 if succeeded else 1
@@ -148,6 +149,15 @@ def go_back(settings: Settings, release_id: str | None = None) -> int:
     print(f"Release {release.release_id} is in place again, with data through {release.data_through}.")
     if release.withdrawn:
         print("Runs are skipped until landing, seeds or code change.")
+    return 0
+
+
+def clean(settings: Settings) -> int:
+    """Remove all that was made from landing, and never landing itself; return the exit code."""
+    if settings.home.exists():
+        with run_lock(settings):
+            for path in settings.derived_paths:
+                remove(path)
     return 0
 
 

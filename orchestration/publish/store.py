@@ -22,7 +22,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.common.files import link, readable_by_others, sync
+from orchestration.common.files import link, readable_by_others, remove, sync
 from orchestration.publish.build import build_release
 from orchestration.publish.preconditions import verify_candidate
 from orchestration.publish.reader import FILE
@@ -159,10 +159,7 @@ def _sweep(published: Path, current: str | None) -> None:
     """Remove what a crash left: half-built files and, given the current release, folders of later ones."""
     orphans = [path for path in _releases(published / RELEASES) if current and path.name > current]
     for path in [*published.glob(f"{BUILDING}*"), *published.glob(f"{RELEASES}/{BUILDING}*"), *orphans]:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        remove(path)
 
 
 def _prune(folder: Path, keep: int) -> None:
