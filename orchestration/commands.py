@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY, is_up_to_date
+from orchestration.automation.home_lock import BY_HAND, WAITING
+from orchestration.automation.jobs import REFRESH, REPLAY, is_up_to_date
 from orchestration.automation.notifications import failure, send
 from orchestration.automation.run_retention import prune_runs
 from orchestration.common.files import remove
@@ -170,7 +171,6 @@ def refresh(
     """Run the job `refresh`, these assets of it, or the job `replay`, in this process, on the instance."""
     chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
     with open_instance(settings) as instance:
-        fail_killed_runs(instance)
         prune_runs(settings, instance)
         job = build_definitions(settings).resolve_job_def(REPLAY.name if again else REFRESH.name)
         return job.execute_in_process(
@@ -200,21 +200,8 @@ def ship_samples(settings: Settings) -> None:
 @contextmanager
 def run_lock(settings: Settings) -> Iterator[None]:
     """Hold the lock of the home; another command waits, and then finds no changes."""
-    with exclusive(
-        settings.lock_path, lambda: print("Another run is under way; waiting for it …", flush=True)
-    ):
+    with exclusive(settings.lock_path, lambda: print(WAITING, flush=True)):
         yield
-
-
-def fail_killed_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs by hand that were killed as failed, and free their places in the pool.
-
-    The caller holds the lock of such runs, so none of them is alive.
-    """
-    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-    for killed in instance.get_runs(dg.RunsFilter(tags={BY_HAND: "true"}, statuses=statuses)):
-        instance.report_run_failed(killed, "Its process was killed; the next run does its work.")
-        instance.event_log_storage.free_concurrency_slots_for_run(killed.run_id)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

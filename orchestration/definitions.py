@@ -2,11 +2,13 @@
 
 import dagster as dg
 
+from orchestration.automation.home_lock import locked_settings
 from orchestration.automation.jobs import REFRESH, REPLAY
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import (
     failure_sensor,
     housekeeping_sensor,
+    killed_run_sensor,
     new_exports_sensor,
     overview_sensor,
     staleness_sensor,
@@ -45,11 +47,12 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             staleness_sensor(settings),
             overview_sensor(settings, [quality_gate]),
             housekeeping_sensor(settings),
+            killed_run_sensor(settings),
         ],
         executor=dg.in_process_executor,
         loggers={"progress": progress},
         resources={
-            "settings": settings,
+            "settings": locked_settings(settings),
             "dbt": dbt_resource(settings),
         },
     )

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import dagster as dg
 import pytest
 
-from orchestration.automation.jobs import BY_HAND
+from orchestration.automation.home_lock import BY_HAND
 from orchestration.automation.notifications import failure, send, staleness
 from orchestration.automation.sensors import failure_sensor, staleness_sensor
 from orchestration.publish.release import current_release

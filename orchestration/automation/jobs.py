@@ -29,8 +29,6 @@ REPLAY = dg.define_asset_job(
     config={"ops": {"ingest": {"config": {"again": Again().model_dump()}}}},
 )
 
-BY_HAND = "conversations/by_hand"  # tag of a run whose starter tells how it went
-
 
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.

@@ -5,9 +5,11 @@ from hashlib import sha256
 
 import dagster as dg
 
-from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY
+from orchestration.automation.home_lock import BY_HAND, fail_killed_runs
+from orchestration.automation.jobs import REFRESH, REPLAY
 from orchestration.automation.notifications import failure, send, staleness
 from orchestration.automation.run_retention import KEEP_RUNS_DAYS, prune_runs
+from orchestration.common.locks import exclusive
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.selection import new_files
 from orchestration.publish.overview import report
@@ -124,6 +126,31 @@ def overview_sensor(settings: Settings, checked: Iterable[dg.AssetsDefinition]) 
         return dg.SkipReason("As before." if context.cursor == before else "Something changed; told.")
 
     return look_at_the_release
+
+
+def killed_run_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that marks a run as failed whose process was killed, so that the queue goes on."""
+
+    def leave_it() -> None:
+        raise BlockingIOError
+
+    @dg.sensor(
+        name="fail_killed_runs",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Marks a run as failed whose process was killed, so that the next in the queue starts.",
+    )
+    def fail_killed(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        if not settings.lock_path.exists():
+            return dg.SkipReason("There was no run yet.")
+        try:
+            with exclusive(settings.lock_path, waiting=leave_it):
+                killed = fail_killed_runs(settings, context.instance)
+        except BlockingIOError:
+            return dg.SkipReason("A run or a command is under way.")
+        return dg.SkipReason(f"Killed: {', '.join(killed)}." if killed else "No run was killed.")
+
+    return fail_killed
 
 
 def housekeeping_sensor(settings: Settings) -> dg.SensorDefinition:
