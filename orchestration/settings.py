@@ -294,57 +294,36 @@ class Settings(BaseSettings):
         return self.home / "spark" / "tables"
 
     @cached_property
-    def erasures_path(self) -> Path:
-        """File that says for which list of erasures all was looked through."""
-        return self.home / "erasures.applied"
-
-    @cached_property
-    def outdated_path(self) -> Path:
-        """File that is there while releases older than the next one must go with it."""
-        return self.home / "releases.outdated"
-
-    @cached_property
     def hash_key_path(self) -> Path:
         """File that holds the key of the contact hash, readable by its owner only."""
         return self.home / "hash_key"
 
     @cached_property
-    def private_paths(self) -> tuple[Path, ...]:
-        """Files and folders of the home that hold personal data, for their owner alone."""
+    def contact_paths(self) -> tuple[Path, ...]:
+        """Files and folders of the home that may hold contacts; an erasure covers all of them."""
+        databases = (self.warehouse_path, self.candidate_path)
         return (
             self.raw_path,
             self.rejected_path,
             self.set_aside_path,
             self.work_path,
-            self.quality_path,
-            self.dbt_target_path,
             self.spark_tables_path,
-            self.warehouse_path,
-            self.candidate_path,
-            self.hash_key_path,
-            *([self.landing_path] if self.landing_url else []),
+            self.published_path,
+            *databases,
+            *(path.with_name(f"{path.name}{beside}") for path in databases for beside in (".wal", ".tmp")),
         )
 
     @cached_property
     def derived_paths(self) -> tuple[Path, ...]:
         """Files and folders of the home that are made from landing."""
-        databases = (self.warehouse_path, self.candidate_path)
-        return (
-            self.home / "landing-copy",
-            self.raw_path,
-            self.rejected_path,
-            self.set_aside_path,
-            self.work_path,
-            self.quality_path,
-            self.published_path,
-            self.dbt_target_path,
-            self.home / "spark",
-            self.home / "dagster",
-            self.erasures_path,
-            self.outdated_path,
-            *databases,
-            *(path.with_name(f"{path.name}.wal") for path in databases),
-        )
+        others = ("landing-copy", "quality", "dbt", "dagster", "spark")
+        return (*self.contact_paths, *(self.home / name for name in others))
+
+    @cached_property
+    def private_paths(self) -> tuple[Path, ...]:
+        """Files and folders of the home for their owner alone: all but what is published."""
+        others = {*self.contact_paths, self.home / "landing-copy", self.quality_path, self.dbt_target_path}
+        return (*(others - {self.published_path}), self.hash_key_path)
 
     def ensure_home(self) -> Path:
         """Make the home where there is none; others may enter it, since it holds what is published."""
@@ -393,6 +372,11 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_complaint(problem) for problem in error.errors())) from None
+
+
+def alert_urls() -> SecretStr:
+    """Return the addresses of alerts, even if another setting is invalid."""
+    return SecretStr(os.environ.get(f"{PREFIX}ALERT_URLS", ""))
 
 
 def _reject_unknown_names() -> None:

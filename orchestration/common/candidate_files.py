@@ -15,5 +15,6 @@ def discard_candidate(settings: Settings) -> None:
     """
     for path in (settings.warehouse_path, settings.candidate_path):
         remove(path)
-        remove(path.with_name(f"{path.name}.wal"))
+        for beside in (".wal", ".tmp"):  # of a process that was killed
+            remove(path.with_name(f"{path.name}{beside}"))
     remove(settings.spark_tables_path)
