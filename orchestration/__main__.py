@@ -6,12 +6,13 @@ Belongs here: its arguments. Does not: what the commands do (see `commands`).
 import argparse
 import os
 import sys
+import traceback
 
 from orchestration import commands
-from orchestration.automation.notifications import send
+from orchestration.automation.notifications import NOT_RUN, RUN_FAILED, send
 from orchestration.common.disk import full_disk
 from orchestration.ingest.raw_store.replay import Again
-from orchestration.settings import Settings, SettingsError, load_settings
+from orchestration.settings import Settings, SettingsError, alert_urls, load_settings
 
 
 def main(arguments: list[str]) -> int:
@@ -20,16 +21,22 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load_settings()
     except SettingsError as error:
-        print(f"A setting is invalid:\n{error}", file=sys.stderr)
+        message = f"A setting is invalid:\n{error}"
+        print(message, file=sys.stderr)
+        send(Settings.model_construct(alert_urls=alert_urls()), NOT_RUN, message)
         return 2
     try:
         return _execute(settings, command)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The release stays; the next run does what was left undone.", file=sys.stderr)
+        return 130
     except Exception as error:
         message = full_disk(settings, error)
         if message is None:
-            raise
-        print(message, file=sys.stderr)
-        send(settings, "Conversation reports: a run failed", message)
+            traceback.print_exc()
+        else:
+            print(message, file=sys.stderr)
+        send(settings, RUN_FAILED, message or f"{type(error).__name__}: {error}")
         return 1
 
 

@@ -14,10 +14,11 @@ import dagster as dg
 
 from orchestration.automation.home_lock import BY_HAND, WAITING
 from orchestration.automation.jobs import REFRESH, REPLAY, is_up_to_date
-from orchestration.automation.notifications import failure, send
+from orchestration.automation.notifications import NOT_RUN, failure, send
 from orchestration.automation.run_retention import prune_runs
 from orchestration.common.files import remove
 from orchestration.common.locks import exclusive
+from orchestration.common.words import counted
 from orchestration.definitions import build_definitions
 from orchestration.ingest.pipeline import set_raw_aside
 from orchestration.ingest.raw_store.ledger import RawStoreError
@@ -28,10 +29,8 @@ from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import rollback
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError
-from orchestration.summary import EXAMPLES, print_summary
+from orchestration.summary import EXAMPLES, SAMPLES, print_summary
 from orchestration.warehouse.assets import FULL_BUILD, REBUILDABLE
-
-SAMPLES = PROJECT / "samples" / "landing"
 
 
 def run(
@@ -52,16 +51,13 @@ def run(
             idle = not (assets or again or is_full_build) and is_up_to_date(settings)
             result = None if idle else refresh(settings, assets, again, is_full_build)
     except SettingsError as error:
-        print(f"Nothing can be run:\n{error}", file=sys.stderr)
-        return 2
+        return _reject(settings, f"Nothing can be run:\n{error}", 2)
     except RawStoreError as error:
-        print(error, file=sys.stderr)
-        send(settings, "Conversation reports: nothing can be run", str(error))
-        return 1
+        return _reject(settings, str(error))
     print_summary(settings, result)
-    if result and not result.success:
-        send(settings, *failure(settings, result.all_events))
     succeeded = current_release(settings) is not None and (result is None or result.success)
+    if not succeeded:
+        send(settings, *failure(settings, result.all_events if result else ()))
     if settings.set_aside_path.exists():
         if succeeded:
             remove(settings.set_aside_path)
@@ -80,20 +76,18 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
         try:
             gone = gone_from_landing(settings)
         except SettingsError as error:
-            print(f"Nothing can be run:\n{error}", file=sys.stderr)
-            return 2
+            return _reject(settings, f"Nothing can be run:\n{error}", 2)
         except RawStoreError as error:
             if not force:
-                print(error, file=sys.stderr)
-                return 1
+                return _reject(settings, str(error))
             gone = []
         if gone and not force:
-            print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
-            print("\n".join(f"  {name}" for name in gone[:EXAMPLES]), file=sys.stderr)
-            print(
-                "Records that only they hold would be lost. Put them back, or set FORCE=1.", file=sys.stderr
+            names = "\n".join(f"  {name}" for name in gone[:EXAMPLES])
+            return _reject(
+                settings,
+                f"Landing no longer holds {counted(len(gone), 'file')} loaded before:\n{names}\n"
+                "Records that only they hold would be lost. Put them back, or set FORCE=1.",
             )
-            return 1
         set_raw_aside(settings)
         return run(settings)
 
@@ -104,11 +98,9 @@ def replay(settings: Settings, again: Again) -> int:
         try:
             check_replay(settings, again)
         except SettingsError as error:
-            print(f"Nothing can be run:\n{error}", file=sys.stderr)
-            return 2
+            return _reject(settings, f"Nothing can be run:\n{error}", 2)
         except (ReplayError, RawStoreError) as error:
-            print(error, file=sys.stderr)
-            return 1
+            return _reject(settings, str(error))
         return run(settings, again=again)
 
 
@@ -180,6 +172,13 @@ def refresh(
             run_config={"loggers": {"progress": {}}} | chosen,
             tags={BY_HAND: "true"} | ({FULL_BUILD: "true"} if is_full_build else {}),
         )
+
+
+def _reject(settings: Settings, message: str, code: int = 1) -> int:
+    """Print and send why nothing was run; return the exit code."""
+    print(message, file=sys.stderr)
+    send(settings, NOT_RUN, message)
+    return code
 
 
 def ship_samples(settings: Settings) -> None:

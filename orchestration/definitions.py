@@ -11,7 +11,7 @@ from orchestration.automation.sensors import (
     killed_run_sensor,
     new_exports_sensor,
     overview_sensor,
-    staleness_sensor,
+    release_sensor,
 )
 from orchestration.fetch.assets import account_key, build_fetch, fetched_accounts
 from orchestration.ingest.assets import ingest, landing
@@ -44,7 +44,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         sensors=[
             new_exports_sensor(settings),
             failure_sensor(settings, fetch.jobs or ()),
-            staleness_sensor(settings),
+            release_sensor(settings),
             overview_sensor(settings, [quality_gate]),
             housekeeping_sensor(settings),
             killed_run_sensor(settings),

@@ -70,7 +70,7 @@ def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
 
     assert [(path.stat().st_ino, path.stat().st_mtime_ns) for path in published] == before
     output = capfd.readouterr().out
-    assert "0 files are new in this run" in output
+    assert "0 new files in this run" in output
     assert "none run: nothing was new" in output
     assert "in place as before" in output
     assert "dbt" not in output

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.automation.notifications import send
+from orchestration.automation.notifications import RUN_FAILED, send
 from orchestration.common.locks import exclusive
 from orchestration.settings import Settings
 
@@ -51,5 +51,5 @@ def fail_killed_runs(settings: Settings, instance: dg.DagsterInstance, current: 
     for run in killed:
         instance.report_run_failed(run, KILLED)
         if BY_HAND in run.tags:
-            send(settings, "Conversation reports: a run failed", f"Run {run.run_id}: {KILLED}")
+            send(settings, RUN_FAILED, f"Run {run.run_id}: {KILLED}")
     return [run.run_id for run in killed]
