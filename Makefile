@@ -39,6 +39,7 @@ rollback: .venv/installed ## an older release back in place: the last, or RELEAS
 	@$(BIN)/python -m orchestration rollback $(RELEASE)
 
 ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
+	@echo "The UI answers on this machine only and asks for no password: any program or web page here can start runs. For a server see docs/deploy.md"
 	@$(WITH_SETTINGS) && mkdir -p "$$CONVERSATIONS_DAGSTER" && \
 	$(BIN)/python -m dagster dev -h 127.0.0.1 -p $${PORT:-3000} -m orchestration.definitions
 
