@@ -184,7 +184,7 @@ def _verify(connection: duckdb.DuckDBPyConnection, release: Release, candidate: 
             f"{', '.join(personal)}: by its name it holds personal data, which is never published."
             " Remove it from the mart, or rename it after what it holds."
         )
-    last = connection.execute("select max_by(build_id, started_at) from build.builds").fetchone()[0]
+    last = connection.execute("select max_by(build_id, rowid) from build.builds").fetchone()[0]
     if last != release.build_id:
         raise PublishError(f"Build {last} began while {release.build_id} was published. Run again.")
     rows = _row_counts(connection)

@@ -48,7 +48,7 @@ def builds(settings: Settings) -> list[Build]:
         with duckdb.connect(settings.candidate_path, read_only=True) as connection:
             rows = connection.execute(
                 "select build_id, is_full, fingerprint, rules, batches, result, started_at, completed_at"
-                " from build.builds order by started_at"
+                " from build.builds order by rowid"  # not by time: a clock may be set back
             ).fetchall()
     except duckdb.Error:  # a file that is damaged, or that dbt did not begin
         return []
@@ -75,7 +75,7 @@ def complete_build(
         connection.execute(
             "update build.builds set fingerprint = ?, rules = ?, batches = ?, result = ?,"
             " completed_at = timezone('UTC', now()), is_full = is_full and ?"
-            " where started_at = (select max(started_at) from build.builds)",
+            " where rowid = (select max(rowid) from build.builds)",
             [fingerprint, rules, batches, SUCCESS, is_whole],
         )
 
