@@ -9,10 +9,10 @@ import sys
 import traceback
 
 from orchestration import commands
-from orchestration.automation.notifications import NOT_RUN, RUN_FAILED, send
+from orchestration.automation.notifications import NOT_RUN, RUN_FAILED, send, send_despite_settings
 from orchestration.common.disk import full_disk
 from orchestration.ingest.raw_store.replay import Again
-from orchestration.settings import Settings, SettingsError, alert_urls, load_settings
+from orchestration.settings import Settings, SettingsError, load_settings
 
 
 def main(arguments: list[str]) -> int:
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         message = f"A setting is invalid:\n{error}"
         print(message, file=sys.stderr)
-        send(Settings.model_construct(alert_urls=alert_urls()), NOT_RUN, message)
+        send_despite_settings(NOT_RUN, message)
         return 2
     try:
         return _execute(settings, command)

@@ -18,7 +18,8 @@ def shell_lines() -> str:
     Raises `SettingsError`.
     """
     settings = load_settings()
-    in_dotenv = {name: os.environ[name] for name in dotenv_values(DOTENV) if os.environ.get(name)}
+    names = [name for name in dotenv_values(DOTENV) if name.isidentifier()]  # a shell obeys what is none
+    in_dotenv = {name: os.environ[name] for name in names if os.environ.get(name)}
     dagster_home = {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(PROJECT)}
     variables = in_dotenv | dagster_home | settings.environment()
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())

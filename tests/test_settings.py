@@ -25,13 +25,14 @@ def test_a_value_of_dotenv_is_taken_as_it_is_written_and_the_environment_comes_f
 ) -> None:
     env_file.write_text(
         "# a comment\nCONVERSATIONS_HASH_KEY='with # a sign and $HOME in it'\n"
-        "CONVERSATIONS_KEEP_RELEASES=7\nCONVERSATIONS_THREADS=3 # a comment\nAWS_ACCESS_KEY_ID='as it is'\n"
+        "CONVERSATIONS_KEEP_RELEASES=7\nCONVERSATIONS_THREADS=3 # a comment\nAWS_ACCESS_KEY_ID='as it is'\n'x;touch y'=1\n"
     )
     monkeypatch.setenv("CONVERSATIONS_KEEP_RELEASES", "9")
     settings = load_settings()
     assert settings.hash_key.get_secret_value() == "with # a sign and $HOME in it"
     assert (settings.keep_releases, settings.threads) == (9, 3)
     assert "export AWS_ACCESS_KEY_ID='as it is'" in shell_lines().splitlines()
+    assert "touch" not in shell_lines()
 
 
 def test_a_dotenv_that_is_not_utf8_is_named(env_file: Path) -> None:

@@ -18,10 +18,11 @@ from orchestration.publish.release import (
     is_older,
     was_published,
 )
-from orchestration.settings import Settings
+from orchestration.settings import Settings, alert_urls
 
 NOT_RUN = "Conversation reports: nothing can be run"
 RUN_FAILED = "Conversation reports: a run failed"
+FETCH_FAILED = "Conversation reports: fetching failed"
 MOST = 10  # failures that a message lists
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,11 @@ def send(settings: Settings, title: str, body: str) -> None:
             and service.notify(body, title, NotifyType.FAILURE, body_format=NotifyFormat.TEXT)
         ):
             log.warning("Address %d of CONVERSATIONS_ALERT_URLS could not be told; check it", number)
+
+
+def send_despite_settings(title: str, body: str) -> None:
+    """Send a message to the addresses as they are set, where another setting is invalid."""
+    send(Settings.model_construct(alert_urls=alert_urls()), title, body)
 
 
 def failure(settings: Settings, events: Iterable[dg.DagsterEvent]) -> tuple[str, str]:
