@@ -223,7 +223,7 @@ def test_a_command_that_an_invalid_setting_stops_alerts(webhook, monkeypatch, tm
     assert "CONVERSATIONS_THREADS='many'" in message["message"]
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["run", "--full-refresh"], ["replay", "--accounts", "demo"]])
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--full-refresh"]])
 def test_a_command_that_an_invalid_seed_stops_alerts_once(webhook, monkeypatch, tmp_path, arguments):
     send_to(webhook, monkeypatch, tmp_path / "home")
     shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
@@ -232,6 +232,12 @@ def test_a_command_that_an_invalid_seed_stops_alerts_once(webhook, monkeypatch, 
     assert main(arguments) == 2
     (message,) = webhook.received
     assert "accounts.csv" in message["message"]
+
+
+def test_a_rejected_replay_alerts(webhook, monkeypatch, tmp_path):
+    send_to(webhook, monkeypatch, tmp_path)
+    assert main(["replay", "--accounts", "demo"]) == 1
+    assert len(webhook.received) == 1
 
 
 @pytest.mark.parametrize(

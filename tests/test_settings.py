@@ -25,7 +25,8 @@ def test_a_value_of_dotenv_is_taken_as_it_is_written_and_the_environment_comes_f
 ) -> None:
     env_file.write_text(
         "# a comment\nCONVERSATIONS_HASH_KEY='with # a sign and $HOME in it'\n"
-        "CONVERSATIONS_KEEP_RELEASES=7\nCONVERSATIONS_THREADS=3 # a comment\nAWS_ACCESS_KEY_ID='as it is'\n'x;touch y'=1\n"
+        "CONVERSATIONS_KEEP_RELEASES=7\nCONVERSATIONS_THREADS=3 # a comment\nAWS_ACCESS_KEY_ID='as it is'\n"
+        "'x;touch y'=1\n"
     )
     monkeypatch.setenv("CONVERSATIONS_KEEP_RELEASES", "9")
     settings = load_settings()
