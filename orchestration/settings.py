@@ -22,7 +22,6 @@ from orchestration.common.files import readable_by_others
 PROJECT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT / ".env"
 PREFIX = "CONVERSATIONS_"
-MOST_HOURS = 24 * 366 * 100
 MOST_DAYS = 366 * 100
 # No settings: `warehouse` sets the first for dbt, deploy/compose.yaml reads the others.
 OTHER_NAMES = {f"{PREFIX}PLATFORMS", f"{PREFIX}LANDING_URL", f"{PREFIX}CONNECTIONS_FOLDER"}
@@ -58,10 +57,7 @@ class Settings(BaseSettings):
         description="key of the hash that stands for a contact; default: made once, in `<home>/hash_key`",
     )
     settle_seconds: float = Field(
-        2,
-        ge=0,
-        le=3600,
-        description="a file changed less than this long ago is waited for, in case it still grows",
+        2, ge=0, le=3600, description="a file changed less than this long ago is waited for"
     )
     max_unpacked_gb: float = Field(
         20,
@@ -92,10 +88,13 @@ class Settings(BaseSettings):
         0.5, gt=0, le=1, description="a table that lost more than this share of its rows blocks a release"
     )
     stale_after_hours: float = Field(
-        36, gt=0, le=MOST_HOURS, description="a published table or its data older than this gets a warning"
+        36,
+        gt=0,
+        le=24 * MOST_DAYS,
+        description="a published table or its data older than this gets a warning",
     )
     stale_error_after_hours: float = Field(
-        72, gt=0, le=MOST_HOURS, description="a published table older than this counts as stale"
+        72, gt=0, le=24 * MOST_DAYS, description="a published table older than this counts as stale"
     )
     alert_urls: SecretStr | None = Field(
         None,
@@ -110,10 +109,7 @@ class Settings(BaseSettings):
         None, ge=1, le=MOST_DAYS, description="rejected records keep their text this long; default: for ever"
     )
     keep_raw_days: int | None = Field(
-        None,
-        ge=1,
-        le=MOST_DAYS,
-        description="conversations and messages are kept at least this long; default: for ever",
+        None, ge=1, le=MOST_DAYS, description="records are kept at least this long; default: for ever"
     )
     report_access: Path | None = Field(
         None, description="CSV file `email,account_id` of who may see which account; default: everybody, all"
@@ -194,11 +190,12 @@ class Settings(BaseSettings):
         return schedule
 
     @model_validator(mode="after")
-    def _windows_in_order(self) -> "Settings":
+    def _consistent(self) -> "Settings":
         if self.stale_after_hours > self.stale_error_after_hours:
-            raise ValueError(
-                f"{PREFIX}STALE_AFTER_HOURS must not be greater than {PREFIX}STALE_ERROR_AFTER_HOURS"
-            )
+            raise ValueError(f"{PREFIX}STALE_AFTER_HOURS must not exceed {PREFIX}STALE_ERROR_AFTER_HOURS")
+        made = [path for path in self.derived_paths if self.landing_path.is_relative_to(path)]
+        if made and not self.landing_url:
+            raise ValueError(f"{PREFIX}LANDING must not lie in {made[0]}, which `make clean` removes")
         return self
 
     @cached_property

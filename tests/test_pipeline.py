@@ -250,7 +250,7 @@ def test_a_folder_without_a_place_is_named_in_the_summary_and_the_rest_goes_on(s
         ("MEMORY_LIMIT", "much", "should match pattern"),
         ("LANDING", "s3://", "not a URL; write for example s3://bucket/prefix"),
         ("LANDING", "s3://key:secret@bucket", "must hold no password, key or query"),
-        ("STALE_AFTER_HOURS", "100", "must not be greater than CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
+        ("STALE_AFTER_HOURS", "100", "must not exceed CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_and_nothing_runs(monkeypatch, capfd, name, value, complaint):

@@ -106,6 +106,15 @@ def test_a_folder_below_a_file_is_rejected_by_name(
         load_settings()
 
 
+def test_a_landing_among_what_is_made_from_it_is_rejected(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
+    monkeypatch.setenv("CONVERSATIONS_LANDING", str(tmp_path / "raw" / "exports"))
+    with pytest.raises(SettingsError, match="CONVERSATIONS_LANDING must not lie in"):
+        load_settings()
+
+
 def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
     """Run make in the repository, as if all were installed."""
     return subprocess.run(
