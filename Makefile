@@ -4,20 +4,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
--include .env
-export
-
-CONVERSATIONS_HOME ?= $(CURDIR)/data
-CONVERSATIONS_DAGSTER ?= $(CONVERSATIONS_HOME)/dagster
-DAGSTER_HOME ?= $(CURDIR)
 ifdef ENGINE
-CONVERSATIONS_ENGINE := $(ENGINE)
+export CONVERSATIONS_ENGINE := $(ENGINE)
 endif
-# Not called DBT_…: these are exported too, and dbt takes what is called so for its own.
-TARGET := $(if $(filter spark,$(CONVERSATIONS_ENGINE)),--target spark)
-TARGET_FOLDER := $(CONVERSATIONS_HOME)/dbt$(if $(TARGET),/spark)
-DO_NOT_TRACK := 1
-PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DO_NOT_TRACK := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The settings, from the environment and .env, checked, as variables of the shell; new files are for their owner alone.
+WITH_SETTINGS = settings="$$($(BIN)/python -m orchestration.environment)" && eval "$$settings" && umask 077
 
 .PHONY: help run fetch receive full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench lint format upgrade clean
 
@@ -46,30 +39,35 @@ rollback: .venv/installed ## an older release back in place: the last, or RELEAS
 	@$(BIN)/python -m orchestration rollback $(RELEASE)
 
 ui: .venv/installed ## Dagster's UI and daemon on http://127.0.0.1:3000
-	@mkdir -p "$(CONVERSATIONS_DAGSTER)"
-	@$(BIN)/python -m dagster dev -h 127.0.0.1 -p $${PORT:-3000} -m orchestration.definitions
+	@echo "The UI answers on this machine only and asks for no password: any program or web page here can start runs. For a server see docs/deploy.md"
+	@$(WITH_SETTINGS) && mkdir -p "$$CONVERSATIONS_DAGSTER" && \
+	$(BIN)/python -m dagster dev -h 127.0.0.1 -p $${PORT:-3000} -m orchestration.definitions
 
 reports: .venv/installed ## the report pages on http://127.0.0.1:8501
-	@$(BIN)/python -m streamlit run reports/app.py --server.port $${PORT:-8501}
+	@$(WITH_SETTINGS) && $(BIN)/python -m streamlit run reports/app.py --server.port $${PORT:-8501}
 
 sql: .venv/installed ## a prompt on the published tables, read-only
-	@$(BIN)/duckdb -readonly "$(CONVERSATIONS_HOME)/published/reports.duckdb"
+	@$(WITH_SETTINGS) && $(BIN)/duckdb -readonly "$$CONVERSATIONS_HOME/published/reports.duckdb"
 
 docs: .venv/installed ## dbt's pages on every table, column and dependency, in one file that opens offline
-	@cd dbt_project && ../$(BIN)/dbt --quiet docs generate --static --profiles-dir . --target-path "$(CONVERSATIONS_HOME)/dbt" --log-path "$(CONVERSATIONS_HOME)/dbt"
-	@echo "$(CONVERSATIONS_HOME)/dbt/static_index.html"
+	@$(WITH_SETTINGS) && cd dbt_project && ../$(BIN)/dbt --quiet docs generate --static --profiles-dir . \
+		--target-path "$$CONVERSATIONS_HOME/dbt" --log-path "$$CONVERSATIONS_HOME/dbt" && \
+	echo "$$CONVERSATIONS_HOME/dbt/static_index.html"
 
 metrics: .venv/installed-dev ## dbt's metrics, for example: make metrics ARGS="query --metrics messages --group-by agent__agent_name"
-	@cd dbt_project && export DBT_PROFILES_DIR=. && ../$(BIN)/dbt --quiet parse && ../$(BIN)/mf $(ARGS)
+	@$(WITH_SETTINGS) && cd dbt_project && export DBT_PROFILES_DIR=. && ../$(BIN)/dbt --quiet parse && ../$(BIN)/mf $(ARGS)
 
 dbt: .venv/installed ## dbt on the warehouse, for example: make dbt ARGS="test -s fct_conversations"
-	@cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . --target-path "$(TARGET_FOLDER)" --log-path "$(TARGET_FOLDER)" $(TARGET)
+	@$(WITH_SETTINGS) && target=dbt && \
+	if [ "$$CONVERSATIONS_ENGINE" = spark ]; then target=dbt/spark; set -- --target spark; fi && \
+	cd dbt_project && ../$(BIN)/dbt $(ARGS) --profiles-dir . \
+		--target-path "$$CONVERSATIONS_HOME/$$target" --log-path "$$CONVERSATIONS_HOME/$$target" "$$@"
 
 spark-up: .venv/installed-spark ## a Spark cluster on this machine, for ENGINE=spark
-	@deploy/spark.sh up
+	@$(WITH_SETTINGS) && deploy/spark.sh up
 
-spark-down: ## stop it
-	@deploy/spark.sh down
+spark-down: .venv/installed ## stop it
+	@$(WITH_SETTINGS) && deploy/spark.sh down
 
 test: .venv/installed-dev ## the tests, but for the slow ones
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
@@ -82,11 +80,11 @@ bench: .venv/installed ## what every stage costs, beside the least that does the
 
 lint: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
 lint: .venv/installed-dev ## ruff, sqlfluff, dbt parse without a warning
-	@mkdir -p "$(CONVERSATIONS_HOME)"
+	@mkdir -p "$$CONVERSATIONS_HOME"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/sqlfluff lint models dbt_project/tests
-	@cd dbt_project && ../$(BIN)/dbt --warn-error parse --no-partial-parse --show-all-deprecations --profiles-dir . --target-path "$(CONVERSATIONS_HOME)" --log-path "$(CONVERSATIONS_HOME)"
+	@cd dbt_project && ../$(BIN)/dbt --warn-error parse --no-partial-parse --show-all-deprecations --profiles-dir . --target-path "$$CONVERSATIONS_HOME" --log-path "$$CONVERSATIONS_HOME"
 
 format: .venv/installed-dev ## put code and SQL in the common form
 	@$(BIN)/ruff check --fix .
@@ -96,9 +94,9 @@ format: .venv/installed-dev ## put code and SQL in the common form
 upgrade: ## the newest versions of the requirements, pinned if the tests pass with them
 	@deploy/upgrade.sh
 
-clean: ## all that was made from landing; landing itself is never touched
-	@if [ -d "$(CONVERSATIONS_HOME)/spark" ]; then deploy/spark.sh down; fi
-	@cd "$(CONVERSATIONS_HOME)" 2>/dev/null && rm -rf spark landing-copy raw rejected before-refresh quality published dbt dagster warehouse.duckdb warehouse.duckdb.wal candidate.duckdb candidate.duckdb.wal erasures.applied releases.outdated || true
+clean: .venv/installed ## all that was made from landing; landing itself is never touched
+	@$(WITH_SETTINGS) && if [ -d "$$CONVERSATIONS_HOME/spark" ]; then deploy/spark.sh down; fi
+	@$(BIN)/python -m orchestration clean
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 

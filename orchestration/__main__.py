@@ -6,9 +6,10 @@ Belongs here: its arguments. Does not: what the commands do (see `commands`).
 import argparse
 import os
 import sys
+import traceback
 
 from orchestration import commands
-from orchestration.automation.notifications import send
+from orchestration.automation.notifications import NOT_RUN, RUN_FAILED, send, send_despite_settings
 from orchestration.common.disk import full_disk
 from orchestration.ingest.raw_store.replay import Again
 from orchestration.settings import Settings, SettingsError, load_settings
@@ -20,16 +21,22 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load_settings()
     except SettingsError as error:
-        print(f"A setting is invalid:\n{error}", file=sys.stderr)
+        message = f"A setting is invalid:\n{error}"
+        print(message, file=sys.stderr)
+        send_despite_settings(NOT_RUN, message)
         return 2
     try:
         return _execute(settings, command)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The release stays; the next run does what was left undone.", file=sys.stderr)
+        return 130
     except Exception as error:
         message = full_disk(settings, error)
         if message is None:
-            raise
-        print(message, file=sys.stderr)
-        send(settings, "Conversation reports: a run failed", message)
+            traceback.print_exc()
+        else:
+            print(message, file=sys.stderr)
+        send(settings, RUN_FAILED, message or f"{type(error).__name__}: {error}")
         return 1
 
 
@@ -49,6 +56,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     rebuild.add_argument("mart", help="its name, such as agg_by_agent")
     rollback = subparsers.add_parser("rollback", help="put an older release back in place")
     rollback.add_argument("release", nargs="?", help="its id; else the last before the current one")
+    subparsers.add_parser("clean", help="remove all that was made from landing")
     command = parser.parse_args(arguments)
     if command.command == "run" and command.force and not command.full_refresh:
         run.error("--force goes with --full-refresh")
@@ -64,6 +72,8 @@ def _execute(settings: Settings, command: argparse.Namespace) -> int:
             return commands.replay(settings, again)
         case "rebuild":
             return commands.rebuild(settings, command.mart)
+        case "clean":
+            return commands.clean(settings)
         case _ if command.full_refresh:
             return commands.full_refresh(settings, command.force)
         case _:

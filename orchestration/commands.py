@@ -12,10 +12,13 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY, is_up_to_date
-from orchestration.automation.notifications import failure, send
+from orchestration.automation.home_lock import BY_HAND, WAITING
+from orchestration.automation.jobs import REFRESH, REPLAY, is_up_to_date
+from orchestration.automation.notifications import NOT_RUN, failure, send
 from orchestration.automation.run_retention import prune_runs
+from orchestration.common.files import remove
 from orchestration.common.locks import exclusive
+from orchestration.common.words import counted
 from orchestration.definitions import build_definitions
 from orchestration.ingest.pipeline import set_raw_aside
 from orchestration.ingest.raw_store.ledger import RawStoreError
@@ -26,10 +29,8 @@ from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import rollback
 from orchestration.publish.tables import TABLES
 from orchestration.settings import PROJECT, Settings, SettingsError
-from orchestration.summary import EXAMPLES, print_summary
+from orchestration.summary import EXAMPLES, SAMPLES, print_summary
 from orchestration.warehouse.assets import FULL_BUILD, REBUILDABLE
-
-SAMPLES = PROJECT / "samples" / "landing"
 
 
 def run(
@@ -50,19 +51,16 @@ def run(
             idle = not (assets or again or is_full_build) and is_up_to_date(settings)
             result = None if idle else refresh(settings, assets, again, is_full_build)
     except SettingsError as error:
-        print(f"Nothing can be run:\n{error}", file=sys.stderr)
-        return 2
+        return _reject(settings, f"Nothing can be run:\n{error}", 2)
     except RawStoreError as error:
-        print(error, file=sys.stderr)
-        send(settings, "Conversation reports: nothing can be run", str(error))
-        return 1
+        return _reject(settings, str(error))
     print_summary(settings, result)
-    if result and not result.success:
-        send(settings, *failure(settings, result.all_events))
     succeeded = current_release(settings) is not None and (result is None or result.success)
+    if not succeeded:
+        send(settings, *failure(settings, result.all_events if result else ()))
     if settings.set_aside_path.exists():
         if succeeded:
-            shutil.rmtree(settings.set_aside_path)
+            remove(settings.set_aside_path)
         else:
             print(f"The data ingested before the full refresh is kept in {settings.set_aside_path}")
     return 0 if succeeded else 1
@@ -78,20 +76,18 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
         try:
             gone = gone_from_landing(settings)
         except SettingsError as error:
-            print(f"Nothing can be run:\n{error}", file=sys.stderr)
-            return 2
+            return _reject(settings, f"Nothing can be run:\n{error}", 2)
         except RawStoreError as error:
             if not force:
-                print(error, file=sys.stderr)
-                return 1
+                return _reject(settings, str(error))
             gone = []
         if gone and not force:
-            print(f"Landing no longer holds {len(gone):,} files that were loaded:", file=sys.stderr)
-            print("\n".join(f"  {name}" for name in gone[:EXAMPLES]), file=sys.stderr)
-            print(
-                "Records that only they hold would be lost. Put them back, or set FORCE=1.", file=sys.stderr
+            names = "\n".join(f"  {name}" for name in gone[:EXAMPLES])
+            return _reject(
+                settings,
+                f"Landing no longer holds {counted(len(gone), 'file')} loaded before:\n{names}\n"
+                "Records that only they hold would be lost. Put them back, or set FORCE=1.",
             )
-            return 1
         set_raw_aside(settings)
         return run(settings)
 
@@ -102,11 +98,9 @@ def replay(settings: Settings, again: Again) -> int:
         try:
             check_replay(settings, again)
         except SettingsError as error:
-            print(f"Nothing can be run:\n{error}", file=sys.stderr)
-            return 2
+            return _reject(settings, f"Nothing can be run:\n{error}", 2)
         except (ReplayError, RawStoreError) as error:
-            print(error, file=sys.stderr)
-            return 1
+            return _reject(settings, str(error))
         return run(settings, again=again)
 
 
@@ -151,6 +145,15 @@ def go_back(settings: Settings, release_id: str | None = None) -> int:
     return 0
 
 
+def clean(settings: Settings) -> int:
+    """Remove all that was made from landing, and never landing itself; return the exit code."""
+    if settings.home.exists():
+        with run_lock(settings):
+            for path in settings.derived_paths:
+                remove(path)
+    return 0
+
+
 def refresh(
     settings: Settings,
     assets: Sequence[dg.AssetKey] = (),
@@ -160,7 +163,6 @@ def refresh(
     """Run the job `refresh`, these assets of it, or the job `replay`, in this process, on the instance."""
     chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
     with open_instance(settings) as instance:
-        fail_killed_runs(instance)
         prune_runs(settings, instance)
         job = build_definitions(settings).resolve_job_def(REPLAY.name if again else REFRESH.name)
         return job.execute_in_process(
@@ -170,6 +172,13 @@ def refresh(
             run_config={"loggers": {"progress": {}}} | chosen,
             tags={BY_HAND: "true"} | ({FULL_BUILD: "true"} if is_full_build else {}),
         )
+
+
+def _reject(settings: Settings, message: str, code: int = 1) -> int:
+    """Print and send why nothing was run; return the exit code."""
+    print(message, file=sys.stderr)
+    send(settings, NOT_RUN, message)
+    return code
 
 
 def ship_samples(settings: Settings) -> None:
@@ -190,21 +199,8 @@ def ship_samples(settings: Settings) -> None:
 @contextmanager
 def run_lock(settings: Settings) -> Iterator[None]:
     """Hold the lock of the home; another command waits, and then finds no changes."""
-    with exclusive(
-        settings.lock_path, lambda: print("Another run is under way; waiting for it …", flush=True)
-    ):
+    with exclusive(settings.lock_path, lambda: print(WAITING, flush=True)):
         yield
-
-
-def fail_killed_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs by hand that were killed as failed, and free their places in the pool.
-
-    The caller holds the lock of such runs, so none of them is alive.
-    """
-    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-    for killed in instance.get_runs(dg.RunsFilter(tags={BY_HAND: "true"}, statuses=statuses)):
-        instance.report_run_failed(killed, "Its process was killed; the next run does its work.")
-        instance.event_log_storage.free_concurrency_slots_for_run(killed.run_id)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

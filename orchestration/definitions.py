@@ -2,14 +2,16 @@
 
 import dagster as dg
 
+from orchestration.automation.home_lock import locked_settings
 from orchestration.automation.jobs import REFRESH, REPLAY
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import (
     failure_sensor,
     housekeeping_sensor,
+    killed_run_sensor,
     new_exports_sensor,
     overview_sensor,
-    staleness_sensor,
+    release_sensor,
 )
 from orchestration.fetch.assets import account_key, build_fetch, fetched_accounts
 from orchestration.ingest.assets import ingest, landing
@@ -42,14 +44,15 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         sensors=[
             new_exports_sensor(settings),
             failure_sensor(settings, fetch.jobs or ()),
-            staleness_sensor(settings),
+            release_sensor(settings),
             overview_sensor(settings, [quality_gate]),
             housekeeping_sensor(settings),
+            killed_run_sensor(settings),
         ],
         executor=dg.in_process_executor,
         loggers={"progress": progress},
         resources={
-            "settings": settings,
+            "settings": locked_settings(settings),
             "dbt": dbt_resource(settings),
         },
     )

@@ -6,31 +6,39 @@ Belongs here: what can be set from outside, and where things lie. Does not: what
 import os
 import re
 import secrets
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
 
 from croniter import croniter
+from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration.common.files import readable_by_others
 
 PROJECT = Path(__file__).resolve().parent.parent
+DOTENV = PROJECT / ".env"
 PREFIX = "CONVERSATIONS_"
+MOST_DAYS = 366 * 100
+# No settings: `warehouse` sets the first for dbt, deploy/compose.yaml reads the others.
+OTHER_NAMES = {f"{PREFIX}PLATFORMS", f"{PREFIX}LANDING_URL", f"{PREFIX}CONNECTIONS_FOLDER"}
 Engine = Literal["duckdb", "spark"]
 ReportPeriod = Literal["last_full_week", "last_full_month", "last_full_quarter", "last_28_days"]
 
 
 class SettingsError(Exception):
-    """A setting that makes no sense; the message names it, its value and what was expected."""
+    """An invalid setting; the message names it, its value and what was expected."""
 
 
 class Settings(BaseSettings):
     """The settings, read from environment variables that begin with `CONVERSATIONS_`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     home: Path = Field(PROJECT / "data", description="where everything below lies")
     landing: str | Path | None = Field(
@@ -49,11 +57,12 @@ class Settings(BaseSettings):
         description="key of the hash that stands for a contact; default: made once, in `<home>/hash_key`",
     )
     settle_seconds: float = Field(
-        2, ge=0, description="a file changed less than this long ago is waited for, in case it still grows"
+        2, ge=0, le=3600, description="a file changed less than this long ago is waited for"
     )
     max_unpacked_gb: float = Field(
         20,
         gt=0,
+        le=1_000_000,
         description="a file that unpacks to more than this is refused; a small archive can hold much",
     )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
@@ -79,10 +88,13 @@ class Settings(BaseSettings):
         0.5, gt=0, le=1, description="a table that lost more than this share of its rows blocks a release"
     )
     stale_after_hours: float = Field(
-        36, gt=0, description="a published table or its data older than this gets a warning"
+        36,
+        gt=0,
+        le=24 * MOST_DAYS,
+        description="a published table or its data older than this gets a warning",
     )
     stale_error_after_hours: float = Field(
-        72, gt=0, description="a published table older than this counts as stale"
+        72, gt=0, le=24 * MOST_DAYS, description="a published table older than this counts as stale"
     )
     alert_urls: SecretStr | None = Field(
         None,
@@ -91,13 +103,13 @@ class Settings(BaseSettings):
     report_period: ReportPeriod = Field(
         "last_full_month", description="what the report to send is about, counted from the latest data"
     )
-    keep_releases: int = Field(5, ge=1, description="how many releases are kept, to go back to")
+    keep_releases: int = Field(5, ge=1, le=10_000, description="how many releases are kept, to go back to")
     parquet: bool = Field(True, description="whether a release holds its tables as Parquet files too")
     keep_rejected_days: int | None = Field(
-        None, ge=1, description="refused records keep their text this long; default: for ever"
+        None, ge=1, le=MOST_DAYS, description="rejected records keep their text this long; default: for ever"
     )
     keep_raw_days: int | None = Field(
-        None, ge=1, description="conversations and messages are kept at least this long; default: for ever"
+        None, ge=1, le=MOST_DAYS, description="records are kept at least this long; default: for ever"
     )
     report_access: Path | None = Field(
         None, description="CSV file `email,account_id` of who may see which account; default: everybody, all"
@@ -108,7 +120,7 @@ class Settings(BaseSettings):
     memory_limit: str = Field(
         "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
     )
-    threads: int = Field(os.cpu_count() or 2, ge=1, description="DuckDB's threads")
+    threads: int = Field(os.cpu_count() or 2, ge=1, le=1024, description="DuckDB's threads")
     engine: Engine = Field("duckdb", description="what makes the tables: `duckdb`, or `spark` on a cluster")
     spark_host: str = Field("127.0.0.1", description="host of Spark's thrift server")
     spark_port: int = Field(10000, ge=1, le=65535, description="port of Spark's thrift server")
@@ -130,6 +142,15 @@ class Settings(BaseSettings):
             )
         return path
 
+    @field_validator("memory_limit")
+    @classmethod
+    def _some_memory(cls, limit: str) -> str:
+        amount, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", limit).groups()
+        megabytes = float(amount) * {"M": 1, "G": 1000, "T": 1_000_000}[unit[0]]
+        if not 100 <= megabytes <= 1_000_000_000:
+            raise ValueError("expected between 100MB and 1000TB; write for example 4GB")
+        return limit
+
     @field_validator("landing")
     @classmethod
     def _folder_or_url(cls, landing: str | Path | None) -> str | Path | None:
@@ -145,10 +166,19 @@ class Settings(BaseSettings):
             raise ValueError("not a URL; write for example s3://bucket/prefix")
         return url
 
+    @field_validator("home", "dagster", "landing")
+    @classmethod
+    def _below_folders(cls, path: str | Path | None) -> str | Path | None:
+        if isinstance(path, Path):
+            files = [part for part in (path, *path.parents) if part.exists() and not part.is_dir()]
+            if files:
+                raise ValueError(f"{files[0]} is a file, where a folder is expected; name another folder")
+        return path
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        if zone not in available_timezones() - {"localtime", "Factory"}:
             raise ValueError("not a zone of the IANA database; write for example Europe/Rome")
         return zone
 
@@ -160,11 +190,12 @@ class Settings(BaseSettings):
         return schedule
 
     @model_validator(mode="after")
-    def _windows_in_order(self) -> "Settings":
+    def _consistent(self) -> "Settings":
         if self.stale_after_hours > self.stale_error_after_hours:
-            raise ValueError(
-                f"{PREFIX}STALE_AFTER_HOURS must not be greater than {PREFIX}STALE_ERROR_AFTER_HOURS"
-            )
+            raise ValueError(f"{PREFIX}STALE_AFTER_HOURS must not exceed {PREFIX}STALE_ERROR_AFTER_HOURS")
+        made = [path for path in self.derived_paths if self.landing_path.is_relative_to(path)]
+        if made and not self.landing_url:
+            raise ValueError(f"{PREFIX}LANDING must not lie in {made[0]}, which `make clean` removes")
         return self
 
     @cached_property
@@ -208,6 +239,11 @@ class Settings(BaseSettings):
     def rejected_path(self) -> Path:
         """Folder of what was refused, with the reasons."""
         return self.home / "rejected"
+
+    @cached_property
+    def work_path(self) -> Path:
+        """Folder of what an ingest writes before it commits; a killed one leaves it to the next."""
+        return self.home / "ingest.tmp"
 
     @cached_property
     def set_aside_path(self) -> Path:
@@ -255,35 +291,36 @@ class Settings(BaseSettings):
         return self.home / "spark" / "tables"
 
     @cached_property
-    def erasures_path(self) -> Path:
-        """File that says for which list of erasures all was looked through."""
-        return self.home / "erasures.applied"
-
-    @cached_property
-    def outdated_path(self) -> Path:
-        """File that is there while releases older than the next one must go with it."""
-        return self.home / "releases.outdated"
-
-    @cached_property
     def hash_key_path(self) -> Path:
         """File that holds the key of the contact hash, readable by its owner only."""
         return self.home / "hash_key"
 
     @cached_property
-    def private_paths(self) -> tuple[Path, ...]:
-        """Files and folders of the home that hold personal data, for their owner alone."""
+    def contact_paths(self) -> tuple[Path, ...]:
+        """Files and folders of the home that may hold contacts; an erasure covers all of them."""
+        databases = (self.warehouse_path, self.candidate_path)
         return (
             self.raw_path,
             self.rejected_path,
             self.set_aside_path,
-            self.quality_path,
-            self.dbt_target_path,
+            self.work_path,
             self.spark_tables_path,
-            self.warehouse_path,
-            self.candidate_path,
-            self.hash_key_path,
-            *([self.landing_path] if self.landing_url else []),
+            self.published_path,
+            *databases,
+            *(path.with_name(f"{path.name}{beside}") for path in databases for beside in (".wal", ".tmp")),
         )
+
+    @cached_property
+    def derived_paths(self) -> tuple[Path, ...]:
+        """Files and folders of the home that are made from landing."""
+        others = ("landing-copy", "quality", "dbt", "dagster", "spark")
+        return (*self.contact_paths, *(self.home / name for name in others))
+
+    @cached_property
+    def private_paths(self) -> tuple[Path, ...]:
+        """Files and folders of the home for their owner alone: all but what is published."""
+        others = {*self.contact_paths, self.home / "landing-copy", self.quality_path, self.dbt_target_path}
+        return (*(others - {self.published_path}), self.hash_key_path)
 
     def ensure_home(self) -> Path:
         """Make the home where there is none; others may enter it, since it holds what is published."""
@@ -306,6 +343,7 @@ class Settings(BaseSettings):
         """Return the environment variables through which dbt and Dagster's instance see these settings."""
         return {
             f"{PREFIX}HOME": str(self.home),
+            f"{PREFIX}ENGINE": self.engine,
             f"{PREFIX}DAGSTER": str(self.dagster_path),
             f"{PREFIX}MEMORY_LIMIT": self.memory_limit,
             f"{PREFIX}THREADS": str(self.threads),
@@ -317,14 +355,37 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment, and from `.env` what the environment does not set.
 
-    Raises `SettingsError` that names every variable that makes no sense.
+    All of `.env` becomes part of the environment, since it may hold credentials for other libraries. Raises
+    `SettingsError` that names every variable that is invalid or unknown.
     """
+    try:
+        load_dotenv(DOTENV, interpolate=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{DOTENV} cannot be read ({error}); save it as UTF-8, readable") from None
+    _reject_unknown_names()
     try:
         return Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_complaint(problem) for problem in error.errors())) from None
+
+
+def alert_urls() -> SecretStr:
+    """Return the addresses of alerts, even if another setting is invalid."""
+    return SecretStr(os.environ.get(f"{PREFIX}ALERT_URLS", ""))
+
+
+def _reject_unknown_names() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    complaints = []
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known | OTHER_NAMES:
+            nearest = get_close_matches(name.upper(), known, 1)
+            remedy = f"did you mean {nearest[0]}?" if nearest else "the README lists all settings"
+            complaints.append(f"{name}: there is no such setting; {remedy}")
+    if complaints:
+        raise SettingsError("\n".join(complaints))
 
 
 def _complaint(problem: dict) -> str:

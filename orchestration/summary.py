@@ -1,6 +1,6 @@
 """What a person at the terminal sees of a run: its progress, and at its end the summary, on one screen.
 
-Belongs here: wording and layout. Does not: any figure's making; what is said here, other rooms wrote.
+Belongs here: wording and layout. Does not: computing any figure.
 """
 
 import logging
@@ -12,14 +12,17 @@ import duckdb
 
 from orchestration.common.disk import full_disk
 from orchestration.common.sql import parquet, printable
+from orchestration.common.words import counted
 from orchestration.ingest.raw_store.ledger import TOLD, RawStoreError, explained, ledger_folder
 from orchestration.ingest.seeds import read_seeds
 from orchestration.ingest.sources.local import find_files
 from orchestration.publish.page.report import LINK, has_reports
 from orchestration.publish.reader import reader
 from orchestration.publish.release import Release, current_release
-from orchestration.settings import Settings, SettingsError
+from orchestration.quality.asset_checks import SPECS
+from orchestration.settings import PROJECT, Settings, SettingsError
 
+SAMPLES = PROJECT / "samples" / "landing"
 EXAMPLES = 8
 REMARKS = ("A dbt subsetted execution",)  # of Dagster, to itself
 HEADLINES = {
@@ -66,7 +69,7 @@ class _ProgressLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         about = getattr(record, "dagster_meta", {})
         message = about.get("orig_message") or record.getMessage()
-        return f"{self.formatTime(record, '%H:%M:%S')}  {about.get('step_key') or '':14}{message}"
+        return f"{self.formatTime(record, '%H:%M:%S')}  {about.get('step_key') or '':14} {message}"
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
@@ -117,7 +120,7 @@ def _exports_or_damage(settings: Settings, new_files: int) -> Iterator[str]:
 
 def _exports(settings: Settings, new_files: int) -> Iterator[str]:
     if not ledger_folder(settings).exists():
-        yield "none were taken in"
+        yield "none were ingested"
         return
     ledger = parquet(ledger_folder(settings) / "*.parquet")
     rejects = parquet(settings.rejected_path / "*.parquet")
@@ -134,25 +137,38 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
             f"""
             select
                 case when line is null then 'not loaded: ' else 'rejected: ' end
-                || file || coalesce(', line ' || line, '') || ': ' || {TOLD} || '; ' || remedy
+                || file || coalesce(', line ' || line, '') || ': ' || {TOLD} || '; ' || remedy,
+                file
             from {rejects}
             order by line is not null, rejected_at desc, file, line
             """
         ).fetchmany(EXAMPLES)
         all_rejected = connection.execute(f"select count(*) from {rejects}").fetchone()[0]
+        unread = connection.execute(
+            f"""
+            select entity, list_sort(list(distinct field))
+            from (select entity, unnest(unknown_fields) as field from {ledger})
+            group by entity
+            order by entity
+            """
+        ).fetchall()
     totals = [sum(row[column] for row in by_entity) for column in range(1, 5)]
-    yield f"{new_files:,} files are new in this run; of all so far:"
+    yield f"{counted(new_files, 'new file')} in this run; of all so far:"
     yield f"{'':22}{'files':>8}{'read':>12}{'accepted':>12}{'rejected':>12}"
     for entity, files, *records in [*by_entity, ("all", *totals)]:
         yield f"{entity:22}{files:>8,}" + "".join(f"{figure:>12,}" for figure in records)
     try:
-        _, refused = find_files(settings, read_seeds(settings.seeds).accounts)
+        _, skipped = find_files(settings, read_seeds(settings.seeds).accounts)
     except SettingsError as error:
-        refused = [str(error)]
-    yield from (f"refused: {message}" for message in refused)
-    yield from (line for (line,) in rejected)
+        skipped = [str(error)]
+    yield from (f"skipped: {message}" for message in skipped)
+    for line, file in rejected:
+        yield line + (" (the sample has it on purpose)" if (SAMPLES / file).is_file() else "")
     if all_rejected > len(rejected):
         yield f"... and {all_rejected - len(rejected):,} more, all in {settings.rejected_path}"
+    for entity, fields in unread:
+        more = f" and {counted(len(fields) - EXAMPLES, 'other')}" if len(fields) > EXAMPLES else ""
+        yield f"unknown fields of {entity}, ignored: {', '.join(fields[:EXAMPLES])}{more}"
 
 
 def _new_files(result: dg.ExecuteInProcessResult) -> int:
@@ -163,10 +179,14 @@ def _new_files(result: dg.ExecuteInProcessResult) -> int:
 
 def _checks(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     evaluations = result.get_asset_check_evaluations()
+    gate = {spec.key for spec in SPECS}
     passed = [evaluation for evaluation in evaluations if evaluation.passed]
     warned = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.WARN]
     failed = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR]
-    yield f"{len(passed)} passed, {len(warned)} warned, {len(failed)} failed"
+    yield (
+        f"{len(passed)} passed, {len(warned)} warned, {len(failed)} failed; of those that passed,"
+        f" {sum(check.asset_check_key in gate for check in passed)} are of the quality gate"
+    )
     for label, checks in (("FAILED", failed), ("warned", warned)):
         for check in checks:
             details = {
@@ -226,7 +246,7 @@ def _headlines(settings: Settings) -> Iterator[str]:
                 yield f"{report:10}{row[0] if row else 'nothing yet'}"
     except duckdb.Error as error:
         yield f"the release is damaged: {str(error).splitlines()[0]}"
-        yield "Run again, and it is published anew; or go back to the one before by `make rollback`."
+        yield "Run again, and it is published again; or go back to the one before by `make rollback`."
 
 
 def _next_commands(release: Release | None) -> Iterator[str]:

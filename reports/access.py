@@ -30,7 +30,9 @@ def login_is_set_up() -> bool:
 def user_email(settings: Settings) -> str | None:
     """Return the e-mail that the proxy's header or the sign-on vouches for; None where nobody does."""
     if settings.report_user_header:
-        return st.context.headers.get(settings.report_user_header) or None
+        # The proxy sets the header; a second one comes from the user.
+        emails = st.context.headers.get_all(settings.report_user_header)
+        return emails[0] or None if len(emails) == 1 else None
     if not st.user.get("is_logged_in") or st.user.get("email_verified") is False:
         return None
     return st.user.get("email")

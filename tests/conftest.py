@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
+from orchestration import settings as settings_module
 from orchestration.commands import run
 from orchestration.ingest.pipeline import ingest
 from orchestration.publish.reader import reader
@@ -21,7 +22,8 @@ from orchestration.publish.tables import TABLES
 from orchestration.settings import PREFIX, PROJECT, Settings
 from orchestration.warehouse.candidate import complete_build
 
-# Tests know nothing of the settings of who starts them (make passes its own on), and wait for no file.
+# Tests do not read the settings of the user that starts them, and wait for no file.
+settings_module.DOTENV = Path(os.devnull)
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "DAGSTER_"))
 } | {f"{PREFIX}SETTLE_SECONDS": "0"}

@@ -5,19 +5,24 @@ Belongs here: the messages and their way out, received by real servers. Does not
 
 import email
 import json
+import shutil
 import socketserver
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from orchestration.automation.jobs import BY_HAND
-from orchestration.automation.notifications import failure, send, staleness
-from orchestration.automation.sensors import failure_sensor, staleness_sensor
-from orchestration.publish.release import current_release
-from orchestration.settings import Settings
+from orchestration import commands
+from orchestration.__main__ import main
+from orchestration.automation.home_lock import BY_HAND
+from orchestration.automation.notifications import failure, release_problems, send
+from orchestration.automation.sensors import failure_sensor, release_sensor
+from orchestration.publish.release import NOTE, current_release, write_note
+from orchestration.settings import PROJECT, Settings
 
 
 class _Serving:
@@ -148,32 +153,108 @@ def test_secrets_are_not_shown_with_the_settings(sample):
     assert "S3CRET" not in repr(settings) + str(settings) + repr(settings.environment())
 
 
-def test_old_data_and_an_old_release_are_told_apart(sample):
-    release = current_release(sample)
-    published = datetime.fromisoformat(release.published_at)
-
-    _, data_only = staleness(sample, published + timedelta(hours=1))
-    _, both = staleness(sample, published + timedelta(hours=73))
-
-    assert "Its data end at 2025-12-31T22:22:26Z, more than 36 hours ago" in data_only
-    assert "It was published" not in data_only
-    assert "It was published" in both
-    assert staleness(sample, datetime(2026, 1, 1, tzinfo=UTC)) is None
-    assert staleness(Settings(home=sample.home / "none")) is None
+@pytest.fixture
+def released(sample, tmp_path) -> Settings:
+    """Return the settings of a home with the sample's release only, to be changed."""
+    shutil.copytree(sample.published_path, tmp_path / "published")
+    return Settings(home=tmp_path, dagster=tmp_path / "dagster")
 
 
-def test_old_data_are_told_once(sample, webhook):
-    sensor = staleness_sensor(settings_of(sample, f"json://127.0.0.1:{webhook.port}"))
+def state_accounts(settings: Settings, **ends: str | None) -> None:
+    """Write into the release's notes when the data of each account end."""
+    release = current_release(settings)
+    accounts = {name: {"time_zone": "UTC", "data_through": end} for name, end in ends.items()}
+    for folder in (settings.published_path, settings.published_path / release.folder):
+        write_note(replace(release, accounts=accounts), folder / NOTE)
+
+
+def test_old_data_and_an_old_release_are_reported_apart(sample):
+    published = datetime.fromisoformat(current_release(sample).published_at)
+
+    (data,) = release_problems(sample, published + timedelta(hours=1))
+    release, also_data = release_problems(sample, published + timedelta(hours=73))
+
+    assert data.startswith("- The data of account demo end at 2025-12-31T22:22:26Z, more than 36 hours ago")
+    assert release.startswith("- It was published at")
+    assert also_data == data
+    assert release_problems(sample, datetime(2026, 1, 1, tzinfo=UTC)) == []
+    assert release_problems(Settings(home=sample.home / "none")) == []
+
+
+def test_an_account_whose_data_end_is_reported_once_beside_one_that_goes_on(released, webhook):
+    alerted = settings_of(released, f"json://127.0.0.1:{webhook.port}")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    state_accounts(released, alive=now, dead="2026-01-01T00:00:00+00:00", new=None)
+    sensor, cursor = release_sensor(alerted), None
     with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_sensor_context(instance)
-        first = sensor.evaluate_tick(context)
-        again = sensor.evaluate_tick(dg.build_sensor_context(instance, cursor=first.cursor))
+        for dead in ({"dead": "2026-01-01T00:00:00+00:00"}, {}, {"dying": "2026-01-02T00:00:00+00:00"}):
+            state_accounts(released, alive=now, **({"dead": "2026-01-01T00:00:00+00:00"} | dead), new=None)
+            tick = sensor.evaluate_tick(dg.build_sensor_context(instance, cursor=cursor))
+            cursor = tick.cursor
 
-    assert "told" in first.skip_message
-    assert "told before" in again.skip_message
-    assert [message["title"] for message in webhook.received] == [
-        "Conversation reports: what is published is old"
-    ]
+    first, second = [message["message"] for message in webhook.received]
+    assert "account dead" in first
+    assert "account dying" in second
+    assert "account dead" not in second, "it was reported before"
+    assert "alive" not in first + second
+    assert "account new" not in first + second
+
+
+@pytest.mark.parametrize("damaged", ["reports.duckdb", "release.json"])
+def test_a_damaged_release_is_reported_as_such(released, damaged):
+    path = released.published_path / damaged
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:100])
+    (problem, *_) = release_problems(released, datetime(2026, 1, 1, tzinfo=UTC))
+    assert "damaged" in problem or "cannot be read" in problem
+    assert "make rollback" in problem
+
+
+def send_to(webhook, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("CONVERSATIONS_ALERT_URLS", f"json://127.0.0.1:{webhook.port}")
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(home))
+
+
+def test_a_command_that_an_invalid_setting_stops_alerts(webhook, monkeypatch, tmp_path):
+    send_to(webhook, monkeypatch, tmp_path)
+    monkeypatch.setenv("CONVERSATIONS_THREADS", "many")
+    assert main(["run"]) == 2
+    (message,) = webhook.received
+    assert "CONVERSATIONS_THREADS='many'" in message["message"]
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--full-refresh"]])
+def test_a_command_that_an_invalid_seed_stops_alerts_once(webhook, monkeypatch, tmp_path, arguments):
+    send_to(webhook, monkeypatch, tmp_path / "home")
+    shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
+    (tmp_path / "seeds" / "accounts.csv").write_text("account_id\n")
+    monkeypatch.setenv("CONVERSATIONS_PROJECT", str(tmp_path))
+    assert main(arguments) == 2
+    (message,) = webhook.received
+    assert "accounts.csv" in message["message"]
+
+
+def test_a_rejected_replay_alerts(webhook, monkeypatch, tmp_path):
+    send_to(webhook, monkeypatch, tmp_path)
+    assert main(["replay", "--accounts", "demo"]) == 1
+    assert len(webhook.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "messages"), [(RuntimeError("of any cause"), 1, 1), (KeyboardInterrupt(), 130, 0)]
+)
+def test_a_command_that_fails_of_any_cause_alerts_unless_its_user_ends_it(
+    webhook, monkeypatch, tmp_path, capfd, error, code, messages
+):
+    def fail(*_):
+        raise error
+
+    send_to(webhook, monkeypatch, tmp_path)
+    monkeypatch.setattr(commands, "run", fail)
+    assert main(["run"]) == code
+    assert len(webhook.received) == messages
+    assert all("RuntimeError: of any cause" in message["message"] for message in webhook.received)
+    assert ("Traceback" in capfd.readouterr().err) == bool(messages)
 
 
 @pytest.mark.parametrize(("tags", "messages"), [({}, 1), ({BY_HAND: "true"}, 0)])

@@ -38,7 +38,10 @@ def test_the_run_that_publishes_tells_of_every_table(sample):
             assert [passed for passed, _ in freshness_of(instance, table)] == [True]
 
     assert f"Release {release.release_id}, published {release.published_at[:10]}" in shown
-    assert "data through 2025-12-31 22:22 UTC. Its data are more than 36 hours old." in shown
+    assert (
+        "data through 2025-12-31 22:22 UTC. Data more than 36 hours old: demo (2025-12-31 22:22 UTC)."
+        in shown
+    )
     checks, messages = (
         len(mart.checks)
         for table in ("fct_conversations", "fct_messages")

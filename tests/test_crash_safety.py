@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha512
 from pathlib import Path
 
@@ -23,8 +24,9 @@ from house import House, jsonl
 
 from benchmarks.kill import TARGETS, Laboratory, Run, published
 from benchmarks.readers import look
-from orchestration.automation.jobs import BY_HAND
-from orchestration.commands import fail_killed_runs, open_instance, run_lock
+from orchestration.automation.home_lock import BY_HAND, fail_killed_runs, locked_settings
+from orchestration.automation.sensors import killed_run_sensor
+from orchestration.commands import open_instance, run_lock
 from orchestration.common.disk import full_disk
 from orchestration.ingest.raw_store.ledger import ledger_folder
 from orchestration.publish.release import PublishError, current_release
@@ -280,30 +282,53 @@ def test_the_lock_of_a_dead_process_holds_nobody_back(tmp_path):
         assert (tmp_path / "run.lock").exists()
 
 
-def test_a_run_that_was_killed_counts_as_failed_and_its_place_is_free(tmp_path):
+@dg.op
+def nothing():
+    pass
+
+
+@dg.job
+def refresh():
+    nothing()
+
+
+@pytest.mark.parametrize("tags", [{}, {BY_HAND: "true"}])
+def test_a_run_that_was_killed_while_it_held_the_lock_counts_as_failed(tmp_path, tags):
     settings = Settings(home=tmp_path, dagster=tmp_path / "dagster")
+    started = {"status": dg.DagsterRunStatus.STARTED, "tags": tags}
+    with open_instance(settings) as instance, run_lock(settings):
+        killed, current, other = (instance.create_run_for_job(refresh, **started) for _ in range(3))
+        settings.lock_path.write_text(killed.run_id)
 
-    @dg.op
-    def nothing():
-        pass
+        left = fail_killed_runs(settings, instance, current.run_id)
 
-    @dg.job
-    def refresh():
-        nothing()
+        # No other run by hand can be alive. Of the daemon's runs, the lock's holder is known to be dead.
+        assert set(left) == ({killed.run_id, other.run_id} if tags else {killed.run_id})
+        assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
+        assert instance.get_run_by_id(current.run_id).status == dg.DagsterRunStatus.STARTED
+        assert fail_killed_runs(settings, instance, current.run_id) == []
+
+
+def test_a_run_of_dagster_holds_the_lock_to_its_end_and_the_one_killed_before_is_failed(tmp_path):
+    settings = Settings(home=tmp_path, dagster=tmp_path / "dagster")
+    sensor = killed_run_sensor(settings)
+
+    @dg.asset
+    def table(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> str:
+        assert settings.lock_path.read_text() == context.run_id
+        with ThreadPoolExecutor(1) as other:
+            tick = other.submit(sensor.evaluate_tick, dg.build_sensor_context(context.instance)).result()
+        return tick.skip_message
 
     with open_instance(settings) as instance:
-        dead = instance.create_run_for_job(
-            refresh, status=dg.DagsterRunStatus.STARTED, tags={BY_HAND: "true"}
-        )
-        log = instance.event_log_storage
-        log.set_concurrency_slots("warehouse", 1)
-        assert log.claim_concurrency_slot("warehouse", dead.run_id, "publish").is_claimed
-        assert not log.claim_concurrency_slot("warehouse", "another", "publish").is_claimed
+        killed = instance.create_run_for_job(refresh, status=dg.DagsterRunStatus.STARTED)
+        settings.lock_path.write_text(killed.run_id)
+        run = dg.materialize([table], instance=instance, resources={"settings": locked_settings(settings)})
 
-        fail_killed_runs(instance)
-
-        assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
-        assert log.claim_concurrency_slot("warehouse", "another", "publish").is_claimed
+        assert run.output_for_node("table") == "A run or a command is under way."
+        assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
+        tick = sensor.evaluate_tick(dg.build_sensor_context(instance))
+        assert tick.skip_message == "No run was killed."
 
 
 # The clock

@@ -89,7 +89,7 @@ def test_new_files_start_one_run_when_they_have_stopped_arriving(tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
         assert tick().skip_message == "No new file in landing."
         (landing / "1.jsonl").write_text('{"id": "1"}')
-        assert tick().skip_message == "1 new files; waiting until no more arrive."
+        assert tick().skip_message == "1 new file; waiting until no more arrive."
         (landing / "2.jsonl").write_text('{"id": ')
         assert tick().skip_message == "2 new files; waiting until no more arrive."
         (landing / "2.jsonl").write_text('{"id": "2"}')

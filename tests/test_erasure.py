@@ -15,7 +15,7 @@ from house import House, jsonl
 from orchestration.automation.jobs import is_up_to_date
 from orchestration.commands import run
 from orchestration.common import files
-from orchestration.ingest.pipeline import has_changes
+from orchestration.ingest.pipeline import has_changes, set_raw_aside
 from orchestration.ingest.raw_store import erasure, retention
 from orchestration.ingest.seeds import read_seeds
 from orchestration.publish.reader import reader
@@ -172,6 +172,90 @@ def test_a_customer_of_whatsapp_goes_with_number_and_message_ids_and_the_threads
     assert emptied == [(None,)] * 2
 
 
+BRAZIL, WITHOUT_NINTH_DIGIT = "5511987654321", "551187654321"
+
+
+def whatsapp(house: House, name: str, *contacts: dict, account: str = "cloud") -> None:
+    """Drop an envelope whose messages and contacts are of these ids: `wa_id`, `user_id`, or both."""
+    messages = [
+        {
+            "id": f"{name}{n}",
+            "from": c.get("wa_id"),
+            "from_user_id": c.get("user_id"),
+            "timestamp": "1788162241",
+        }
+        for n, c in enumerate(contacts)
+    ]
+    value = {"metadata": {"phone_number_id": "5"}, "messages": messages}
+    house.drop(f"webhooks/{name}.jsonl", jsonl({"entry": [{"changes": [{"value": value}]}]}), account=account)
+
+
+def senders(house: House) -> list[tuple]:
+    files = house.settings.raw_path / "messages" / "whatsapp_cloud" / "*.parquet"
+    with duckdb.connect() as con:
+        return con.execute(f"SELECT sender, from_user_id FROM '{files}' ORDER BY _file, _line").fetchall()
+
+
+@pytest.mark.parametrize("listed", [f"+{BRAZIL}", WITHOUT_NINTH_DIGIT, "BR.7", "BR.8"])
+def test_every_id_of_the_contact_is_erased_whichever_is_listed_and_whenever_it_comes(
+    house: House, listed: str
+) -> None:
+    with_account(house, "cloud", "whatsapp_cloud")
+    whatsapp(house, "a", {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.8"}, {"wa_id": "44"})
+    house.ingest()
+    list_erasures(house.settings.project, listed, account="cloud")
+    house.ingest()
+    whatsapp(house, "b", {"wa_id": BRAZIL, "user_id": "BR.7"})
+    house.ingest()
+    whatsapp(house, "c", {"wa_id": BRAZIL, "user_id": "BR.8"})
+    house.ingest()
+    whatsapp(house, "d", {"user_id": "BR.7"}, {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.9"})
+    house.ingest()
+
+    assert traces(house.settings.home, BRAZIL, WITHOUT_NINTH_DIGIT, "BR.7", "BR.8") == set()
+    found = senders(house)
+    assert found[2] == ("44", None)
+    assert found[-1] == (None, "BR.9")
+    ids = {value for row in [*found[:2], *found[3:-1]] for value in row if value}
+    assert len(ids) == 1, "the contact is counted once"
+    assert not has_changes(house.settings)
+
+
+def test_what_a_full_refresh_set_aside_and_what_a_killed_run_left_is_erased_too(house: House) -> None:
+    drop_everything(house)
+    house.ingest()
+    set_raw_aside(house.settings)
+    damaged = next(house.settings.set_aside_path.glob("*/raw/messages/*/2*.parquet"))
+    shutil.copy(damaged, damaged.with_name("0-damaged.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-20] + WHO.encode())
+    settings = house.settings
+    others = {settings.raw_path, settings.rejected_path, settings.set_aside_path, settings.published_path}
+    for place in set(settings.contact_paths) - others:
+        place.mkdir(parents=True)
+        (place / "file").write_text(WHO)
+    erase(house, WHO)
+
+    house.ingest()
+
+    assert traces(house.settings.home, WHO) == set()
+    assert list(house.settings.set_aside_path.glob("*/raw/messages/*/0-damaged.parquet"))
+
+
+def test_every_place_of_a_home_is_one_that_may_hold_contacts_or_never_does(sample: Settings) -> None:
+    """A new place must be erased from, or have a reason why no contact is in it."""
+    never = {
+        "hash_key",
+        "run.lock",
+        "landing",  # the user's own
+        "quality",  # figures only
+        "dbt",  # compiled SQL, and logs without rows
+        "dagster",  # the test of the whole run below looks for ids in its events
+    }
+    places = {path.name for path in sample.home.iterdir()}
+    assert places - never <= {path.relative_to(sample.home).parts[0] for path in sample.contact_paths}
+    assert set(sample.contact_paths) <= set(sample.derived_paths)
+
+
 def test_of_an_agent_with_the_same_id_as_a_contact_nothing_is_erased(house: House) -> None:
     """Chatwoot numbers contacts and agents apart, and a sender may be either."""
     with_account(house, "desk", "chatwoot")
@@ -269,7 +353,6 @@ def test_a_kill_at_any_point_loses_nothing_and_the_next_run_finishes(
             house.ingest()
         except KeyboardInterrupt:
             kills += 1
-            assert house.settings.outdated_path.exists()
         assert counts(house) == counts(undisturbed)
     assert kills == 6
     assert house.everything() == undisturbed.everything()
@@ -349,7 +432,7 @@ def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_lin
     told = erasure.doubts(house.settings, read_seeds(house.settings.seeds).erasures)
     assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
     assert "nothing of account demo names this contact" in told[0]
-    assert "the names of 1 files" in told[1]
+    assert "in the name of 1 file of" in told[1]
     assert not any(contact in message for message in told for contact in (WHO, "stranger"))
 
 

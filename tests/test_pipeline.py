@@ -11,15 +11,18 @@ from pathlib import Path
 import duckdb
 import pytest
 from dagster import AssetKey
+from house import House, jsonl
 
 from orchestration.__main__ import main
 from orchestration.commands import go_back, open_instance, refresh, run
+from orchestration.common.words import counted
 from orchestration.ingest.pipeline import ingest
 from orchestration.publish.reader import reader
 from orchestration.publish.release import PublishError, Release, current_release
 from orchestration.publish.store import publish
 from orchestration.publish.tables import PUBLISHED
 from orchestration.settings import PROJECT, Settings
+from orchestration.summary import print_summary
 from orchestration.warehouse.candidate import builds, completed_build
 from orchestration.warehouse.inputs import fingerprint
 from samples.generate import generate
@@ -47,7 +50,9 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
         "Landing was empty: the sample exports (account demo) were put into",
         "22,422      22,416           6",
         "demo/conversations/2025-10.jsonl, line 40: it is not valid JSON",
-        "0 failed",
+        "(the sample has it on purpose)",
+        "0 failed; of those that passed",
+        " published__report Wrote the report",
         f"{release.release_id}, new",
         "Overview  2,000 conversations, 14,848 messages, 654 contacts",
         "By agent  7 agents; Giulia Ferri",
@@ -60,6 +65,22 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
         assert line in sample_output
 
 
+def test_the_summary_counts_names_unknown_fields_and_labels_rejects_of_the_sample_only(tmp_path, capfd):
+    house = House(tmp_path)
+    fields = {f"strange_{number}": 1 for number in range(9)}
+    house.drop("agents/a.jsonl", jsonl({"id": 1} | fields, {"id": None}))
+    house.ingest()
+
+    print_summary(house.settings, None)
+
+    output = capfd.readouterr().out
+    assert "unknown fields of agents, ignored: strange_0, strange_1," in output
+    assert "strange_7 and 1 other\n" in output
+    assert "demo/agents/a.jsonl, line 2: id is missing" in output
+    assert "on purpose" not in output
+    assert [counted(number, "file") for number in (0, 1, 2000)] == ["0 files", "1 file", "2,000 files"]
+
+
 def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
     settings = copy_of(sample, tmp_path / "home")
     names = ("reports.duckdb", "release.json", "report/demo.html")
@@ -70,7 +91,7 @@ def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
 
     assert [(path.stat().st_ino, path.stat().st_mtime_ns) for path in published] == before
     output = capfd.readouterr().out
-    assert "0 files are new in this run" in output
+    assert "0 new files in this run" in output
     assert "none run: nothing was new" in output
     assert "in place as before" in output
     assert "dbt" not in output
@@ -229,7 +250,7 @@ def test_a_folder_without_a_place_is_named_in_the_summary_and_the_rest_goes_on(s
         ("MEMORY_LIMIT", "much", "should match pattern"),
         ("LANDING", "s3://", "not a URL; write for example s3://bucket/prefix"),
         ("LANDING", "s3://key:secret@bucket", "must hold no password, key or query"),
-        ("STALE_AFTER_HOURS", "100", "must not be greater than CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
+        ("STALE_AFTER_HOURS", "100", "must not exceed CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_and_nothing_runs(monkeypatch, capfd, name, value, complaint):

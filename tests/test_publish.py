@@ -18,7 +18,7 @@ from orchestration.publish import store
 from orchestration.publish.assets import build_publish_assets
 from orchestration.publish.reader import reader
 from orchestration.publish.release import PublishError, current_release, is_intact
-from orchestration.publish.store import publish, rollback
+from orchestration.publish.store import outdated_releases, publish, rollback
 from orchestration.publish.tables import PUBLISHED, TABLES
 from orchestration.quality.check import CheckResult
 from orchestration.quality.marts import MARTS
@@ -374,7 +374,7 @@ def test_a_damaged_release_shares_no_file(settings, old):
 
 
 def test_after_an_erasure_a_release_shares_no_file(settings, old):
-    settings.outdated_path.touch()
+    erase(settings, "k1")
     before = inodes(settings, old)
     new = release_now(settings, "second")
     assert not set(before.values()) & set(inodes(settings, new).values())
@@ -435,9 +435,11 @@ def test_a_rollback_puts_the_release_before_back_and_a_second_one_undoes_it(sett
 
 
 def test_a_rollback_goes_no_further_than_what_is_kept(settings, old):
-    with pytest.raises(PublishError, match="No earlier release is not among the kept ones"):
+    with pytest.raises(PublishError, match=r"No earlier release is kept whole\. There is: "):
         rollback(settings)
-    with pytest.raises(PublishError, match=r"nonsense is not among the kept ones .*KEEP_RELEASES"):
+    with pytest.raises(
+        PublishError, match=r"Release nonsense is not kept, or damaged. There is: .*KEEP_RELEASES"
+    ):
         rollback(settings, "nonsense")
     assert_intact(settings, old)
 
@@ -588,7 +590,7 @@ def test_a_rollback_does_not_go_to_a_damaged_release(settings, old):
     new = release_now(settings, "second")
     cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/2026-04.parquet")))
     for wanted in (None, old.release_id):
-        with pytest.raises(PublishError, match=f"whole \\({new.release_id}\\)"):
+        with pytest.raises(PublishError, match=rf"There is: {new.release_id}\."):
             rollback(settings, wanted)
     assert_intact(settings, new)
 
@@ -602,15 +604,39 @@ def test_the_last_few_releases_are_kept_and_nothing_foreign_is_touched(settings,
 
 
 def test_after_an_erasure_all_older_releases_go_even_if_the_removal_was_cut_short(settings, old, monkeypatch):
-    settings.outdated_path.touch()
+    erase(settings, "k1")
+    assert outdated_releases(settings)
     with monkeypatch.context() as patch:
         patch.setattr(store, "_prune", crash)
         with pytest.raises(KeyboardInterrupt):
             release_now(settings)
-    assert settings.outdated_path.exists()
+    assert [path.name for path in outdated_releases(settings)] == [old.release_id]
     new = release_now(settings)
-    assert names(settings.published_path / "releases") == [new.release_id]
-    assert not settings.outdated_path.exists()
+    kept = names(settings.published_path / "releases")
+    assert old.release_id not in kept
+    assert kept[-1] == new.release_id
+    assert not outdated_releases(settings)
+
+
+def test_a_home_restored_with_releases_from_before_an_erasure_loses_them(settings, old):
+    """The state of the erasures is part of what it describes: of raw/ and of every release."""
+    backup = shutil.copytree(settings.published_path, settings.home / "backup")
+    erase(settings, "k1")
+    new = release_now(settings)
+    shutil.copytree(backup / "releases", settings.published_path / "releases", dirs_exist_ok=True)
+    assert [path.name for path in outdated_releases(settings)] == [old.release_id]
+
+    erase(settings, "k1", "k2")
+    assert [path.name for path in outdated_releases(settings)] == [old.release_id, new.release_id]
+    release_now(settings)
+    assert len(names(settings.published_path / "releases")) == 1
+
+
+def erase(settings: Settings, *contacts: str) -> None:
+    """Write the state that an ingest leaves in raw/ when it erased these contacts."""
+    settings.raw_path.mkdir(exist_ok=True)
+    state = {"applied": repr(contacts), "pseudonyms": {contact: contact for contact in contacts}}
+    (settings.raw_path / "erasures.json").write_text(json.dumps(state))
 
 
 def test_ids_go_on_rising_where_the_clock_goes_back(settings, old, monkeypatch):

@@ -6,6 +6,7 @@ from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.raw_store.replay import Again
 from orchestration.publish.page.report import has_reports
 from orchestration.publish.release import current_release, is_intact
+from orchestration.publish.store import outdated_releases
 from orchestration.settings import Settings
 from orchestration.warehouse.inputs import fingerprint
 
@@ -29,8 +30,6 @@ REPLAY = dg.define_asset_job(
     config={"ops": {"ingest": {"config": {"again": Again().model_dump()}}}},
 )
 
-BY_HAND = "conversations/by_hand"  # tag of a run whose starter tells how it went
-
 
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was made from all that is there now: landing, seeds and code.
@@ -41,7 +40,7 @@ def is_up_to_date(settings: Settings) -> bool:
 
     Raises `SettingsError` for an invalid seed, or a landing that does not answer.
     """
-    if has_changes(settings) or settings.outdated_path.exists():
+    if has_changes(settings) or outdated_releases(settings):
         return False
     release = current_release(settings)
     return (

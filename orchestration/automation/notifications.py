@@ -1,19 +1,28 @@
-"""What is told to people who are not looking: that a run failed, or that what is published grew old.
+"""Messages to people who are not looking: a run failed, or what is published is old or damaged.
 
 Belongs here: the messages, and sending them to the addresses of the settings. Does not: when that
-is done (`automation`), nor what a person at the terminal sees of it (`terminal`).
+is done (`sensors`, `commands`), nor what a person at the terminal sees of it (`summary`).
 """
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from orchestration.common.disk import full_disk
-from orchestration.publish.release import Release, current_release
-from orchestration.settings import Settings
+from orchestration.publish.reader import FILE
+from orchestration.publish.release import (
+    current_release,
+    is_intact,
+    is_older,
+    was_published,
+)
+from orchestration.settings import Settings, alert_urls
 
+NOT_RUN = "Conversation reports: nothing can be run"
+RUN_FAILED = "Conversation reports: a run failed"
+FETCH_FAILED = "Conversation reports: fetching failed"
 MOST = 10  # failures that a message lists
 
 log = logging.getLogger(__name__)
@@ -40,6 +49,11 @@ def send(settings: Settings, title: str, body: str) -> None:
             log.warning("Address %d of CONVERSATIONS_ALERT_URLS could not be told; check it", number)
 
 
+def send_despite_settings(title: str, body: str) -> None:
+    """Send a message to the addresses as they are set, where another setting is invalid."""
+    send(Settings.model_construct(alert_urls=alert_urls()), title, body)
+
+
 def failure(settings: Settings, events: Iterable[dg.DagsterEvent]) -> tuple[str, str]:
     """Return title and body of the message that a run failed: what failed, and which release is in place."""
     checks, steps = [], []
@@ -56,40 +70,42 @@ def failure(settings: Settings, events: Iterable[dg.DagsterEvent]) -> tuple[str,
     listed = [f"- {line}" for line in failed[:MOST]]
     if len(failed) > MOST:
         listed.append(f"- and {len(failed) - MOST} more")
-    body = "\n".join([*listed, "", _in_place(current_release(settings))])
-    return "Conversation reports: a run failed", body
+    body = "\n".join([*listed, "", _in_place(settings)])
+    return RUN_FAILED, body
 
 
-def staleness(settings: Settings, now: datetime | None = None) -> tuple[str, str] | None:
-    """Return title and body of the message that what is published is old, or None where it is not."""
+def release_problems(settings: Settings, now: datetime | None = None) -> list[str]:
+    """Return a line for each problem of what is published: damaged files, an old release, old data."""
     release, now = current_release(settings), now or datetime.now(UTC)
+    published = settings.published_path
+    remedy = "run again, and it is published again, or go back by `make rollback`."
     if release is None:
-        return None
-    limits = (
-        (
-            "It was published",
-            release.published_at,
-            settings.stale_error_after_hours,
-            "see why no run published",
-        ),
-        (
-            "Its data end",
-            release.data_through,
-            settings.stale_after_hours,
-            "see whether exports still arrive",
-        ),
-    )
-    old = [
-        f"- {what} at {instant}, more than {hours:g} hours ago: {remedy}."
-        for what, instant, hours, remedy in limits
-        if instant and now - datetime.fromisoformat(instant) > timedelta(hours=hours)
+        return [f"- {published / FILE} cannot be read: {remedy}"] if was_published(settings) else []
+    lines = []
+    if not is_intact(settings, release):
+        lines.append(
+            f"- Files of release {release.release_id} in {published} are missing or damaged: {remedy}"
+        )
+    if is_older(release.published_at, settings.stale_error_after_hours, now):
+        lines.append(
+            f"- It was published at {release.published_at}, more than"
+            f" {settings.stale_error_after_hours:g} hours ago: see why no run published."
+        )
+    return lines + [
+        f"- The data of account {account} end at {through}, more than {settings.stale_after_hours:g} hours"
+        " ago: see whether its exports still arrive."
+        for account, through in release.old_accounts(settings.stale_after_hours, now).items()
     ]
-    if not old:
-        return None
-    return "Conversation reports: what is published is old", "\n".join([*old, "", _in_place(release)])
 
 
-def _in_place(release: Release | None) -> str:
+def release_alert(settings: Settings, problems: Iterable[str]) -> tuple[str, str]:
+    """Return title and body of the message with these problems of what is published."""
+    body = "\n".join([*problems, "", _in_place(settings)])
+    return "Conversation reports: the release is old or damaged", body
+
+
+def _in_place(settings: Settings) -> str:
+    release = current_release(settings)
     if release is None:
-        return "Nothing is published yet."
+        return "No release can be read." if was_published(settings) else "Nothing is published yet."
     return f"Release {release.release_id} stays in place, with data through {release.data_through}."

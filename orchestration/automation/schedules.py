@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration.automation.jobs import REFRESH, is_up_to_date
-from orchestration.automation.notifications import send
+from orchestration.automation.notifications import NOT_RUN, send
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.settings import Settings, SettingsError
 
@@ -24,7 +24,7 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
             if is_up_to_date(settings):
                 return dg.SkipReason("Nothing new in landing, seeds and code: the release stays.")
         except RawStoreError as error:
-            send(settings, "Conversation reports: nothing can be run", str(error))
+            send(settings, NOT_RUN, str(error))
             return dg.SkipReason(str(error))
         except SettingsError:
             pass

@@ -5,9 +5,12 @@ from hashlib import sha256
 
 import dagster as dg
 
-from orchestration.automation.jobs import BY_HAND, REFRESH, REPLAY
-from orchestration.automation.notifications import failure, send, staleness
+from orchestration.automation.home_lock import BY_HAND, fail_killed_runs
+from orchestration.automation.jobs import REFRESH, REPLAY
+from orchestration.automation.notifications import NOT_RUN, failure, release_alert, release_problems, send
 from orchestration.automation.run_retention import KEEP_RUNS_DAYS, prune_runs
+from orchestration.common.locks import exclusive
+from orchestration.common.words import counted
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.selection import new_files
 from orchestration.publish.overview import report
@@ -44,7 +47,7 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
             files = new_files(settings)
         except (SettingsError, RawStoreError) as error:
             if context.cursor != str(error):  # alert once, not every minute
-                send(settings, "Conversation reports: nothing can be run", str(error))
+                send(settings, NOT_RUN, str(error))
             context.update_cursor(str(error))
             return dg.SkipReason(str(error))
         state = sha256(repr([(f.name, f.size, f.modified_us) for f in files]).encode()).hexdigest()
@@ -54,10 +57,10 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
         if not files:
             return dg.SkipReason("No new file in landing.")
         if state != before:
-            return dg.SkipReason(f"{count} new files; waiting until no more arrive.")
+            return dg.SkipReason(f"{counted(count, 'new file')}; waiting until no more arrive.")
         if context.instance.get_runs_count(_UNDER_WAY):
             return dg.SkipReason(
-                f"{count} new files; a refresh is under way, and this or the next takes them."
+                f"{counted(count, 'new file')}; a refresh is under way, and this or the next takes them."
             )
         return dg.RunRequest(run_key=state, tags={"new_files": str(count)})
 
@@ -85,26 +88,32 @@ def failure_sensor(settings: Settings, others: Iterable = ()) -> dg.SensorDefini
     return alert_on_failure
 
 
-def staleness_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that tells once of each release, or day, that it grew old."""
+def release_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that alerts once to each problem of what is published.
+
+    The cursor holds the problems of the last tick.
+    """
 
     @dg.sensor(
         name="alert_on_stale_data",
         minimum_interval_seconds=3600,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the addresses of CONVERSATIONS_ALERT_URLS that what is published grew old.",
+        description="Sends to the addresses of CONVERSATIONS_ALERT_URLS that the release is damaged or old,"
+        " or that the data of an account are.",
     )
     def alert_on_stale_data(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        message = staleness(settings)
-        if message is None:
-            context.update_cursor("")
-            return dg.SkipReason("What is published is fresh, or nothing is.")
-        if message[1] == context.cursor:
-            return dg.SkipReason("Old, as was told before.")
+        problems = release_problems(settings)
+        reported = (context.cursor or "").splitlines()
+        new = [problem for problem in problems if problem not in reported]
+        context.update_cursor("\n".join(problems))
+        if not problems:
+            return dg.SkipReason("What is published is whole and fresh, or nothing is.")
+        if not new:
+            return dg.SkipReason("Old or damaged, as reported before.")
+        message = release_alert(settings, new)
         context.log.error("\n".join(message))
         send(settings, *message)
-        context.update_cursor(message[1])
-        return dg.SkipReason("Old; told.")
+        return dg.SkipReason("Old or damaged; reported.")
 
     return alert_on_stale_data
 
@@ -126,6 +135,31 @@ def overview_sensor(settings: Settings, checked: Iterable[dg.AssetsDefinition]) 
     return look_at_the_release
 
 
+def killed_run_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that marks a run as failed whose process was killed, so that the queue goes on."""
+
+    def leave_it() -> None:
+        raise BlockingIOError
+
+    @dg.sensor(
+        name="fail_killed_runs",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Marks a run as failed whose process was killed, so that the next in the queue starts.",
+    )
+    def fail_killed(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        if not settings.lock_path.exists():
+            return dg.SkipReason("There was no run yet.")
+        try:
+            with exclusive(settings.lock_path, waiting=leave_it):
+                killed = fail_killed_runs(settings, context.instance)
+        except BlockingIOError:
+            return dg.SkipReason("A run or a command is under way.")
+        return dg.SkipReason(f"Killed: {', '.join(killed)}." if killed else "No run was killed.")
+
+    return fail_killed
+
+
 def housekeeping_sensor(settings: Settings) -> dg.SensorDefinition:
     """Return the sensor that throws away old runs, once a day."""
 
@@ -136,6 +170,6 @@ def housekeeping_sensor(settings: Settings) -> dg.SensorDefinition:
         description=f"Deletes runs that ended more than {KEEP_RUNS_DAYS} days ago, their events and logs.",
     )
     def housekeeping(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        return dg.SkipReason(f"{prune_runs(settings, context.instance)} old runs deleted.")
+        return dg.SkipReason(f"{counted(prune_runs(settings, context.instance), 'old run')} deleted.")
 
     return housekeeping

@@ -3,8 +3,7 @@
 Belongs here: removing them. Does not: what is in them, nor how they are built (`warehouse`).
 """
 
-import shutil
-
+from orchestration.common.files import remove
 from orchestration.settings import Settings
 
 
@@ -15,7 +14,7 @@ def discard_candidate(settings: Settings) -> None:
     rewritten in place.
     """
     for path in (settings.warehouse_path, settings.candidate_path):
-        path.unlink(missing_ok=True)
-        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-    if settings.spark_tables_path.exists():
-        shutil.rmtree(settings.spark_tables_path)
+        remove(path)
+        for beside in (".wal", ".tmp"):  # of a process that was killed
+            remove(path.with_name(f"{path.name}{beside}"))
+    remove(settings.spark_tables_path)

@@ -45,6 +45,14 @@ def copy(source: Path, target: Path) -> None:
         written.unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it; do nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def link(source: Path, target: Path) -> None:
     """Give a file a second name or, where the file system has no hard links, a copy."""
     try:

@@ -7,6 +7,7 @@ to landing, which the next run reads.
 import argparse
 import sys
 
+from orchestration.automation.notifications import FETCH_FAILED, send, send_despite_settings
 from orchestration.fetch.accounts import Fetched, fetch_account
 from orchestration.fetch.client import FetchError
 from orchestration.fetch.connections import connected_accounts
@@ -22,7 +23,9 @@ def main(arguments: list[str]) -> int:
         settings = load_settings()
         accounts = connected_accounts(settings, chosen)
     except SettingsError as error:
-        print(f"Nothing can be fetched:\n{error}", file=sys.stderr)
+        message = f"Nothing can be fetched:\n{error}"
+        print(message, file=sys.stderr)
+        send_despite_settings(FETCH_FAILED, message)
         return 2
     if not accounts:
         print(
@@ -30,14 +33,16 @@ def main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    failed = False
+    failures = []
     for account in accounts:
         try:
             print_result(fetch_account(settings, account, lambda text: print(text, flush=True)))
         except (FetchError, SettingsError) as error:
-            failed = True
+            failures.append(str(error))
             print(f"FAILED: {error}", file=sys.stderr)
-    return int(failed)
+    if failures:
+        send(settings, FETCH_FAILED, "\n".join(failures))
+    return int(bool(failures))
 
 
 def print_result(fetched: Fetched) -> None:

@@ -7,11 +7,9 @@ not: any request.
 import ipaddress
 import os
 import tomllib
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -23,7 +21,7 @@ from pydantic import (
 )
 
 from orchestration.ingest.seeds import read_seeds
-from orchestration.settings import PROJECT, Settings, SettingsError
+from orchestration.settings import Settings, SettingsError
 
 FETCHED = ("chatwoot", "activecampaign")  # platforms with an API of past conversations
 RECEIVED = ("chatwoot", "whatsapp_cloud")  # platforms with webhooks that ingest reads
@@ -52,7 +50,7 @@ class Secret(_Section):
         Raises `SettingsError` that names the variable or the file where it is missing or empty.
         """
         if self.env is not None:
-            value = os.environ.get(self.env) or _dotenv().get(self.env)
+            value = os.environ.get(self.env)
             source = f"the environment variable {self.env}"
         else:
             path = folder / self.file.expanduser()
@@ -235,8 +233,3 @@ def _is_private(host: str) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return "." not in host
-
-
-@cache
-def _dotenv() -> dict[str, str | None]:
-    return dotenv_values(PROJECT / ".env")

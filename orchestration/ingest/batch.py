@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.common.sql import quoted
+from orchestration.common.words import counted
 from orchestration.ingest.batch_files import BatchFiles
 from orchestration.ingest.loading import ConservationError, Group, Loader
 from orchestration.ingest.parsing import file_bytes, readers
@@ -51,7 +52,8 @@ class Batch(BatchFiles):
         """Load these files, except contents that are `loaded`; note what becomes of each."""
         for group, paths in self.open_files(files, loaded).items():
             progress(
-                f"{group.platform} {group.source.entity.name}: {len(paths)} new files ({group.layout.kind})"
+                f"{group.platform} {group.source.entity.name}: {counted(len(paths), 'new file')}"
+                f" ({group.layout.kind})"
             )
             self._load(paths, Loader(self, group))
         self.leave_changed([path for path, file in self.outcomes.items() if file.status != "loaded"])

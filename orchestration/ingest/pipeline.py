@@ -102,6 +102,8 @@ def ingest(
             return IngestResult(None, [], skipped)
         batch.commit()
         replay.finish(con, settings, work)
+        # The batch may have shown further ids of an erased contact.
+        erasure.apply(con, settings, seeds.erasures, work, progress)
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), skipped)
 
 

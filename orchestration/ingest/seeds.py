@@ -46,6 +46,7 @@ class Erasure:
 
     line: int
     account_id: str
+    platform: str
     contact_id: str
 
 
@@ -99,7 +100,9 @@ def read_seeds(folder: Path) -> Seeds:
                     account,
                     f"an account of accounts.csv (there is: {known})",
                 )
-    return Seeds(accounts, _rating_scales(folder, rows["csat_scales.csv"]), _erasures(rows["erasures.csv"]))
+    return Seeds(
+        accounts, _rating_scales(folder, rows["csat_scales.csv"]), _erasures(rows["erasures.csv"], accounts)
+    )
 
 
 def _rating_scales(folder: Path, rows: list[tuple[int, dict[str, str]]]) -> dict[str, tuple[int, int]]:
@@ -115,12 +118,13 @@ def _rating_scales(folder: Path, rows: list[tuple[int, dict[str, str]]]) -> dict
     return scales
 
 
-def _erasures(rows: list[tuple[int, dict[str, str]]]) -> list[Erasure]:
+def _erasures(rows: list[tuple[int, dict[str, str]]], accounts: dict[str, Account]) -> list[Erasure]:
     erasures: dict[tuple[str, str], Erasure] = {}
     for line, row in rows:
         account_id = row["account_id"].strip()
+        platform = accounts[account_id].platform.name
         contact_id = row["contact_id"].strip().lstrip("+")  # of a phone number, written with it and without
-        erasures.setdefault((account_id, contact_id), Erasure(line, account_id, contact_id))
+        erasures.setdefault((account_id, contact_id), Erasure(line, account_id, platform, contact_id))
     return list(erasures.values())
 
 

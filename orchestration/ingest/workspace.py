@@ -22,7 +22,7 @@ def workspace(settings: Settings, progress: Callable[[str], None] = lambda messa
     settings.ensure_home()
     make_private(settings.private_paths)
     with exclusive(settings.lock_path, lambda: progress("Another run holds the lock of the home; waiting …")):
-        work = settings.home / "ingest.tmp"
+        work = settings.work_path
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         try:

@@ -45,7 +45,6 @@ def build_publish_assets(settings: Settings, checked: Iterable[dg.AssetsDefiniti
             )
             for table, description in PUBLISHED.items()
         ],
-        pool="warehouse",
     )
     def publish_release(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
@@ -75,7 +74,6 @@ def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
         group_name="published",
         kinds={"html"},
         owners=["team:data"],
-        pool="warehouse",
         freshness_policy=_freshness(settings),
     )
     def report(

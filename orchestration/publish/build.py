@@ -15,6 +15,7 @@ import duckdb
 
 from orchestration.common.files import copy, link, sync
 from orchestration.common.sql import quoted
+from orchestration.ingest.raw_store.erasure import state_digest
 from orchestration.publish.parquet import write_parquet
 from orchestration.publish.reader import FILE
 from orchestration.publish.release import NOTE, RELEASES, PublishError, Release, sealed, write_note
@@ -138,6 +139,7 @@ def _describe(
         fingerprint=build.fingerprint or "",
         parquet=f"{RELEASES}/{release_id}" if settings.parquet else None,
         build_id=build.build_id,
+        erasures=state_digest(settings),
     )
 
 

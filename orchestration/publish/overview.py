@@ -13,7 +13,7 @@ import dagster as dg
 
 from orchestration.common.markdown import markdown_table
 from orchestration.dagster_ext.check_history import latest_evaluation
-from orchestration.publish.release import Release, current_release
+from orchestration.publish.release import Release, current_release, was_published
 from orchestration.publish.tables import PUBLISHED
 from orchestration.settings import Settings
 
@@ -116,17 +116,18 @@ def overview(
     now = now or datetime.now(UTC)
     release = current_release(settings)
     if release is None:
-        return {"release": "Nothing is published yet."}
+        damaged = "The release cannot be read: run again, or go back by make rollback."
+        return {"release": damaged if was_published(settings) else "Nothing is published yet."}
     checks = _checks(instance, specs)
     published, through = _shown(release.published_at), _shown(release.data_through)
-    is_old = release.data_through and _hours(release.data_through, now) > settings.stale_after_hours
+    old = release.old_accounts(settings.stale_after_hours, now)
     state = _state(settings, release, now)
     rows = [
         (
             table,
             state,
             published,
-            f"{through} (old)" if is_old else through,
+            f"{through} (old)" if old else through,
             count,
             checks.get(table, "no checks"),
         )
@@ -136,8 +137,9 @@ def overview(
     failed = [table for table, outcome in checks.items() if "FAILED" in outcome]
     if failed:
         parts.append(f"The last checks FAILED on {', '.join(failed)}: this release stays until they pass.")
-    if is_old:
-        parts.append(f"Its data are more than {settings.stale_after_hours:g} hours old.")
+    if old:
+        ends = ", ".join(f"{account} ({_shown(end)})" for account, end in old.items())
+        parts.append(f"Data more than {settings.stale_after_hours:g} hours old: {ends}.")
     table = markdown_table(("table", "is", "published", "data through", "rows", "checks"), rows)
     return {
         "release": " ".join(parts),

@@ -12,6 +12,7 @@ interrupted the swap: the note in the release's own folder is valid until the ne
 import json
 import logging
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from hashlib import file_digest
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class Release:
     - `fingerprint`: the digest of the batches and rules that the candidate was built from
     - `parquet`: the folder of the tables as Parquet, relative to `published/`; None where they were left out
     - `build_id`: the last build of the candidate that was copied; None in notes of earlier versions
+    - `erasures`: what identifies the erased contacts of what the candidate was built from; empty: none are
     - `withdrawn`: the fingerprint of the later release that a rollback replaced by this one
     - `digests`, `states`: of each file of the release's folder but the note, the SHA-256; bytes and mtime_ns
     """
@@ -56,6 +58,7 @@ class Release:
     fingerprint: str
     parquet: str | None
     build_id: str | None = None
+    erasures: str = ""
     withdrawn: str | None = None
     digests: dict[str, str] = field(default_factory=dict)
     states: dict[str, list[int]] = field(default_factory=dict)
@@ -64,6 +67,11 @@ class Release:
     def folder(self) -> str:
         """The folder of the release's own files, relative to `published/`."""
         return f"{RELEASES}/{self.release_id}"
+
+    def old_accounts(self, hours: float, now: datetime) -> dict[str, str]:
+        """Return the accounts whose latest message is older than this, each with its time."""
+        ends = {account: about["data_through"] for account, about in self.accounts.items()}
+        return {account: end for account, end in ends.items() if is_older(end, hours, now)}
 
 
 def current_release(settings: Settings) -> Release | None:
@@ -80,6 +88,17 @@ def current_release(settings: Settings) -> Release | None:
             return release
     log.warning("%s holds release %s, which has no note in %s; run again", FILE, release_id, published)
     return None
+
+
+def was_published(settings: Settings) -> bool:
+    """Return whether there are files of a release, readable or not."""
+    published = settings.published_path
+    return (published / FILE).exists() or any(published.glob(f"{RELEASES}/*/{FILE}"))
+
+
+def is_older(instant: str | None, hours: float, now: datetime) -> bool:
+    """Return whether an instant of a release is more than these hours ago; None never is."""
+    return instant is not None and now - datetime.fromisoformat(instant) > timedelta(hours=hours)
 
 
 def published_id(settings: Settings) -> str | None:

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.common.files import link, readable_by_others, sync
+from orchestration.common.files import link, readable_by_others, remove, sync
+from orchestration.ingest.raw_store.erasure import state_digest
 from orchestration.publish.build import build_release
 from orchestration.publish.preconditions import verify_candidate
 from orchestration.publish.reader import FILE
@@ -77,9 +78,7 @@ def publish(
             raise PublishError(f"Release {release_id} was not published: {error}") from error
         finally:
             _sweep(published, None)
-        # After an erasure the older releases still hold the erased contact.
-        _prune(published / RELEASES, 1 if settings.outdated_path.exists() else settings.keep_releases)
-        settings.outdated_path.unlink(missing_ok=True)
+        _prune(settings)
     progress(f"Published {release_id}, data through {release.data_through}")
     return release
 
@@ -98,9 +97,12 @@ def rollback(settings: Settings, release_id: str | None = None) -> Release:
         earlier = [name for name in kept if current is None or name < current.release_id]
         wanted = release_id or max(earlier, default=None)
         if wanted not in kept:
+            missing = (
+                f"Release {wanted} is not kept, or damaged" if wanted else "No earlier release is kept whole"
+            )
             raise PublishError(
-                f"{wanted or 'No earlier release'} is not among the kept ones that are whole"
-                f" ({', '.join(kept) or 'none'}); CONVERSATIONS_KEEP_RELEASES sets how many are kept."
+                f"{missing}. There is: {', '.join(kept) or 'none'}. CONVERSATIONS_KEEP_RELEASES sets how many"
+                " are kept."
             )
         folder = published / RELEASES / wanted
         release = read_note(folder / NOTE)
@@ -114,12 +116,19 @@ def rollback(settings: Settings, release_id: str | None = None) -> Release:
     return release
 
 
+def outdated_releases(settings: Settings) -> list[Path]:
+    """Return the folders of the kept releases that may hold a contact that was erased since."""
+    erased = state_digest(settings)
+    notes = {path: read_note(path / NOTE) for path in _releases(settings.published_path / RELEASES)}
+    return [path for path, note in notes.items() if erased and (note is None or note.erasures != erased)]
+
+
 def _release_before(settings: Settings) -> Release | None:
     """Return the current release if the new one may share files with it."""
-    if settings.outdated_path.exists():
-        return None
     current = current_release(settings)
-    return current if current and is_intact(settings, current) else None
+    if current is None or current.erasures != state_digest(settings):
+        return None
+    return current if is_intact(settings, current) else None
 
 
 def _swap(published: Path, file: Path, release: Release) -> None:
@@ -152,19 +161,18 @@ def _next_id(published: Path, current: str | None, now: datetime) -> str:
 
 
 def _releases(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if ID.fullmatch(path.name))
+    return sorted(path for path in folder.glob("*") if ID.fullmatch(path.name))
 
 
 def _sweep(published: Path, current: str | None) -> None:
     """Remove what a crash left: half-built files and, given the current release, folders of later ones."""
     orphans = [path for path in _releases(published / RELEASES) if current and path.name > current]
     for path in [*published.glob(f"{BUILDING}*"), *published.glob(f"{RELEASES}/{BUILDING}*"), *orphans]:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        remove(path)
 
 
-def _prune(folder: Path, keep: int) -> None:
-    for path in _releases(folder)[:-keep]:
+def _prune(settings: Settings) -> None:
+    """Remove the releases that are too many, and those that may hold an erased contact."""
+    releases = _releases(settings.published_path / RELEASES)
+    for path in {*releases[: -settings.keep_releases], *outdated_releases(settings)}:
         shutil.rmtree(path)

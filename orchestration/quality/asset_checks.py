@@ -47,7 +47,7 @@ def import_gate() -> None:
         import_module("orchestration.quality.gate")
 
 
-@dg.multi_asset_check(specs=SPECS, can_subset=True, pool="warehouse")
+@dg.multi_asset_check(specs=SPECS, can_subset=True)
 def quality_gate(
     context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.AssetCheckResult]:

@@ -109,7 +109,6 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
         name="warehouse",
         manifest=parsed_manifest(settings),
         dagster_dbt_translator=Translator(),
-        pool="warehouse",
     )
     def warehouse(
         context: dg.AssetExecutionContext, dbt: DbtProgram, settings: dg.ResourceParam[Settings]

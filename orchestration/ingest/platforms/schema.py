@@ -3,6 +3,7 @@
 Belongs here: the vocabulary. Does not: any platform's fields (see `platforms/`), nor how they are read.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -106,11 +107,13 @@ class Platform:
 
     - `envelopes`: by folder, the objects around the records: the JSON path of each, and its known keys (read
       or not)
+    - `canonical_id`: makes the SQL of the one form of a contact's id from that of the id as it is exported
     """
 
     name: str
     entities: tuple[Entity, ...]
     envelopes: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = field(default_factory=dict)
+    canonical_id: Callable[[str], str] = "ltrim({}, '+')".format
 
     @cached_property
     def folders(self) -> dict[str, list[Source]]:

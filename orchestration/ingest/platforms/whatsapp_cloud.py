@@ -4,7 +4,14 @@ All of it lies in one folder, `webhooks`: an archived envelope a record. What th
 message there, only its statuses.
 """
 
+from functools import cache
+
+from jinja2 import Template
+
 from orchestration.ingest.platforms.schema import Entity, Field, Nested, Platform
+from orchestration.settings import PROJECT
+
+MACROS = PROJECT / "dbt_project" / "macros" / "whatsapp_cloud.sql"
 
 
 def _nested(elements: str) -> tuple[Nested, ...]:
@@ -126,6 +133,16 @@ ENVELOPE = (
     ("$.entry[*].changes[*].value", VALUE),
 )
 
+
+@cache
+def canonical_id(value: str) -> str:
+    """Return the SQL of a phone number in the form that dbt gives it, so that both mean the same contact."""
+    return Template(MACROS.read_text()).module.whatsapp_number(value)
+
+
 PLATFORM = Platform(
-    "whatsapp_cloud", (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS), envelopes={"webhooks": ENVELOPE}
+    "whatsapp_cloud",
+    (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS),
+    envelopes={"webhooks": ENVELOPE},
+    canonical_id=canonical_id,
 )

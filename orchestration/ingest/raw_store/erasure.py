@@ -1,52 +1,80 @@
-"""Forgetting contacts: those listed in `erasures.csv` vanish from what was taken in, and from what comes in.
+"""Forgetting contacts: those listed in `erasures.csv` are erased from what was ingested and what comes later.
 
-Belongs here: the list, the pseudonym that takes the place of an erased contact, and what is emptied. Does
-not: which field names a contact (`platforms`), nor what is made of the raw files: the warehouse is built anew
-from them, and the next release takes the older ones with it (`publish`).
+Belongs here: the list, the pseudonym that replaces an erased contact, and what is emptied. Does not: which
+field names a contact (`platforms`), nor what is built from the raw files: the candidate is built again, and
+the next release removes those before it (`publish`).
 
-Of an erased contact a pseudonym stays in the place of its id, so that all is counted as before; what
-describes the contact goes. Of a refused record that mentions the contact the row stays and the text goes. The
-pseudonym is a keyed hash: the same whenever and however often an export brings the contact, and without the
-key nobody can tell whose it is.
+A pseudonym replaces the id of an erased contact, so that all is counted as before; what describes the
+contact is removed. Of a rejected record that mentions the contact the row stays and the text is removed.
+The pseudonym is a keyed hash: the same whenever and however often an export names the contact, and without
+the key it cannot be related to the contact.
 
-A file is replaced as a whole, and the marker that all was done is written last: after a crash the next run
-looks through the files again and rewrites those that still hold somebody.
+A contact may have several ids: the ids that one record gives for it, and the forms of a phone number that
+the network treats as one. All of them get the same pseudonym, the least of their own. `raw/erasures.json`
+keeps it by the own pseudonym of each id, so that an id is recognized after the record that linked it was
+erased.
+
+A file is replaced as a whole, and the state is written last: after a crash the next run searches the files
+again and rewrites those that still hold an erased contact.
 """
 
 import hmac
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from orchestration.common import files
 from orchestration.common.candidate_files import discard_candidate
 from orchestration.common.sql import parquet, quoted
+from orchestration.common.words import counted
 from orchestration.ingest.parsing.typing import named
 from orchestration.ingest.platforms import PLATFORMS
-from orchestration.ingest.platforms.schema import Entity
+from orchestration.ingest.platforms.schema import Entity, Platform
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.seeds import Erasure
 from orchestration.settings import Settings
 
 SEED = "erasures.csv"
 PSEUDONYM = "erased-"
-LEAST_TELLING_ID = 6  # a shorter one stands in many a file's name by chance
+LEAST_TELLING_ID = 6  # a shorter one is part of many names of files by chance
 
-# Whatever a refused record says, its id as a whole word is enough: rather a text too many than one too few.
+# In a rejected record the id as a whole word is enough: rather a text too many than one too few.
 _MENTIONED = r"""
-    rows.account_id = erasures.account_id
+    rows.account_id = erased_words.account_id
     AND (
         contains(concat_ws(' ', raw, value), contact_id) AND regexp_matches(concat_ws(' ', raw, value), word)
         OR list_contains(try(json_extract_string(raw, ['$.id', '$.contact'])), contact_id)
     )"""
 
 
+class _State(NamedTuple):
+    """The digest of the list that was applied, and the pseudonym of each erased id by its own pseudonym."""
+
+    applied: str
+    pseudonyms: dict[str, str]
+
+
+class _Place(NamedTuple):
+    """A folder of Parquet files that may hold contacts; without an entity it is one of rejected records."""
+
+    folder: Path
+    entity: Entity | None = None
+    platform: Platform | None = None
+
+
 def is_applied(settings: Settings, erasures: list[Erasure]) -> bool:
-    """Return whether everything that was taken in has been looked through for just these contacts."""
-    marker = settings.erasures_path
-    return _digest(settings, erasures) == (marker.read_text() if marker.exists() else "")
+    """Return whether all that was ingested has been searched for just these contacts."""
+    return _read_state(settings).applied == _digest(settings, erasures)
+
+
+def state_digest(settings: Settings) -> str:
+    """Return what identifies the erased ids of what was ingested; empty where there are none."""
+    pseudonyms = _read_state(settings).pseudonyms
+    return sha256(json.dumps(pseudonyms, sort_keys=True).encode()).hexdigest() if pseudonyms else ""
 
 
 def apply(
@@ -56,131 +84,239 @@ def apply(
     work: Path,
     progress: Callable[[str], None],
 ) -> None:
-    """Erase the listed contacts from all that was taken in, unless that was done; have `screen` know them.
+    """Erase the listed contacts from all that was ingested, unless that was done, and prepare `screen`.
 
-    What was built from these files goes too: the candidate at once, since a DuckDB file keeps deleted rows in
-    its free blocks; older releases, by a note to `publish`, with the next one.
+    The candidate, which was built from these files, is removed first: a DuckDB file keeps deleted rows in its
+    free blocks. Releases state the erasures that they hold (see `publish`).
     """
-    _tabulate(con, settings, erasures)
-    if is_applied(settings, erasures):
+    _list(con, settings, erasures)
+    state = _read_state(settings)
+    if state.applied == _digest(settings, erasures):
+        _tabulate(con, settings, state.pseudonyms, [])
         return
-    folders = [*_entities(settings), settings.rejected_path]
-    due = [
-        (path, folder) for folder in folders for path in _holding(con, settings, folder, folder / "*.parquet")
-    ]
-    if due or settings.outdated_path.exists():
-        settings.outdated_path.touch()
-        progress(f"{len(erasures)} contacts to forget: {len(due)} files are written anew")
-        for path, folder in due:
-            _rewrite(con, settings, path, folder, work)
+    places = _places(settings.raw_path, settings.rejected_path)
+    ingested = [(place, place.folder / "*.parquet") for place in places]
+    pseudonyms = _linked(con, ingested, state.pseudonyms)
+    _tabulate(con, settings, pseudonyms, ingested)
+    due = [(path, place) for place, paths in ingested for path in _holding(con, place, paths)]
+    if due or pseudonyms != state.pseudonyms:
+        progress(f"{counted(len(erasures), 'contact')} to erase; rewriting {counted(len(due), 'file')}")
         discard_candidate(settings)
-    written = work / "erasures"
-    written.write_text(_digest(settings, erasures))
-    files.replace(written, settings.erasures_path)
+    for path, place in due:
+        _rewrite(con, place, path, work)
+    _erase_set_aside(con, settings, work, progress)
+    _write_state(settings, work, _State(_digest(settings, erasures), pseudonyms))
 
 
 def screen(
     con: duckdb.DuckDBPyConnection, settings: Settings, outputs: list[tuple[Path, Path]], work: Path
 ) -> None:
-    """Erase the listed contacts from the files of a batch, before these are put into their folders."""
-    for written, folder in outputs:
-        if _holding(con, settings, folder, written):
-            _rewrite(con, settings, written, folder, work)
+    """Erase the listed contacts from the files of a batch, before these are put into their folders.
+
+    Where the batch links further ids to an erased contact, `apply` must be called again after its commit.
+    """
+    if not con.execute("SELECT count(*) FROM listed").fetchone()[0]:
+        return
+    places = {place.folder: place for place in _places(settings.raw_path, settings.rejected_path)}
+    written = [(places[folder], path) for path, folder in outputs if folder in places]
+    known = dict(con.execute("SELECT own, pseudonym FROM erasures").fetchall())
+    pseudonyms = _linked(con, written, known)
+    if pseudonyms != known:
+        _write_state(settings, work, _State("", pseudonyms))
+    _tabulate(con, settings, pseudonyms, written)
+    for place, path in written:
+        if _holding(con, place, path):
+            _rewrite(con, place, path, work)
 
 
 def doubts(settings: Settings, erasures: list[Erasure]) -> list[str]:
-    """Return a sentence for each line of the list that met nobody, or an id where it cannot be erased.
+    """Return a sentence for each line of the list that matches no contact, or whose id is in names of files.
 
     The sentences name lines and never a contact, since they are kept in logs.
     """
     if not erasures:
         return []
     seen = " UNION ALL ".join(
-        f"SELECT {named(field)} AS contact_id FROM {parquet(folder / '*.parquet')}"
-        for folder, entity in _entities(settings).items()
-        for field in entity.contact_fields
+        f"SELECT {named(field)} AS contact_id FROM {parquet(place.folder / '*.parquet')}"
+        for place in _places(settings.raw_path)
+        for field in place.entity.contact_fields
     )
     with duckdb.connect() as con:
-        _tabulate(con, settings, erasures)
+        _list(con, settings, erasures)
+        _tabulate(con, settings, _read_state(settings).pseudonyms, [])
         unmet = con.execute(f"""
-            SELECT line, account_id FROM erasures
-            WHERE pseudonym NOT IN (SELECT contact_id FROM ({seen}) WHERE contact_id LIKE '{PSEUDONYM}%')
+            SELECT line, account_id FROM listed LEFT JOIN erasures USING (own)
+            WHERE coalesce(pseudonym, '') NOT IN
+                (SELECT contact_id FROM ({seen}) WHERE contact_id LIKE '{PSEUDONYM}%')
             ORDER BY line""").fetchall()
         in_names = con.execute(f"""
             SELECT line, rows.account_id, count(DISTINCT file)
-            FROM {parquet(ledger.ledger_folder(settings) / "*.parquet")} AS rows JOIN erasures
-                ON rows.account_id = erasures.account_id AND length(contact_id) >= {LEAST_TELLING_ID}
-                AND regexp_matches(file, word)
+            FROM {parquet(ledger.ledger_folder(settings) / "*.parquet")} AS rows
+            JOIN listed ON rows.account_id = listed.account_id
+                AND length(listed.contact_id) >= {LEAST_TELLING_ID}
+            JOIN erased_words ON listed.account_id = erased_words.account_id
+                AND listed.contact_id = erased_words.contact_id AND regexp_matches(file, word)
             GROUP BY ALL ORDER BY line""").fetchall()
     return [
         f"{SEED} line {line}: nothing of account {account} names this contact; is the id the platform's?"
         for line, account in unmet
     ] + [
-        f"{SEED} line {line}: the names of {files} files of account {account} hold this id; rename them and"
-        " start over with make clean"
+        f"{SEED} line {line}: the id is in the name of {counted(files, 'file')} of account {account}; rename"
+        " and start over with make clean"
         for line, account, files in in_names
     ]
 
 
-def _tabulate(con: duckdb.DuckDBPyConnection, settings: Settings, erasures: list[Erasure]) -> None:
-    """Make the list the table `erasures`; `word` is the pattern of the id where it stands as a whole word."""
+def _erase_set_aside(
+    con: duckdb.DuckDBPyConnection, settings: Settings, work: Path, progress: Callable[[str], None]
+) -> None:
+    """Erase the contacts from what a full refresh set aside; a file there that cannot be read is removed."""
+    for aside in sorted(settings.set_aside_path.glob("*")):
+        for place in _places(aside / settings.raw_path.name, aside / settings.rejected_path.name):
+            for path in ledger.parquet_files(place.folder):
+                try:
+                    if _holding(con, place, path):
+                        _rewrite(con, place, path, work)
+                except duckdb.Error:
+                    progress(f"{path} cannot be searched for contacts to erase and is removed")
+                    path.unlink()
+
+
+def _list(con: duckdb.DuckDBPyConnection, settings: Settings, erasures: list[Erasure]) -> None:
+    """Make the list the table `listed`, and the macro `pseudonym` (an HMAC) of a text."""
+    key = _key(settings).ljust(64, b"\0")
+    inner, outer = (bytes(byte ^ pad for byte in key).hex() for pad in (0x36, 0x5C))
+    con.execute(f"""
+        CREATE OR REPLACE TEMP MACRO pseudonym(text) AS {quoted(PSEUDONYM)} || left(
+            sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(text)))), 32)""")
+    canonical = " ".join(
+        f"WHEN {quoted(platform.name)} THEN {platform.canonical_id('contact_id')}"
+        for platform in PLATFORMS.values()
+    )
     con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE erasures AS
-        SELECT *, '(^|[^\\pL\\pN])' || regexp_escape(contact_id) || '([^\\pL\\pN]|$)' AS word
+        f"""
+        CREATE OR REPLACE TEMP TABLE listed AS
+        SELECT *, pseudonym(account_id || ':' || CASE platform {canonical} END) AS own
         FROM (SELECT unnest(CAST($lines AS BIGINT[])) AS line,
             unnest(CAST($accounts AS VARCHAR[])) AS account_id,
-            unnest(CAST($contacts AS VARCHAR[])) AS contact_id,
-            unnest(CAST($pseudonyms AS VARCHAR[])) AS pseudonym, CAST($salt AS VARCHAR) AS salt)""",
+            unnest(CAST($platforms AS VARCHAR[])) AS platform,
+            unnest(CAST($contacts AS VARCHAR[])) AS contact_id)""",
         {
             "lines": [erasure.line for erasure in erasures],
             "accounts": [erasure.account_id for erasure in erasures],
+            "platforms": [erasure.platform for erasure in erasures],
             "contacts": [erasure.contact_id for erasure in erasures],
-            "pseudonyms": [_pseudonym(settings, f"{e.account_id}:{e.contact_id}") for e in erasures],
-            "salt": _pseudonym(settings, "ids of messages"),
         },
     )
 
 
-def _holding(con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files: Path) -> list[Path]:
-    """Return those of the files, which are or will be of this folder, that hold a contact to forget."""
-    entity = _entities(settings).get(folder)
-    if entity is None and folder != settings.rejected_path:
-        return []
-    met = " OR ".join(_named(entity, field) for field in entity.contact_fields) if entity else _MENTIONED
-    return ledger.holding(con, files, f"JOIN erasures ON {met}")
+def _linked(
+    con: duckdb.DuckDBPyConnection, within: Iterable[tuple[_Place, Path]], known: dict[str, str]
+) -> dict[str, str]:
+    """Return the pseudonym of each id of the listed contacts, by its own pseudonym.
+
+    Two ids are of one contact if they are `known` as such, or if a record of these files names both.
+    """
+    listed = {own for (own,) in con.execute("SELECT own FROM listed").fetchall()}
+    ids, links = listed | known.keys() | set(known.values()), list(known.items())
+    records = [
+        f"SELECT DISTINCT list_distinct([{', '.join(_own(place, field) for field in fields)}]) AS ids"
+        f" FROM {parquet(paths)} AS rows"
+        for place, paths in within
+        if place.entity and len(fields := place.entity.contact_fields) > 1
+    ]
+    if listed and records:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE named_together AS {' UNION '.join(records)}")
+        found: list[tuple[str, ...]] = []
+        grown = ids
+        while grown:
+            con.execute("CREATE OR REPLACE TEMP TABLE reached AS SELECT unnest($ids) AS id", {"ids": [*ids]})
+            found = con.execute(
+                "SELECT DISTINCT ids FROM (SELECT ids, unnest(ids) AS id FROM named_together)"
+                " SEMI JOIN reached USING (id)"
+            ).fetchall()
+            grown = {own for (together,) in found for own in together} - ids
+            ids = ids | grown
+        links += [tuple(together) for (together,) in found]
+    contacts = {own: {own} for own in ids}
+    for link in links:
+        contact = set().union(*(contacts[own] for own in link))
+        contacts |= dict.fromkeys(contact, contact)
+    return {own: min(contact) for own, contact in contacts.items() if contact & listed}
 
 
-def _rewrite(
-    con: duckdb.DuckDBPyConnection, settings: Settings, path: Path, folder: Path, work: Path
+def _tabulate(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    pseudonyms: dict[str, str],
+    within: Iterable[tuple[_Place, Path]],
 ) -> None:
-    """Write the file anew without the contacts to forget, with as many rows as before."""
+    """Make the pseudonyms the table `erasures`, and the ids as texts the table `erased_words`.
+
+    The texts are those of the list, and those by which these files name the contacts. `word` is the pattern
+    of one as a whole word.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE erasures AS
+        SELECT unnest(CAST($own AS VARCHAR[])) AS own, unnest(CAST($pseudonyms AS VARCHAR[])) AS pseudonym,
+            CAST($salt AS VARCHAR) AS salt""",
+        {
+            "own": [*pseudonyms],
+            "pseudonyms": [*pseudonyms.values()],
+            "salt": _pseudonym(settings, "ids of messages"),
+        },
+    )
+    texts = ["SELECT account_id, contact_id FROM listed"] + [
+        f"""SELECT rows._account_id, ltrim(rows.{named(field)}, '+') FROM {parquet(paths)} AS rows
+        SEMI JOIN erasures ON {_own(place, field)} = erasures.own
+        WHERE NOT starts_with(rows.{named(field)}, {quoted(PSEUDONYM)})"""
+        for place, paths in within
+        if place.entity and pseudonyms
+        for field in place.entity.contact_fields
+    ]
+    con.execute(rf"""
+        CREATE OR REPLACE TEMP TABLE erased_words AS
+        SELECT *, '(^|[^\pL\pN])' || regexp_escape(contact_id) || '([^\pL\pN]|$)' AS word
+        FROM ({" UNION ".join(texts)})""")
+
+
+def _holding(con: duckdb.DuckDBPyConnection, place: _Place, paths: Path) -> list[Path]:
+    """Return those of the files, which are or will be of this place, that hold a contact to erase."""
+    if place.entity is None:
+        emptied = "coalesce(raw, value) IS NOT NULL"
+        return ledger.holding(con, paths, f"JOIN erased_words ON {emptied} AND {_MENTIONED}")
+    fields = [f"rows.{named(field)}" for field in place.entity.contact_fields]
+    left = " OR ".join(f"erased_{number}.pseudonym <> {field}" for number, field in enumerate(fields))
+    return ledger.holding(con, paths, f"{_joins(place)} WHERE {left}")
+
+
+def _rewrite(con: duckdb.DuckDBPyConnection, place: _Place, path: Path, work: Path) -> None:
+    """Rewrite the file without the contacts to erase, with as many rows as before."""
     rows = parquet(path)
-    entity = _entities(settings).get(folder)
-    if entity is None:
-        mentioned = f"EXISTS (SELECT 1 FROM erasures WHERE {_MENTIONED})"
+    if place.entity is None:
+        mentioned = f"EXISTS (SELECT 1 FROM erased_words WHERE {_MENTIONED})"
         select = f"SELECT rows.* REPLACE ({_emptied(['raw', 'value'], mentioned)}) FROM {rows} AS rows"
     else:
-        select = _without_contacts(con, entity, rows)
+        select = _without_contacts(con, place, rows)
     ledger.rewrite(con, path, select, work)
 
 
-def _without_contacts(con: duckdb.DuckDBPyConnection, entity: Entity, rows: str) -> str:
-    joins, replaced, salts = "", [], []
+def _without_contacts(con: duckdb.DuckDBPyConnection, place: _Place, rows: str) -> str:
+    entity, replaced, salts = place.entity, [], []
     for number, field in enumerate(entity.contact_fields):
-        erased = f"erased_{number}"
-        joins += f" LEFT JOIN erasures AS {erased} ON {_named(entity, field, erased)}"
-        replaced.append(f"coalesce({erased}.pseudonym, rows.{named(field)}) AS {named(field)}")
-        salts.append(f"{erased}.salt")
+        replaced.append(f"coalesce(erased_{number}.pseudonym, rows.{named(field)}) AS {named(field)}")
+        salts.append(f"erased_{number}.salt")
     salt = f"coalesce({', '.join(salts)}, NULL)"
     if entity.has_telling_ids:
         pseudonym = f"{quoted(PSEUDONYM)} || left(sha256({salt} || rows.id), 32)"
-        replaced.append(f"coalesce({pseudonym}, rows.id) AS id")
+        is_done = f"starts_with(rows.id, {quoted(PSEUDONYM)})"
+        replaced.append(f"CASE WHEN {is_done} THEN rows.id ELSE coalesce({pseudonym}, rows.id) END AS id")
     if "id" in entity.contact_fields:
         columns = [row[0] for row in con.execute(f"DESCRIBE FROM {rows}").fetchall()]
         described = [column for column in columns if column != "id" and not column.startswith("_")]
         replaced.append(_emptied(described, f"{salt} IS NOT NULL"))
-    return f"SELECT rows.* REPLACE ({', '.join(replaced)}) FROM {rows} AS rows{joins}"
+    return f"SELECT rows.* REPLACE ({', '.join(replaced)}) FROM {rows} AS rows {_joins(place)}"
 
 
 def _emptied(columns: list[str], where: str) -> str:
@@ -190,32 +326,63 @@ def _emptied(columns: list[str], where: str) -> str:
     )
 
 
-def _named(entity: Entity, field: str, erasures: str = "erasures") -> str:
-    met = f"rows._account_id = {erasures}.account_id"
-    met += f" AND ltrim(rows.{named(field)}, '+') = {erasures}.contact_id"
-    if entity.contact_if:
-        told_by, values = entity.contact_if
-        met += f" AND rows.{named(told_by)} IN ({', '.join(map(quoted, values))})"
-    return f"({met})"
+def _joins(place: _Place) -> str:
+    """Return the joins of the rows of a place to the erasures, one for each field that names a contact."""
+    return " ".join(
+        f"LEFT JOIN erasures AS erased_{number} ON {_own(place, field)} = erased_{number}.own"
+        for number, field in enumerate(place.entity.contact_fields)
+    )
 
 
-def _entities(settings: Settings) -> dict[Path, Entity]:
-    """Return the entities whose records name a contact, by the folder of their raw files."""
-    return {
-        ledger.raw_folder(settings, entity.name, platform.name): entity
+def _own(place: _Place, field: str) -> str:
+    """Return the SQL of the own pseudonym of the contact that a field names."""
+    value = f"rows.{named(field)}"
+    text = f"rows._account_id || ':' || {place.platform.canonical_id(value)}"
+    own = f"WHEN starts_with({value}, {quoted(PSEUDONYM)}) THEN {value} ELSE pseudonym({text}) END"
+    if place.entity.contact_if:
+        told_by, values = place.entity.contact_if
+        is_contact = f"rows.{named(told_by)} IN ({', '.join(map(quoted, values))})"
+        return f"CASE WHEN NOT coalesce({is_contact}, false) THEN NULL {own}"
+    return f"CASE {own}"
+
+
+def _places(raw: Path, rejected: Path | None = None) -> list[_Place]:
+    """Return the places of these folders of raw and of rejected records."""
+    return [
+        _Place(raw / entity.name / platform.name, entity, platform)
         for platform in PLATFORMS.values()
         for entity in platform.entities
         if entity.contact_fields
-    }
+    ] + ([_Place(rejected)] if rejected else [])
+
+
+def _key(settings: Settings) -> bytes:
+    # A key of its own, so that a pseudonym says nothing about the hash that represented the contact before.
+    return hmac.digest(settings.ensure_hash_key().read_bytes(), SEED.encode(), "sha256")
 
 
 def _pseudonym(settings: Settings, text: str) -> str:
-    # A key of its own, so that a pseudonym tells nothing of the hash that stood for the contact before.
-    key = hmac.digest(settings.ensure_hash_key().read_bytes(), SEED.encode(), "sha256")
-    return PSEUDONYM + hmac.digest(key, text.encode(), "sha256").hex()[:32]
+    return PSEUDONYM + hmac.digest(_key(settings), text.encode(), "sha256").hex()[:32]
 
 
 def _digest(settings: Settings, erasures: list[Erasure]) -> str:
-    """Return what stands for the list, whatever its order; empty for an empty one."""
+    """Return what identifies the list, whatever its order; empty for an empty one."""
     pseudonyms = sorted(_pseudonym(settings, f"{e.account_id}:{e.contact_id}") for e in erasures)
     return sha256(" ".join(pseudonyms).encode()).hexdigest() if pseudonyms else ""
+
+
+def _read_state(settings: Settings) -> _State:
+    """Return the state of raw/; where that has none, the pseudonyms of what was set aside last."""
+    for folder in (settings.raw_path, *sorted(settings.set_aside_path.glob("*/raw"), reverse=True)):
+        try:
+            state = _State(**json.loads((folder / "erasures.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            continue
+        return state if folder == settings.raw_path else _State("", state.pseudonyms)
+    return _State("", {})
+
+
+def _write_state(settings: Settings, work: Path, state: _State) -> None:
+    written = work / "erasures.json"
+    written.write_text(json.dumps(state._asdict(), indent=2))
+    files.replace(written, settings.raw_path / written.name)

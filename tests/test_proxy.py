@@ -1,0 +1,154 @@
+"""What deploy/nginx.conf lets through, by nginx itself in front of a server that shows what reaches it.
+
+Belongs here: hosts, origins, methods and headers. Does not: what Dagster or Streamlit answer.
+"""
+
+import getpass
+import json
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import PROJECT
+
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+
+OURS, OTHERS = "https://reports.example.com", "https://evil.example"
+WEBSOCKET = {"Upgrade": "websocket", "Connection": "Upgrade"}
+
+
+class _Shown(BaseHTTPRequestHandler):
+    """Answer with the request's headers."""
+
+    def do_GET(self) -> None:
+        body = json.dumps([*self.headers.items(), *([("padding", "x" * 5000)])]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Return the port of nginx with deploy/nginx.conf, without TLS, on free ports."""
+    folder = tmp_path_factory.mktemp("nginx")
+    behind = ThreadingHTTPServer(("127.0.0.1", 0), _Shown)
+    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    http, https = free_port(), free_port()
+    (folder / "users").write_text("anna@example.com:{PLAIN}secret\n")
+    conf = (PROJECT / "deploy" / "nginx.conf").read_text()
+    for pattern, replacement in [
+        (r"listen 80\b", f"listen 127.0.0.1:{http}"),
+        (r"listen 443 ssl\b", f"listen 127.0.0.1:{https}"),
+        (r"ssl_certificate.*;", ""),
+        (r"/etc/nginx/conversations.*htpasswd", str(folder / "users")),
+        (r"proxy_pass http://127.0.0.1:\d+", f"proxy_pass http://127.0.0.1:{behind.server_address[1]}"),
+    ]:
+        conf, count = re.subn(pattern, replacement, conf)
+        assert count, pattern
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"user {getpass.getuser()}; daemon off; pid {folder}/pid; error_log {folder}/error.log;"
+        f"events {{}} http {{ access_log off; {temporary} {conf} }}"
+    )
+    command = [NGINX, "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"]
+    with subprocess.Popen(command) as server:
+        try:
+            wait_for(https, server, folder)
+            yield https
+        finally:
+            server.terminate()
+            behind.shutdown()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_for(port: int, server: subprocess.Popen, folder: Path) -> None:
+    while ask(port, "GET", "/webhooks/")[0] != 200:
+        assert server.poll() is None, (folder / "error.log").read_text()
+        time.sleep(0.05)
+
+
+def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body of the answer; status 0 where the connection ends without one."""
+    login = "Basic " + b64encode(b"anna@example.com:secret").decode()
+    headers = {"Host": "reports.example.com", "Authorization": login} | headers
+    connection = HTTPConnection("127.0.0.1", port)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    except (OSError, HTTPException):
+        return 0, {}, b""
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/dagster/", {}, 200),
+        ("GET", "/dagster/runs", {"Origin": OTHERS}, 200),
+        ("POST", "/dagster/graphql", {"Origin": OURS}, 200),
+        ("POST", "/dagster/graphql", {"Origin": OTHERS}, 403),
+        ("POST", "/dagster/graphql", {}, 403),
+        ("POST", "/dagster/graphql", {"Origin": OURS + ".evil.example"}, 403),
+        ("POST", "/dagster/graphql", {"Origin": "https://reportsXexample.com"}, 403),
+        ("POST", "/dagster/graphql", {"Origin": "null"}, 403),
+        ("GET", "/dagster/graphql?query=mutation", {}, 403),
+        ("GET", "/dagster/graphql?query=mutation", {"Origin": OURS}, 403),
+        ("GET", "/dagster//graphql?query=mutation", {}, 403),
+        ("GET", "/dagster/x/../%67raphql?query=mutation", {}, 403),
+        ("GET", "/dagster/graphql/?query=mutation", {}, 403),
+        ("GET", "/dagster/graphql", {"Origin": OURS} | WEBSOCKET, 200),
+        ("GET", "/dagster/graphql", {"Origin": OTHERS} | WEBSOCKET, 403),
+        ("GET", "/dagster/graphql", WEBSOCKET, 403),
+        ("POST", "/dagster/report_asset_materialization/x", {"Origin": OTHERS}, 403),
+        ("POST", "/assets/graphql", {"Origin": OURS}, 200),
+        ("GET", "/reports/", {}, 200),
+        ("GET", "/dagster/", {"Authorization": "Basic eDp5"}, 401),
+        ("GET", "/reports/", {"Authorization": ""}, 401),
+        ("GET", "/dagster/", {"Host": "evil.example"}, 0),
+        ("PUT", "/webhooks/a", {}, 403),
+    ],
+)
+def test_only_our_own_pages_may_change_anything(
+    proxy: int, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    assert ask(proxy, method, path, **headers)[0] == status
+
+
+def test_the_user_is_the_login_whatever_the_request_says_and_the_password_stays_here(proxy: int) -> None:
+    _, _, body = ask(proxy, "GET", "/reports/", **{"X-Forwarded-Email": "boss@example.com"})
+    headers = [(name.lower(), value) for name, value in json.loads(body)]
+    assert [value for name, value in headers if name == "x-forwarded-email"] == ["anna@example.com"]
+    assert "authorization" not in dict(headers)
+
+
+def test_answers_are_compressed(proxy: int) -> None:
+    _, headers, _ = ask(proxy, "GET", "/dagster/", **{"Accept-Encoding": "gzip"})
+    assert headers["Content-Encoding"] == "gzip"
