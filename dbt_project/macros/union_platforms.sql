@@ -21,11 +21,13 @@
 {# An entity that no platform has. #}
 {% macro no_rows_of(entity) -%}
     {%- set text_columns = {
+        'tag_names': ['account_id', 'tagged', 'source_tag_id', 'tag_name', 'file_id'],
         'contact_links': ['account_id', 'contact_id', 'linked_contact_id', 'file_id'],
-        'surveys': ['survey_id', 'account_id', 'conversation_id'],
+        'surveys': ['survey_id', 'account_id', 'conversation_id', 'agent_id'],
         'conversation_events': ['event_id', 'account_id', 'conversation_id', 'agent_id', 'event_type', 'reason'],
     }[entity] -%}
     {%- set other_columns = {
+        'tag_names': {'seen_at': 'timestamp'},
         'surveys': {'rating': 'integer', 'sent_at': 'timestamp', 'responded_at': 'timestamp'},
         'conversation_events': {'occurred_at': 'timestamp'},
     }.get(entity, {}) -%}

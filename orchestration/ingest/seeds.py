@@ -88,17 +88,16 @@ def read_seeds(folder: Path) -> Seeds:
         row["account_id"]: Account(row["account_id"], PLATFORMS[row["platform"]], row["time_zone"])
         for _, row in rows["accounts.csv"]
     }
-    for name in ("erasures.csv", "sla_targets.csv"):
-        for line, row in rows[name]:
-            if (account := row["account_id"].strip()) not in accounts:
-                known = ", ".join(accounts) or "none"
-                _fail(
-                    folder / name,
-                    line,
-                    "account_id",
-                    account,
-                    f"an account of accounts.csv (there is: {known})",
-                )
+    for line, row in rows["erasures.csv"]:
+        if (account := row["account_id"].strip()) not in accounts:
+            known = ", ".join(accounts) or "none"
+            _fail(
+                folder / "erasures.csv",
+                line,
+                "account_id",
+                account,
+                f"an account of accounts.csv (there is: {known})",
+            )
     return Seeds(accounts, _rating_scales(folder, rows["csat_scales.csv"]), _erasures(rows["erasures.csv"]))
 
 

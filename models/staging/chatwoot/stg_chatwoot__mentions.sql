@@ -55,7 +55,7 @@ final as (
     union all
 
     select
-        'conversations' as entity,
+        'status_changes' as entity,
         _account_id as account_id,
         id as record_id,
         _account_id || ':' || id as row_id,

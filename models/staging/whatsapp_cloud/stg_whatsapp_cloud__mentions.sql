@@ -34,7 +34,7 @@ final as (
         id as record_id,
         _account_id || ':' || {{ keyed_hash("_account_id || ':' || id") }} as row_id,
         cast(null as {{ dbt.type_string() }}) as conversation_id,
-        _account_id || ':' || {{ whatsapp_contact('sender', 'from_user_id') }} as contact_id,
+        _account_id || ':' || {{ whatsapp_customer() }} as contact_id,
         _file_id as file_id
     from messages
 
