@@ -21,6 +21,7 @@ ranked as (
             order by seen_at desc nulls last, tag_name asc
         ) as name_rank
     from tag_names
+    where {{ folded_text('tag_name') }} <> ''
 
 ),
 
@@ -37,9 +38,7 @@ spelled as (
             rows between unbounded preceding and unbounded following
         ) as tag
     from ranked
-    where
-        name_rank = 1
-        and folded_name <> ''
+    where name_rank = 1
 
 ),
 
