@@ -25,7 +25,8 @@ class Column:
     """A column of a table: where its values stand, their kind, and where the number of cases does.
 
     Kinds: text, name, list, count, decimal, seconds, share, change, signed, rating, day, time, yes,
-    and `origin`, `status`, `event`, `handled_by` for codes of these. `label` is a key of the catalogue's columns.
+    and `origin`, `status`, `event`, `handled_by` for codes of these. `label` is a key of the catalogue's
+    columns.
     """
 
     field: str

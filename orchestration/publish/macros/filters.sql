@@ -43,49 +43,63 @@ create or replace macro _last_day(from_date, to_date) as
     end;
 comment on macro _last_day is 'Internal: to_date as a date, or an error where it is before from_date.';
 
--- The values of a filter, or an error for one that does not exist. Only what the accounts have is listed.
-create or replace macro _known_values(name, given, known) as
+-- The values of a filter, or an error for one that does not exist. Only what the accounts have is listed, in `shown`.
+create or replace macro _known_values(name, given, known, shown) as
     case
         when list_has_all(coalesce(known, []::varchar[]), given::varchar[]) then given::varchar[]
         else error(
             name || ' has a value that does not exist: ' || array_to_string(given::varchar[], ', ') || '; possible are: '
-            || coalesce(array_to_string(known, ', '), 'none')
+            || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
         )
     end;
 comment on macro _known_values is 'Internal: the values of a filter, or an error that lists the possible ones.';
 
 create or replace macro _known_channels(channels, accounts) as (
-    select _known_values('channels', channels, known)
+    select _known_values('channels', channels, known, shown)
     from (
-        select list(distinct channel_id order by channel_id) as known from reporting.rpt_conversations
-        where channel_id is not null and (accounts is null or list_contains(accounts, account_id))
+        select
+            list(distinct channel_id) as known,
+            list(distinct channel_id order by channel_id) filter (where accounts is null or list_contains(accounts, account_id))
+                as shown
+        from reporting.rpt_conversations
+        where channel_id is not null
     )
 );
 comment on macro _known_channels is 'Internal: the channels, or an error for one that does not exist.';
 
 create or replace macro _known_teams(teams, accounts) as (
-    select _known_values('teams', teams, known)
+    select _known_values('teams', teams, known, shown)
     from (
-        select list(distinct team_id order by team_id) as known from reporting.rpt_conversations
-        where team_id is not null and (accounts is null or list_contains(accounts, account_id))
+        select
+            list(distinct team_id) as known,
+            list(distinct team_id order by team_id) filter (where accounts is null or list_contains(accounts, account_id))
+                as shown
+        from reporting.rpt_conversations
+        where team_id is not null
     )
 );
 comment on macro _known_teams is 'Internal: the teams, or an error for one that does not exist.';
 
 create or replace macro _known_conversation_tags(conversation_tags, accounts) as (
-    select _known_values('conversation_tags', conversation_tags, known || ['Untagged'])
+    select _known_values('conversation_tags', conversation_tags, known || ['Untagged'], shown || ['Untagged'])
     from (
-        select list(distinct tag order by tag) as known from reporting.rpt_tags
-        where tagged = 'conversation' and (accounts is null or list_contains(accounts, account_id))
+        select
+            list(distinct tag) as known,
+            list(distinct tag order by tag) filter (where accounts is null or list_contains(accounts, account_id)) as shown
+        from reporting.rpt_tags
+        where tagged = 'conversation'
     )
 );
 comment on macro _known_conversation_tags is 'Internal: the tags, or an error for one that does not exist.';
 
 create or replace macro _known_contact_tags(contact_tags, accounts) as (
-    select _known_values('contact_tags', contact_tags, known)
+    select _known_values('contact_tags', contact_tags, known, shown)
     from (
-        select list(distinct tag order by tag) as known from reporting.rpt_tags
-        where tagged = 'contact' and (accounts is null or list_contains(accounts, account_id))
+        select
+            list(distinct tag) as known,
+            list(distinct tag order by tag) filter (where accounts is null or list_contains(accounts, account_id)) as shown
+        from reporting.rpt_tags
+        where tagged = 'contact'
     )
 );
 comment on macro _known_contact_tags is 'Internal: the tags of contacts, or an error for one that does not exist.';
@@ -106,14 +120,14 @@ create or replace macro _known_agents(agents, accounts) as (
     select
         case
             when list_has_all(known || ['Unassigned'], agents::varchar[]) then coalesce(_agent_ids(agents), []::varchar[])
-            else _known_values('agents', agents, shown || ['Unassigned'])
+            else _known_values('agents', agents, []::varchar[], shown || ['Unassigned'])
         end
     from (
         select
             list(agent_id) || list(agent_name) as known,
-            list(distinct agent_name order by agent_name) as shown
+            list(distinct agent_name order by agent_name)
+                filter (where accounts is null or list_contains(accounts, account_id)) as shown
         from dim_agents
-        where accounts is null or list_contains(accounts, account_id)
     )
 );
 comment on macro _known_agents is 'Internal: the ids of agents, or an error for one that does not exist.';

@@ -64,7 +64,7 @@ SURVEYED_CONVERSATIONS = "(from fct_conversations where survey_sent_on is not nu
 BY_TAG = "left join bridge_conversation_tags using (account_id, conversation_id)"
 TAGGED_CONVERSATIONS = f"(from fct_conversations {BY_TAG})"
 TAGGED_TURNS = f"(from fct_customer_turns {BY_TAG})"
-# Checks of one row that each of these tables has.
+# What holds within a row.
 ROW_CHECKS = (
     Check(
         "messages_are_inbound_or_outbound",
@@ -186,7 +186,6 @@ AGG_BY_AGENT = incremental_mart(
     not_null("report_date"),
     not_null("agent_name"),
     not_negative("distinct_contacts", *ADDITIVE),
-    *ROW_CHECKS,
     Check(
         "null_agent_is_unassigned",
         "agent_name is Unassigned where agent_id is null",
@@ -207,7 +206,6 @@ AGG_BY_TAG = incremental_mart(
     not_null("report_date"),
     not_null("tag"),
     not_negative("distinct_contacts", *ADDITIVE),
-    *ROW_CHECKS,
     # A conversation with two tags counts twice, in the mart and in the facts.
     same_totals("tags_match_tagged_conversations", TAGGED_CONVERSATIONS, "started_on", OF_CONVERSATIONS),
     same_totals("tags_match_tagged_turns", TAGGED_TURNS, "asked_on", OF_TURNS),
