@@ -130,6 +130,7 @@ select
     if(turns_waiting = 1, started_at, null)
         + to_seconds(if(turns_answered = 0, 0, 1200 * turns_answered - 600)) as waiting_since,
     if(is_closed and (i % 2 = 0 or i % 3 = 0), closed_at + interval 30 minute, null) as survey_sent_at,
+    timezone('Europe/Rome', timezone('UTC', survey_sent_at))::date as survey_sent_on,
     if(csat_rating is not null, closed_at + interval 1 hour, null) as survey_responded_at,
     if(survey_sent_at is null, null, agent_id) as csat_agent_id,
     getvariable('build_id') as build_id

@@ -438,7 +438,7 @@ from (
     select p.*, c.agent_id, a.time_zone, unnest(
         generate_series(
             local_day(opened_at, time_zone)::timestamp,
-            coalesce(local_day(left_at, time_zone) - 1, last_on)::timestamp,
+            least(local_day(left_at, time_zone) - 1, last_on)::timestamp,
             interval 1 day
         )
     )::date as day

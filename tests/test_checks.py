@@ -69,7 +69,9 @@ CORRUPTIONS = {
         "first_response_at is not null",
     ),
     ("fct_conversations", "closed_at_is_not_before_started_at"): change_one_row(
-        "fct_conversations", "closed_at = started_at - interval 1 second", "is_closed"
+        "fct_conversations",
+        "closed_at = started_at - interval 1 second, first_closed_at = started_at - interval 1 second",
+        "is_closed",
     ),
     ("fct_conversations", "status_is_accepted_value"): change_one_row(
         "fct_conversations", "status = 'fax'", "not is_closed"
@@ -106,9 +108,14 @@ CORRUPTIONS = {
     ("fct_customer_turns", "turns_begin_with_a_message"): change_one_row(
         "fct_customer_turns", "inbound_messages = 0"
     ),
-    ("fct_customer_turns", "outcome_is_accepted_value"): change_one_row(
-        "fct_customer_turns", "outcome = 'lost', ended_at = null", "outcome = 'closed' and ended_at is null"
-    ),
+    # The conversation changes too, so that the counts still match.
+    ("fct_customer_turns", "outcome_is_accepted_value"): """
+        create temp table lost as
+        select turn_id, conversation_id from fct_customer_turns where outcome = 'closed' limit 1;
+        update fct_conversations set turns_closed = 0
+        where conversation_id in (select conversation_id from lost);
+        update fct_customer_turns set outcome = 'lost' where turn_id in (select turn_id from lost);
+    """,
     ("fct_customer_turns", "only_answered_turns_have_waits"): change_one_row(
         "fct_customer_turns", "answered_by_agent_id = null", "outcome = 'answered'"
     ),
@@ -176,6 +183,14 @@ CORRUPTIONS = {
         create temp table gone as select min(conversation_id) as conversation_id from fct_conversations;
         update fct_messages set has_conversation = false where conversation_id in (from gone);
         delete from fct_conversations where conversation_id in (from gone);
+    """,
+    ("fct_messages", "delivery_status_code_is_mapped"): """
+        update dim_accounts set platform = 'whatsapp_cloud' where account_id = 'second';
+        update fct_messages set source = 'api', delivery_status = null
+        where message_id = (
+            select min(message_id) from fct_messages
+            where account_id = 'second' and direction = 'outbound' and delivered_at is null
+        );
     """,
     ("fct_messages", "sent_at_is_not_in_the_future"): change_one_row(
         "fct_messages", "sent_at = timezone('UTC', now()) + interval 61 minute"

@@ -81,7 +81,7 @@ create or replace macro _known_teams(teams, accounts) as (
 comment on macro _known_teams is 'Internal: the teams, or an error for one that does not exist.';
 
 create or replace macro _known_conversation_tags(conversation_tags, accounts) as (
-    select _known_values('conversation_tags', conversation_tags, known || ['Untagged'], shown || ['Untagged'])
+    select _known_values('conversation_tags', conversation_tags, coalesce(known, []::varchar[]) || ['Untagged'], coalesce(shown, []::varchar[]) || ['Untagged'])
     from (
         select
             list(distinct tag) as known,
@@ -119,8 +119,8 @@ comment on macro _agent_ids is 'Internal: the ids of agents who are given by id 
 create or replace macro _known_agents(agents, accounts) as (
     select
         case
-            when list_has_all(known || ['Unassigned'], agents::varchar[]) then coalesce(_agent_ids(agents), []::varchar[])
-            else _known_values('agents', agents, []::varchar[], shown || ['Unassigned'])
+            when list_has_all(coalesce(known, []::varchar[]) || ['Unassigned'], agents::varchar[]) then coalesce(_agent_ids(agents), []::varchar[])
+            else _known_values('agents', agents, []::varchar[], coalesce(shown, []::varchar[]) || ['Unassigned'])
         end
     from (
         select

@@ -35,8 +35,12 @@ select
     coalesce((select agent_name from dim_agents where per = 'agent' and agent_id = filled.group_id), filled.group_id)
         as group_name,
     coalesce(
-        columns(lambda name: not regexp_matches(name, '^(period_start|.*_id|.*_(sum|avg|median|p90|score|rate))$')), 0
+        columns(
+            lambda name: not regexp_matches(name, '^(period_start|reopens|.*_id|.*_(sum|avg|median|p90|score|rate))$')
+        ),
+        0
     ),
+    case when coalesce(filled.conversations, 0) = 0 then 0 else filled.reopens end as reopens,
     columns(lambda name: regexp_matches(name, '_(sum|avg|median|p90|score|rate)$'))
 from filled;
 

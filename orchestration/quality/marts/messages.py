@@ -23,7 +23,7 @@ MESSAGE_FIELDS = "coalesce(lower(change_field), 'messages') in ('messages', 'smb
 # and the mart has the hash of its id.
 EXPORTED = f"""
     select _account_id || ':' || id as id, _batch_id as batch_id
-    from read_parquet(getvariable('raw_path') || '/messages/activecampaign/*.parquet')
+    from read_parquet(getvariable('raw_path') || '/messages/activecampaign/*.parquet', union_by_name = true)
     where coalesce(lower(msg_type), '') not in ('reaction', 'edit', 'revoke', 'system', 'note', 'call')
     union all
     select _account_id || ':' || id as id, _batch_id as batch_id
