@@ -219,7 +219,9 @@ CORRUPTIONS = {
     ("agg_overview", "met_targets_within_those_known"): moved(
         "agg_overview", "reply_on_target_met", "reply_on_target_n"
     ),
-    ("agg_overview", "messages_match_facts"): change_one_row("agg_overview", "messages = messages + 1"),
+    ("agg_overview", "messages_match_facts"): change_one_row(
+        "agg_overview", "messages = messages + 1, inbound_messages = inbound_messages + 1"
+    ),
     ("agg_overview", "csat_matches_facts"): change_one_row("agg_overview", "csat_n = csat_n + 1"),
     ("agg_overview", "last_day_volume_is_usual"): "delete from warehouse.seeds.holidays",
     ("agg_by_agent", "measures_are_not_negative"): change_one_row("agg_by_agent", "distinct_contacts = -1"),
