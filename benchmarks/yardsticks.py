@@ -186,10 +186,10 @@ order by c.started_at desc, c.conversation_id
 """
 # The columns that say 0, not null, where there is nothing.
 NUMBERS = (
-    "conversations|distinct_contacts|closed|reopens|one_touch|automation_only|windows_missed|turns_.*|.*_n"
+    "conversations|distinct_contacts|closed|reopens|one_touch|automation_only|windows_expired|repeats|.*_n"
     "|.*messages|surveys_sent|(dis)?satisfied|rating_.*"
 )
-HANDLING = ("duration", "duration_working", "wait", "wait_working")
+HANDLING = ("duration", "duration_working", "total_wait", "total_wait_working")
 RESPONSES = ("first_response", "first_response_working")
 
 
@@ -231,9 +231,8 @@ def reports(from_day: str, to_day: str) -> dict[str, str]:
             sum(reopens) as reopens,
             count(*) filter (where is_one_touch) as one_touch,
             count(*) filter (where is_automation_only) as automation_only,
-            sum(windows_missed) as windows_missed,
-            sum(turns_answered) as turns_answered,
-            sum(turns_unanswered) as turns_unanswered""",
+            sum(windows_expired) as windows_expired,
+            count(*) filter (where is_repeat) as repeats""",
         "handling": ", ".join(map(_statistics, HANDLING)),
         "responses": ", ".join(map(_statistics, RESPONSES)),
         "counts": ", ".join(

@@ -54,10 +54,10 @@ HEADLINES = {
         order by conversations desc, tag""",
     "Details": """
         select format(
-            '{:,} conversations; {:,} reopened, {:,} with a service window missed',
+            '{:,} conversations; {:,} reopened, {:,} with an expired service window',
             count(*),
             count(*) filter (where reopens > 0),
-            count(*) filter (where windows_missed > 0)
+            count(*) filter (where windows_expired > 0)
         )
         from report_details(?, ?)""",
 }

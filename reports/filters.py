@@ -14,7 +14,7 @@ from datetime import date
 
 import streamlit as st
 
-LISTS = ("accounts", "agents", "origins", "conversation_tags", "contact_tags")
+LISTS = ("accounts", "agents", "origins", "channels", "teams", "conversation_tags", "contact_tags")
 HOURS = {"all": None, "in": True, "out": False}
 
 
@@ -27,6 +27,8 @@ class Filters:
     accounts: list[str] | None = None
     agents: list[str] | None = None
     origins: list[str] | None = None
+    channels: list[str] | None = None
+    teams: list[str] | None = None
     conversation_tags: list[str] | None = None
     contact_tags: list[str] | None = None
     working_hours: bool | None = None

@@ -17,7 +17,7 @@ from reports.language import UNKNOWN, Language
 
 PLACES = 4
 MOST_UNFOLDED = 25  # rows of a table that is shown at its full height
-TEXTS = ("text", "name", "list", "yes", "origin", "status", "event")
+TEXTS = ("text", "name", "list", "yes", "origin", "status", "event", "handled_by")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Column:
     """A column of a table: where its values stand, their kind, and where the number of cases does.
 
     Kinds: text, name, list, count, decimal, seconds, share, change, signed, rating, day, time, yes,
-    and `origin`, `status`, `event` for codes of these. `label` is a key of the catalogue's columns.
+    and `origin`, `status`, `event`, `handled_by` for codes of these. `label` is a key of the catalogue's
+    columns.
     """
 
     field: str

@@ -29,10 +29,10 @@ METRICS = {
 }
 BAR_METRICS = METRICS | {
     "messages": ("messages", None, "count"),
-    "wait": ("wait_avg", "wait_n", "seconds"),
+    "reply": ("reply_avg", "reply_n", "seconds"),
     "one_touch": ("one_touch", None, "count"),
 }
-TIMED = ("duration", "first_response", "wait")
+TIMED = ("duration", "first_response", "reply", "total_wait")
 
 
 @dataclass(frozen=True)

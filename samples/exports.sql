@@ -5,7 +5,7 @@
 create view conversations as
 select conversation_id(i) as id, started_at as created_on, contact_id(contact) as contact, status, source,
     people(assigned) as assigned, (select team from agents where no = assigned[-1]) as assigned_team,
-    topic_tags(tags) as tags, if(draw(contact, 'channel') < 0.8, 'wa-negozio', 'wa-aziende') as channel,
+    topic_tags(tags, share) as tags, if(draw(contact, 'channel') < 0.8, 'wa-negozio', 'wa-aziende') as channel,
     later(greatest(started_at, last_message_at, closed_at), 30) as last_updated_on,
     if(has_closed_on, closed_at, null) as closed_on
 from outcome;
@@ -36,6 +36,7 @@ select format('m{:010d}', key) as id, said_at as "timestamp",
         when kind = 'template' or draw(key, 'sourced') > 0.03 then 'INBOX'
     end as source,
     case
+        when kind = 'reaction' then 'reaction'
         when template is not null then 'template'
         when kind like 'topic%' and draw(key, 'attached') < 0.3
             then pick(['image', 'image', 'audio', 'document'], draw(key, 'type'))
@@ -138,7 +139,7 @@ where draw(i, 'tidied') < if(closed_at is null, 0.5, 0.045) and story <> 'empty'
 create view updated_conversations as
 select conversations.* replace (
         if(closed_at is null, 'CLOSED', conversations.status) as status,
-        if(closed_at is null, conversations.tags, topic_tags([topics[1], topics[3]])) as tags,
+        if(closed_at is null, conversations.tags, topic_tags([topics[1], topics[3]], 1.0)) as tags,
         if(closed_at is null, tidied_at, closed_on) as closed_on,
         tidied_at as last_updated_on
     ), 'eu-1' as region

@@ -68,7 +68,7 @@ counted as (
         end as turn_count
     from told
 )
-select i, started_at, contact, source, opener, story, topics, agents, topic_pace, pace, flow_steps,
+select i, share, started_at, contact, source, opener, story, topics, agents, topic_pace, pace, flow_steps,
     turn_count,
     turn_count > 1 and draw(i, 'reopens') < 0.08 as reopens,
     turn_count > 1 and draw(i, 'transfer') < 0.09 as is_transferred,
@@ -170,6 +170,10 @@ with told as (
         if(n = 0 and answered_at > asked_until + interval 24 hour, 'riprendi_contatto', null) as template
     from turn join conversation using (i), unnest(range(answers)) as parts(n)
     where answered_at is not null
+    union all by name
+    -- Now and then the customer reacts to the last answer.
+    select i, 89 as number, later(max(until), 8) as said_at, 'customer' as speaker, 'reaction' as kind
+    from turn join conversation using (i) where story = 'served' and draw(i, 'reaction') < 0.06 group by i
     union all by name
     select i, 90 as number, later(max(until), 15 + 300 * draw(i, 'thanks gap')) as said_at,
         'customer' as speaker, 'thanks' as kind

@@ -155,8 +155,11 @@ set variable people = (
     from agents
 );
 create macro tag_objects(names) as list_transform(names, lambda name: {'id': md5(name)[:6], 'name': name});
-create macro topic_tags(numbers) as
-    tag_objects(list_transform(numbers, lambda no: getvariable('topic_names')[no]));
+-- Reso was called Resi until the middle of the time: the id stays.
+create macro topic_tags(numbers, share) as list_transform(
+    tag_objects(list_transform(numbers, lambda no: getvariable('topic_names')[no])),
+    lambda tag: {'id': tag.id, 'name': if(tag.name = 'Reso' and share < 0.5, 'Resi', tag.name)}
+);
 create macro people(numbers) as list_transform(numbers, lambda no: getvariable('people')[no]);
 
 create table phrases as
@@ -169,6 +172,7 @@ union all values
     ('answer', ['Buongiorno, controllo subito', 'Mi manda il numero d''ordine?', 'Fatto, le ho scritto',
         'Confermo, è tutto a posto', 'Sure, let me check', 'It is on its way', 'Mi scuso per il disagio']),
     ('template', ['Ciao, abbiamo un aggiornamento per te', 'Novità in arrivo: rispondi per saperne di più']),
+    ('reaction', ['👍', '❤️', '🙏']),
     ('thanks', ['Grazie mille!', 'Perfetto, grazie', 'Thank you!', 'Ok']);
 
 create macro conversation_id(i) as format('c{:07d}', i);

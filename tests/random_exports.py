@@ -30,6 +30,33 @@ ACCOUNTS = {
     "unset": ("Australia/Adelaide", {}, [date(2025, 4, 6)]),
 }
 
+# account, measure, minutes, clock
+TARGETS = [
+    ("rome", "first_response", 30, "working"),
+    ("rome", "reply", 600, "calendar"),
+    ("rome", "resolution", 600, "working"),
+    ("night", "first_response", 60, "calendar"),
+    ("night", "reply", 10, "working"),
+    ("half", "resolution", 1000, "calendar"),
+    ("unset", "first_response", 10, "working"),
+    ("unset", "reply", 120, "calendar"),
+]
+
+# The spellings of some tags: of the third one is composed and one is not, the fourth has an invisible mark.
+TAGS = [
+    "billing",
+    "Billing",
+    "refund",
+    " refund",
+    "caf\u00e9",
+    "cafe\u0301",
+    "VIP",
+    "vip\u200d",
+    "Stra\u00dfe",
+    "STRASSE",
+    "",
+]
+
 STATUSES = ["CREATED", "FLOW", "FLOW_PAUSED", "NEW", "IN_PROGRESS", "RESOLVED", "CLOSED"]
 DELIVERIES = [
     "NEW",
@@ -85,7 +112,7 @@ def random_conversation(dice, number):
         "assigned": dice.choice([None, [], [person(dice)], [person(dice), person(dice)]]),
         "assigned_team": dice.choice([None, "T1"]),
         "tags": [
-            {"id": str(n), "name": ["billing", "refund", " refund", "Über", ""][n]}
+            {"id": str(n), "name": dice.choice(TAGS[2 * n : 2 * n + 3])}
             for n in dice.choices(range(5), k=dice.choice([0, 1, 1, 2, 3]))
         ],
         "channel": dice.choice([None, "C1", "C2"]),
@@ -131,6 +158,7 @@ def random_surveys(dice, conversation, number):
         yield {
             "id": str(number()),
             "conversation": dice.choice([conversation["id"]] * 9 + ["unknown"]),
+            "agent": dice.choice([None, None, person(dice)["id"]]),
             "sent_on": dice.choice([None, sent, sent]),
             "responded_on": dice.choice([None, later(dice, sent)]),
             "rating": dice.choice([None, 1, 2, 3, 4, 5]),
@@ -139,12 +167,25 @@ def random_surveys(dice, conversation, number):
 
 
 def random_events(dice, conversation, number):
-    for _ in range(dice.choice([0, 0, 1, 3, 6])):
+    instant = conversation["created_on"]
+    for _ in range(dice.choice([0, 0, 1, 3, 6, 9])):
+        instant = later(dice, instant) if dice.random() < 0.7 else later(dice, conversation["created_on"])
         yield {
             "id": str(number()),
             "conversation": conversation["id"],
-            "type": dice.choice(["assigned", "unassigned", "handed_off", "handed_off", "closed", "reopened"]),
-            "occurred_on": later(dice, conversation["created_on"]),
+            "type": dice.choice(
+                [
+                    "assigned",
+                    "unassigned",
+                    "handed_off",
+                    "handed_off",
+                    "closed",
+                    "closed",
+                    "reopened",
+                    "reopened",
+                ]
+            ),
+            "occurred_on": instant,
             "agent": dice.choice([None, person(dice)["id"]]),
         }
 
@@ -168,9 +209,7 @@ def changed_version(dice, record):
     if "rating" in other:
         other["rating"] = dice.choice([1, 5, None])
     if "tags" in other:
-        other["tags"] = [
-            {"name": tag} for tag in dice.choices(["billing", "vip", "lead"], k=dice.randint(0, 2))
-        ]
+        other["tags"] = [{"name": tag} for tag in dice.choices([*TAGS, "lead"], k=dice.randint(0, 2))]
     if "first_name" in other and "id" in other:
         other["last_name"] = dice.choice(["Rossi", "Bianchi"])
     if "direction" in other:
@@ -179,7 +218,7 @@ def changed_version(dice, record):
     return other
 
 
-def random_account(dice):
+def random_account(dice, has_events=True):
     """Return {entity: {file: records}}; ids of all entities count from 1, so that they coincide."""
     message, survey, event = (iter(range(1, 10**6)).__next__ for _ in range(3))
     conversations = [random_conversation(dice, n + 1) for n in range(CONVERSATIONS)]
@@ -187,7 +226,9 @@ def random_account(dice):
         "conversations": conversations,
         "messages": [m for c in conversations for m in random_messages(dice, c, message)],
         "surveys": [s for c in conversations for s in random_surveys(dice, c, survey)],
-        "conversation_events": [e for c in conversations for e in random_events(dice, c, event)],
+        "conversation_events": [
+            e for c in conversations for e in random_events(dice, c, event) if has_events
+        ],
         "contacts": [
             {"id": str(n), "tags": [{"name": tag} for tag in dice.choices(["vip", "new", "lead"], k=n % 3)]}
             for n in range(1, 20)
@@ -196,6 +237,8 @@ def random_account(dice):
     }
     files = {}
     for entity, ones in records.items():
+        if not ones:
+            continue
         files[entity] = {name: [] for name in ("a.jsonl", "b.jsonl", "c.jsonl")}
         for record in ones:
             versions = [record] + [changed_version(dice, record) for _ in range(dice.choice([0, 0, 1, 2]))]
@@ -226,6 +269,8 @@ def write_seeds(seeds):
         hours += [(account, day, *shift) for day, shifts in week.items() for shift in shifts]
         holidays += [(account, day, "Holiday") for day in days]
     seeds.mkdir()
-    for name, rows in [("accounts", accounts), ("working_hours", hours), ("holidays", holidays)]:
+    targets = [("account_id", "measure", "target_minutes", "clock"), *TARGETS]
+    named = {"accounts": accounts, "working_hours": hours, "holidays": holidays, "sla_targets": targets}
+    for name, rows in named.items():
         with (seeds / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)

@@ -7,7 +7,7 @@ Belongs here: the rows, an increment of them, and a published release. Does not:
 import json
 
 import duckdb
-from synthetic_candidate import AGGREGATES, BUILDS, EVENTS
+from synthetic_candidate import AGGREGATES, BACKLOG, BUILDS, EVENTS
 
 from orchestration.common.sql import quoted
 from orchestration.quality.check import CheckResult
@@ -18,6 +18,7 @@ from orchestration.settings import Settings
 # Forty days up to 20:00 of yesterday in Rome. The day before yesterday is nearly empty, and a holiday.
 FACTS = """
 create schema warehouse.seeds;
+create schema reporting;
 create table warehouse.seeds.accounts as
     from (values ('demo', 'activecampaign', 'Europe/Rome'), ('second', 'activecampaign', 'Europe/Rome'))
         as t(account_id, platform, time_zone);
@@ -60,6 +61,7 @@ select
     contact_key,
     if(j % 4 = 1, account_id || ':' || i % 4, null) as agent_id,
     if(j % 2 = 0, 'inbound', 'outbound') as direction,
+    if(j % 2 = 0, 'inbound', if(j % 4 = 1, 'inbox', 'flow')) as source,
     if(j % 2 = 0, 'received', ['sent', 'delivered', 'read', 'failed'][1 + (hash(i, j) % 4)::int])
         as delivery_status,
     if(j % 4 = 3, 'offer', null) as template_name,
@@ -87,9 +89,14 @@ select
     if(is_closed, 'closed', 'in_progress') as status,
     if(i % 5 = 0, null, account_id || ':' || i % 4) as agent_id,
     if(size >= 2, account_id || ':' || i % 4, null) as first_response_agent_id,
+    if(size >= 2, 'agent', 'nobody') as handled_by,
     list_filter(['billing', 'delivery'], lambda tag: hash(i, tag) % 10 < 4) as conversation_tags,
     is_closed,
     is_closed and (size + 2) // 4 = 1 and i % 7 <> 0 as is_one_touch,
+    false as is_automation_only,
+    if(i % 9 = 0, null, i % 11 = 0) as is_repeat,
+    if(size >= 2, i % 6 > 0, null) as is_first_response_within_target,
+    if(is_closed, size < 7, null) as is_duration_within_target,
     size as messages,
     (size + 1) // 2 as inbound_messages,
     size // 2 as outbound_messages,
@@ -97,16 +104,20 @@ select
     size // 4 as automated_messages,
     least(agent_messages, 1) as agents_replied,
     if(i % 7 = 0, 1, 0) as reopens,
-    0::bigint as windows_missed,
+    1::bigint as assignments,
+    1::bigint as agents_assigned,
+    null::bigint as days_since_previous,
+    0::bigint as windows_expired,
     (size + 2) // 4 as turns_answered,
-    if(size % 4 = 2, 0, 1)::bigint as turns_unanswered,
+    if(size % 4 <> 2 and is_closed, 1, 0)::bigint as turns_closed,
+    if(size % 4 <> 2 and not is_closed, 1, 0)::bigint as turns_waiting,
     if(is_closed, 300 * size + 600, null)::double as duration_seconds,
     if(is_closed, 300 * size, null)::double as duration_working_seconds,
     if(size >= 2, 300, null)::double as first_response_seconds,
     if(size >= 2, 100, null)::double as first_response_working_seconds,
-    if(size >= 2, 300 + 900 * (turns_answered - 1), null)::double as wait_sum_seconds,
-    if(size >= 2, if(turns_answered > 1, 900, 300), null)::double as wait_max_seconds,
-    if(size >= 2, 100, null)::double as wait_working_sum_seconds,
+    if(size >= 2, 300 + 900 * (turns_answered - 1), null)::double as total_wait_seconds,
+    if(size >= 2, if(turns_answered > 1, 900, 300), null)::double as max_wait_seconds,
+    if(size >= 2, 100, null)::double as total_wait_working_seconds,
     if(is_closed and i % 3 = 0, 1 + hash(i, 'rating') % 5, null)::bigint as csat_rating,
     local_at::date as started_on,
     hour(local_at)::int as started_hour,
@@ -115,10 +126,36 @@ select
     if(size >= 2, started_at + interval 300 second, null) as first_response_at,
     if(is_closed, started_at + to_seconds(300 * size + 600), null) as closed_at,
     closed_at as first_closed_at,
+    timezone('Europe/Rome', timezone('UTC', closed_at))::date as closed_on,
+    if(turns_waiting = 1, started_at, null)
+        + to_seconds(if(turns_answered = 0, 0, 1200 * turns_answered - 600)) as waiting_since,
     if(is_closed and (i % 2 = 0 or i % 3 = 0), closed_at + interval 30 minute, null) as survey_sent_at,
+    timezone('Europe/Rome', timezone('UTC', survey_sent_at))::date as survey_sent_on,
     if(csat_rating is not null, closed_at + interval 1 hour, null) as survey_responded_at,
+    if(survey_sent_at is null, null, agent_id) as csat_agent_id,
     getvariable('build_id') as build_id
 from drawn;
+
+-- An agent answers the first message at once, and then every second one of the customer.
+create table fct_customer_turns as
+select
+    conversation_id || ':' || n as turn_id,
+    conversation_id,
+    account_id,
+    if(n <= turns_answered, 'answered', if(is_closed, 'closed', 'waiting')) as outcome,
+    if(n <= turns_answered, first_response_agent_id, null) as answered_by_agent_id,
+    n::int as turn_number,
+    if(n = 1, 1, 2)::bigint as inbound_messages,
+    started_at + to_seconds(if(n = 1, 0, 1200 * n - 1800)) as asked_at,
+    hour(timezone('Europe/Rome', timezone('UTC', asked_at)))::int as asked_hour,
+    if(n <= turns_answered, if(n = 1, 300, 900), null)::double as wait_seconds,
+    if(n <= turns_answered, 100, null)::double as wait_working_seconds,
+    if(n <= turns_answered, n % 3 > 0, null) as is_within_target,
+    timezone('Europe/Rome', timezone('UTC', asked_at))::date as asked_on,
+    if(n <= turns_answered, asked_at + to_seconds(wait_seconds), closed_at) as ended_at,
+    build_id
+from fct_conversations, range(1, 9) as t(n)
+where n <= turns_answered + turns_closed + turns_waiting;
 
 create table dim_agents as
 select account_id || ':' || i as agent_id, account_id, 'Agent ' || i as agent_name
@@ -154,15 +191,15 @@ copy (
     from fct_conversations, (values ('1'), ('2')) as versions(batch)
 ) to '{raw}/conversations/activecampaign/1.parquet';
 copy (
-    select source_message_id as id, account_id as _account_id, batch as _batch_id
+    select source_message_id as id, account_id as _account_id, batch as _batch_id, 'text' as msg_type
     from fct_messages, (values ('1'), ('2')) as versions(batch)
 ) to '{raw}/messages/activecampaign/1.parquet';
-copy (select 'm' as id, 'a' as _account_id, '1' as _batch_id, 'text' as type limit 0)
-    to '{raw}/messages/whatsapp_cloud/1.parquet';
-copy (select 'm' as id, 'a' as _account_id, '1' as _batch_id, 'text' as type limit 0)
-    to '{raw}/message_echoes/whatsapp_cloud/1.parquet';
-copy (select 'm' as id, 'a' as _account_id, '1' as _batch_id limit 0)
-    to '{raw}/statuses/whatsapp_cloud/1.parquet';
+create temp table of_whatsapp as
+    select 'm' as id, 'a' as _account_id, '1' as _batch_id, 'text' as type, 'g' as group_id,
+        'messages' as change_field, 'group' as recipient_type limit 0;
+copy of_whatsapp to '{raw}/messages/whatsapp_cloud/1.parquet';
+copy of_whatsapp to '{raw}/message_echoes/whatsapp_cloud/1.parquet';
+copy of_whatsapp to '{raw}/statuses/whatsapp_cloud/1.parquet';
 copy (
     select 'note' as id, 'demo' as _account_id, '1' as _batch_id, private, message_type
     from (values ('true', '1'), (null, '2')) as unseen(private, message_type)
@@ -200,7 +237,7 @@ def write_sound_candidate(settings: Settings, conversations: int = 1200, size: i
         set variable build_id = 'build-1';
     """
     build = BUILD.format(build_id="'build-1'", is_full="true", build_number=1, batches="['1 10', '2 10']")
-    for script in (variables + FACTS + EVENTS + AGGREGATES, RAW, BUILDS, build):
+    for script in (variables + FACTS + EVENTS + AGGREGATES + BACKLOG, RAW, BUILDS, build):
         change(settings, script)
 
 

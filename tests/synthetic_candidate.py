@@ -61,12 +61,14 @@ select
     account_id,
     i::varchar as source_conversation_id,
     md5(account_id || dice(i, 'contact', 1 + getvariable('conversations') // 3)) as contact_key,
-    'c1' as channel_id,
-    't1' as team_id,
+    'c' || dice(i, 'channel', 2) as channel_id,
+    if(chance(i, 'team', 50), 't1', null) as team_id,
     ['flow', 'inbox', 'inbound', 'other'][1 + dice(i, 'origin', 4)] as origin,
     if(is_closed, 'closed', 'in_progress') as status,
     account_id || ':' || agent as agent_id,
     account_id || ':' || responder as first_response_agent_id,
+    if(survey_sent_at is null, null, account_id || ':' || dice(i, 'rated', 4)) as csat_agent_id,
+    ['agent', 'automation', 'nobody'][1 + dice(i, 'handled', 3)] as handled_by,
     list_filter(['billing', 'delivery', 'refund'], lambda tag: chance(i, tag, 30)) as conversation_tags,
     list_filter(['new', 'vip'], lambda tag: chance(i, tag, 20)) as contact_tags,
     is_closed,
@@ -79,22 +81,36 @@ select
     dice(i, 'messages', 3)::bigint as agent_messages,
     dice(i, 'messages', 2)::bigint as automated_messages,
     dice(i, 'replied', 3)::bigint as agents_replied,
-    dice(i, 'reopens', 3)::bigint as reopens,
-    dice(i, 'missed', 2)::bigint as windows_missed,
+    if(account_id = 'second', null, dice(i, 'reopens', 3))::bigint as reopens,
+    dice(i, 'assignments', 3)::bigint as assignments,
+    dice(i, 'assignments', 2)::bigint as agents_assigned,
+    dice(i, 'expired', 2)::bigint as windows_expired,
     turns_answered::bigint as turns_answered,
-    dice(i, 'unanswered', 3)::bigint as turns_unanswered,
+    dice(i, 'turns closed', 2)::bigint as turns_closed,
+    if(is_closed, 0, dice(i, 'waiting', 2))::bigint as turns_waiting,
+    1::bigint as contact_conversation_number,
+    null::bigint as days_since_previous,
+    if(chance(i, 'returns', 30), chance(i, 'repeat', 50), null) as is_repeat,
+    if(chance(i, 'target', 60), chance(i, 'kept', 70), null) as is_first_response_within_target,
+    if(is_closed, chance(i, 'in time', 70), null) as is_duration_within_target,
     if(is_closed, dice(i, 'duration', 500000), null)::double as duration_seconds,
     if(is_closed, dice(i, 'duration', 90000), null)::double as duration_working_seconds,
     if(responder is null, null, dice(i, 'response', 9000))::double as first_response_seconds,
     if(responder is null, null, dice(i, 'response', 5000))::double as first_response_working_seconds,
-    (turns_answered * dice(i, 'wait', 9000))::double as wait_sum_seconds,
-    (turns_answered * dice(i, 'wait', 4000))::double as wait_max_seconds,
-    (turns_answered * dice(i, 'wait', 2000))::double as wait_working_sum_seconds,
+    if(turns_answered > 0, turns_answered * dice(i, 'wait', 9000), null)::double as total_wait_seconds,
+    if(turns_answered > 0, turns_answered * dice(i, 'wait', 4000), null)::double as max_wait_seconds,
+    if(turns_answered > 0, turns_answered * dice(i, 'wait', 2000), null)::double
+        as total_wait_working_seconds,
     if(survey_responded_at is null, null, 1 + dice(i, 'rating', 5))::bigint as csat_rating,
     local_clock(started_at, account_id)::date as started_on,
     hour(local_clock(started_at, account_id))::int as started_hour,
     started_at,
+    local_clock(started_at + to_seconds(duration_seconds), account_id)::date as closed_on,
     started_at as first_inbound_at,
+    started_at as last_inbound_at,
+    null::timestamp as handed_off_at,
+    null::timestamp as first_assigned_at,
+    if(turns_waiting > 0, started_at, null) as waiting_since,
     started_at + to_seconds(first_response_seconds) as first_response_at,
     started_at + to_seconds(duration_seconds) as first_closed_at,
     started_at + to_seconds(duration_seconds) as closed_at,
@@ -104,6 +120,29 @@ select
     contact_key as owner_key,
     getvariable('build_id') as build_id
 from base;
+
+create table fct_customer_turns as
+select
+    conversation_id || ':' || n as turn_id,
+    conversation_id,
+    account_id,
+    if(n <= turns_answered, 'answered', if(n <= turns_answered + turns_closed, 'closed', 'waiting'))
+        as outcome,
+    if(n <= turns_answered, account_id || ':' || dice(n, conversation_id, 4), null) as answered_by_agent_id,
+    n::int as turn_number,
+    1::bigint as inbound_messages,
+    started_at + to_seconds(n * 7000) as asked_at,
+    hour(local_clock(asked_at, account_id))::int as asked_hour,
+    if(n <= turns_answered, dice(n, 'wait' || conversation_id, 9000), null)::double as wait_seconds,
+    (wait_seconds // 2)::double as wait_working_seconds,
+    if(chance(n, 'target' || conversation_id, 70), chance(n, conversation_id, 60), null)
+        as is_within_target,
+    local_clock(asked_at, account_id)::date as asked_on,
+    asked_at + to_seconds(wait_seconds) as ended_at,
+    owner_key,
+    build_id
+from fct_conversations, range(1, 9) as t(n)
+where n <= turns_answered + turns_closed + turns_waiting;
 
 create table fct_messages as
 with base as (
@@ -185,22 +224,38 @@ STATISTICS = """count({v}) as {m}_n, sum({v})::double as {m}_sum, avg({v}) as {m
     quantile_cont({v}, 0.5) as {m}_median, quantile_cont({v}, 0.9) as {m}_p90"""
 
 
-def _measures(more: str = "") -> str:
+def _measures() -> str:
     timed = ",\n    ".join(
         STATISTICS.format(m=measure, v=value)
         for measure, value in [
             ("duration", "duration_seconds"),
             ("first_response", "first_response_seconds"),
             ("first_response_working", "first_response_working_seconds"),
-            ("wait", "wait_seconds"),
+            ("reply", "reply_seconds"),
+            ("total_wait", "total_wait_seconds"),
         ]
     )
+    targets = ", ".join(
+        f"count({name}) as {name}_n, count(*) filter (where {name}) as {name}_met"
+        for name in ("first_response_on_target", "reply_on_target", "duration_on_target")
+    )
     return f"""count(started) as conversations, count(distinct contact) as distinct_contacts,
-    count(message) as messages, {more} count(*) filter (where is_closed) as closed,
-    coalesce(sum(reopens), 0)::bigint as reopens, count(*) filter (where is_one_touch) as one_touch,
-    coalesce(sum(windows_missed), 0)::bigint as windows_missed, count(surveyed) as surveys_sent,
+    count(*) filter (where direction = 'inbound') as inbound_messages,
+    count(*) filter (where direction = 'outbound') as outbound_messages,
+    count(*) filter (where is_agent_message) as agent_messages,
+    count(*) filter (where is_automated) as automated_messages,
+    count(message) as messages, count(*) filter (where is_closed) as closed,
+    count(closed_now) as closed_on_day,
+    if(count(started) = 0 or count(reopens) > 0, coalesce(sum(reopens), 0), null)::bigint as reopens,
+    count(*) filter (where is_one_touch) as one_touch,
+    count(*) filter (where is_automation_only) as automation_only,
+    coalesce(sum(windows_expired), 0)::bigint as windows_expired,
+    count(*) filter (where is_repeat) as repeats,
+    count(*) filter (where outcome = 'answered') as turns_answered,
+    count(*) filter (where outcome = 'closed') as turns_closed,
+    count(surveyed) as surveys_sent, count(*) filter (where surveyed = 1 and is_answered) as surveys_answered,
     {timed},
-    count(rating) as csat_n, sum(rating)::double as csat_sum, avg(rating) as csat_avg"""
+    count(rating) as csat_n, sum(rating)::double as csat_sum, avg(rating) as csat_avg, {targets}"""
 
 
 EVENTS = """
@@ -213,36 +268,46 @@ select c.*, timezone(time_zone, timezone('UTC', survey_sent_at))::date as survey
 from fct_conversations c join dim_accounts using (account_id);
 
 create or replace temp view activity as
-select started_on as report_date, account_id, origin, agent_id, tags, 1 as started, contact_key as contact,
-    is_closed, reopens, is_one_touch, windows_missed, duration_seconds,
-    if(turns_answered > 0, wait_sum_seconds, null) as wait_seconds from joined
+select started_on as report_date, account_id, origin, agent_id, tags, 1 as started,
+    contact_key as contact, is_closed, reopens, is_one_touch, is_automation_only, windows_expired, is_repeat,
+    duration_seconds, total_wait_seconds, is_duration_within_target as duration_on_target from joined
 union all by name
-select started_on as report_date, account_id, origin, first_response_agent_id as agent_id, tags,
-    first_response_seconds, first_response_working_seconds
-    from joined where first_response_seconds is not null
+select started_on as report_date, account_id, origin, tags,
+    coalesce(first_response_agent_id, agent_id) as agent_id,
+    first_response_seconds, first_response_working_seconds,
+    is_first_response_within_target as first_response_on_target
+    from joined where first_response_seconds is not null or is_first_response_within_target is not null
 union all by name
-select sent_on as report_date, m.account_id, coalesce(origin, 'other') as origin, m.agent_id, tags,
+select closed_on as report_date, account_id, origin, agent_id, tags, 1 as closed_now
+    from joined where closed_on is not null
+union all by name
+select asked_on as report_date, t.account_id, origin, tags, outcome,
+    coalesce(answered_by_agent_id, agent_id) as agent_id,
+    wait_seconds as reply_seconds, is_within_target as reply_on_target
+    from fct_customer_turns t join joined using (conversation_id)
+union all by name
+select sent_on as report_date, m.account_id, coalesce(origin, 'other') as origin,
+    if(direction = 'inbound', c.agent_id, m.agent_id) as agent_id, tags,
     1 as message, direction, is_agent_message, is_automated
-    from fct_messages m left join joined using (conversation_id)
+    from fct_messages m left join joined c using (conversation_id)
 union all by name
-select surveyed_on as report_date, account_id, origin, agent_id, tags, 1 as surveyed
+select surveyed_on as report_date, account_id, origin, tags, csat_agent_id as agent_id,
+    agent_id as conversation_agent_id,
+    1 as surveyed, csat_rating is not null as is_answered
     from joined where surveyed_on is not null
 union all by name
-select answered_on as report_date, account_id, origin, agent_id, tags, csat_rating as rating,
-    is_satisfied as satisfied, is_dissatisfied as dissatisfied
+select answered_on as report_date, account_id, origin, tags, csat_agent_id as agent_id,
+    agent_id as conversation_agent_id,
+    csat_rating as rating, is_satisfied as satisfied, is_dissatisfied as dissatisfied
     from joined where answered_on is not null;
 """
-
-MESSAGE_KINDS = """count(*) filter (where direction = 'inbound') as inbound_messages,
-    count(*) filter (where is_agent_message) as agent_messages,
-    count(*) filter (where is_automated) as automated_messages,"""
 
 RATINGS = ", ".join(f"count(*) filter (where rating = {r}) as rating_{r}" for r in range(1, 6))
 
 # The rows of each table by day, and of the two tables that only the report macros read.
 BY_DAY = {
     "agg_overview": f"""
-        select account_id, origin, {_measures(MESSAGE_KINDS)}, report_date
+        select account_id, origin, {_measures()}, report_date
         from activity group by account_id, origin, report_date
     """,
     "agg_by_agent": f"""
@@ -256,14 +321,17 @@ BY_DAY = {
         from (select *, unnest(tags) as tag from activity) group by account_id, tag, report_date
     """,
     "csat_summary": f"""
-        select account_id, origin, agent_id, count(surveyed) as surveys_sent, count(rating) as responses,
+        select account_id, origin, conversation_agent_id as agent_id, agent_id as csat_agent_id,
+            count(surveyed) as surveys_sent,
+            count(*) filter (where surveyed = 1 and is_answered) as surveys_answered,
+            count(rating) as responses,
             count(*) filter (where satisfied) as satisfied,
             count(*) filter (where dissatisfied) as dissatisfied, {RATINGS},
             sum(rating)::double as csat_sum, avg(rating) as csat_avg,
             count(*) filter (where satisfied) / nullif(count(rating), 0) as csat_score,
-            count(rating) / nullif(count(surveyed), 0) as response_rate, report_date
+            surveys_answered / nullif(count(surveyed), 0) as response_rate, report_date
         from activity where surveyed = 1 or rating is not null
-        group by account_id, origin, agent_id, report_date
+        group by account_id, origin, conversation_agent_id, agent_id, report_date
     """,
     "agg_by_hour": """
         select account_id, isodow(report_date)::int as iso_weekday, hour,
@@ -292,47 +360,106 @@ BY_DAY = {
         from fct_messages where direction = 'outbound' group by all
     """,
 }
+OF_CONVERSATION = "c.channel_id, c.team_id, c.tags, c.contact_tags, c.is_in_working_hours"
 REPORT_INPUTS = {
     "reporting.rpt_conversations": """
-        select account_id, left(contact_key, 32)::uuid as contact, origin, agent_id,
-            first_response_agent_id as responder_id, tags, contact_tags, is_closed, is_in_working_hours,
-            is_one_touch, is_automation_only, reopens, windows_missed, turns_answered, turns_unanswered,
+        select account_id, left(contact_key, 32)::uuid as contact, channel_id, team_id, origin, agent_id,
+            coalesce(first_response_agent_id, agent_id) as responder_id, tags, contact_tags, is_closed,
+            is_in_working_hours, is_one_touch, is_automation_only, is_repeat, reopens, windows_expired,
             duration_seconds, duration_working_seconds, first_response_seconds,
-            first_response_working_seconds,
-            case when turns_answered > 0 then wait_sum_seconds end as wait_seconds,
-            case when turns_answered > 0 then wait_working_sum_seconds end as wait_working_seconds,
-            started_on, started_hour
+            first_response_working_seconds, total_wait_seconds, total_wait_working_seconds,
+            is_first_response_within_target, is_duration_within_target, started_on, started_hour
         from joined
+    """,
+    "reporting.rpt_turns": f"""
+        select t.account_id, c.origin, c.agent_id,
+            coalesce(t.answered_by_agent_id, c.agent_id) as responder_id,
+            {OF_CONVERSATION}, t.outcome, t.asked_hour, t.wait_seconds, t.wait_working_seconds,
+            t.is_within_target, t.asked_on
+        from fct_customer_turns as t join joined as c using (conversation_id)
     """,
     "reporting.rpt_counts_by_day": f"""
         with counted as (
-            select m.account_id, m.agent_id as counted_agent_id, c.agent_id,
-                coalesce(c.origin, 'other') as origin, c.tags, c.contact_tags, c.is_in_working_hours,
-                c.conversation_id is not null as has_conversation, m.sent_on as day, true as is_message,
+            select m.account_id, if(m.direction = 'inbound', c.agent_id, m.agent_id) as counted_agent_id,
+                c.agent_id, coalesce(c.origin, 'other') as origin, {OF_CONVERSATION},
+                c.conversation_id is not null as has_conversation, m.sent_on as day,
                 m.direction = 'inbound' as is_inbound, m.is_agent_message, m.is_automated
             from fct_messages as m left join joined as c using (conversation_id)
             union all by name
-            select account_id, agent_id as counted_agent_id, agent_id, origin, tags, contact_tags,
-                is_in_working_hours, true as has_conversation, surveyed_on as day, true as is_survey
-            from joined where surveyed_on is not null
+            select account_id, agent_id as counted_agent_id, agent_id, origin, {OF_CONVERSATION},
+                true as has_conversation, closed_on as day, true as is_close
+            from joined as c where closed_on is not null
             union all by name
-            select account_id, agent_id as counted_agent_id, agent_id, origin, tags, contact_tags,
-                is_in_working_hours, true as has_conversation, answered_on as day, csat_rating as rating,
+            select account_id, csat_agent_id as counted_agent_id, agent_id, origin, {OF_CONVERSATION},
+                true as has_conversation, surveyed_on as day, true as is_survey,
+                csat_rating is not null as is_answered
+            from joined as c where surveyed_on is not null
+            union all by name
+            select account_id, csat_agent_id as counted_agent_id, agent_id, origin, {OF_CONVERSATION},
+                true as has_conversation, answered_on as day, csat_rating as rating,
                 is_satisfied, is_dissatisfied
-            from joined where answered_on is not null and csat_rating is not null
+            from joined as c where answered_on is not null and csat_rating is not null
         )
-        select account_id, counted_agent_id, agent_id, origin, tags, contact_tags, is_in_working_hours,
-            has_conversation, day, count(is_message) as messages,
+        select account_id, counted_agent_id, agent_id, channel_id, team_id, origin, tags, contact_tags,
+            is_in_working_hours, has_conversation, day,
             count(*) filter (where is_inbound) as inbound_messages,
+            count(*) filter (where not is_inbound) as outbound_messages,
             count(*) filter (where is_agent_message) as agent_messages,
-            count(*) filter (where is_automated) as automated_messages, count(is_survey) as surveys_sent,
+            count(*) filter (where is_automated) as automated_messages, count(is_close) as closed_on_day,
+            count(is_survey) as surveys_sent, count(*) filter (where is_answered) as surveys_answered,
             count(rating) as csat_n, sum(rating)::bigint as csat_sum,
             count(*) filter (where is_satisfied) as satisfied,
             count(*) filter (where is_dissatisfied) as dissatisfied, {RATINGS}
         from counted group by all
     """,
 }
-DAYS = {"reporting.rpt_conversations": "started_on", "reporting.rpt_counts_by_day": "day"}
+DAYS = {
+    "reporting.rpt_conversations": "started_on",
+    "reporting.rpt_turns": "asked_on",
+    "reporting.rpt_counts_by_day": "day",
+}
+# Tables that every build writes whole.
+BACKLOG = """
+create or replace temp macro local_day(instant, zone) as timezone(zone, timezone('UTC', instant))::date;
+create or replace table reporting.rpt_open_periods as
+select conversation_id, account_id, build_id, started_at as opened_at, closed_at as left_at
+from fct_conversations;
+create or replace table agg_backlog as
+select
+    account_id,
+    agent_id,
+    coalesce(agent_name, 'Unassigned') as agent_name,
+    getvariable('build_id') as build_id,
+    count(*) as open,
+    count(*) filter (where local_day(opened_at + interval 24 hours, time_zone) <= day) as open_over_1_day,
+    count(*) filter (where local_day(opened_at + interval 168 hours, time_zone) <= day) as open_over_7_days,
+    day as report_date
+from (
+    select p.*, c.agent_id, a.time_zone, unnest(
+        generate_series(
+            local_day(opened_at, time_zone)::timestamp,
+            least(local_day(left_at, time_zone) - 1, last_on)::timestamp,
+            interval 1 day
+        )
+    )::date as day
+    from reporting.rpt_open_periods as p
+    join fct_conversations as c using (conversation_id, account_id)
+    join dim_accounts as a using (account_id)
+    join (
+        select account_id, local_day(max(sent_at), any_value(time_zone)) as last_on
+        from fct_messages join dim_accounts using (account_id) group by account_id
+    ) using (account_id)
+) left join (select agent_id, agent_name from dim_agents) using (agent_id)
+group by all;
+"""
+TAGS = """
+create or replace table reporting.rpt_tags as
+select distinct account_id, 'conversation name ' || tag as tag_key, 'conversation' as tagged, tag
+from (select account_id, unnest(conversation_tags) as tag from fct_conversations)
+union all
+select distinct account_id, 'contact name ' || tag, 'contact', tag
+from (select account_id, unnest(contact_tags) as tag from fct_conversations);
+"""
 
 AGGREGATES = "".join(
     f"create table {table} as select *, getvariable('build_id') as build_id from ({query});\n"
@@ -354,7 +481,9 @@ insert into fct_messages by name
     order by message_id limit 1;
 insert into build.changes
     select build_id, 'fct_conversations', account_id, conversation_id, day
-    from (select *, unnest(list_distinct([started_on, surveyed_on, answered_on])) as day from joined)
+    from (
+        select *, unnest(list_distinct([started_on, closed_on, surveyed_on, answered_on])) as day from joined
+    )
     where build_id = getvariable('build_id') and day is not null
     union all
     select build_id, 'fct_messages', account_id, conversation_id, sent_on
@@ -402,6 +531,8 @@ def write_report_inputs(connection: duckdb.DuckDBPyConnection, build_id: str = B
             f"create or replace table {table} as select *, {quoted(build_id)} as build_id from ({query})"
             f" order by {DAYS[table]}, account_id"
         )
+    connection.execute(f"set variable build_id = {quoted(build_id)}")
+    connection.execute(BACKLOG + TAGS)
 
 
 def increment(

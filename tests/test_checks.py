@@ -9,6 +9,24 @@ from orchestration.quality.check import Check, Mart
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
 
+
+def moved(table: str, column: str, limit: str) -> str:
+    """Return the SQL that moves 1 of a day from a row to another in which `column` is at its limit.
+
+    The totals of the day stay.
+    """
+    return f"""
+        create temp table pair as
+        select giver.rowid as giver, taker.rowid as taker
+        from {table} as giver
+        join {table} as taker using (account_id, report_date)
+        where giver.{column} > 0 and taker.rowid <> giver.rowid and taker.{column} >= taker.{limit}
+        limit 1;
+        update {table} set {column} = {column} + if({table}.rowid = taker, 1, -1)
+        from pair where {table}.rowid in (giver, taker);
+    """
+
+
 # What breaks each check that only one mart has, or that would break others of the same mart too.
 CORRUPTIONS = {
     ("ingested_files", "measures_are_not_negative"): change_one_row("ingested_files", "bytes = -1"),
@@ -51,7 +69,9 @@ CORRUPTIONS = {
         "first_response_at is not null",
     ),
     ("fct_conversations", "closed_at_is_not_before_started_at"): change_one_row(
-        "fct_conversations", "closed_at = started_at - interval 1 second", "is_closed"
+        "fct_conversations",
+        "closed_at = started_at - interval 1 second, first_closed_at = started_at - interval 1 second",
+        "is_closed",
     ),
     ("fct_conversations", "status_is_accepted_value"): change_one_row(
         "fct_conversations", "status = 'fax'", "not is_closed"
@@ -64,11 +84,66 @@ CORRUPTIONS = {
         "fct_conversations", "automated_messages = outbound_messages + 1"
     ),
     ("fct_conversations", "turns_within_inbound_messages"): change_one_row(
-        "fct_conversations", "turns_unanswered = 100"
+        "fct_conversations", "turns_closed = 100"
     ),
     ("fct_conversations", "waits_match_answered_turns"): change_one_row(
-        "fct_conversations", "wait_max_seconds = 1e9", "turns_answered > 0"
+        "fct_conversations", "max_wait_seconds = 1e9", "turns_answered > 0"
     ),
+    ("fct_conversations", "only_the_last_turn_waits"): change_one_row(
+        "fct_conversations", "waiting_since = null", "turns_waiting = 1"
+    ),
+    ("fct_conversations", "handled_by_is_known_where_the_customer_wrote"): change_one_row(
+        "fct_conversations", "handled_by = null"
+    ),
+    ("fct_conversations", "handled_by_is_accepted_value"): change_one_row(
+        "fct_conversations", "handled_by = 'magic'"
+    ),
+    ("fct_conversations", "accounts_have_messages"): "delete from fct_messages where account_id = 'second'",
+    ("fct_conversations", "accounts_have_events"): (
+        "delete from fct_conversation_events where account_id = 'second'"
+    ),
+    ("fct_conversations", "accounts_have_surveys"): """
+        update fct_conversations set survey_sent_at = null, csat_rating = null where account_id = 'second'
+    """,
+    ("fct_customer_turns", "turns_begin_with_a_message"): change_one_row(
+        "fct_customer_turns", "inbound_messages = 0"
+    ),
+    # The conversation changes too, so that the counts still match.
+    ("fct_customer_turns", "outcome_is_accepted_value"): """
+        create temp table lost as
+        select turn_id, conversation_id from fct_customer_turns where outcome = 'closed' limit 1;
+        update fct_conversations set turns_closed = 0
+        where conversation_id in (select conversation_id from lost);
+        update fct_customer_turns set outcome = 'lost' where turn_id in (select turn_id from lost);
+    """,
+    ("fct_customer_turns", "only_answered_turns_have_waits"): change_one_row(
+        "fct_customer_turns", "answered_by_agent_id = null", "outcome = 'answered'"
+    ),
+    ("fct_customer_turns", "ended_at_is_not_before_asked_at"): change_one_row(
+        "fct_customer_turns", "ended_at = asked_at - interval 1 second", "outcome = 'answered'"
+    ),
+    ("fct_customer_turns", "working_time_within_elapsed_time"): change_one_row(
+        "fct_customer_turns", "wait_working_seconds = 1e9", "outcome = 'answered'"
+    ),
+    ("fct_customer_turns", "measures_are_not_negative"): change_one_row(
+        "fct_customer_turns", "wait_working_seconds = -1", "outcome = 'answered'"
+    ),
+    ("fct_customer_turns", "turns_match_conversations"): """
+        delete from fct_customer_turns where rowid = (select min(rowid) from fct_customer_turns)
+    """,
+    ("agg_backlog", "older_conversations_are_among_the_open_ones"): change_one_row(
+        "agg_backlog", "open_over_7_days = open + 1"
+    ),
+    ("agg_backlog", "backlog_matches_open_conversations"): """
+        update agg_backlog set open = open + 1
+        where report_date = (select max(report_date) from agg_backlog) and account_id = 'demo'
+    """,
+    ("agg_backlog", "closed_conversations_are_not_in_the_backlog"): """
+        update fct_conversations set is_closed = true
+        where conversation_id = (
+            select min(conversation_id) from reporting.rpt_open_periods where left_at is null
+        )
+    """,
     ("fct_conversations", "working_time_within_elapsed_time"): change_one_row(
         "fct_conversations", "duration_working_seconds = 1e9", "is_closed"
     ),
@@ -109,6 +184,14 @@ CORRUPTIONS = {
         update fct_messages set has_conversation = false where conversation_id in (from gone);
         delete from fct_conversations where conversation_id in (from gone);
     """,
+    ("fct_messages", "delivery_status_code_is_mapped"): """
+        update dim_accounts set platform = 'whatsapp_cloud' where account_id = 'second';
+        update fct_messages set source = 'api', delivery_status = null
+        where message_id = (
+            select min(message_id) from fct_messages
+            where account_id = 'second' and direction = 'outbound' and delivered_at is null
+        );
+    """,
     ("fct_messages", "sent_at_is_not_in_the_future"): change_one_row(
         "fct_messages", "sent_at = timezone('UTC', now()) + interval 61 minute"
     ),
@@ -117,8 +200,28 @@ CORRUPTIONS = {
     ("agg_overview", "distinct_contacts_within_conversations"): change_one_row(
         "agg_overview", "distinct_contacts = 1000"
     ),
-    ("agg_overview", "conversations_match_facts"): change_one_row("agg_overview", "wait_n = wait_n + 1"),
-    ("agg_overview", "messages_match_facts"): change_one_row("agg_overview", "messages = messages + 1"),
+    ("agg_overview", "conversations_match_facts"): change_one_row(
+        "agg_overview", "total_wait_n = total_wait_n + 1"
+    ),
+    ("agg_overview", "turns_match_facts"): change_one_row("agg_overview", "reply_n = reply_n + 1"),
+    ("agg_overview", "closes_match_facts"): change_one_row(
+        "agg_overview", "closed_on_day = closed_on_day + 1"
+    ),
+    ("agg_overview", "surveys_match_facts"): change_one_row(
+        "agg_overview", "surveys_sent = surveys_sent + 1"
+    ),
+    ("agg_overview", "messages_are_inbound_or_outbound"): moved(
+        "agg_overview", "messages", "inbound_messages"
+    ),
+    ("agg_overview", "surveys_answered_within_surveys_sent"): moved(
+        "agg_overview", "surveys_answered", "surveys_sent"
+    ),
+    ("agg_overview", "met_targets_within_those_known"): moved(
+        "agg_overview", "reply_on_target_met", "reply_on_target_n"
+    ),
+    ("agg_overview", "messages_match_facts"): change_one_row(
+        "agg_overview", "messages = messages + 1, inbound_messages = inbound_messages + 1"
+    ),
     ("agg_overview", "csat_matches_facts"): change_one_row("agg_overview", "csat_n = csat_n + 1"),
     ("agg_overview", "last_day_volume_is_usual"): "delete from warehouse.seeds.holidays",
     ("agg_by_agent", "measures_are_not_negative"): change_one_row("agg_by_agent", "distinct_contacts = -1"),
@@ -127,9 +230,10 @@ CORRUPTIONS = {
     ),
     ("agg_by_agent", "agents_sum_to_overview"): change_one_row("agg_by_agent", "messages = messages + 1"),
     ("agg_by_tag", "measures_are_not_negative"): change_one_row("agg_by_tag", "distinct_contacts = -1"),
-    ("agg_by_tag", "tags_cover_overview"): (
-        "delete from agg_by_tag where report_date = (select max(report_date) from agg_by_tag)"
+    ("agg_by_tag", "tags_match_tagged_conversations"): change_one_row(
+        "agg_by_tag", "conversations = conversations + 1"
     ),
+    ("agg_by_tag", "tags_match_tagged_turns"): change_one_row("agg_by_tag", "reply_n = reply_n + 1"),
     # Two hours of a day change by opposite amounts, so that the day's total stays.
     ("agg_by_hour", "measures_are_not_negative"): """
         create temp table busiest as
@@ -176,6 +280,12 @@ CORRUPTIONS = {
     ("agg_delivery", "deliveries_match_facts"): change_one_row("agg_delivery", "billable = billable + 1"),
     ("csat_summary", "measures_are_not_negative"): change_one_row("csat_summary", "rating_1 = -1"),
     ("csat_summary", "ratings_within_responses"): change_one_row("csat_summary", "rating_5 = responses + 1"),
+    ("csat_summary", "surveys_answered_within_surveys_sent"): moved(
+        "csat_summary", "surveys_answered", "surveys_sent"
+    ),
+    ("csat_summary", "response_rate_is_in_range"): change_one_row(
+        "csat_summary", "response_rate = 2", "surveys_sent > 0"
+    ),
     ("csat_summary", "averages_are_null_without_responses"): change_one_row(
         "csat_summary", "csat_avg = 0", "responses = 0"
     ),
@@ -198,7 +308,11 @@ ENTAILED = {
     "accounts_match_seed",
     "message_counts_match_conversations",
     "iso_weekday_matches_report_date",
-    *(name for _, name in CORRUPTIONS if re.search("_match(es)?_facts|_sums?_to_|tags_cover", name)),
+    *(
+        name
+        for _, name in CORRUPTIONS
+        if re.search("_match(es)?_(facts|tagged|open|conversations)|_sums?_to_", name)
+    ),
 }
 
 

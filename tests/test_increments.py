@@ -186,7 +186,7 @@ def test_the_window_of_a_conversation_without_a_contact_expires_in_an_increment(
     def expired():
         with duckdb.connect(house.candidate_path, read_only=True) as con:
             return con.execute(
-                "select windows_missed from fct_conversations where source_conversation_id = 'c1'"
+                "select windows_expired from fct_conversations where source_conversation_id = 'c1'"
             ).fetchone()
 
     account = next(iter(ACCOUNTS))

@@ -12,7 +12,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from tests.naive_metrics import MESSAGE_COUNTS, compute_account, deliveries, hours, satisfaction, tallies
+from tests.naive_metrics import compute_account, deliveries, hours, name_shown, satisfaction, tallies
 from tests.random_exports import ACCOUNTS, random_account, write_landing, write_seeds
 
 SEED = 20250330
@@ -22,7 +22,7 @@ SEED = 20250330
 def both(build, tmp_path_factory):
     """Return the candidate and the naive rows, made of the same exports."""
     dice = random.Random(SEED)
-    exports = {account: random_account(dice) for account in ACCOUNTS}
+    exports = {account: random_account(dice, has_events=account != "always") for account in ACCOUNTS}
     folder = tmp_path_factory.mktemp("metrics")
     write_landing(exports, folder / "landing")
     write_seeds(folder / "seeds")
@@ -35,14 +35,15 @@ def both(build, tmp_path_factory):
     def keyed_hash(value):
         return value and sha(sha(value))
 
-    conversations, messages, names = [], [], {}
+    rows = {"conversations": [], "messages": [], "turns": [], "backlog": {}, "names": {}}
     for account, files in exports.items():
         of_account = compute_account(account, files, keyed_hash)
-        conversations += of_account[0]
-        messages += of_account[1]
-        names |= of_account[2]
+        for name in ("conversations", "messages", "turns"):
+            rows[name] += of_account[name]
+        for name in ("backlog", "names"):
+            rows[name] |= of_account[name]
     with duckdb.connect(path, read_only=True) as candidate:
-        yield candidate, conversations, messages, names
+        yield candidate, rows
 
 
 def fetch(candidate, table, keys):
@@ -76,87 +77,100 @@ def assert_same(found, expected, columns=None):
 
 
 def test_every_conversation_measures_what_the_definitions_say(both):
-    candidate, conversations, _, _ = both
+    candidate, rows = both
     found = fetch(candidate, "fct_conversations", ["conversation_id"])
-    expected = {(row["conversation_id"],): row for row in conversations}
-    assert set(next(iter(found.values()))) - {"build_id"} == set(conversations[0])
+    expected = {(row["conversation_id"],): row for row in rows["conversations"]}
+    assert set(next(iter(found.values()))) - {"build_id"} == set(rows["conversations"][0])
     assert_same(found, expected)
 
 
+def test_every_turn_begins_ends_and_waits_as_defined(both):
+    candidate, rows = both
+    found = fetch(candidate, "fct_customer_turns", ["turn_id"])
+    assert set(next(iter(found.values()))) - {"build_id"} == set(rows["turns"][0])
+    assert_same(found, {(row["turn_id"],): row for row in rows["turns"]})
+
+
 def test_every_message_has_its_conversation_sender_and_local_hour(both):
-    candidate, _, messages, _ = both
+    candidate, rows = both
     found = fetch(candidate, "fct_messages", ["message_id"])
-    assert_same(found, {(row["message_id"],): row for row in messages})
+    assert_same(found, {(row["message_id"],): row for row in rows["messages"]})
+
+
+def test_the_backlog_counts_what_is_open_at_the_end_of_each_day(both):
+    candidate, rows = both
+    assert_same(fetch(candidate, "agg_backlog", ["account_id", "agent_id", "report_date"]), rows["backlog"])
 
 
 def test_the_overview_adds_up_every_origin_and_day(both):
-    candidate, conversations, messages, _ = both
-    origins = {one["conversation_id"]: one["origin"] for one in conversations}
+    candidate, rows = both
+    origins = {one["conversation_id"]: one["origin"] for one in rows["conversations"]}
     expected = tallies(
-        conversations,
-        messages,
-        lambda one: [one["origin"]],
+        rows,
         lambda one: [one["origin"]],
         lambda message: [origins.get(message["conversation_id"], "other")],
     )
     assert_same(fetch(candidate, "agg_overview", ["account_id", "origin", "report_date"]), expected)
 
 
-def test_agents_get_their_conversations_messages_and_first_responses(both):
-    candidate, conversations, messages, names = both
+def test_agents_get_their_conversations_messages_replies_and_ratings(both):
+    candidate, rows = both
+    agents = {one["conversation_id"]: one["agent_id"] for one in rows["conversations"]}
+
+    def counted(message):
+        is_inbound = message["direction"] == "inbound"
+        return [agents.get(message["conversation_id"]) if is_inbound else message["agent_id"]]
+
     expected = tallies(
-        conversations,
-        messages,
+        rows,
         lambda one: [one["agent_id"]],
-        lambda one: [one["first_response_agent_id"]],
-        lambda message: [message["agent_id"]],
+        counted,
+        responder=lambda one: [one["first_response_agent_id"] or one["agent_id"]],
+        rated=lambda one: [one["csat_agent_id"]],
+        answering=lambda turn, _: [turn["answered_by_agent_id"] or agents[turn["conversation_id"]]],
     )
     for (_, agent_id, _), row in expected.items():
-        row["agent_name"] = names.get(agent_id, agent_id and agent_id.split(":")[1]) or "Unassigned"
-        for name in MESSAGE_COUNTS:
-            del row[name]
+        row["agent_name"] = name_shown(rows["names"], agent_id)
     assert_same(fetch(candidate, "agg_by_agent", ["account_id", "agent_id", "report_date"]), expected)
 
 
 def test_a_conversation_counts_under_each_of_its_tags(both):
-    candidate, conversations, messages, _ = both
-    tags = {one["conversation_id"]: one["conversation_tags"] or ["Untagged"] for one in conversations}
+    candidate, rows = both
+    tags = {one["conversation_id"]: one["conversation_tags"] or ["Untagged"] for one in rows["conversations"]}
     expected = tallies(
-        conversations,
-        messages,
-        lambda one: tags[one["conversation_id"]],
+        rows,
         lambda one: tags[one["conversation_id"]],
         lambda message: tags.get(message["conversation_id"], []),
     )
-    for row in expected.values():
-        for name in MESSAGE_COUNTS:
-            del row[name]
     assert_same(fetch(candidate, "agg_by_tag", ["account_id", "tag", "report_date"]), expected)
 
 
-def test_answers_count_on_their_own_day_for_origin_and_agent(both):
-    candidate, conversations, _, _ = both
-    found = fetch(candidate, "csat_summary", ["account_id", "origin", "agent_id", "report_date"])
-    assert_same(found, satisfaction(conversations))
+def test_answers_count_on_their_own_day_for_origin_agent_and_rated_agent(both):
+    candidate, rows = both
+    found = fetch(
+        candidate, "csat_summary", ["account_id", "origin", "agent_id", "csat_agent_id", "report_date"]
+    )
+    assert_same(found, satisfaction(rows["conversations"]))
 
 
 def test_every_hour_of_the_local_day_counts_what_fell_in_it(both):
-    candidate, conversations, messages, _ = both
+    candidate, rows = both
     found = fetch(candidate, "agg_by_hour", ["account_id", "iso_weekday", "hour", "report_date"])
-    assert_same(found, hours(conversations, messages))
+    assert_same(found, hours(rows["conversations"], rows["messages"]))
 
 
 def test_what_was_sent_out_adds_up_by_template_and_day(both):
-    candidate, _, messages, _ = both
+    candidate, rows = both
     found = fetch(
         candidate, "agg_delivery", ["account_id", "template_name", "pricing_category", "report_date"]
     )
-    assert_same(found, deliveries(messages))
+    assert_same(found, deliveries(rows["messages"]))
 
 
 def test_the_random_exports_hold_the_hard_cases(both):
     """Without them the comparison above would say little."""
-    _, conversations, messages, _ = both
+    _, rows = both
+    conversations, messages = rows["conversations"], rows["messages"]
     instants = Counter(
         (one["account_id"], one["conversation_id"], one["sent_on"], one["sent_hour"]) for one in messages
     )
@@ -164,15 +178,21 @@ def test_the_random_exports_hold_the_hard_cases(both):
     assert {one["has_conversation"] for one in messages} == {True, False}
     assert len({one["delivery_status"] for one in messages}) == 8
     assert {one["is_in_working_hours"] for one in conversations} == {True, False, None}
+    assert {one["handled_by"] for one in conversations} == {"agent", "automation", "nobody", None}
+    assert min(Counter(turn["outcome"] for turn in rows["turns"]).values()) > 50
+    for column in ("is_repeat", "is_first_response_within_target", "is_duration_within_target"):
+        assert {one[column] for one in conversations} == {True, False, None}, column
+    assert {turn["is_within_target"] for turn in rows["turns"]} == {True, False, None}
+    assert {one["reopens"] is None for one in conversations} == {True, False}
     for column in (
         "is_one_touch",
         "is_automation_only",
-        "windows_missed",
+        "windows_expired",
         "reopens",
-        "wait_working_sum_seconds",
+        "total_wait_working_seconds",
     ):
         assert sum(bool(one[column]) for one in conversations) > 10, column
     assert any(
-        one["first_response_seconds"] and one["first_response_seconds"] < one["wait_max_seconds"]
+        one["first_response_seconds"] and one["first_response_seconds"] < one["max_wait_seconds"]
         for one in conversations
     ), "no hand-off started a clock"

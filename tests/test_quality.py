@@ -68,11 +68,11 @@ def test_a_failed_check_reports_the_number_of_violations_and_five_keys(candidate
 
 
 def test_a_check_that_cannot_run_is_broken_and_affects_no_other(candidate):
-    change(candidate, "alter table fct_conversations drop column windows_missed")
+    change(candidate, "alter table fct_conversations drop column windows_expired")
     failed = failures(candidate, "fct_conversations")
     assert list(failed) == ["measures_are_not_negative"]
     assert failed["measures_are_not_negative"].broken
-    assert "windows_missed" in failed["measures_are_not_negative"].found
+    assert "windows_expired" in failed["measures_are_not_negative"].found
 
 
 def test_an_expectation_that_cannot_run_is_broken_too(candidate):

@@ -1,10 +1,12 @@
 """The report macros against the same questions answered slowly in Python, and against the daily marts."""
 
+import re
 from collections import Counter, defaultdict
 from datetime import UTC, date, timedelta
 from statistics import fmean
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 import synthetic_candidate
 from hypothesis import example, given
@@ -23,12 +25,22 @@ TIMED = {
     "duration_working": "duration_working_seconds",
     "first_response": "first_response_seconds",
     "first_response_working": "first_response_working_seconds",
-    "wait": "wait_sum_seconds",
-    "wait_working": "wait_working_sum_seconds",
+    "total_wait": "total_wait_seconds",
+    "total_wait_working": "total_wait_working_seconds",
+    "reply": "wait_seconds",
+    "reply_working": "wait_working_seconds",
 }
-OF_RESPONSE = ("first_response", "first_response_working")
-OF_TURNS = ("wait", "wait_working")
-SUMS = ("reopens", "windows_missed", "turns_answered", "turns_unanswered")
+KIND = {
+    "first_response": "response",
+    "first_response_working": "response",
+    "reply": "turn",
+    "reply_working": "turn",
+}
+TARGETS = {
+    "first_response": ("response", "is_first_response_within_target"),
+    "reply": ("turn", "is_within_target"),
+    "duration": ("conversation", "is_duration_within_target"),
+}
 REPORTS = {
     "report_overview": (),
     "report_overview_by_day": ("account_id", "report_date", "origin"),
@@ -52,6 +64,7 @@ class Facts:
     def __init__(self, connection):
         self.conversations = rows(connection, "from fct_conversations")
         self.messages = rows(connection, "from fct_messages")
+        self.turns = rows(connection, "from fct_customer_turns")
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +90,13 @@ def selects(filters, conversation):
     """Tell whether the filters select the conversation."""
     mine = {
         "accounts": [conversation["account_id"]],
-        "agents": [conversation["agent_id"] or "Unassigned"],
+        "agents": [
+            conversation["agent_id"] or "Unassigned",
+            f"Agent {(conversation['agent_id'] or '')[-1:]}",
+        ],
         "origins": [conversation["origin"]],
+        "channels": [conversation["channel_id"]],
+        "teams": [conversation["team_id"]],
         "conversation_tags": tags(conversation),
         "contact_tags": conversation["contact_tags"],
     }
@@ -100,34 +118,43 @@ def local_day(account, instant):
     return instant and instant.replace(tzinfo=UTC).astimezone(zone).date()
 
 
-def happenings(facts, filters):
-    """Yield what happened: day, key columns, and the record under the name of its kind."""
+def activity(facts, filters):
+    """Yield all activity: day, key columns, and the record under the name of its kind."""
     selected = {c["conversation_id"]: c for c in facts.conversations if selects(filters, c)}
     for c in selected.values():
-        account = c["account_id"]
-        keys = {"account_id": account, "origin": c["origin"], "agent_id": c["agent_id"], "tags": tags(c)}
+        keys = keys_of(c)
+        rated = keys | {"agent_id": c["csat_agent_id"]}
         yield c["started_on"], keys, "conversation", c
-        yield local_day(account, c["survey_sent_at"]), keys, "survey", c
+        yield c["closed_on"], keys, "close", c
+        yield local_day(c["account_id"], c["survey_sent_at"]), rated, "survey", c
         if c["csat_rating"] is not None:
-            yield local_day(account, c["survey_responded_at"]), keys, "answer", c
-        if c["first_response_seconds"] is not None:
-            yield c["started_on"], keys | {"agent_id": c["first_response_agent_id"]}, "response", c
+            yield local_day(c["account_id"], c["survey_responded_at"]), rated, "answer", c
+        if c["first_response_seconds"] is not None or c["is_first_response_within_target"] is not None:
+            responder = c["first_response_agent_id"] or c["agent_id"]
+            yield c["started_on"], keys | {"agent_id": responder}, "response", c
+    for t in facts.turns:
+        if c := selected.get(t["conversation_id"]):
+            yield (
+                t["asked_on"],
+                keys_of(c) | {"agent_id": t["answered_by_agent_id"] or c["agent_id"]},
+                "turn",
+                t,
+            )
     accounts = filters.get("accounts")
     only_accounts = all(wanted is None for name, wanted in filters.items() if name != "accounts")
+    nothing = {"origin": "other", "agent_id": None, "channel_id": None, "team_id": None, "tags": []}
     for m in facts.messages:
         c = selected.get(m["conversation_id"])
         if c or (only_accounts and (accounts is None or m["account_id"] in accounts)):
-            yield (
-                m["sent_on"],
-                {
-                    "account_id": m["account_id"],
-                    "origin": c["origin"] if c else "other",
-                    "agent_id": m["agent_id"],
-                    "tags": tags(c) if c else [],
-                },
-                "message",
-                m,
-            )
+            keys = (keys_of(c) if c else nothing) | {"account_id": m["account_id"]}
+            if m["direction"] == "outbound":
+                keys |= {"agent_id": m["agent_id"]}
+            yield m["sent_on"], keys, "message", m
+
+
+def keys_of(conversation):
+    names = ("account_id", "origin", "agent_id", "channel_id", "team_id")
+    return {name: conversation[name] for name in names} | {"tags": tags(conversation)}
 
 
 def slow_report(facts, name, from_date, to_date, filters):
@@ -135,7 +162,7 @@ def slow_report(facts, name, from_date, to_date, filters):
     keys, groups = REPORTS[name], defaultdict(lambda: defaultdict(list))
     if not keys:
         groups[()] = defaultdict(list)
-    for day, known, kind, record in happenings(facts, filters):
+    for day, known, kind, record in activity(facts, filters):
         if day and from_date <= day <= to_date:
             for tag in known["tags"] if "tag" in keys else [None]:
                 row = known | {"report_date": day, "tag": tag}
@@ -145,34 +172,48 @@ def slow_report(facts, name, from_date, to_date, filters):
 
 def measure(kinds):
     started, messages, ratings = kinds["conversation"], kinds["message"], kinds["answer"]
+    turns, surveys = kinds["turn"], kinds["survey"]
     values = [c["csat_rating"] for c in ratings]
     satisfied = sum(c["csat_rating"] >= SATISFIED_FROM[c["account_id"]] for c in ratings)
+    answered = sum(c["csat_rating"] is not None for c in surveys)
+    reopens = [c["reopens"] for c in started if c["reopens"] is not None]
     measures = {
         "conversations": len(started),
         "distinct_contacts": len({c["contact_key"] for c in started}),
         "messages": len(messages),
         "inbound_messages": sum(m["direction"] == "inbound" for m in messages),
+        "outbound_messages": sum(m["direction"] == "outbound" for m in messages),
         "agent_messages": sum(m["is_agent_message"] for m in messages),
         "automated_messages": sum(m["is_automated"] for m in messages),
         "closed": sum(c["is_closed"] for c in started),
+        "closed_on_day": len(kinds["close"]),
+        "reopens": sum(reopens) if reopens or not started else None,
         "one_touch": sum(c["is_one_touch"] for c in started),
         "automation_only": sum(c["is_automation_only"] for c in started),
-        "surveys_sent": len(kinds["survey"]),
+        "windows_expired": sum(c["windows_expired"] for c in started),
+        "repeats": sum(bool(c["is_repeat"]) for c in started),
+        "turns_answered": sum(t["outcome"] == "answered" for t in turns),
+        "turns_closed": sum(t["outcome"] == "closed" for t in turns),
+        "surveys_sent": len(surveys),
+        "surveys_answered": answered,
         "csat_n": len(values),
         "csat_sum": sum(values) if values else None,
         "csat_avg": fmean(values) if values else None,
         "satisfied": satisfied,
         "dissatisfied": sum(c["csat_rating"] <= DISSATISFIED_TO[c["account_id"]] for c in ratings),
         "csat_score": satisfied / len(values) if values else None,
-        "response_rate": len(values) / len(kinds["survey"]) if kinds["survey"] else None,
+        "response_rate": answered / len(surveys) if surveys else None,
         **{f"rating_{rating}": values.count(rating) for rating in range(1, 6)},
-        **{name: sum(c[name] for c in started) for name in SUMS},
     }
     for name, column in TIMED.items():
-        records = kinds["response"] if name in OF_RESPONSE else started
-        measures |= statistics(
-            name, [c[column] for c in records if name not in OF_TURNS or c["turns_answered"] > 0]
-        )
+        measures |= statistics(name, [record[column] for record in kinds[KIND.get(name, "conversation")]])
+    for name, (kind, column) in TARGETS.items():
+        known = [record[column] for record in kinds[kind] if record[column] is not None]
+        measures |= {
+            f"{name}_on_target_n": len(known),
+            f"{name}_on_target_met": sum(known),
+            f"{name}_on_target_rate": sum(known) / len(known) if known else None,
+        }
     return measures
 
 
@@ -200,8 +241,10 @@ def quantile(values, share):
 
 LISTS = {
     "accounts": ["demo", "second", "nobody"],
-    "agents": ["demo:0", "demo:1", "second:2", "Unassigned"],
+    "agents": ["demo:0", "Agent 1", "second:2", "Unassigned"],
     "origins": ["flow", "inbox", "inbound", "other"],
+    "channels": ["c0", "c1"],
+    "teams": ["t1"],
     "conversation_tags": ["billing", "delivery", "refund", "Untagged"],
     "contact_tags": ["new", "vip"],
 }
@@ -231,7 +274,9 @@ def test_a_report_says_what_counting_by_hand_says(connection, facts, name, perio
     expected = slow_report(facts, name, *period, filters)
     assert found.keys() == expected.keys()
     for key, measures in expected.items():
-        assert {measure: found[key][measure] for measure in measures} == pytest.approx(measures), key
+        assert {measure: found[key][measure] for measure in measures} == pytest.approx(measures, abs=1e-3), (
+            key
+        )
 
 
 @pytest.mark.parametrize(
@@ -298,23 +343,26 @@ def test_a_report_of_one_day_is_the_day_of_the_mart_row_by_row(connection, mart)
         for row in expected:
             values = {column: value for column, value in row.items() if column not in NO_MEASURES}
             same = found[row["account_id"], row[key]]
-            assert {column: same[column] for column in values} == pytest.approx(values)
+            assert {column: same[column] for column in values} == pytest.approx(values, abs=1e-3)
 
 
 @pytest.mark.parametrize("mart", MARTS)
 def test_a_report_of_a_period_adds_up_the_days_of_the_mart(connection, mart):
     name, key = MARTS[mart]
     columns = [row["column_name"] for row in rows(connection, f"describe {mart}")]
-    additive = [column for column in columns if column.endswith(("_n", "_sum")) or column in ADDITIVE]
+    additive = [column for column in columns if column.endswith(("_n", "_met", "_sum")) or column in ADDITIVE]
     sums = ", ".join(f"coalesce(sum({column}), 0) as {column}" for column in additive)
     groups = f"select account_id, {key}, {sums} from {{}} group by account_id, {key} order by all"
     first, last = EVER
     assert rows(connection, groups.format(f"{name}('{first}', '{last}')")) == [
-        pytest.approx(row) for row in rows(connection, groups.format(mart))
+        pytest.approx(row, abs=1e-2) for row in rows(connection, groups.format(mart))
     ]
 
 
-ADDITIVE = ("conversations", "messages", "closed", "reopens", "one_touch", "windows_missed", "surveys_sent")
+ADDITIVE = (
+    *("conversations", "messages", "closed", "closed_on_day", "reopens", "one_touch", "automation_only"),
+    *("windows_expired", "repeats", "turns_answered", "turns_closed", "surveys_sent", "surveys_answered"),
+)
 
 
 def test_the_surveys_of_the_overview_are_those_of_the_daily_summary(connection):
@@ -352,6 +400,8 @@ PER = {
     "origin": lambda known: [(None, known["origin"])],
     "agent": lambda known: [(known["account_id"], known["agent_id"] or "Unassigned")],
     "tag": lambda known: [(known["account_id"], tag) for tag in known["tags"]],
+    "channel": lambda known: [(known["account_id"], known["channel_id"] or "No channel")],
+    "team": lambda known: [(known["account_id"], known["team_id"] or "No team")],
 }
 STARTS = {
     "day": lambda day: day,
@@ -371,7 +421,7 @@ def days_of(from_date, to_date):
 @pytest.mark.parametrize("per", PER)
 def test_a_report_over_time_says_what_counting_by_hand_says(connection, facts, per, grain, period, filters):
     groups = defaultdict(lambda: defaultdict(list))
-    for day, known, kind, record in happenings(facts, filters):
+    for day, known, kind, record in activity(facts, filters):
         if day and period[0] <= day <= period[1]:
             for group in PER[per](known):
                 groups[STARTS[grain](day), *group][kind].append(record)
@@ -385,7 +435,7 @@ def test_a_report_over_time_says_what_counting_by_hand_says(connection, facts, p
     assert len(listed) == len(found)
     for key, row in found.items():
         expected = measure(groups[key])
-        assert {name: row[name] for name in expected} == pytest.approx(expected), key
+        assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1e-3), key
 
 
 @pytest.mark.parametrize("grain", STARTS)
@@ -503,28 +553,13 @@ def test_the_inbox_counts_how_conversations_stand(connection, facts):
         ]
 
 
-def slow_waits(messages):
-    """Return each answer's wait, None where nobody waited, in the order of the messages."""
-    waits, waiting_since = [], None
-    for m in sorted(
-        messages, key=lambda m: (m["sent_at"], len(m["source_message_id"]), m["source_message_id"])
-    ):
-        if m["direction"] == "inbound":
-            waiting_since = waiting_since or m["sent_at"]
-        elif m["is_agent_message"]:
-            waits.append((m["sent_at"] - waiting_since).total_seconds() if waiting_since else None)
-            waiting_since = None
-    return waits
-
-
-def test_a_timeline_tells_who_wrote_and_how_long_the_customer_waited(connection, facts):
+def test_a_timeline_tells_who_wrote_and_when(connection, facts):
     for c in facts.conversations[:30]:
         mine = [m for m in facts.messages if m["conversation_id"] == c["conversation_id"]]
         found = rows(connection, "from report_timeline(?)", [c["conversation_id"]])
         kinds = [row["event"] for row in found]
         assert kinds.count("inbound") == sum(m["direction"] == "inbound" for m in mine)
         assert kinds.count("automated") == sum(m["is_automated"] for m in mine)
-        assert [row["wait_seconds"] for row in found if row["event"] == "agent"] == slow_waits(mine)
         assert kinds.count("closed") == c["is_closed"]
         assigned = [row["agent_id"] for row in found if row["event"] == "assigned"]
         assert assigned == ([c["agent_id"]] if c["is_closed"] and c["agent_id"] else [])
@@ -538,13 +573,12 @@ def test_the_waits_of_a_timeline_are_those_of_the_conversation(sample):
             connection, "from fct_conversations where agent_messages > 1 order by conversation_id limit 60"
         )
         for c in conversations:
-            answered, unanswered, waited = connection.execute(
-                "select count(wait_seconds), count(distinct turn) - count(wait_seconds), sum(wait_seconds)"
-                " from report_timeline(?)",
+            answered, waited = connection.execute(
+                "select count(wait_seconds), sum(wait_seconds) from report_timeline(?)",
                 [c["conversation_id"]],
             ).fetchone()
-            assert (answered, unanswered) == (c["turns_answered"], c["turns_unanswered"]), c
-            assert waited == pytest.approx(c["wait_sum_seconds"])
+            assert answered == c["turns_answered"], c
+            assert waited == pytest.approx(c["total_wait_seconds"])
 
 
 def test_a_timeline_of_another_account_is_empty(connection, facts):
@@ -565,6 +599,8 @@ def test_the_choices_are_what_the_accounts_hold(connection, facts, accounts):
             "accounts": set(SATISFIED_FROM if accounts is None else accounts),
             "agents": {c["agent_id"] or "Unassigned" for c in mine},
             "origins": {c["origin"] for c in mine},
+            "channels": {c["channel_id"] for c in mine},
+            "teams": {c["team_id"] for c in mine} - {None},
             "conversation_tags": {tag for c in mine for tag in tags(c)},
             "contact_tags": {tag for c in mine for tag in c["contact_tags"]},
         }.items()
@@ -578,3 +614,54 @@ def test_the_days_are_those_of_the_daily_mart(connection):
         "select min(report_date), max(report_date) from agg_overview where account_id = 'second'"
     ).fetchone()
     assert [tuple(row.values()) for row in found] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        ("report_overview($b, $a)", "exchange them"),
+        ("report_trend($b, $a)", "exchange them"),
+        ("report_by_hour($b, $a)", "exchange them"),
+        ("report_backlog($b, $a)", "exchange them"),
+        (
+            "report_details($a, $b, agents := ['Agent 9'])",
+            "possible are: Agent 0, Agent 1, Agent 2, Agent 3, Unassigned",
+        ),
+        ("report_by_tag($a, $b, conversation_tags := ['vip'])", "billing, delivery, refund, Untagged"),
+        ("report_overview($a, $b, contact_tags := ['billing'])", "possible are: new, vip"),
+        ("report_by_agent($a, $b, channels := ['c9'])", "possible are: c0, c1"),
+        ("report_by_agent($a, $b, teams := ['t9'])", "possible are: t1"),
+        ("report_over_time($a, $b, grain := 'fortnight')", "possible are: day, week, month, quarter, year"),
+        (
+            "report_over_time($a, $b, per := 'people')",
+            "possible are: total, origin, agent, channel, team, tag",
+        ),
+    ],
+)
+def test_a_value_that_is_invalid_is_an_error_that_lists_what_is_possible(connection, call, named):
+    with pytest.raises(duckdb.Error, match=re.escape(named)):
+        rows(connection, f"from {call}", {"a": FIRST_DAY, "b": FIRST_DAY + timedelta(5)})
+
+
+def test_only_the_agents_of_the_accounts_are_listed_in_an_error(connection):
+    with pytest.raises(duckdb.Error, match="possible are: Unassigned"):
+        rows(
+            connection,
+            "from report_overview($a, $a, accounts := ['nobody'], agents := ['Agent 9'])",
+            {"a": FIRST_DAY},
+        )
+
+
+def test_the_backlog_is_that_of_the_daily_mart(connection):
+    columns = "account_id, agent_id, agent_name, report_date, open, open_over_1_day, open_over_7_days"
+    first, last = EVER
+    found, expected = (
+        connection.execute(f"select {columns} from {source} order by all").fetchall()
+        for source in (f"report_backlog('{first}', '{last}')", "agg_backlog")
+    )
+    assert found == expected
+
+
+def test_every_macro_and_table_is_described(connection):
+    functions = "select function_name from duckdb_functions() where not internal and comment is null"
+    assert connection.execute(functions).fetchall() == []

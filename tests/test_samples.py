@@ -97,23 +97,27 @@ def sample():
             select * from read_json(['conversations/*.jsonl', 'conversations/*.jsonl.gz'], format = 'nd',
                 filename = true, ignore_errors = true, columns = {
                     id: 'text', created_on: 'timestamptz', contact: 'text', status: 'text', source: 'text',
-                    assigned: 'struct(id text)[]', assigned_team: 'text', tags: 'struct(name text)[]',
+                    assigned: 'struct(id text)[]', assigned_team: 'text', channel: 'text',
+                    tags: 'struct(id text, name text)[]',
                     last_updated_on: 'timestamptz', closed_on: 'timestamptz', region: 'text'})
             where id like 'c0%';
             create table conversation as from conversations where filename not like '%updates%';
 
             create table messages as
-            select id, timestamp, conversation, contact, direction, source, status, sent_on, delivered_on,
+            select id, timestamp, conversation, contact, direction, source, msg_type as type, status,
+                sent_on, delivered_on,
                 read_on, sent_by.id as sender, whatsapp_template as template, provider_error_code as error,
                 from_number, to_number, 'parquet' as filename
             from 'messages/*.parquet'
             union all by name
-            select * exclude (sent_by, whatsapp_template, provider_error_code), sent_by.id as sender,
+            select * exclude (sent_by, whatsapp_template, provider_error_code, msg_type),
+                msg_type as type, sent_by.id as sender,
                 whatsapp_template as template, provider_error_code as error
             from read_json(['messages/*.jsonl', 'messages/*.jsonl.gz', 'messages/*.jsonl.zst'], format = 'nd',
                 filename = true, ignore_errors = true, columns = {
                     id: 'text', timestamp: 'timestamptz', conversation: 'text', contact: 'text',
-                    direction: 'text', source: 'text', status: 'text', sent_on: 'timestamptz',
+                    direction: 'text', source: 'text', msg_type: 'text', status: 'text',
+                    sent_on: 'timestamptz',
                     delivered_on: 'timestamptz', read_on: 'timestamptz', sent_by: 'struct(id text)',
                     whatsapp_template: 'text', provider_error_code: 'text', from_number: 'text',
                     to_number: 'text'})
@@ -212,6 +216,18 @@ PROMISED = {
     "no answer to a survey": "from survey where responded_on is null and rating is null",
     "answered days later": "from survey where responded_on > sent_on + interval 1 day",
     "a comment": "from survey where comment is not null",
+    "a reaction": "from message where type = 'reaction'",
+    "thanks, then a close": f"""from conversation join talk using (id) where {CLOSED} and id in (
+        select conversation from message group by conversation
+        having arg_max(direction, id) = 'INBOUND' and count(sender) > 0)""",
+    "a transfer": """select conversation from event where type = 'assigned' group by conversation
+        having count(*) = 2""",
+    "a hand-off": "from event where type = 'handed_off'",
+    "a renamed tag": """select tag.id from (select unnest(tags) as tag from conversations)
+        group by tag.id having count(distinct tag.name) = 2""",
+    "two channels and teams": """select 1 from conversation
+        having count(distinct channel) = 2 and count(distinct assigned_team) > 1""",
+    "an open conversation": f"from conversation where not {CLOSED}",
 }
 
 IMPOSSIBLE = {

@@ -18,7 +18,7 @@ NOVEMBER = "2025-11-01", "2025-11-30"
 DECLARED = yaml.safe_load((PROJECT / "models" / "marts" / "_semantic_models.yml").read_text())
 METRICS = [measure["name"] for model in DECLARED["semantic_models"] for measure in model.get("measures", [])]
 METRICS += [metric["name"] for metric in DECLARED["metrics"]]
-BY_AGENT = ["conversations", "messages", "first_response_median", "wait_median", "csat_n", "csat_avg"]
+BY_AGENT = ["conversations", "agent_messages", "first_response_median", "reply_median", "csat_n", "csat_avg"]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_every_metric_is_that_of_the_overview(query, sample):
 
 @pytest.mark.slow
 def test_metrics_by_agent_are_those_of_the_macro(query, sample):
-    """Messages count for the sender, first responses for who answered: not for the conversation's agent."""
+    """Agent messages count for the sender, first responses and replies for the agent who answered."""
     rows = query(BY_AGENT, "agent__agent_name")
     found = {row["agent__agent_name"] or "Unassigned": figures(row, BY_AGENT) for row in rows}
     expected = macro(sample, "report_by_agent", BY_AGENT, "agent_name")

@@ -46,7 +46,7 @@ def is_known(value):
 
 
 def test_every_query_of_the_page_is_a_question_with_its_number():
-    assert list(QUESTIONS) == [str(number) for number in range(1, 16)]
+    assert list(QUESTIONS) == [str(number) for number in range(1, 21)]
     assert PAGE.count("```sql") == len(QUESTIONS)
 
 
@@ -77,10 +77,8 @@ def test_the_share_of_quick_answers_is_the_naive_count(ask, facts):
 
 
 def test_those_who_wait_are_the_naive_list(ask, facts):
-    waiting = {
-        c["conversation_id"] for c in facts[0] if c["status"] != "closed" and c["turns_unanswered"] > 0
-    }
-    assert {row["conversation_id"] for row in ask(6)} == waiting
+    waiting = {c["conversation_id"]: c["waiting_since"] for c in facts[0] if c["turns_waiting"] > 0}
+    assert {row["conversation_id"]: row["waiting_since"] for row in ask(6)} == waiting
 
 
 def test_the_slow_topics_are_those_of_a_naive_median(ask, facts):
@@ -95,16 +93,19 @@ def test_the_slow_topics_are_those_of_a_naive_median(ask, facts):
 
 def test_those_who_come_back_are_the_naive_count(ask, facts):
     starts = {}
-    for conversation in facts[0]:
-        starts.setdefault(conversation["contact_key"], []).append(conversation["started_at"])
-    gaps = [
-        later - earlier
-        for times in starts.values()
-        for earlier, later in zip(sorted(times), sorted(times)[1:], strict=False)
-    ]
+    for conversation in sorted(facts[0], key=lambda c: (c["started_at"], len(c["conversation_id"]))):
+        starts.setdefault(conversation["contact_key"], []).append(conversation)
     (row,) = ask(15)
-    assert row["conversations"] == len(facts[0])
-    assert row["came_back"] == sum(gap.total_seconds() <= 7 * 86400 for gap in gaps)
+    assert row["new_contacts"] == sum(in_november(mine[0]) for mine in starts.values())
+    assert row["returning_contacts"] == sum(in_november(c) for mine in starts.values() for c in mine[1:])
+    assert 0 < row["within_a_week"] < row["returning_contacts"]
+
+
+def test_the_backlog_is_the_naive_count_of_open_conversations(ask, facts):
+    rows = ask(17)
+    assert [row["report_date"].day for row in rows] == list(range(1, 32))
+    for row in rows:
+        assert row["open"] >= row["over_1_day"] >= row["over_7_days"] >= 0
 
 
 # The ways of other tools

@@ -1,144 +1,128 @@
 {# The measures that the daily aggregates share, each defined once.
 
-   An aggregate stacks the activity of a day (conversations started, first responses given, messages sent, surveys sent and
-   answered) under its own key by `activity`, and then aggregates the stack by `daily_measures`. #}
+   An aggregate stacks the activity of a day (conversations started and closed, turns, messages, surveys) under its own key by
+   `activity`, and then aggregates the stack by `daily_measures`. #}
 
-{# The stack, out of the CTEs `conversations` and `messages`, each of which has the key's column; a first response may count under
-   another column of `conversations`, the responder. #}
-{% macro activity(key, responder=none) -%}
+{# The stack, out of the CTEs `conversations`, `turns` and `messages`, each of which has the key's column. First responses and
+   surveys may count under other columns of `conversations`, as the agent who answered or was rated. #}
+{% macro activity(key, responder=none, rated=none) -%}
+    {%- set parts = [
+        {'kind': 'conversation', 'from': 'conversations', 'key': key, 'day': 'started_on'},
+        {
+            'kind': 'first_response', 'from': 'conversations', 'key': responder or key, 'day': 'started_on',
+            'where': '(first_response_at is not null or is_first_response_within_target is not null)',
+        },
+        {'kind': 'close', 'from': 'conversations', 'key': key, 'day': 'closed_on'},
+        {'kind': 'survey_sent', 'from': 'conversations', 'key': rated or key, 'day': 'survey_sent_on'},
+        {
+            'kind': 'survey_answered', 'from': 'conversations', 'key': rated or key, 'day': 'survey_responded_on',
+            'where': 'csat_rating is not null',
+        },
+        {'kind': 'turn', 'from': 'turns', 'key': key, 'day': 'asked_on'},
+        {'kind': 'messages', 'from': 'messages', 'key': key, 'day': 'sent_on'},
+    ] -%}
+    {%- for part in parts %}
     select
         account_id,
-        {{ key }},
-        {{ activity_columns(['conversation'] if responder else ['conversation', 'first_response']) }},
-        started_on as report_date
-    from conversations
-    where {{ is_on_changed_day('started_on') }}
-
-    {% if responder -%}
-    union all
-
-    select
-        account_id,
-        {{ responder }} as {{ key }},
-        {{ activity_columns(['first_response']) }},
-        started_on as report_date
-    from conversations
-    where
-        first_response_at is not null
-        and {{ is_on_changed_day('started_on') }}
-
-    {% endif -%}
-    union all
-
-    select
-        account_id,
-        {{ key }},
-        {{ activity_columns(['messages']) }},
-        sent_on as report_date
-    from messages
+        {{ part.key }}{% if part.key != key %} as {{ key }}{% endif %},
+        {{ activity_columns(part.kind) }},
+        {{ part.day }} as report_date
+    from {{ part.from }}
+        {%- if part.kind == 'messages' %}
     group by account_id, {{ key }}, sent_on
+        {%- else %}
+    where
+        {{ part.day }} is not null
+        and {{ is_on_changed_day(part.day) }}
+            {%- if part.where %}
+        and {{ part.where }}
+            {%- endif %}
+        {%- endif %}
+        {%- if not loop.last %}
 
     union all
-
-    select
-        account_id,
-        {{ key }},
-        {{ activity_columns(['survey_sent']) }},
-        survey_sent_on as report_date
-    from conversations
-    where
-        survey_sent_on is not null
-        and {{ is_on_changed_day('survey_sent_on') }}
-
-    union all
-
-    select
-        account_id,
-        {{ key }},
-        {{ activity_columns(['survey_answered']) }},
-        survey_responded_on as report_date
-    from conversations
-    where
-        csat_rating is not null
-        and {{ is_on_changed_day('survey_responded_on') }}
+        {% endif %}
+    {%- endfor %}
 {%- endmacro %}
 
 
-{# The columns of the stack for these kinds of activity; the columns of other kinds are null. #}
-{% macro activity_columns(kinds) -%}
-    {%- set columns = {
-        'contact_key': dbt.type_string(),
-        'conversations': 'bigint',
-        'messages': 'bigint',
-        'inbound_messages': 'bigint',
-        'agent_messages': 'bigint',
-        'automated_messages': 'bigint',
-        'closed': 'bigint',
-        'reopens': 'bigint',
-        'one_touch': 'bigint',
-        'windows_missed': 'bigint',
-        'surveys_sent': 'bigint',
-        'duration_seconds': 'double',
-        'first_response_seconds': 'double',
-        'first_response_working_seconds': 'double',
-        'wait_sum_seconds': 'double',
-        'csat_rating': 'double',
-    } -%}
-    {%- set expressions = {} -%}
-    {%- set expressions_of = {
+{# What each kind of activity adds to the stack: a measure's column, by the SQL of its value. #}
+{% macro activity_values() -%}
+    {{ return({
         'conversation': {
             'contact_key': 'contact_key',
             'conversations': '1',
             'closed': 'case when is_closed then 1 else 0 end',
             'reopens': 'reopens',
             'one_touch': 'case when is_one_touch then 1 else 0 end',
-            'windows_missed': 'windows_missed',
-            'duration_seconds': 'duration_seconds',
-            'wait_sum_seconds': 'wait_sum_seconds',
+            'automation_only': 'case when is_automation_only then 1 else 0 end',
+            'windows_expired': 'windows_expired',
+            'repeats': 'case when is_repeat then 1 else 0 end',
+            'duration': 'duration_seconds',
+            'total_wait': 'total_wait_seconds',
+            'duration_on_target': 'is_duration_within_target',
         },
         'first_response': {
-            'first_response_seconds': 'first_response_seconds',
-            'first_response_working_seconds': 'first_response_working_seconds',
+            'first_response': 'first_response_seconds',
+            'first_response_working': 'first_response_working_seconds',
+            'first_response_on_target': 'is_first_response_within_target',
+        },
+        'close': {'closed_on_day': '1'},
+        'survey_sent': {
+            'surveys_sent': '1',
+            'surveys_answered': 'case when csat_rating is not null then 1 else 0 end',
+        },
+        'survey_answered': {'csat': 'csat_rating'},
+        'turn': {
+            'turns_answered': "case when outcome = 'answered' then 1 else 0 end",
+            'turns_closed': "case when outcome = 'closed' then 1 else 0 end",
+            'reply': 'wait_seconds',
+            'reply_on_target': 'is_within_target',
         },
         'messages': {
-            'messages': 'count(*)',
             'inbound_messages': "count(case when direction = 'inbound' then 1 end)",
+            'outbound_messages': "count(case when direction = 'outbound' then 1 end)",
             'agent_messages': 'count(case when is_agent_message then 1 end)',
             'automated_messages': 'count(case when is_automated then 1 end)',
+            'messages': 'count(*)',
         },
-        'survey_sent': {'surveys_sent': '1'},
-        'survey_answered': {'csat_rating': 'csat_rating'},
-    } -%}
-    {%- for kind in kinds -%}
-        {%- do expressions.update(expressions_of[kind]) -%}
-    {%- endfor -%}
-    {%- for column, type in columns.items() %}
-        cast({{ expressions.get(column, 'null') }} as {{ type }}) as {{ column }}
+    }) }}
+{%- endmacro %}
+
+
+{# The columns of the stack for a kind of activity; the columns of other kinds are null. #}
+{% macro activity_columns(kind) -%}
+    {%- set values = activity_values()[kind] -%}
+    {%- set types = {'contact_key': dbt.type_string()} -%}
+    {%- for count in var('counts') if count != 'distinct_contacts' %}{% do types.update({count: 'bigint'}) %}{% endfor -%}
+    {%- for time in var('times') + ['csat'] %}{% do types.update({time: 'double'}) %}{% endfor -%}
+    {%- for target in var('targets') %}{% do types.update({target ~ '_on_target': 'boolean'}) %}{% endfor -%}
+    {%- for column, type in types.items() %}
+        cast({{ values.get(column, 'null') }} as {{ type }}) as {{ column }}
         {%- if not loop.last %}, {% endif %}
     {%- endfor %}
 {%- endmacro %}
 
 
-{% macro daily_measures(counts) -%}
-    {%- for count in counts %}
+{# The measures of a group of the stack. The number of reopens is unknown where that of each conversation is. #}
+{% macro daily_measures() -%}
+    {%- for count in var('counts') %}
         {%- if count == 'distinct_contacts' %}
         count(distinct contact_key) as distinct_contacts,
+        {%- elif count == 'reopens' %}
+        case when count(conversations) = 0 or count(reopens) > 0 then coalesce(cast(sum(reopens) as bigint), 0) end as reopens,
         {%- else %}
         coalesce(cast(sum({{ count }}) as bigint), 0) as {{ count }},
         {%- endif %}
     {%- endfor %}
-    {{ timed_measure('duration_seconds', 'duration') }},
-    {{ timed_measure('first_response_seconds', 'first_response') }},
-    {{ timed_measure('first_response_working_seconds', 'first_response_working') }},
-    {{ timed_measure('wait_sum_seconds', 'wait') }},
-    count(csat_rating) as csat_n,
-    sum(csat_rating) as csat_sum,
-    avg(csat_rating) as csat_avg
-{%- endmacro %}
-
-
-{% macro daily_counts() -%}
-    {{ return([
-        'conversations', 'distinct_contacts', 'messages', 'closed', 'reopens', 'one_touch', 'windows_missed', 'surveys_sent'
-    ]) }}
+    {%- for time in var('times') %}
+        {{ timed_measure(time, time) }},
+    {%- endfor %}
+        count(csat) as csat_n,
+        sum(csat) as csat_sum,
+        avg(csat) as csat_avg
+    {%- for target in var('targets') %},
+        count({{ target }}_on_target) as {{ target }}_on_target_n,
+        count(case when {{ target }}_on_target then 1 end) as {{ target }}_on_target_met
+    {%- endfor %}
 {%- endmacro %}

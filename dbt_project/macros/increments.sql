@@ -54,9 +54,9 @@
 
 
 {# The condition on a row of a fact that its owner is among the changed ones; true in a full build. #}
-{% macro is_changed() -%}
+{% macro is_changed(owner_key='owner_key') -%}
     {%- if is_increment() -%}
-    owner_key in (select owner_key from {{ ref('int_changed_owners') }})
+    {{ owner_key }} in (select owner_key from {{ ref('int_changed_owners') }})
     {%- else -%}
     true
     {%- endif -%}

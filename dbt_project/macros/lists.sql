@@ -1,4 +1,4 @@
-{# Lists: one row an element, the last element, and the names of tags. #}
+{# Lists: one row an element, the last element, and lists of tags. #}
 
 {# One row for each element; a null or empty list gives none. #}
 {% macro explode_list(list) -%}
@@ -28,19 +28,17 @@
 {%- endmacro %}
 
 
-{# The names of tags, sorted and each once; a tag without a name goes by its id. An empty list where there are none. #}
-{% macro tag_names(tags) -%}
-    {{ return(adapter.dispatch('tag_names', 'conversation_reports')(tags)) }}
+{# An aggregate: the values of a group as a sorted list. #}
+{% macro sorted_list(value) -%}
+    {{ return(adapter.dispatch('sorted_list', 'conversation_reports')(value)) }}
 {%- endmacro %}
 
-{% macro default__tag_names(tags) -%}
-    {%- set names = 'transform(' ~ tags ~ ', tag -> ' ~ trimmed('coalesce(tag.name, tag.id)') ~ ')' -%}
-    coalesce(sort_array(array_distinct(filter({{ names }}, name -> name <> ''))), {{ empty_text_list() }})
+{% macro default__sorted_list(value) -%}
+    sort_array(collect_list({{ value }}))
 {%- endmacro %}
 
-{% macro duckdb__tag_names(tags) -%}
-    {%- set names = 'list_transform(' ~ tags ~ ', lambda tag: ' ~ trimmed('coalesce(tag.name, tag.id)') ~ ')' -%}
-    coalesce(list_sort(list_distinct(list_filter({{ names }}, lambda name: name <> ''))), {{ empty_text_list() }})
+{% macro duckdb__sorted_list(value) -%}
+    list_sort(list({{ value }}))
 {%- endmacro %}
 
 

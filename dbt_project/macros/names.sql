@@ -18,3 +18,34 @@
 {% macro duckdb__trimmed(text) -%}
     trim({{ text }})
 {%- endmacro %}
+
+
+{# What identifies a tag in an account: its id where the platform gives one, else its name as written. `tagged` is what carries the
+   tag, `conversation` or `contact`, each with ids of its own. #}
+{% macro tag_key(tagged, source_tag_id, tag_name) -%}
+    {{ tagged }} || case
+        when {{ source_tag_id }} is not null then ' id ' || {{ source_tag_id }}
+        else ' name ' || {{ tag_name }}
+    end
+{%- endmacro %}
+
+
+{# In composed characters (NFC), without invisible ones, and without spaces before and after it. #}
+{% macro clean_text(text) -%}
+    {{ return(adapter.dispatch('clean_text', 'conversation_reports')(text)) }}
+{%- endmacro %}
+
+{# Spark has no function for composed characters. #}
+{% macro default__clean_text(text) -%}
+    {{ trimmed("regexp_replace(" ~ text ~ ", '[\\p{Cf}\\p{Cc}]', '')") }}
+{%- endmacro %}
+
+{% macro duckdb__clean_text(text) -%}
+    {{ trimmed("nfc_normalize(regexp_replace(" ~ text ~ ", '[\\p{Cf}\\p{Cc}\\x{FE00}-\\x{FE0F}]', '', 'g'))") }}
+{%- endmacro %}
+
+
+{# The same for all spellings of a text. #}
+{% macro folded_text(text) -%}
+    replace(lower({{ clean_text(text) }}), 'ß', 'ss')
+{%- endmacro %}

@@ -9,6 +9,13 @@
 {%- endmacro %}
 
 
+{# Whether there is a row and it comes after another in this order. #}
+{% macro is_after(later, earlier) -%}
+    ({{ later }} is not null
+        and ({{ later }}.at, {{ later }}.id_length, {{ later }}.id) > ({{ earlier }}.at, {{ earlier }}.id_length, {{ earlier }}.id))
+{%- endmacro %}
+
+
 {# Several values as one, with a name for each member. #}
 {% macro struct_of(members) -%}
     {{ return(adapter.dispatch('struct_of', 'conversation_reports')(members)) }}

@@ -21,10 +21,14 @@
 {# An entity that no platform has. #}
 {% macro no_rows_of(entity) -%}
     {{ no_rows({
+        'tag_names': {
+            'account_id': 'text', 'tagged': 'text', 'source_tag_id': 'text', 'tag_name': 'text', 'file_id': 'text',
+            'seen_at': 'timestamp',
+        },
         'contact_links': {'account_id': 'text', 'contact_id': 'text', 'linked_contact_id': 'text', 'file_id': 'text'},
         'surveys': {
-            'survey_id': 'text', 'account_id': 'text', 'conversation_id': 'text', 'rating': 'integer', 'sent_at': 'timestamp',
-            'responded_at': 'timestamp',
+            'survey_id': 'text', 'account_id': 'text', 'conversation_id': 'text', 'agent_id': 'text', 'rating': 'integer',
+            'sent_at': 'timestamp', 'responded_at': 'timestamp',
         },
         'conversation_events': {
             'event_id': 'text', 'account_id': 'text', 'conversation_id': 'text', 'agent_id': 'text', 'event_type': 'text',

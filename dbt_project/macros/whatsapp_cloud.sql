@@ -9,9 +9,9 @@
 {# A phone number without the plus, in the one form of the numbers that the network treats as the same: Brazil's mobile numbers with
    the ninth digit, Mexico's and Argentina's without the mobile prefix. #}
 {% macro whatsapp_number(number) -%}
-    {%- set digits = "replace(" ~ number ~ ", '+', '')" -%}
+    {%- set digits = "translate(" ~ number ~ ", '+ -().', '')" -%}
     case
-        when {{ digits }} like '55%' and length({{ digits }}) = 12 and substring({{ digits }}, 5, 1) in ('6', '7', '8', '9')
+        when {{ digits }} like '55%' and length({{ digits }}) = 12 and substring({{ digits }}, 5, 1) not in ('2', '3', '4', '5')
             then substring({{ digits }}, 1, 4) || '9' || substring({{ digits }}, 5)
         when {{ digits }} like '521%' and length({{ digits }}) = 13
             then '52' || substring({{ digits }}, 4)
@@ -29,6 +29,82 @@
 
 
 {# The agent for everyone who answers from the WhatsApp Business app of a number: the platform gives no names. #}
-{% macro business_app(account_id, phone_number_id) -%}
+{% macro business_app(account_id, phone_number_id='null') -%}
     ({{ account_id }} || ':' || coalesce('business_app_' || {{ phone_number_id }}, 'business_app'))
+{%- endmacro %}
+
+
+{# Whether a raw message is the business's own: the history of a number holds what both sides sent. #}
+{% macro is_from_business() -%}
+    coalesce(is_from_business = 'true' or {{ whatsapp_number('sender') }} = {{ whatsapp_number('business_number') }}, false)
+{%- endmacro %}
+
+
+{# The id of the customer of a raw message. #}
+{% macro whatsapp_customer() -%}
+    case
+        when {{ is_from_business() }} then coalesce({{ whatsapp_number('thread') }}, {{ whatsapp_number('recipient') }})
+        else coalesce({{ whatsapp_contact('sender', 'from_user_id') }}, {{ whatsapp_number('thread') }})
+    end
+{%- endmacro %}
+
+
+{# The changes that carry messages, by field. #}
+{% macro message_fields() -%}
+    ('messages', 'smb_message_echoes', 'history')
+{%- endmacro %}
+
+
+{# What a raw record is if it is neither a message nor the delivery of one; else null. #}
+{% macro kind_of_other_message() -%}
+    case
+        when lower(change_field) not in {{ message_fields() }} then lower(change_field)
+        when group_id is not null then 'group'
+        when lower(type) in ('reaction', 'edit', 'revoke', 'system', 'request_welcome') then lower(type)
+    end
+{%- endmacro %}
+
+{% macro kind_of_other_status() -%}
+    case
+        when lower(change_field) not in {{ message_fields() }} then lower(change_field)
+        when lower(recipient_type) = 'group' then 'group'
+        when lower(type) <> 'message' then lower(type)
+    end
+{%- endmacro %}
+
+{% macro kind_of_other_change() -%}
+    case when lower(field) not in {{ message_fields() }} then lower(field) end
+{%- endmacro %}
+
+
+{# The accounts, with `api_messages` whether or not the seed has the column. #}
+{% macro accounts_with_api_messages() -%}
+    {{ return(adapter.dispatch('accounts_with_api_messages', 'conversation_reports')()) }}
+{%- endmacro %}
+
+{% macro default__accounts_with_api_messages() -%}
+    {%- set seed = ref('accounts') -%}
+    {%- set names = adapter.get_columns_in_relation(seed) | map(attribute='name') | list if execute else [] -%}
+    (
+        select
+            account_id,
+            platform,
+            {{ 'api_messages' if 'api_messages' in names else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as api_messages
+        from {{ seed }}
+    )
+{%- endmacro %}
+
+{% macro duckdb__accounts_with_api_messages() -%}
+    (
+        select * from {{ ref('accounts') }}
+        union all by name
+        select cast(null as varchar) as api_messages
+        where false
+    )
+{%- endmacro %}
+
+
+{# The agent for everyone who answers through the API of a number, where the account states that people do. #}
+{% macro api_agent(account_id) -%}
+    ({{ account_id }} || ':api')
 {%- endmacro %}

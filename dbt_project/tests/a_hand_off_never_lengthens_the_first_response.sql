@@ -1,14 +1,15 @@
-{{ config(meta={'dagster': {'ref': {'name': 'int_conversation_responses'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'fct_conversations'}}}) }}
 
 select
-    first_responses.conversation_id,
-    first_responses.first_response_seconds,
+    conversations.conversation_id,
+    conversations.first_response_seconds,
     turns.wait_seconds
-from {{ ref('int_conversation_responses') }} as first_responses
-inner join {{ ref('int_customer_turns') }} as turns
+from {{ ref('fct_conversations') }} as conversations
+inner join {{ ref('fct_customer_turns') }} as turns
     on
-        first_responses.conversation_id = turns.conversation_id
-        and turns.is_first
+        conversations.conversation_id = turns.conversation_id
+        and conversations.first_response_at = turns.ended_at
+        and turns.outcome = 'answered'
 where
-    first_responses.first_response_seconds > turns.wait_seconds
-    or first_responses.first_response_working_seconds > turns.wait_working_seconds + 0.001
+    conversations.first_response_seconds > turns.wait_seconds
+    or conversations.first_response_working_seconds > turns.wait_working_seconds + 0.001

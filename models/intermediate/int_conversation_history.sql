@@ -1,4 +1,7 @@
-{% set event = in_order('occurred_at', 'event_id', {'event_type': 'event_type', 'agent_id': 'agent_id'}) %}
+{% set event = in_order('events.occurred_at', 'events.event_id', {
+    'event_type': 'events.event_type',
+    'agent_id': 'events.agent_id',
+}) %}
 
 with
 
@@ -9,17 +12,38 @@ events as (
 
 ),
 
+statuses as (
+
+    select * from {{ ref('int_conversation_status') }}
+
+),
+
+-- Of a closed conversation the assignment just before its last close counts: some platforms unassign as they close.
 summed as (
 
     select
-        conversation_id,
-        account_id,
-        max(case when event_type in ('assigned', 'unassigned') then {{ event }} end) as last_assignment,
-        count(case when event_type = 'reopened' then 1 end) as reopens,
-        min(case when event_type = 'closed' then occurred_at end) as first_closed_at,
-        max(case when event_type = 'closed' then occurred_at end) as last_closed_at
+        events.conversation_id,
+        events.account_id,
+        max(
+            case
+                when
+                    events.event_type in ('assigned', 'unassigned')
+                    and (
+                        statuses.closed_at is null
+                        or events.occurred_at < statuses.closed_at
+                    )
+                    then {{ event }}
+            end
+        ) as last_assignment,
+        count(case when events.event_type = 'assigned' then 1 end) as assignments,
+        count(distinct case when events.event_type = 'assigned' then events.agent_id end) as agents_assigned,
+        count(case when events.event_type = 'reopened' then 1 end) as reopens,
+        min(case when events.event_type = 'assigned' then events.occurred_at end) as first_assigned_at,
+        min(case when events.event_type = 'handed_off' then events.occurred_at end) as handed_off_at
     from events
-    group by conversation_id, account_id
+    left join statuses
+        on events.conversation_id = statuses.conversation_id
+    group by events.conversation_id, events.account_id
 
 ),
 
@@ -29,9 +53,11 @@ final as (
         conversation_id,
         account_id,
         case when last_assignment.event_type = 'assigned' then last_assignment.agent_id end as assigned_agent_id,
+        assignments,
+        agents_assigned,
         reopens,
-        first_closed_at,
-        last_closed_at
+        first_assigned_at,
+        handed_off_at
     from summed
 
 )

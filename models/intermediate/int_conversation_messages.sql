@@ -3,6 +3,8 @@
     'is_inbound': "direction = 'inbound'",
     'is_template_of_agent': 'agent_id is not null and template_name is not null',
 }) %}
+{% set position = in_order('sent_at', 'message_id') %}
+{% set position_of_agent = in_order('sent_at', 'message_id', {'agent_id': 'agent_id'}) %}
 
 with
 
@@ -10,6 +12,12 @@ messages as (
 
     select * from {{ ref('int_messages') }}
     where conversation_id is not null
+
+),
+
+changes as (
+
+    select * from {{ ref('int_status_changes') }}
 
 ),
 
@@ -25,7 +33,10 @@ by_day as (
         count(case when direction = 'inbound' then 1 end) as inbound_messages,
         count(agent_id) as messages_of_agents,
         count(case when is_automated then 1 end) as automated_messages,
-        min(case when direction = 'inbound' then sent_at end) as first_inbound_at
+        min(case when direction = 'inbound' then {{ position }} end) as first_inbound,
+        max(case when agent_id is not null then {{ position_of_agent }} end) as last_by_agent,
+        max(case when is_automated then {{ position }} end) as last_automated,
+        max(case when direction = 'inbound' then sent_at end) as last_inbound_at
     from messages
     group by conversation_id, account_id, cast(sent_at as date)
 
@@ -57,21 +68,50 @@ summed as (
         cast(sum(inbound_messages) as bigint) as inbound_messages,
         cast(sum(messages_of_agents) as bigint) as messages_of_agents,
         cast(sum(automated_messages) as bigint) as automated_messages,
-        -- The customer service window of all but the last message ran out unanswered.
-        count(
-            case
-                when
-                    last_message.is_inbound
-                    and {{ seconds_between('last_message.at', 'next_sent_at') }} >= {{ window_seconds }}
-                    then 1
-            end
-        ) as windows_missed,
         max(case when day_number = 1 and first_message.is_inbound then 1 else 0 end) = 1 as is_begun_by_contact,
-        max(case when next_sent_at is null and last_message.is_inbound then 1 else 0 end) = 1 as is_last_inbound,
-        min(first_inbound_at) as first_inbound_at,
+        min(first_inbound) as first_inbound,
+        max(last_by_agent) as last_by_agent,
+        max(last_automated) as last_automated,
+        max(last_inbound_at) as last_inbound_at,
         max(last_message.at) as last_message_at
     from followed
     group by conversation_id, account_id
+
+),
+
+-- Inbound messages that no message followed for a day.
+last_words as (
+
+    select
+        conversation_id,
+        last_message.at as sent_at,
+        next_sent_at is null as is_last
+    from followed
+    where
+        last_message.is_inbound
+        and (
+            next_sent_at is null
+            or {{ seconds_between('last_message.at', 'next_sent_at') }} >= {{ window_seconds }}
+        )
+
+),
+
+-- A close ends the customer service window too.
+windows as (
+
+    select
+        last_words.conversation_id,
+        count(case when not last_words.is_last then 1 end) as windows_expired,
+        max(case when last_words.is_last then 1 else 0 end) = 1 as is_last_window_running
+    from last_words
+    left join changes
+        on
+            last_words.conversation_id = changes.conversation_id
+            and changes.change = 'closed'
+            and last_words.sent_at <= changes.changed_at
+            and {{ dbt.dateadd('second', window_seconds, 'last_words.sent_at') }} > changes.changed_at
+    where changes.conversation_id is null
+    group by last_words.conversation_id
 
 ),
 
@@ -118,14 +158,27 @@ final as (
         - case when summed.opening_template_id is not null then 1 else 0 end as agent_messages,
         summed.automated_messages,
         coalesce(replied.agents_replied, 0) as agents_replied,
-        summed.windows_missed,
+        coalesce(windows.windows_expired, 0) as windows_expired,
+        case
+            when summed.last_by_agent.id <> summed.opening_template_id or summed.opening_template_id is null
+                then summed.last_by_agent.agent_id
+        end as last_agent_id,
+        case
+            when summed.first_inbound is null then null
+            when {{ is_after('summed.last_by_agent', 'summed.first_inbound') }} then 'agent'
+            when {{ is_after('summed.last_automated', 'summed.first_inbound') }} then 'automation'
+            else 'nobody'
+        end as handled_by,
         summed.is_begun_by_contact,
-        summed.is_last_inbound,
-        summed.first_inbound_at,
+        coalesce(windows.is_last_window_running, false) as is_last_window_running,
+        summed.first_inbound.at as first_inbound_at,
+        summed.last_inbound_at,
         summed.last_message_at
     from summed
     left join replied
         on summed.conversation_id = replied.conversation_id
+    left join windows
+        on summed.conversation_id = windows.conversation_id
 
 )
 

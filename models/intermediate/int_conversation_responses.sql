@@ -2,7 +2,8 @@ with
 
 turns as (
 
-    select * from {{ ref('int_customer_turns') }}
+    select * from {{ ref('fct_customer_turns') }}
+    where {{ is_changed() }}
 
 ),
 
@@ -21,28 +22,57 @@ calendar as (
 
 ),
 
+data_through as (
+
+    select * from {{ ref('int_data_through') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('dim_accounts') }}
+
+),
+
 summed as (
 
     select
         conversation_id,
         account_id,
-        count(answered_at) as turns_answered,
-        count(*) - count(answered_at) as turns_unanswered,
-        sum(wait_seconds) as wait_sum_seconds,
-        max(wait_seconds) as wait_max_seconds,
-        sum(wait_working_seconds) as wait_working_sum_seconds
+        count(case when outcome = 'answered' then 1 end) as turns_answered,
+        count(case when outcome = 'closed' then 1 end) as turns_closed,
+        count(case when outcome = 'waiting' then 1 end) as turns_waiting,
+        sum(wait_seconds) as total_wait_seconds,
+        max(wait_seconds) as max_wait_seconds,
+        sum(wait_working_seconds) as total_wait_working_seconds,
+        min(case when outcome = 'answered' then turn_number end) as first_answered_turn,
+        max(case when outcome = 'waiting' then asked_at end) as waiting_since
     from turns
     group by conversation_id, account_id
 
 ),
 
-first_answers as (
+-- The turn with the first response; where there is none, the one that waits for it.
+response_turns as (
 
-    select *
+    select
+        turns.conversation_id,
+        turns.account_id,
+        turns.outcome,
+        turns.answered_by_agent_id,
+        turns.asked_at,
+        coalesce(turns.ended_at, data_through.data_through_at) as lasts_until_at
     from turns
+    inner join summed
+        on turns.conversation_id = summed.conversation_id
+    left join data_through
+        on turns.account_id = data_through.account_id
     where
-        is_first
-        and answered_at is not null
+        turns.turn_number = summed.first_answered_turn
+        or (
+            turns.outcome = 'waiting'
+            and summed.first_answered_turn is null
+        )
 
 ),
 
@@ -50,41 +80,56 @@ first_answers as (
 hand_offs as (
 
     select
-        first_answers.conversation_id,
+        response_turns.conversation_id,
         max(events.occurred_at) as handed_off_at
-    from first_answers
+    from response_turns
     inner join events
         on
-            first_answers.conversation_id = events.conversation_id
-            and first_answers.asked_at <= events.occurred_at
-            and first_answers.answered_at >= events.occurred_at
-    group by first_answers.conversation_id
+            response_turns.conversation_id = events.conversation_id
+            and response_turns.asked_at <= events.occurred_at
+            and (
+                response_turns.lasts_until_at >= events.occurred_at
+                or response_turns.outcome = 'waiting'
+            )
+    group by response_turns.conversation_id
 
 ),
 
 clocked as (
 
     select
-        first_answers.*,
-        coalesce(hand_offs.handed_off_at, first_answers.asked_at) as clock_started_at
-    from first_answers
+        response_turns.*,
+        coalesce(hand_offs.handed_off_at, response_turns.asked_at) as clock_started_at
+    from response_turns
     left join hand_offs
-        on first_answers.conversation_id = hand_offs.conversation_id
+        on response_turns.conversation_id = hand_offs.conversation_id
 
 ),
 
-first_responses as (
+timed as (
 
     select
-        clocked.conversation_id,
-        clocked.answered_by_agent_id as first_response_agent_id,
-        {{ seconds_between('clocked.clock_started_at', 'clocked.answered_at') }} as first_response_seconds,
-        clocked.working_seconds_at_answering
-        - {{ working_seconds_at('calendar', 'clocked.clock_started_at') }} as first_response_working_seconds,
-        clocked.answered_at as first_response_at
+        clocked.*,
+        {{ seconds_between('clocked.clock_started_at', 'clocked.lasts_until_at') }} as seconds,
+        {{ working_seconds_at('lasting', 'clocked.lasts_until_at') }}
+        - {{ working_seconds_at('starting', 'clocked.clock_started_at') }} as working_seconds
     from clocked
-    left join calendar
-        on {{ on_calendar('calendar', 'clocked.account_id', 'clocked.clock_started_at') }}
+    left join calendar as starting
+        on {{ on_calendar('starting', 'clocked.account_id', 'clocked.clock_started_at') }}
+    left join calendar as lasting
+        on {{ on_calendar('lasting', 'clocked.account_id', 'clocked.lasts_until_at') }}
+
+),
+
+responses as (
+
+    select
+        timed.*,
+        timed.outcome = 'answered' as is_answered,
+        {{ is_within_target('first_response', 'timed.seconds', 'timed.working_seconds') }} as is_within_target
+    from timed
+    left join accounts
+        on timed.account_id = accounts.account_id
 
 ),
 
@@ -93,18 +138,24 @@ final as (
     select
         summed.conversation_id,
         summed.account_id,
-        first_responses.first_response_agent_id,
+        responses.answered_by_agent_id as first_response_agent_id,
         summed.turns_answered,
-        summed.turns_unanswered,
-        summed.wait_sum_seconds,
-        summed.wait_max_seconds,
-        summed.wait_working_sum_seconds,
-        first_responses.first_response_seconds,
-        first_responses.first_response_working_seconds,
-        first_responses.first_response_at
+        summed.turns_closed,
+        summed.turns_waiting,
+        summed.total_wait_seconds,
+        summed.max_wait_seconds,
+        summed.total_wait_working_seconds,
+        case when responses.is_answered then responses.seconds end as first_response_seconds,
+        case when responses.is_answered then responses.working_seconds end as first_response_working_seconds,
+        case
+            when responses.is_answered then responses.is_within_target
+            when not responses.is_within_target then false
+        end as is_first_response_within_target,
+        case when responses.is_answered then responses.lasts_until_at end as first_response_at,
+        summed.waiting_since
     from summed
-    left join first_responses
-        on summed.conversation_id = first_responses.conversation_id
+    left join responses
+        on summed.conversation_id = responses.conversation_id
 
 )
 

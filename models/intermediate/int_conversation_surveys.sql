@@ -18,14 +18,19 @@ calendar as (
 
 ),
 
--- One survey a conversation counts: the last answered, else the last sent.
+-- One survey a conversation counts: one with a rating before one without, then the last answered, then the last sent.
 ranked as (
 
     select
         *,
         row_number() over (
             partition by conversation_id
-            order by responded_at desc nulls last, sent_at desc nulls last, length(survey_id) desc, survey_id desc
+            order by
+                case when rating is null then 1 else 0 end asc,
+                responded_at desc nulls last,
+                sent_at desc nulls last,
+                length(survey_id) desc,
+                survey_id desc
         ) as survey_rank
     from surveys
 
@@ -36,10 +41,12 @@ counted as (
     select
         ranked.conversation_id,
         ranked.account_id,
+        ranked.agent_id,
         ranked.rating,
-        coalesce(ranked.sent_at, conversations.started_at) as sent_at,
+        coalesce(ranked.sent_at, ranked.responded_at, conversations.started_at) as sent_at,
         case
-            when ranked.rating is not null then coalesce(ranked.responded_at, conversations.started_at)
+            when ranked.rating is not null
+                then coalesce(ranked.responded_at, ranked.sent_at, conversations.started_at)
         end as responded_at
     from ranked
     inner join conversations
@@ -53,6 +60,7 @@ final as (
     select
         counted.conversation_id,
         counted.account_id,
+        counted.agent_id,
         counted.rating,
         sending.local_on as sent_on,
         answer.local_on as responded_on,

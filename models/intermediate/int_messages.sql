@@ -16,7 +16,7 @@ identities as (
 
 -- From its start on a conversation is its contact's current one, until the next begins. (The conversations are read
 -- where they are needed: as a CTE, the engine would copy all of them.)
-periods as (
+currents as (
 
     select
         conversation_id,
@@ -27,6 +27,54 @@ periods as (
             order by started_at, length(source_conversation_id), source_conversation_id
         ) as next_started_at
     from {{ ref('int_conversations') }}
+    where contact_id is not null
+
+),
+
+steps as (
+
+    select
+        conversation_id,
+        'begun' as step,
+        started_at as step_at
+    from currents
+
+    union all
+
+    select
+        conversation_id,
+        change as step,
+        changed_at as step_at
+    from {{ ref('int_status_changes') }}
+
+),
+
+followed as (
+
+    select
+        conversation_id,
+        step,
+        step_at,
+        lead(step_at) over (
+            partition by conversation_id
+            order by step_at, step
+        ) as next_step_at
+    from steps
+
+),
+
+-- A message can join a closed conversation for a day, and an open one as long as it is its contact's current one.
+periods as (
+
+    select
+        currents.conversation_id,
+        currents.contact_id,
+        followed.step_at as joins_from_at,
+        least(followed.next_step_at, currents.next_started_at) as joins_before_at,
+        case when followed.step = 'closed' then {{ dbt.dateadd('hour', 24, 'followed.step_at') }} end as joins_until_at
+    from followed
+    inner join currents
+        on followed.conversation_id = currents.conversation_id
 
 ),
 
@@ -40,10 +88,14 @@ joined as (
     left join periods
         on
             case when messages.conversation_id is null then messages.contact_id end = periods.contact_id
-            and messages.sent_at >= periods.started_at
+            and messages.sent_at >= periods.joins_from_at
             and (
-                messages.sent_at < periods.next_started_at
-                or periods.next_started_at is null
+                messages.sent_at < periods.joins_before_at
+                or periods.joins_before_at is null
+            )
+            and (
+                messages.sent_at <= periods.joins_until_at
+                or periods.joins_until_at is null
             )
 
 ),

@@ -12,9 +12,27 @@ conversations as (
     left join {{ ref('bridge_conversation_tags') }} as conversation_tags
         on conversations.conversation_id = conversation_tags.conversation_id
     where {{ is_on_changed_day(
-        'conversations.started_on', 'conversations.survey_sent_on', 'conversations.survey_responded_on',
-        account_id='conversations.account_id',
+        'conversations.started_on', 'conversations.closed_on', 'conversations.survey_sent_on',
+        'conversations.survey_responded_on', account_id='conversations.account_id',
     ) }}
+
+),
+
+turns_of_days as (
+
+    select * from {{ ref('fct_customer_turns') }}
+    where {{ is_on_changed_day('asked_on') }}
+
+),
+
+turns as (
+
+    select
+        turns_of_days.*,
+        coalesce(conversation_tags.tag, 'Untagged') as tag
+    from turns_of_days
+    left join {{ ref('bridge_conversation_tags') }} as conversation_tags
+        on turns_of_days.conversation_id = conversation_tags.conversation_id
 
 ),
 
@@ -50,7 +68,7 @@ final as (
         account_id,
         tag,
         {{ build_id() }} as build_id,
-        {{ daily_measures(daily_counts()) }},
+        {{ daily_measures() }},
         report_date
     from activity
     group by account_id, tag, report_date

@@ -8,6 +8,13 @@ conversations as (
 
 ),
 
+turns_of_days as (
+
+    select * from {{ ref('fct_customer_turns') }}
+    where {{ is_on_changed_day('asked_on') }}
+
+),
+
 messages_of_days as (
 
     select * from {{ ref('fct_messages') }}
@@ -15,7 +22,18 @@ messages_of_days as (
 
 ),
 
--- The messages of these days belong to conversations of any day.
+-- The turns and messages of these days belong to conversations of any day.
+turns as (
+
+    select
+        turns_of_days.*,
+        conversations.origin
+    from turns_of_days
+    inner join {{ ref('fct_conversations') }} as conversations
+        on turns_of_days.conversation_id = conversations.conversation_id
+
+),
+
 messages as (
 
     select
@@ -39,7 +57,7 @@ final as (
         account_id,
         origin,
         {{ build_id() }} as build_id,
-        {{ daily_measures(daily_counts() + ['inbound_messages', 'agent_messages', 'automated_messages']) }},
+        {{ daily_measures() }},
         report_date
     from activity
     group by account_id, origin, report_date

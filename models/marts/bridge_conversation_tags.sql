@@ -9,15 +9,37 @@ conversations as (
 
 ),
 
-final as (
+tags as (
+
+    select * from {{ ref('int_tags') }}
+
+),
+
+exploded as (
 
     select
         conversation_id,
         account_id,
         owner_key,
-        {{ explode_list(tag_names('tags')) }} as tag,
-        {{ build_id() }} as build_id
+        {{ explode_list('tags') }} as tag
     from conversations
+
+),
+
+final as (
+
+    select distinct
+        exploded.conversation_id,
+        exploded.account_id,
+        exploded.owner_key,
+        tags.tag,
+        {{ build_id() }} as build_id
+    from exploded
+    inner join tags
+        on
+            exploded.account_id = tags.account_id
+            and {{ tag_key("'conversation'", 'exploded.tag.id', 'coalesce(exploded.tag.name, exploded.tag.id)') }}
+            = tags.tag_key
 
 )
 

@@ -15,14 +15,16 @@ accounts as (
 
 ),
 
--- Sent on the day of the sending, answered on the day of the answer.
+-- A survey counts as sent, and as answered since, on the day of the sending; its rating counts on the day of the answer.
 activity as (
 
     select
         account_id,
         origin,
         agent_id,
+        csat_agent_id,
         1 as surveys_sent,
+        case when csat_rating is not null then 1 else 0 end as surveys_answered,
         cast(null as integer) as rating,
         survey_sent_on as report_date
     from conversations
@@ -34,7 +36,9 @@ activity as (
         account_id,
         origin,
         agent_id,
+        csat_agent_id,
         0 as surveys_sent,
+        0 as surveys_answered,
         csat_rating as rating,
         survey_responded_on as report_date
     from conversations
@@ -62,7 +66,9 @@ counted as (
         account_id,
         origin,
         agent_id,
+        csat_agent_id,
         cast(sum(surveys_sent) as bigint) as surveys_sent,
+        cast(sum(surveys_answered) as bigint) as surveys_answered,
         count(rating) as responses,
         count(case when is_satisfied then 1 end) as satisfied,
         count(case when is_dissatisfied then 1 end) as dissatisfied,
@@ -73,7 +79,7 @@ counted as (
         avg(rating) as csat_avg,
         report_date
     from rated
-    group by account_id, origin, agent_id, report_date
+    group by account_id, origin, agent_id, csat_agent_id, report_date
 
 ),
 
@@ -83,8 +89,10 @@ final as (
         account_id,
         origin,
         agent_id,
+        csat_agent_id,
         {{ build_id() }} as build_id,
         surveys_sent,
+        surveys_answered,
         responses,
         satisfied,
         dissatisfied,
@@ -94,7 +102,7 @@ final as (
         csat_sum,
         csat_avg,
         satisfied / nullif(cast(responses as double), 0) as csat_score,
-        responses / nullif(cast(surveys_sent as double), 0) as response_rate,
+        surveys_answered / nullif(cast(surveys_sent as double), 0) as response_rate,
         report_date
     from counted
 

@@ -27,17 +27,56 @@ messages as (
 
 ),
 
+tags as (
+
+    select * from {{ ref('int_tags') }}
+
+),
+
 exported as (
 
     select
         identities.contact_key,
         contacts.account_id,
         contacts.source,
-        {{ tag_names('contacts.tags') }} as contact_tags,
+        contacts.tags,
         contacts.created_at
     from contacts
     inner join identities
         on contacts.contact_id = identities.contact_id
+
+),
+
+exploded as (
+
+    select
+        contact_key,
+        account_id,
+        {{ explode_list('tags') }} as tag
+    from exported
+
+),
+
+tagged as (
+
+    select distinct
+        exploded.contact_key,
+        tags.tag
+    from exploded
+    inner join tags
+        on
+            exploded.account_id = tags.account_id
+            and {{ tag_key("'contact'", 'exploded.tag.id', 'coalesce(exploded.tag.name, exploded.tag.id)') }} = tags.tag_key
+
+),
+
+lists_of_tags as (
+
+    select
+        contact_key,
+        {{ sorted_list('tag') }} as contact_tags
+    from tagged
+    group by contact_key
 
 ),
 
@@ -75,11 +114,13 @@ owned as (
         {{ half_key('seen.contact_key') }} as owner_key,
         exported.source,
         {{ build_id() }} as build_id,
-        coalesce(exported.contact_tags, {{ empty_text_list() }}) as contact_tags,
+        coalesce(lists_of_tags.contact_tags, {{ empty_text_list() }}) as contact_tags,
         exported.created_at
     from seen
     left join exported
         on seen.contact_key = exported.contact_key
+    left join lists_of_tags
+        on seen.contact_key = lists_of_tags.contact_key
 
 ),
 

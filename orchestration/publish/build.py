@@ -19,31 +19,12 @@ from orchestration.ingest.raw_store.erasure import state_digest
 from orchestration.publish.parquet import write_parquet
 from orchestration.publish.reader import FILE
 from orchestration.publish.release import NOTE, RELEASES, PublishError, Release, sealed, write_note
+from orchestration.publish.report_macros import macro_statements
 from orchestration.publish.tables import PUBLISHED, QUALITY_RESULTS, TABLES
 from orchestration.quality.results import COLUMNS, history
 from orchestration.settings import PROJECT, Settings
 from orchestration.warehouse.candidate import Build, builds_since
 
-MACROS = (  # in the order in which they refer to each other
-    "filters",
-    "measures",
-    "report_overview",
-    "report_overview_compared",
-    "report_overview_by_day",
-    "report_over_time",
-    "report_origins_over_time",
-    "report_trend",
-    "report_by_hour",
-    "report_heatmap",
-    "report_by_agent",
-    "report_by_tag",
-    "report_by_tag_compared",
-    "report_inbox",
-    "report_details",
-    "report_timeline",
-    "report_choices",
-    "report_days",
-)
 # Names of columns, and of fields within them, that suggest personal data.
 PERSONAL = re.compile(
     r"(?<![a-z])(e_?mail|phone|mobile|first_name|last_name|full_name|contact_name|from_number|to_number|address"
@@ -73,8 +54,8 @@ def build_release(
         _add_quality_results(connection, settings)
         release = _describe(settings, connection, build, release_id, published_at, checks)
         connection.execute(_release_macro(release))
-        for name in MACROS:
-            connection.execute((Path(__file__).parent / "macros" / f"{name}.sql").read_text())
+        for statements in macro_statements():
+            connection.execute(statements)
         connection.execute("checkpoint")
     with _connect(settings, file, read_only=True) as connection:
         _verify(connection, release, expected)

@@ -33,7 +33,7 @@ WEEKS = " union all ".join(
 OF = "case when (select count(*) from dim_accounts) > 1 then account_id || ': ' else '' end ||"
 BY_KEY = """
     conversations, messages, round(first_response_median / 60) as "response, minutes",
-    round(wait_median / 60) as "wait, minutes", reopens, round(csat_avg, 2) as rating, csat_n as ratings
+    round(reply_median / 60) as "reply, minutes", reopens, round(csat_avg, 2) as rating, csat_n as ratings
 """
 
 

@@ -49,12 +49,12 @@ def measures(view: View) -> list[Column]:
     return [
         *map(
             Column,
-            ("conversations", "distinct_contacts", "messages", "closed", "one_touch", "windows_missed"),
+            ("conversations", "distinct_contacts", "messages", "closed", "one_touch", "windows_expired"),
         ),
         view.average("first_response", "median"),
         view.average("first_response"),
-        view.average("wait", "median"),
-        view.average("wait"),
+        view.average("reply", "median"),
+        view.average("reply"),
         view.average("duration", "median"),
         view.average("duration"),
         view.average("csat", kind="rating"),

@@ -23,19 +23,20 @@ SORTS = (
     "status",
     "messages",
     "first_response_seconds",
-    "wait_sum_seconds",
+    "total_wait_seconds",
     "duration_seconds",
     "csat_rating",
 )
 LABELS = {"started_at": "started_local", "last_message_at": "last_message_local"}
 WORKING = {
     "first_response_seconds": "first_response_working_seconds",
-    "wait_sum_seconds": "wait_working_sum_seconds",
+    "total_wait_seconds": "total_wait_working_seconds",
     "duration_seconds": "duration_working_seconds",
 }
 SELECT = """*,
     local_time(started_at, time_zone) as started_local,
     local_time(closed_at, time_zone) as closed_local,
+    local_time(waiting_since, time_zone) as waiting_since_local,
     local_time(last_message_at, time_zone) as last_message_local"""
 FOUND = "where ($_search = '' or contains(conversation_id, $_search))"
 
@@ -164,12 +165,15 @@ def _columns(view: View) -> list[Column]:
         Column("is_in_working_hours", "yes"),
         Column("messages"),
         Column("agent_messages"),
+        Column("handled_by", "handled_by"),
         timed("first_response_seconds"),
         Column("first_response_agent_name", "name"),
-        timed("wait_sum_seconds"),
+        timed("total_wait_seconds"),
         Column("turns_answered"),
-        Column("turns_unanswered"),
-        Column("windows_missed"),
+        Column("turns_closed"),
+        Column("turns_waiting"),
+        Column("waiting_since_local", "time"),
+        Column("windows_expired"),
         timed("duration_seconds"),
         Column("reopens"),
         Column("is_one_touch", "yes"),

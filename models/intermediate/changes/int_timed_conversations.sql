@@ -28,6 +28,18 @@ named_owners as (
 
 ),
 
+accounts as (
+
+    select * from {{ ref('dim_accounts') }}
+
+),
+
+calendar as (
+
+    select * from {{ ref('int_calendar') }}
+
+),
+
 -- The clock of an account is its latest message. It goes back where that message is corrected, so windows are looked
 -- at from the latest message of the unchanged owners on.
 latest_messages as (
@@ -55,7 +67,48 @@ clocks as (
 
 ),
 
+-- Waiting turns that can still miss a target, on the calendar or in working time. A hand-off may be yet to come.
+waiting as (
+
+    select distinct turns.conversation_id
+    from {{ source('candidate', 'fct_customer_turns') }} as turns
+    inner join {{ source('candidate', 'fct_conversations') }} as conversations
+        on turns.conversation_id = conversations.conversation_id
+    inner join clocks
+        on turns.account_id = clocks.account_id
+    inner join accounts
+        on turns.account_id = accounts.account_id
+    left join calendar as asking
+        on {{ on_calendar('asking', 'turns.account_id', 'turns.asked_at') }}
+    left join calendar as passing
+        on {{ on_calendar('passing', 'clocks.account_id', 'clocks.data_through_at') }}
+    where
+        turns.outcome = 'waiting'
+        and (
+            {% for measure in ['first_response', 'reply'] -%}
+            {{ is_within_target(
+                measure,
+                seconds_between('turns.asked_at', 'clocks.data_through_at'),
+                working_seconds_at('passing', 'clocks.data_through_at') ~ ' - ' ~ working_seconds_at('asking', 'turns.asked_at'),
+            ) }}
+            or {% endfor -%}
+            (
+                conversations.handed_off_at is not null
+                and accounts.first_response_target_minutes is not null
+            )
+        )
+
+),
+
 final as (
+
+    select
+        conversation_id,
+        account_id,
+        owner_key
+    from {{ ref('int_affected_owners') }}
+
+    union distinct
 
     select
         conversations.conversation_id,
@@ -66,6 +119,7 @@ final as (
         on conversations.account_id = clocks.account_id
     where
         clocks.data_through_at is null
+        or conversations.conversation_id in (select conversation_id from waiting)
         or conversations.last_message_at
         >= {{ dbt.dateadd('second', '-' ~ [window_seconds() | int, 86400] | max, 'clocks.data_through_at') }}
 

@@ -1,5 +1,5 @@
 -- Messages come by the million, and a filter asks about their conversation only: they are counted by day, by the
--- agent they count for and by all that a filter can ask about the conversation. So are the surveys.
+-- agent they count for and by all that a filter can ask about the conversation. So are closes and surveys.
 {{ config(unique_key=['account_id', 'day']) }}
 
 with
@@ -30,15 +30,15 @@ messages as (
 
     select
         account_id,
-        agent_id,
+        case when direction = 'outbound' then agent_id end as sender_id,
+        direction = 'inbound' as is_inbound,
         conversation_id,
         sent_on,
         count(*) as messages,
-        count(case when direction = 'inbound' then 1 end) as inbound_messages,
         count(case when is_agent_message then 1 end) as agent_messages,
         count(case when is_automated then 1 end) as automated_messages
     from messages_of_days
-    group by account_id, agent_id, conversation_id, sent_on
+    group by account_id, sender_id, is_inbound, conversation_id, sent_on
 
 ),
 
@@ -46,16 +46,20 @@ activity as (
 
     select
         messages.account_id,
-        messages.agent_id as counted_agent_id,
+        case when messages.is_inbound then conversations.agent_id else messages.sender_id end as counted_agent_id,
         conversations.agent_id,
+        conversations.channel_id,
+        conversations.team_id,
         coalesce(conversations.origin, 'other') as origin,
         conversations.tags,
         conversations.contact_tags,
-        messages.messages,
-        messages.inbound_messages,
+        case when messages.is_inbound then messages.messages else 0 end as inbound_messages,
+        case when messages.is_inbound then 0 else messages.messages end as outbound_messages,
         messages.agent_messages,
         messages.automated_messages,
+        0 as closed_on_day,
         0 as surveys_sent,
+        0 as surveys_answered,
         cast(null as integer) as rating,
         conversations.is_in_working_hours,
         conversations.conversation_id is not null as has_conversation,
@@ -70,14 +74,45 @@ activity as (
         account_id,
         agent_id as counted_agent_id,
         agent_id,
+        channel_id,
+        team_id,
         origin,
         tags,
         contact_tags,
-        0 as messages,
         0 as inbound_messages,
+        0 as outbound_messages,
         0 as agent_messages,
         0 as automated_messages,
+        1 as closed_on_day,
+        0 as surveys_sent,
+        0 as surveys_answered,
+        cast(null as integer) as rating,
+        is_in_working_hours,
+        true as has_conversation,
+        closed_on as day
+    from conversations
+    where
+        closed_on is not null
+        and {{ is_on_changed_day('closed_on') }}
+
+    union all
+
+    select
+        account_id,
+        csat_agent_id as counted_agent_id,
+        agent_id,
+        channel_id,
+        team_id,
+        origin,
+        tags,
+        contact_tags,
+        0 as inbound_messages,
+        0 as outbound_messages,
+        0 as agent_messages,
+        0 as automated_messages,
+        0 as closed_on_day,
         1 as surveys_sent,
+        case when csat_rating is not null then 1 else 0 end as surveys_answered,
         cast(null as integer) as rating,
         is_in_working_hours,
         true as has_conversation,
@@ -91,16 +126,20 @@ activity as (
 
     select
         account_id,
-        agent_id as counted_agent_id,
+        csat_agent_id as counted_agent_id,
         agent_id,
+        channel_id,
+        team_id,
         origin,
         tags,
         contact_tags,
-        0 as messages,
         0 as inbound_messages,
+        0 as outbound_messages,
         0 as agent_messages,
         0 as automated_messages,
+        0 as closed_on_day,
         0 as surveys_sent,
+        0 as surveys_answered,
         csat_rating as rating,
         is_in_working_hours,
         true as has_conversation,
@@ -118,15 +157,19 @@ final as (
         activity.account_id,
         activity.counted_agent_id,
         activity.agent_id,
+        activity.channel_id,
+        activity.team_id,
         activity.origin,
         {{ build_id() }} as build_id,
         activity.tags,
         activity.contact_tags,
-        cast(sum(activity.messages) as bigint) as messages,
         cast(sum(activity.inbound_messages) as bigint) as inbound_messages,
+        cast(sum(activity.outbound_messages) as bigint) as outbound_messages,
         cast(sum(activity.agent_messages) as bigint) as agent_messages,
         cast(sum(activity.automated_messages) as bigint) as automated_messages,
+        cast(sum(activity.closed_on_day) as bigint) as closed_on_day,
         cast(sum(activity.surveys_sent) as bigint) as surveys_sent,
+        cast(sum(activity.surveys_answered) as bigint) as surveys_answered,
         count(activity.rating) as csat_n,
         cast(sum(activity.rating) as bigint) as csat_sum,
         count(case when activity.rating >= accounts.csat_satisfied_from then 1 end) as satisfied,
@@ -144,6 +187,8 @@ final as (
         activity.account_id,
         activity.counted_agent_id,
         activity.agent_id,
+        activity.channel_id,
+        activity.team_id,
         activity.origin,
         activity.tags,
         activity.contact_tags,

@@ -42,6 +42,7 @@ classified as (
     from latest
     left join codes
         on upper(latest.status) = codes.source_status
+    where {{ kind_of_notice() }} is null
 
 ),
 

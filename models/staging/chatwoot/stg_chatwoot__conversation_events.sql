@@ -8,7 +8,7 @@ reporting_versions as (
 
 status_changes as (
 
-    select * from {{ raw_records('conversations', source('chatwoot', 'status_changes')) }}
+    select * from {{ raw_records('status_changes', source('chatwoot', 'status_changes')) }}
 
 ),
 

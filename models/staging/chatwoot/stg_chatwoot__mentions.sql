@@ -49,7 +49,7 @@ final as (
 
     union all
 
-    {{ mention('conversations', 'id', conversation_id='id') }}
+    {{ mention('status_changes', 'id', conversation_id='id') }}
     from status_changes
 
     union all

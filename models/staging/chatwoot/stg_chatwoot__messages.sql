@@ -28,6 +28,7 @@ merged as (
         max(automation_rule_id) as automation_rule_id,
         max(template_name) as template_name,
         max(case when deleted = 'true' then 1 else 0 end) = 1 as is_deleted,
+        max(case when external_echo = 'true' then 1 else 0 end) = 1 as is_from_phone,
         max(
             case lower(status)
                 when 'progress' then 1
@@ -53,6 +54,7 @@ sorted as (
         merged.automation_rule_id,
         merged.template_name,
         merged.is_deleted,
+        merged.is_from_phone,
         merged.delivery_rank,
         coalesce(latest.sender_id, latest.webhook_sender_id) as sender_id,
         lower(replace(coalesce(latest.sender_type, latest.webhook_sender_type), '_', '')) as sender_type,
@@ -63,17 +65,16 @@ sorted as (
             when '3' then 'template'
             else lower(latest.message_type)
         end as kind,
-        coalesce(latest.private, 'false') = 'true' as is_private,
         latest.created_at
     from latest
     inner join merged
         on
             latest._account_id = merged._account_id
             and latest.id = merged.id
+    where {{ kind_of_log_line() }} is null
 
 ),
 
--- The customer sees neither the agents' notes nor the platform's log lines.
 sent as (
 
     select
@@ -83,13 +84,11 @@ sent as (
             when campaign_id is not null then 'campaign'
             when automation_rule_id is not null then 'automation_rule'
             when kind = 'template' then 'template'
+            when is_from_phone then 'business_app'
             when sender_type = 'user' then 'user'
             when sender_type is not null then 'agent_bot'
         end as source
     from sorted
-    where
-        not is_private
-        and kind <> 'activity'
 
 ),
 
@@ -101,7 +100,10 @@ final as (
         id as source_message_id,
         _account_id || ':' || conversation as conversation_id,
         case when source = 'contact' then _account_id || ':' || sender_id end as contact_id,
-        case when source = 'user' then _account_id || ':' || sender_id end as agent_id,
+        case
+            when source = 'user' then _account_id || ':' || sender_id
+            when source = 'business_app' then {{ business_app('_account_id') }}
+        end as agent_id,
         -- A sender's name is not read: it may be a contact's.
         cast(null as {{ dbt.type_string() }}) as agent_name,
         case when source = 'contact' then 'inbound' else 'outbound' end as direction,

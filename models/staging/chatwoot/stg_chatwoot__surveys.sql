@@ -87,6 +87,7 @@ answered as (
         _account_id || ':' || {{ response_id }} as survey_id,
         _account_id as account_id,
         _account_id || ':' || conversation_id as conversation_id,
+        _account_id || ':' || agent_id as agent_id,
         rating,
         created_at as responded_at
     from latest_responses
@@ -99,6 +100,7 @@ final as (
         coalesce(sent.survey_id, answered.survey_id) as survey_id,
         coalesce(sent.account_id, answered.account_id) as account_id,
         coalesce(sent.conversation_id, answered.conversation_id) as conversation_id,
+        answered.agent_id,
         cast(coalesce(answered.rating, sent.rating) as integer) as rating,
         cast({{ dbt.date_trunc('second', 'coalesce(sent.sent_at, answered.responded_at)') }} as timestamp) as sent_at,
         cast({{ dbt.date_trunc('second', 'coalesce(answered.responded_at, sent.responded_at)') }} as timestamp)

@@ -3,6 +3,7 @@ with
 statuses as (
 
     select * from {{ raw_records('messages', source('whatsapp_cloud', 'statuses')) }}
+    where {{ kind_of_other_status() }} is null
 
 ),
 

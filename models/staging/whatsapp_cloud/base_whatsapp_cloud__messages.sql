@@ -1,17 +1,20 @@
-{# Notices that the platform sends in the form of a message. #}
-{% set notices = "('system', 'request_welcome', 'edit', 'revoke')" %}
-
 with
 
 messages as (
 
-    select * from {{ raw_records('messages', source('whatsapp_cloud', 'messages')) }}
+    select
+        *,
+        {{ is_from_business() }} as is_own,
+        {{ whatsapp_customer() }} as customer
+    from {{ raw_records('messages', source('whatsapp_cloud', 'messages')) }}
+    where {{ kind_of_other_message() }} is null
 
 ),
 
 message_echoes as (
 
     select * from {{ raw_records('messages', source('whatsapp_cloud', 'message_echoes')) }}
+    where {{ kind_of_other_message() }} is null
 
 ),
 
@@ -39,19 +42,34 @@ latest_echoes as (
 
 ),
 
+-- The history holds a message with media twice, and only once in the thread of its customer.
+merged as (
+
+    select
+        _account_id,
+        id,
+        max(case when is_own then 1 else 0 end) = 1 as is_own,
+        max(case when is_own then customer end) as customer_of_own
+    from messages
+    group by _account_id, id
+
+),
+
 sent as (
 
     select
-        _account_id as account_id,
-        id,
-        phone_number_id,
-        sender as wa_id,
-        from_user_id as user_id,
-        'inbound' as source,
-        lower(type) as message_type,
-        timestamp as sent_at
+        latest_messages._account_id as account_id,
+        latest_messages.id,
+        latest_messages.phone_number_id,
+        case when merged.is_own then merged.customer_of_own else latest_messages.customer end as customer,
+        case when merged.is_own then 'business_app' else 'inbound' end as source,
+        lower(latest_messages.type) as message_type,
+        latest_messages.timestamp as sent_at
     from latest_messages
-    where coalesce(lower(type), '') not in {{ notices }}
+    inner join merged
+        on
+            latest_messages._account_id = merged._account_id
+            and latest_messages.id = merged.id
 
     union all
 
@@ -59,13 +77,11 @@ sent as (
         _account_id as account_id,
         id,
         phone_number_id,
-        recipient as wa_id,
-        to_user_id as user_id,
+        {{ whatsapp_contact('recipient', 'to_user_id') }} as customer,
         'business_app' as source,
         lower(type) as message_type,
         timestamp as sent_at
     from latest_echoes
-    where coalesce(lower(type), '') not in {{ notices }}
 
     union all
 
@@ -74,8 +90,7 @@ sent as (
         account_id,
         id,
         phone_number_id,
-        recipient_id as wa_id,
-        recipient_user_id as user_id,
+        {{ whatsapp_contact('recipient_id', 'recipient_user_id') }} as customer,
         'api' as source,
         cast(null as {{ dbt.type_string() }}) as message_type,
         first_at as sent_at
@@ -129,7 +144,7 @@ final as (
             known.account_id = deliveries.account_id
             and known.id = deliveries.id
     left join identities
-        on known.account_id || ':' || {{ whatsapp_contact('known.wa_id', 'known.user_id') }} = identities.contact_id
+        on known.account_id || ':' || known.customer = identities.contact_id
 
 )
 

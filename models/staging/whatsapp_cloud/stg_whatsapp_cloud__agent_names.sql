@@ -1,8 +1,35 @@
 with
 
+messages as (
+
+    select * from {{ source('whatsapp_cloud', 'messages') }}
+
+),
+
 message_echoes as (
 
     select * from {{ source('whatsapp_cloud', 'message_echoes') }}
+
+),
+
+sent as (
+
+    select
+        _account_id,
+        phone_number_id,
+        _file_id,
+        timestamp
+    from message_echoes
+
+    union all
+
+    select
+        _account_id,
+        phone_number_id,
+        _file_id,
+        timestamp
+    from messages
+    where {{ is_from_business() }}
 
 ),
 
@@ -14,7 +41,7 @@ final as (
         'WhatsApp Business app' as agent_name,
         _file_id as file_id,
         timestamp as seen_at
-    from message_echoes
+    from sent
 
 )
 

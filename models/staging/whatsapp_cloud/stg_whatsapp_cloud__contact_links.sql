@@ -32,6 +32,7 @@ named as (
         from_user_id as user_id,
         _file_id as file_id
     from messages
+    where not {{ is_from_business() }}
 
     union all
 

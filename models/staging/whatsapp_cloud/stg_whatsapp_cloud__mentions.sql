@@ -31,7 +31,7 @@ contacts as (
 
 final as (
 
-    {{ mention('messages', 'id', contact_id=whatsapp_contact('sender', 'from_user_id'), row_id=message_key) }}
+    {{ mention('messages', 'id', contact_id=whatsapp_customer(), row_id=message_key) }}
     from messages
 
     union all

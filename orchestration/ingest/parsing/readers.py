@@ -200,7 +200,7 @@ def _census(records: str, entity: Entity, keys: str) -> str:
 
 def _declared(entity: Entity) -> set[str]:
     fields = {key for field in entity.fields for key in (field.name, field.steps[0])}
-    context = {key for nested in entity.nested for key in nested.context}
+    context = {key for nested in entity.nested for key in nested.own_keys}
     return fields | context | set(entity.ignored)
 
 
@@ -312,30 +312,43 @@ def _nested(source: str, places: tuple[Nested, ...], answers: bool) -> str:
 
 def _found(nested: Nested) -> tuple[str, str, str]:
     """Return of a place the SQL of the list of its records, the SQL of whether it is missing, and words."""
-    parents = f"json_extract(line, {quoted(nested.parents)})"
-    parents = parents if "[*]" in nested.parents else f"[{parents}]"
-    lacking, chosen = f"len({parents}) = 0", parents
-    missing = f"it holds no {nested.parents.removeprefix('$.')}"
+    parents = _parents(nested)
+    outermost = nested if isinstance(nested.parents, str) else nested.parents
+    lacking, chosen = f"len({_parents(outermost)}) = 0", parents
+    missing = f"it holds no {outermost.parents.removeprefix('$.')}"
     if nested.where:
         key, values = nested.where
         told = f"json_extract_string(parent, {quoted('$.' + json.dumps(key))})"
         chosen = f"list_filter({parents}, lambda parent: {told} IN ({', '.join(map(quoted, values))}))"
         lacking = f"len(list_filter({parents}, lambda parent: {told} IS NOT NULL)) = 0"
         missing = f"{key} is missing"
+    return _elements(nested, chosen), lacking, missing
+
+
+def _parents(nested: Nested) -> str:
+    """Return the SQL of the list of the objects in a line that hold the records of a place."""
+    if not isinstance(nested.parents, str):
+        return _elements(nested.parents, _parents(nested.parents))
+    parents = f"json_extract(line, {quoted(nested.parents)})"
+    return parents if "[*]" in nested.parents else f"[{parents}]"
+
+
+def _elements(nested: Nested, parents: str) -> str:
+    """Return the SQL of the list of the records in these parents, each with its context."""
     inside = f"json_extract(parent, {quoted(nested.elements)})"
-    inside = (
-        inside
-        if "[*]" in nested.elements
-        else f"list_filter([{inside}], lambda element: element IS NOT NULL)"
-    )
+    if "[*]" not in nested.elements:
+        inside = f"list_filter([{inside}], lambda element: element IS NOT NULL)"
     if nested.context:
+        places = {
+            name: ".".join(["$", *map(json.dumps, path.split("."))]) for name, path in nested.context.items()
+        }
         context = ", ".join(
-            f"{quoted(key)}, json_extract(parent, {quoted('$.' + json.dumps(key))})" for key in nested.context
+            f"{quoted(name)}, json_extract(parent, {quoted(place)})" for name, place in places.items()
         )
         inside = (
             f"list_transform({inside}, lambda element: json_merge_patch(json_object({context}), element))"
         )
-    return f"flatten(list_transform({chosen}, lambda parent: {inside}))", lacking, missing
+    return f"flatten(list_transform({parents}, lambda parent: {inside}))"
 
 
 def _csv_records(source: str, layout: Layout, entity: Entity) -> str:

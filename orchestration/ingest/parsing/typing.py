@@ -138,7 +138,17 @@ def _doubts(field: Field) -> list[str]:
 
 
 def _texts(entity: Entity, nested: bool) -> str:
-    return ", ".join(f"{_written(field, nested)} AS {_text(field)}" for field in entity.fields)
+    fields = {field.name: field for field in entity.fields}
+    texts = []
+    for field in entity.fields:
+        written = _written(field, nested)
+        if field.only_if:
+            name, values = field.only_if
+            condition = f"lower(trim({_written(fields[name], nested)}))"
+            branches = " ".join(f"WHEN {quoted(value)} THEN {written}" for value in values)
+            written = f"CASE {condition} {branches} END"
+        texts.append(f"{written} AS {_text(field)}")
+    return ", ".join(texts)
 
 
 def _values(entity: Entity, zone: str) -> str:

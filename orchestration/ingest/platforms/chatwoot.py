@@ -76,17 +76,20 @@ MESSAGES = Entity(
         Field("sender_id", "id"),
         Field("webhook_sender_type", path="sender.type"),
         Field("webhook_sender_id", "id", path="sender.id"),
+        # The sender of an inbound message is a contact, whose name stays in landing.
+        Field("agent_name", path="sender.name", only_if=("message_type", ("1", "outgoing"))),
         Field("campaign_id", "id", path="additional_attributes.campaign_id"),
         Field("template_name", path="additional_attributes.template_params.name"),
         Field("automation_rule_id", path="content_attributes.automation_rule_id"),
         Field("deleted", values=YES_OR_NO, path="content_attributes.deleted"),
+        Field("external_echo", values=YES_OR_NO, path="content_attributes.external_echo"),
         Field(
             "csat_rating", "rating", path="content_attributes.submitted_values.csat_survey_response.rating"
         ),
         Field("updated_at", "instant"),
         Field("conversation_updated_at", "instant", path="conversation.updated_at"),
     ),
-    # What people wrote stays in landing; of the sender, who may be a contact, only the id is read.
+    # What people wrote stays in landing.
     ignored=(
         *("content", "processed_message_content", "attachments", "sentiment", "source_id"),
         *("external_source_ids", "echo_id", "inbox_id", "inbox", "account_id", "account", "contact", "event"),
@@ -157,11 +160,12 @@ CSAT_SURVEY_RESPONSES = Entity(
         Field("id", "id", required=True),
         Field("conversation_id", "id", required=True),
         Field("message_id", "id"),
+        Field("agent_id", "id", path="assigned_agent.id"),
         Field("rating", "rating", required=True),
         Field("created_at", "instant", required=True),
         Field("updated_at", "instant"),
     ),
-    ignored=("feedback_message", "contact", "assigned_agent", "account_id"),
+    ignored=("feedback_message", "contact", "account_id"),
     aged_by=("created_at",),
     description="Answers to satisfaction surveys: when each was given, and the rating.",
 )
@@ -200,7 +204,7 @@ STATUS_CHANGES = Entity(
         Nested(
             "webhooks",
             elements="$.changed_attributes[*].status",
-            context=("id", "updated_at", "last_activity_at"),
+            context={name: name for name in ("id", "updated_at", "last_activity_at")},
             where=ABOUT_CONVERSATIONS,
         ),
     ),

@@ -23,6 +23,7 @@ class Field:
     - `object`: one object with the text members `members`, of which `id` is an id; `objects`: a list of them.
     - `texts`: a list of texts.
     - `named_by`: the members filled from a plain name where an object is due (`a;b` in a CSV).
+    - `only_if`: a field, and its values under which this one is read; else it is null
     - `is_past`: a record is rejected if this instant is more than a day after its file was first ingested
     - `path`: where in a JSON record it stands, if not under its name; `.` between the steps.
     """
@@ -35,6 +36,7 @@ class Field:
     named_by: tuple[str, ...] = ()
     path: str = ""
     is_past: bool = False
+    only_if: tuple[str, tuple[str, ...]] | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -46,17 +48,25 @@ class Field:
 class Nested:
     """Where records of an entity stand inside the JSON records of a folder; the paths are JSON paths.
 
-    - `folder`: whose files hold them
-    - `parents`: the objects that hold them, in a record; `elements`: the records, in a parent
-    - `context`: fields of the parent that each record is read with, where it has none of that name
+    - `folder`: the folder of the files
+    - `parents`: the objects that hold them, in a line, or the place of these objects where they take over a
+      context themselves; `elements`: the records, in a parent
+    - `context`: fields that each record takes over from its parent, where it has none of that name: by name,
+      the path in the parent, with `.` between its steps
     - `where`: a field of the parent and the values of it under which there are such records
     """
 
     folder: str
-    parents: str = "$"
+    parents: "str | Nested" = "$"
     elements: str = "$"
-    context: tuple[str, ...] = ()
+    context: dict[str, str] = field(default_factory=dict, hash=False)
     where: tuple[str, tuple[str, ...]] | None = None
+
+    @property
+    def own_keys(self) -> set[str]:
+        """The names that the records, and the objects that hold them, get from their parents."""
+        outer = set() if isinstance(self.parents, str) else self.parents.own_keys
+        return outer | self.context.keys()
 
 
 @dataclass(frozen=True)

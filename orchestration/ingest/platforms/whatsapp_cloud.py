@@ -13,11 +13,24 @@ from orchestration.settings import PROJECT
 
 MACROS = PROJECT / "dbt_project" / "macros" / "whatsapp_cloud.sql"
 
+CHANGES = "$.entry[*].changes[*]"
+OF_CHANGE = {"change_field": "field", "metadata": "value.metadata"}
 
-def _nested(elements: str) -> tuple[Nested, ...]:
-    return (Nested("webhooks", "$.entry[*].changes[*].value", f"$.{elements}[*]", ("metadata",)),)
+
+def _nested(elements: str) -> Nested:
+    return Nested("webhooks", CHANGES, f"$.value.{elements}[*]", OF_CHANGE)
 
 
+# The history of a number comes in threads, each with one customer.
+_THREADS = Nested("webhooks", CHANGES, "$.value.history[*].threads[*]", OF_CHANGE)
+HISTORY = Nested(
+    "webhooks",
+    _THREADS,
+    "$.messages[*]",
+    {"change_field": "change_field", "metadata": "metadata", "thread": "id"},
+)
+
+CHANGE_FIELD = Field("change_field")
 PHONE_NUMBER_ID = Field("phone_number_id", path="metadata.phone_number_id")
 
 # What a message says stands under the name of its type.
@@ -51,14 +64,20 @@ MESSAGES = Entity(
         Field("from_user_id"),
         Field("type"),
         Field("new_wa_id", path="system.wa_id"),
+        Field("recipient", path="to"),
+        Field("thread"),
+        Field("is_from_business", values=("true", "false"), path="history_context.from_me"),
+        Field("group_id"),
+        CHANGE_FIELD,
         PHONE_NUMBER_ID,
+        Field("business_number", path="metadata.display_phone_number"),
     ),
-    ignored=(*CONTENTS, "context", "referral", "errors", "identity", "from_parent_user_id", "group_id"),
-    contact_fields=("sender", "from_user_id", "new_wa_id"),
+    ignored=(*CONTENTS, "context", "referral", "errors", "identity", "from_parent_user_id"),
+    contact_fields=("sender", "from_user_id", "new_wa_id", "recipient", "thread"),
     has_telling_ids=True,
     aged_by=("timestamp",),
-    description="Messages that customers wrote: when, and of which kind; not what they say.",
-    nested=_nested("messages"),
+    description="Messages of customers, and the history of both sides: when and of which kind, not the text.",
+    nested=(_nested("messages"), HISTORY),
     has_files=False,
 )
 
@@ -70,6 +89,8 @@ MESSAGE_ECHOES = Entity(
         Field("recipient", path="to"),
         Field("to_user_id"),
         Field("type"),
+        Field("group_id"),
+        CHANGE_FIELD,
         PHONE_NUMBER_ID,
     ),
     ignored=(*CONTENTS, "from", "context", "errors", "to_parent_user_id"),
@@ -77,7 +98,7 @@ MESSAGE_ECHOES = Entity(
     has_telling_ids=True,
     aged_by=("timestamp",),
     description="Messages that people of the business sent from the WhatsApp Business app.",
-    nested=_nested("message_echoes"),
+    nested=(_nested("message_echoes"),),
     has_files=False,
 )
 
@@ -92,6 +113,9 @@ STATUSES = Entity(
         Field("pricing_category", path="pricing.category"),
         Field("billable", values=("true", "false"), path="pricing.billable"),
         Field("errors", "objects", members=("code",)),
+        Field("type"),
+        Field("recipient_type"),
+        CHANGE_FIELD,
         PHONE_NUMBER_ID,
     ),
     ignored=(
@@ -103,14 +127,14 @@ STATUSES = Entity(
         "recipient_parent_user_id",
         "recipient_participant_id",
         "recipient_participant_user_id",
-        "recipient_type",
-        "type",
+        "payment",
+        "from",
     ),
     contact_fields=("recipient_id", "recipient_user_id"),
     has_telling_ids=True,
     aged_by=("timestamp",),
     description="What became of the messages to customers: sent, delivered, read, failed, and their price.",
-    nested=_nested("statuses"),
+    nested=(_nested("statuses"),),
     has_files=False,
 )
 
@@ -121,16 +145,30 @@ CONTACTS = Entity(
     ignored=("profile", "identity_key_hash", "parent_user_id"),
     contact_fields=("wa_id", "user_id"),
     description="The two ids of a customer: the phone number, and what stands for it where that is withheld.",
-    nested=_nested("contacts"),
+    nested=(_nested("contacts"),),
     has_files=False,
 )
 
-VALUE = ("messaging_product", "metadata", "contacts", "messages", "message_echoes", "statuses", "errors")
+CHANGES_BY_FIELD = Entity(
+    "changes",
+    (Field("field"),),
+    ignored=("value",),
+    description="The changes that the envelopes report, by field; not what is in them.",
+    nested=(Nested("webhooks", "$.entry[*]", "$.changes[*]"),),
+    has_files=False,
+)
+
+VALUE = (
+    *("messaging_product", "metadata", "contacts", "messages", "message_echoes", "statuses", "errors"),
+    "history",
+)
 ENVELOPE = (
     ("$", ("object", "entry")),
     ("$.entry[*]", ("id", "time", "changes")),
     ("$.entry[*].changes[*]", ("field", "value")),
     ("$.entry[*].changes[*].value", VALUE),
+    ("$.entry[*].changes[*].value.history[*]", ("metadata", "threads", "errors")),
+    ("$.entry[*].changes[*].value.history[*].threads[*]", ("id", "messages", "context")),
 )
 
 
@@ -142,7 +180,7 @@ def canonical_id(value: str) -> str:
 
 PLATFORM = Platform(
     "whatsapp_cloud",
-    (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS),
+    (MESSAGES, MESSAGE_ECHOES, STATUSES, CONTACTS, CHANGES_BY_FIELD),
     envelopes={"webhooks": ENVELOPE},
     canonical_id=canonical_id,
 )

@@ -3,72 +3,78 @@
 -- Belongs here: the figures. Does not: which rows they are computed from (see `filters.sql`), nor how the tables are built.
 
 -- The keys of what is measured: those that `grain` and `per` do not name are null, one value for all.
-create or replace macro _period_start(grain, day) as case when grain is not null then date_trunc(grain, day)::date end;
+create or replace macro _period_start(grain, day) as
+    case grain
+        when 'day' then day::date
+        when 'week' then date_trunc('week', day)::date
+        when 'month' then date_trunc('month', day)::date
+        when 'quarter' then date_trunc('quarter', day)::date
+        when 'year' then date_trunc('year', day)::date
+    end;
+comment on macro _period_start is 'Internal: the first day of the day, week, month, quarter or year.';
 
-create or replace macro _account(per, account_id) as case when per in ('account and origin', 'agent', 'tag') then account_id end;
+create or replace macro _account(per, account_id) as case when per not in ('total', 'origin') then account_id end;
+comment on macro _account is 'Internal: the account of a group; null where groups span accounts.';
 
-create or replace macro _group(per, origin, agent_id, tag) as
+create or replace macro _group(per, origin, agent_id, channel_id, team_id, tag) as
     case per
         when 'agent' then coalesce(agent_id, 'Unassigned')
+        when 'channel' then coalesce(channel_id, 'No channel')
+        when 'team' then coalesce(team_id, 'No team')
         when 'tag' then tag
         when 'origin' then origin
         when 'account and origin' then origin
         else 'total'
     end;
+comment on macro _group is 'Internal: the group that a row counts in.';
 
--- The figures of the period by day, week or month (`grain`; null: the period as a whole) and by group, which `per` names:
--- 'total', 'origin', 'account and origin', 'agent' or 'tag'. Agents and tags are grouped by account as well. Messages count
--- to the agent who sent them and first responses to the agent who gave them, all else to the conversation's agent. The total
--- has a row even without any activity. Times are in seconds. What cannot be known is null, never 0. Each kind of activity is
--- aggregated by itself, and the results are joined by group: one row for all of them together would be many times as wide.
-create or replace macro _measured(
-    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, grain, per
-) as table
+-- The figures of the period by day, week, month, quarter or year (`grain`; null: the period as a whole) and by group, which `per`
+-- names: 'total', 'origin', 'account and origin', 'agent', 'channel', 'team' or 'tag'. All but the first two are grouped by account
+-- as well. Outbound messages count to the agent who sent them, first responses and replies to the agent who gave them, surveys and
+-- ratings to the rated agent, all else to the conversation's agent. The total has a row even without any activity. Times are in
+-- seconds. What cannot be known is null, never 0. Each kind of activity is aggregated by itself, and the results are joined by
+-- group: one row for all of them together would be many times as wide.
+create or replace macro _measured(from_date, to_date, {{ filters }}, grain, per) as table
 with started as not materialized (
     select *, unnest(tags) as tag
-    from _started(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    from _started(from_date, to_date, {{ filters }})
     where per = 'tag'
     union all by name
-    from _started(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    from _started(from_date, to_date, {{ filters }})
+    where per <> 'tag'
+),
+asked as not materialized (
+    select *, unnest(tags) as tag
+    from _asked(from_date, to_date, {{ filters }})
+    where per = 'tag'
+    union all by name
+    from _asked(from_date, to_date, {{ filters }})
     where per <> 'tag'
 ),
 counted as not materialized (
     select *, unnest(tags) as tag
-    from _counted(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    from _counted(from_date, to_date, {{ filters }})
     where per = 'tag'
     union all by name
-    from _counted(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    from _counted(from_date, to_date, {{ filters }})
     where per <> 'tag'
 ),
 handled as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
-        _group(per, c.origin, c.agent_id, c.tag) as group_id,
+        _group(per, c.origin, c.agent_id, c.channel_id, c.team_id, c.tag) as group_id,
         count(*) as conversations,
         count(*) filter (where c.is_closed) as closed,
         sum(c.reopens)::bigint as reopens,
         count(*) filter (where c.is_one_touch) as one_touch,
         count(*) filter (where c.is_automation_only) as automation_only,
-        sum(c.windows_missed)::bigint as windows_missed,
-        sum(c.turns_answered)::bigint as turns_answered,
-        sum(c.turns_unanswered)::bigint as turns_unanswered,
-        count(c.duration_seconds) as duration_n,
-        sum(c.duration_seconds) as duration_sum,
-        avg(c.duration_seconds) as duration_avg,
-        quantile_cont(c.duration_seconds, [0.5, 0.9]) as duration_quantiles,
-        count(c.duration_working_seconds) as duration_working_n,
-        sum(c.duration_working_seconds) as duration_working_sum,
-        avg(c.duration_working_seconds) as duration_working_avg,
-        quantile_cont(c.duration_working_seconds, [0.5, 0.9]) as duration_working_quantiles,
-        count(c.wait_seconds) as wait_n,
-        sum(c.wait_seconds) as wait_sum,
-        avg(c.wait_seconds) as wait_avg,
-        quantile_cont(c.wait_seconds, [0.5, 0.9]) as wait_quantiles,
-        count(c.wait_working_seconds) as wait_working_n,
-        sum(c.wait_working_seconds) as wait_working_sum,
-        avg(c.wait_working_seconds) as wait_working_avg,
-        quantile_cont(c.wait_working_seconds, [0.5, 0.9]) as wait_working_quantiles
+        sum(c.windows_expired)::bigint as windows_expired,
+        count(*) filter (where c.is_repeat) as repeats,
+        {% for time in ['duration', 'duration_working', 'total_wait', 'total_wait_working'] -%}
+        {{ timed('c.' ~ time ~ '_seconds', time) }},
+        {% endfor -%}
+        {{ on_target('c.is_duration_within_target', 'duration') }}
     from started as c
     group by 1, 2, 3
 ),
@@ -76,24 +82,33 @@ responded as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
-        _group(per, c.origin, c.responder_id, c.tag) as group_id,
-        count(c.first_response_seconds) as first_response_n,
-        sum(c.first_response_seconds) as first_response_sum,
-        avg(c.first_response_seconds) as first_response_avg,
-        quantile_cont(c.first_response_seconds, [0.5, 0.9]) as first_response_quantiles,
-        count(c.first_response_working_seconds) as first_response_working_n,
-        sum(c.first_response_working_seconds) as first_response_working_sum,
-        avg(c.first_response_working_seconds) as first_response_working_avg,
-        quantile_cont(c.first_response_working_seconds, [0.5, 0.9]) as first_response_working_quantiles
+        _group(per, c.origin, c.responder_id, c.channel_id, c.team_id, c.tag) as group_id,
+        {% for time in ['first_response', 'first_response_working'] -%}
+        {{ timed('c.' ~ time ~ '_seconds', time) }},
+        {% endfor -%}
+        {{ on_target('c.is_first_response_within_target', 'first_response') }}
     from started as c
-    where c.first_response_seconds is not null
+    where c.first_response_seconds is not null or c.is_first_response_within_target is not null
+    group by 1, 2, 3
+),
+replied as (
+    select
+        _period_start(grain, t.asked_on) as period_start,
+        _account(per, t.account_id) as account_id,
+        _group(per, t.origin, t.responder_id, t.channel_id, t.team_id, t.tag) as group_id,
+        count(*) filter (where t.outcome = 'answered') as turns_answered,
+        count(*) filter (where t.outcome = 'closed') as turns_closed,
+        {{ timed('t.wait_seconds', 'reply') }},
+        {{ timed('t.wait_working_seconds', 'reply_working') }},
+        {{ on_target('t.is_within_target', 'reply') }}
+    from asked as t
     group by 1, 2, 3
 ),
 met as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
-        _group(per, c.origin, c.agent_id, c.tag) as group_id,
+        _group(per, c.origin, c.agent_id, c.channel_id, c.team_id, c.tag) as group_id,
         count(distinct c.contact) as distinct_contacts
     from started as c
     group by 1, 2, 3
@@ -102,21 +117,11 @@ summed as (
     select
         _period_start(grain, n.day) as period_start,
         _account(per, n.account_id) as account_id,
-        _group(per, n.origin, n.counted_agent_id, n.tag) as group_id,
-        sum(n.messages)::bigint as messages,
-        sum(n.inbound_messages)::bigint as inbound_messages,
-        sum(n.agent_messages)::bigint as agent_messages,
-        sum(n.automated_messages)::bigint as automated_messages,
-        sum(n.surveys_sent)::bigint as surveys_sent,
-        sum(n.csat_n)::bigint as csat_n,
-        sum(n.csat_sum)::bigint as csat_sum,
-        sum(n.satisfied)::bigint as satisfied,
-        sum(n.dissatisfied)::bigint as dissatisfied,
-        sum(n.rating_1)::bigint as rating_1,
-        sum(n.rating_2)::bigint as rating_2,
-        sum(n.rating_3)::bigint as rating_3,
-        sum(n.rating_4)::bigint as rating_4,
-        sum(n.rating_5)::bigint as rating_5
+        _group(per, n.origin, n.counted_agent_id, n.channel_id, n.team_id, n.tag) as group_id,
+        sum(n.inbound_messages + n.outbound_messages)::bigint as messages,
+        {% for count in counts_by_day -%}
+        sum(n.{{ count }})::bigint as {{ count }}{{ ',' if not loop.last }}
+        {% endfor %}
     from counted as n
     group by 1, 2, 3
 ),
@@ -124,6 +129,8 @@ measured as (
     from handled
     union all by name
     from responded
+    union all by name
+    from replied
     union all by name
     from met
     union all by name
@@ -136,61 +143,36 @@ select
     m.period_start,
     m.account_id,
     m.group_id,
-    coalesce(any_value(m.conversations), 0) as conversations,
-    coalesce(any_value(m.distinct_contacts), 0) as distinct_contacts,
-    coalesce(any_value(m.messages), 0) as messages,
-    coalesce(any_value(m.inbound_messages), 0) as inbound_messages,
-    coalesce(any_value(m.agent_messages), 0) as agent_messages,
-    coalesce(any_value(m.automated_messages), 0) as automated_messages,
-    coalesce(any_value(m.closed), 0) as closed,
-    coalesce(any_value(m.reopens), 0) as reopens,
-    coalesce(any_value(m.one_touch), 0) as one_touch,
-    coalesce(any_value(m.automation_only), 0) as automation_only,
-    coalesce(any_value(m.windows_missed), 0) as windows_missed,
-    coalesce(any_value(m.turns_answered), 0) as turns_answered,
-    coalesce(any_value(m.turns_unanswered), 0) as turns_unanswered,
-    coalesce(any_value(m.duration_n), 0) as duration_n,
-    any_value(m.duration_sum) as duration_sum,
-    any_value(m.duration_avg) as duration_avg,
-    any_value(m.duration_quantiles)[1] as duration_median,
-    any_value(m.duration_quantiles)[2] as duration_p90,
-    coalesce(any_value(m.duration_working_n), 0) as duration_working_n,
-    any_value(m.duration_working_sum) as duration_working_sum,
-    any_value(m.duration_working_avg) as duration_working_avg,
-    any_value(m.duration_working_quantiles)[1] as duration_working_median,
-    any_value(m.duration_working_quantiles)[2] as duration_working_p90,
-    coalesce(any_value(m.first_response_n), 0) as first_response_n,
-    any_value(m.first_response_sum) as first_response_sum,
-    any_value(m.first_response_avg) as first_response_avg,
-    any_value(m.first_response_quantiles)[1] as first_response_median,
-    any_value(m.first_response_quantiles)[2] as first_response_p90,
-    coalesce(any_value(m.first_response_working_n), 0) as first_response_working_n,
-    any_value(m.first_response_working_sum) as first_response_working_sum,
-    any_value(m.first_response_working_avg) as first_response_working_avg,
-    any_value(m.first_response_working_quantiles)[1] as first_response_working_median,
-    any_value(m.first_response_working_quantiles)[2] as first_response_working_p90,
-    coalesce(any_value(m.wait_n), 0) as wait_n,
-    any_value(m.wait_sum) as wait_sum,
-    any_value(m.wait_avg) as wait_avg,
-    any_value(m.wait_quantiles)[1] as wait_median,
-    any_value(m.wait_quantiles)[2] as wait_p90,
-    coalesce(any_value(m.wait_working_n), 0) as wait_working_n,
-    any_value(m.wait_working_sum) as wait_working_sum,
-    any_value(m.wait_working_avg) as wait_working_avg,
-    any_value(m.wait_working_quantiles)[1] as wait_working_median,
-    any_value(m.wait_working_quantiles)[2] as wait_working_p90,
-    coalesce(any_value(m.surveys_sent), 0) as surveys_sent,
+    {% for count in counts if count != 'reopens' -%}
+    coalesce(any_value(m.{{ count }}), 0) as {{ count }},
+    {% endfor -%}
+    -- The number of reopens is unknown where that of each conversation is.
+    case
+        when coalesce(any_value(m.conversations), 0) = 0 then 0
+        else any_value(m.reopens)
+    end as reopens,
+    {% for time in times -%}
+    coalesce(any_value(m.{{ time }}_n), 0) as {{ time }}_n,
+    round(any_value(m.{{ time }}_sum), 3) as {{ time }}_sum,
+    round(any_value(m.{{ time }}_sum) / any_value(m.{{ time }}_n), 3) as {{ time }}_avg,
+    round(any_value(m.{{ time }}_quantiles)[1], 3) as {{ time }}_median,
+    round(any_value(m.{{ time }}_quantiles)[2], 3) as {{ time }}_p90,
+    {% endfor -%}
+    {% for target in targets -%}
+    coalesce(any_value(m.{{ target }}_on_target_n), 0) as {{ target }}_on_target_n,
+    coalesce(any_value(m.{{ target }}_on_target_met), 0) as {{ target }}_on_target_met,
+    any_value(m.{{ target }}_on_target_met) / nullif(any_value(m.{{ target }}_on_target_n), 0) as {{ target }}_on_target_rate,
+    {% endfor -%}
     coalesce(any_value(m.csat_n), 0) as csat_n,
     any_value(m.csat_sum)::double as csat_sum,
-    any_value(m.csat_sum) / any_value(m.csat_n) as csat_avg,
+    any_value(m.csat_sum) / nullif(any_value(m.csat_n), 0) as csat_avg,
     coalesce(any_value(m.satisfied), 0) as satisfied,
     coalesce(any_value(m.dissatisfied), 0) as dissatisfied,
     any_value(m.satisfied) / nullif(any_value(m.csat_n), 0) as csat_score,
-    any_value(m.csat_n) / nullif(any_value(m.surveys_sent), 0) as response_rate,
-    coalesce(any_value(m.rating_1), 0) as rating_1,
-    coalesce(any_value(m.rating_2), 0) as rating_2,
-    coalesce(any_value(m.rating_3), 0) as rating_3,
-    coalesce(any_value(m.rating_4), 0) as rating_4,
-    coalesce(any_value(m.rating_5), 0) as rating_5
+    any_value(m.surveys_answered) / nullif(any_value(m.surveys_sent), 0) as response_rate,
+    {% for rating in range(1, 6) -%}
+    coalesce(any_value(m.rating_{{ rating }}), 0) as rating_{{ rating }}{{ ',' if not loop.last }}
+    {% endfor %}
 from measured as m
 group by m.period_start, m.account_id, m.group_id;
+comment on macro table _measured is 'Internal: the figures of a period by grain and group.';

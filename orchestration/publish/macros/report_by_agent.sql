@@ -1,6 +1,5 @@
 create or replace macro report_by_agent(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 select
     measured.account_id,
@@ -8,12 +7,12 @@ select
     coalesce(dim_agents.agent_name, measured.group_id) as agent_name,
     measured.* exclude (period_start, account_id, group_id)
 from _measured(
-    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, null, 'agent'
+    from_date, to_date, {{ filters }}, null, 'agent'
 ) as measured
 left join dim_agents on measured.group_id = dim_agents.agent_id;
 
 comment on macro table report_by_agent is
-    'The figures of each agent, Unassigned (agent_id null) included; the rows sum to the overview. Messages count to '
-    'the agent who sent them and first responses to the agent who gave them, everything else to the agent of the '
-    'conversation. So under a filter on agents other agents may have rows too: they wrote in the selected '
-    'conversations. One row per account and agent.';
+    'The figures of each agent, Unassigned (agent_id null) included; the rows sum to the overview. Outbound messages count to '
+    'the agent who sent them, first responses and replies to the agent who gave them, surveys and ratings to the rated agent, '
+    'everything else to the agent of the conversation. So under a filter on agents other agents may have rows too: they wrote '
+    'in the selected conversations. One row per account and agent.';

@@ -1,14 +1,13 @@
 create or replace macro report_by_hour(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 with selected as (
-    from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    from _selected_conversations({{ filters }})
 ),
 activity as (
     select account_id, started_on as day, started_hour as hour, true as is_conversation
     from selected
-    where started_on between from_date::date and to_date::date
+    where started_on between from_date::date and (select _last_day(from_date, to_date))
     union all by name
     select
         m.account_id,
@@ -21,14 +20,14 @@ activity as (
     left join (
         from selected
         where last_message_at >= from_date::date - interval 1 day
-            and not _is_unfiltered(agents, origins, conversation_tags, contact_tags, working_hours)
+            and not _is_unfiltered({{ conversation_filters }})
     ) as selected
         on m.conversation_id = selected.conversation_id
     where m.sent_on between from_date::date and to_date::date
         and (accounts is null or list_contains(accounts, m.account_id))
         and (
             selected.conversation_id is not null
-            or _is_unfiltered(agents, origins, conversation_tags, contact_tags, working_hours)
+            or _is_unfiltered({{ conversation_filters }})
         )
 )
 select

@@ -1,12 +1,10 @@
 create or replace macro report_by_tag_compared(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 with tagged as (
     select account_id, started_on >= from_date::date as is_current, unnest(tags) as tag
     from _started(
-        _previous_from(from_date, to_date), to_date, accounts, agents, origins, conversation_tags, contact_tags,
-        working_hours
+        _previous_from(from_date, to_date), _last_day(from_date, to_date), {{ filters }}
     )
 ),
 counted as (

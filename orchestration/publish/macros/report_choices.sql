@@ -1,7 +1,7 @@
 create or replace macro report_choices(accounts := null) as table
 with combinations as materialized (
-    select distinct agent_id, origin, tags, contact_tags
-    from _selected_conversations(accounts, null, null, null, null, null)
+    select distinct agent_id, origin, channel_id, team_id, tags, contact_tags
+    from _selected_conversations(accounts, null, null, null, null, null, null, null)
 ),
 choices as (
     select 'accounts' as filter, account_id as value, null as label
@@ -13,6 +13,10 @@ choices as (
     left join dim_agents on c.agent_id = dim_agents.agent_id
     union
     select 'origins', origin, null from combinations
+    union
+    select 'channels', channel_id, null from combinations where channel_id is not null
+    union
+    select 'teams', team_id, null from combinations where team_id is not null
     union
     select 'conversation_tags', unnest(tags), null from combinations
     union

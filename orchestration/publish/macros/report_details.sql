@@ -1,7 +1,6 @@
 -- The details in no order, for callers that sort themselves: a sort of whole conversations costs more than all else.
 create or replace macro _details(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 select
     c.conversation_id,
@@ -15,41 +14,57 @@ select
     coalesce(responder.agent_name, c.first_response_agent_id) as first_response_agent_name,
     c.tags as conversation_tags,
     c.contact_tags,
+    c.channel_id,
+    c.team_id,
+    c.handled_by,
     c.is_in_working_hours,
     c.is_one_touch,
     c.is_automation_only,
+    c.is_repeat,
+    c.contact_conversation_number,
+    c.days_since_previous,
     c.messages,
     c.inbound_messages,
+    c.outbound_messages,
     c.agent_messages,
     c.automated_messages,
     c.reopens,
-    c.windows_missed,
+    c.assignments,
+    c.agents_assigned,
+    c.windows_expired,
     c.turns_answered,
-    c.turns_unanswered,
+    c.turns_closed,
+    c.turns_waiting,
     c.first_response_seconds,
     c.first_response_working_seconds,
-    c.wait_sum_seconds,
-    c.wait_max_seconds,
-    c.wait_working_sum_seconds,
+    c.is_first_response_within_target,
+    c.total_wait_seconds,
+    c.max_wait_seconds,
+    c.total_wait_working_seconds,
     c.duration_seconds,
     c.duration_working_seconds,
+    c.is_duration_within_target,
     c.csat_rating,
+    c.csat_agent_id,
     c.started_on,
+    c.closed_on,
     c.started_hour,
     c.started_at,
+    c.waiting_since,
+    c.handed_off_at,
     c.closed_at,
     c.last_message_at
-from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as c
+from _selected_conversations({{ filters }}) as c
 inner join dim_accounts as account on c.account_id = account.account_id
 left join dim_agents as agent on c.agent_id = agent.agent_id
 left join dim_agents as responder on c.first_response_agent_id = responder.agent_id
-where c.started_on between from_date::date and to_date::date;
+where c.started_on between from_date::date and (select _last_day(from_date, to_date));
+comment on macro table _details is 'Internal: report_details in no order.';
 
 create or replace macro report_details(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
-from _details(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+from _details(from_date, to_date, {{ filters }})
 order by started_at desc, conversation_id;
 
 comment on macro table report_details is

@@ -1,13 +1,12 @@
 create or replace macro report_heatmap(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 select w.iso_weekday::integer as iso_weekday, h.hour::integer as hour, count(c.started_on) as conversations
 from range(1, 8) as w(iso_weekday)
 cross join range(24) as h(hour)
 left join (
     from _started(
-        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+        from_date, to_date, {{ filters }}
     )
 ) as c
     on isodow(c.started_on) = w.iso_weekday and c.started_hour = h.hour

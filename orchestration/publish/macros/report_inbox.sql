@@ -1,6 +1,5 @@
 create or replace macro report_inbox(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 select
     c.account_id,
@@ -12,10 +11,12 @@ select
     count(*) filter (where c.status = 'in_flow') as in_flow,
     count(*) filter (where c.status = 'new') as new,
     count(*) filter (where c.status = 'in_progress') as in_progress,
-    count(*) filter (where c.is_closed) as closed
-from _selected_conversations(accounts, agents, origins, conversation_tags, contact_tags, working_hours) as c
+    count(*) filter (where c.is_closed) as closed,
+    count(*) filter (where c.waiting_since is not null) as waiting,
+    min(c.waiting_since) as waiting_since
+from _selected_conversations({{ filters }}) as c
 left join dim_agents on c.agent_id = dim_agents.agent_id
-where c.started_on between from_date::date and to_date::date
+where c.started_on between from_date::date and (select _last_day(from_date, to_date))
 group by c.account_id, c.agent_id;
 
 comment on macro table report_inbox is

@@ -1,17 +1,17 @@
 create or replace macro report_origins_over_time(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null, grain := 'day'
+    from_date, to_date, {{ optional_filters }}, grain := 'day'
 ) as table
 with counted as (
-    select date_trunc(grain, started_on)::date as period_start, origin, count(*) as conversations
+    select _period_start(grain, started_on) as period_start, origin, count(*) as conversations
     from _started(
-        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+        from_date, to_date, {{ filters }}
     )
     group by all
 ),
 periods as (
-    select distinct date_trunc(grain, day)::date as period_start
-    from range(from_date::date, to_date::date + 1, interval 1 day) as t(day)
+    select distinct _period_start(grain, day::date) as period_start
+    from range(from_date::date, _last_day(from_date, to_date) + 1, interval 1 day) as t(day)
+    where _is_valid_choice('grain', grain, ['day', 'week', 'month', 'quarter', 'year'])
 )
 select periods.period_start, named.origin, coalesce(counted.conversations, 0) as conversations
 from periods

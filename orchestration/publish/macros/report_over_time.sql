@@ -1,15 +1,16 @@
 create or replace macro report_over_time(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null, grain := 'day', per := 'total'
+    from_date, to_date, {{ optional_filters }}, grain := 'day', per := 'total'
 ) as table
 with measured as (
     from _measured(
-        from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, grain, per
+        from_date, to_date, {{ filters }}, grain, per
     )
 ),
 periods as (
-    select distinct date_trunc(grain, day)::date as period_start
-    from range(from_date::date, to_date::date + 1, interval 1 day) as t(day)
+    select distinct _period_start(grain, day::date) as period_start
+    from range(from_date::date, _last_day(from_date, to_date) + 1, interval 1 day) as t(day)
+    where _is_valid_choice('grain', grain, ['day', 'week', 'month', 'quarter', 'year'])
+        and _is_valid_choice('per', per, ['total', 'origin', 'agent', 'channel', 'team', 'tag'])
 ),
 groups as (
     select distinct account_id, group_id from measured
@@ -34,12 +35,16 @@ select
     coalesce((select agent_name from dim_agents where per = 'agent' and agent_id = filled.group_id), filled.group_id)
         as group_name,
     coalesce(
-        columns(lambda name: not regexp_matches(name, '^(period_start|.*_id|.*_(sum|avg|median|p90|score|rate))$')), 0
+        columns(
+            lambda name: not regexp_matches(name, '^(period_start|reopens|.*_id|.*_(sum|avg|median|p90|score|rate))$')
+        ),
+        0
     ),
+    case when coalesce(filled.conversations, 0) = 0 then 0 else filled.reopens end as reopens,
     columns(lambda name: regexp_matches(name, '_(sum|avg|median|p90|score|rate)$'))
 from filled;
 
 comment on macro table report_over_time is
-    'The figures by day, week or month (grain; weeks begin on Monday) and by group (per: total, origin, agent or tag, '
-    'agents and tags by account). Every group has a row for every period, with zeros and nulls where there was no '
+    'The figures by day, week or month (grain; weeks begin on Monday) and by group (per: total, origin, agent, '
+    'channel, team or tag, the last four by account). Every group has a row for every period, with zeros and nulls where there was no '
     'activity; the first and the last week or month hold the days of the period only. One row per period and group.';

@@ -1,10 +1,9 @@
 create or replace macro report_overview_by_day(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 select account_id, period_start as report_date, group_id as origin, * exclude (period_start, account_id, group_id)
 from _measured(
-    from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours, 'day',
+    from_date, to_date, {{ filters }}, 'day',
     'account and origin'
 );
 

@@ -1,15 +1,13 @@
 create or replace macro report_overview_compared(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 with numbers as (
     select true as is_current, columns(*)::double
-    from report_overview(from_date, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours)
+    from report_overview(from_date, to_date, {{ filters }})
     union all
     select false as is_current, columns(*)::double
     from report_overview(
-        _previous_from(from_date, to_date), from_date::date - 1, accounts, agents, origins, conversation_tags,
-        contact_tags, working_hours
+        _previous_from(from_date, to_date), from_date::date - 1, {{ filters }}
     )
 ),
 listed as (

@@ -8,25 +8,31 @@ with chosen as (
 written as (
     select
         m.*,
-        row_number() over sequence as place,
-        count(*) filter (where m.is_agent_message) over before as answers_before
+        row_number() over (order by m.sent_at, length(m.source_message_id), m.source_message_id) as place
     from fct_messages as m
     where m.conversation_id = conversation
-    window
-        sequence as (order by m.sent_at, length(m.source_message_id), m.source_message_id),
-        before as (
-            order by m.sent_at, length(m.source_message_id), m.source_message_id
-            rows between unbounded preceding and 1 preceding
-        )
 ),
 turns as (
+    from fct_customer_turns
+    where conversation_id = conversation
+),
+-- A message belongs to the turn that began last before it, its answer included.
+placed as (
     select
-        answers_before,
-        row_number() over (order by answers_before) as turn,
-        min(sent_at) as began_at
-    from written
-    where direction = 'inbound'
-    group by answers_before
+        w.*,
+        (
+            select max(t.turn_number) from turns as t
+            where t.asked_at <= w.sent_at and (t.ended_at is null or w.sent_at <= t.ended_at)
+        ) as turn
+    from written as w
+),
+answers as (
+    select min(p.place) as place, t.wait_seconds
+    from turns as t
+    inner join placed as p
+        on p.is_agent_message and p.sent_at = t.ended_at and p.agent_id = t.answered_by_agent_id and p.turn = t.turn_number
+    where t.outcome = 'answered'
+    group by t.turn_number, t.wait_seconds
 ),
 changes as (
     select event_type, agent_id, occurred_at as happened_at from fct_conversation_events
@@ -49,9 +55,9 @@ events as (
         message_type,
         delivery_status,
         turn,
-        case when is_agent_message then epoch(sent_at - began_at) end as wait_seconds
-    from written
-    left join turns using (answers_before)
+        wait_seconds
+    from placed
+    left join answers using (place)
     union all by name
     select 3 as rank, replace(event_type, '_', ' ') as event, agent_id, happened_at from changes
     union all by name

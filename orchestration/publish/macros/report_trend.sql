@@ -1,11 +1,10 @@
 create or replace macro report_trend(
-    from_date, to_date, accounts := null, agents := null, origins := null, conversation_tags := null,
-    contact_tags := null, working_hours := null
+    from_date, to_date, {{ optional_filters }}
 ) as table
 with counted as (
     select started_on, count(*) as conversations
     from _started(
-        from_date::date - 6, to_date, accounts, agents, origins, conversation_tags, contact_tags, working_hours
+        from_date::date - 6, to_date, {{ filters }}
     )
     group by started_on
 ),
@@ -15,7 +14,7 @@ days as (
         coalesce(counted.conversations, 0) as conversations,
         avg(coalesce(counted.conversations, 0)) over (order by t.day rows between 6 preceding and current row)
             as conversations_mean
-    from range(from_date::date - 6, to_date::date + 1, interval 1 day) as t(day)
+    from range(from_date::date - 6, _last_day(from_date, to_date) + 1, interval 1 day) as t(day)
     left join counted on t.day::date = counted.started_on
 )
 select * from days where day >= from_date::date order by day;

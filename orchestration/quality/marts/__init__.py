@@ -3,13 +3,23 @@
 Belongs here: the list. Does not: any check.
 """
 
-from orchestration.quality.marts import conversations, csat, daily, delivery, dimensions, ingestion, messages
+from orchestration.quality.marts import (
+    conversations,
+    csat,
+    daily,
+    delivery,
+    dimensions,
+    ingestion,
+    messages,
+    turns,
+)
 
 MARTS = (
     *ingestion.MARTS,
     *dimensions.MARTS,
     *conversations.MARTS,
     *messages.MARTS,
+    *turns.MARTS,
     *daily.MARTS,
     *delivery.MARTS,
     *csat.MARTS,

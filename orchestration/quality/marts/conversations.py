@@ -1,7 +1,7 @@
 """Checks of the conversations, their tags and their events.
 
-Belongs here: `fct_conversations`, `bridge_conversation_tags`, `fct_conversation_events`. Does not: what the
-daily aggregates sum up from them (`daily`).
+Belongs here: `fct_conversations`, `bridge_conversation_tags`, `fct_conversation_events`. Does not: the turns
+(`turns`), nor what the daily aggregates sum up (`daily`).
 """
 
 from orchestration.quality.check import Check
@@ -42,6 +42,7 @@ FCT_CONVERSATIONS = incremental_mart(
     not_null("origin"),
     accepted_values("origin", *ORIGINS),
     accepted_values("status", *STATUSES),
+    accepted_values("handled_by", "agent", "automation", "nobody"),
     between("started_hour", 0, 23),
     not_before("first_response_at", "first_inbound_at"),
     not_before("closed_at", "started_at"),
@@ -53,16 +54,20 @@ FCT_CONVERSATIONS = incremental_mart(
         "automated_messages",
         "agents_replied",
         "reopens",
-        "windows_missed",
+        "assignments",
+        "agents_assigned",
+        "windows_expired",
         "turns_answered",
-        "turns_unanswered",
+        "turns_closed",
+        "turns_waiting",
+        "days_since_previous",
         "duration_seconds",
         "duration_working_seconds",
         "first_response_seconds",
         "first_response_working_seconds",
-        "wait_sum_seconds",
-        "wait_max_seconds",
-        "wait_working_sum_seconds",
+        "total_wait_seconds",
+        "max_wait_seconds",
+        "total_wait_working_seconds",
     ),
     Check(
         "messages_are_inbound_or_outbound",
@@ -76,15 +81,32 @@ FCT_CONVERSATIONS = incremental_mart(
     ),
     Check(
         "turns_within_inbound_messages",
-        "a turn begins with an inbound message: turns_answered + turns_unanswered ≤ inbound_messages",
-        broken_where="turns_answered + turns_unanswered > inbound_messages",
+        "a turn begins with an inbound message: no more turns than inbound_messages",
+        broken_where="turns_answered + turns_closed + turns_waiting > inbound_messages",
+    ),
+    Check(
+        "only_the_last_turn_waits",
+        "at most one turn is waiting, since waiting_since, and none in a closed conversation",
+        broken_where="""
+            turns_waiting > 1
+            or (turns_waiting = 1) <> (waiting_since is not null)
+            or turns_waiting = 1 and is_closed
+        """,
+    ),
+    Check(
+        "handled_by_is_known_where_the_customer_wrote",
+        "handled_by exactly where there is an inbound message; automation_only only where it is automation",
+        broken_where="""
+            (inbound_messages > 0) <> (handled_by is not null)
+            or is_automation_only and handled_by is distinct from 'automation'
+        """,
     ),
     Check(
         "waits_match_answered_turns",
         "a wait exactly where a turn was answered, and none longer than their sum",
         broken_where="""
-            (turns_answered > 0) <> (wait_sum_seconds is not null)
-            or wait_max_seconds > wait_sum_seconds + 0.001
+            (turns_answered > 0) <> (total_wait_seconds is not null)
+            or max_wait_seconds > total_wait_seconds + 0.001
         """,
     ),
     Check(
@@ -93,14 +115,16 @@ FCT_CONVERSATIONS = incremental_mart(
         broken_where="""
             duration_working_seconds > duration_seconds + 0.001
             or first_response_working_seconds > first_response_seconds + 0.001
-            or wait_working_sum_seconds > wait_sum_seconds + 0.001
+            or total_wait_working_seconds > total_wait_seconds + 0.001
         """,
     ),
     Check(
         "only_closed_conversations_have_durations",
         "closed_at and duration_seconds only where the status is closed",
         broken_where="""
-            status is distinct from 'closed' and (closed_at is not null or duration_seconds is not null)
+            status is distinct from 'closed'
+            and (closed_at is not null or first_closed_at is not null or duration_seconds is not null)
+            or first_closed_at > closed_at
         """,
     ),
     Check(
@@ -117,6 +141,7 @@ FCT_CONVERSATIONS = incremental_mart(
     references("account_id", "dim_accounts", "account_id"),
     references("agent_id", "dim_agents", "agent_id"),
     references("first_response_agent_id", "dim_agents", "agent_id"),
+    references("csat_agent_id", "dim_agents", "agent_id"),
     references("contact_key", "dim_contacts", "contact_key"),
     warning(
         Check(
@@ -136,6 +161,47 @@ FCT_CONVERSATIONS = incremental_mart(
                 from dim_accounts
                 where account_id not in (select account_id from warehouse.seeds.working_hours)
                     and account_id in (select account_id from {batch})
+            """,
+        )
+    ),
+    warning(
+        Check(
+            "accounts_have_messages",
+            "every account with conversations has messages, else all that is measured of messages is empty",
+            broken_keys="""
+                select account_id || ': ' || count(*) || ' conversations, no messages' as key
+                from {batch}
+                where account_id not in (select account_id from fct_messages)
+                group by account_id
+            """,
+        )
+    ),
+    warning(
+        Check(
+            "accounts_have_events",
+            "every account whose platform exports conversation events has some, else its reopens, assignments"
+            " and hand-offs are unknown (null), and closes are taken from conversations and messages",
+            broken_keys="""
+                select account_id || ': no conversation events' as key
+                from dim_accounts
+                where platform <> 'whatsapp_cloud'
+                    and account_id in (select account_id from {batch})
+                    and account_id not in (select account_id from fct_conversation_events)
+            """,
+        )
+    ),
+    warning(
+        Check(
+            "accounts_have_surveys",
+            "every account whose platform exports surveys has some, else its ratings are unknown (null)",
+            broken_keys="""
+                select account_id || ': no surveys' as key
+                from dim_accounts
+                where platform <> 'whatsapp_cloud'
+                    and account_id in (select account_id from {batch})
+                    and account_id not in (
+                        select account_id from fct_conversations where survey_sent_at is not null
+                    )
             """,
         )
     ),

@@ -18,7 +18,7 @@ from orchestration.quality.marts.conversations import ORIGINS
 
 CSAT_SUMMARY = incremental_mart(
     "csat_summary",
-    ("account_id", "report_date", "origin", "agent_id"),
+    ("account_id", "report_date", "origin", "agent_id", "csat_agent_id"),
     rejection_rate("surveys", "csat_survey_responses"),
     no_file_is_rejected("surveys", "csat_survey_responses"),
     not_null("account_id"),
@@ -26,9 +26,19 @@ CSAT_SUMMARY = incremental_mart(
     not_null("origin"),
     accepted_values("origin", *ORIGINS),
     not_negative(
-        "surveys_sent", "responses", "satisfied", "dissatisfied", *(f"rating_{n}" for n in range(1, 6))
+        *("surveys_sent", "surveys_answered"),
+        "responses",
+        "satisfied",
+        "dissatisfied",
+        *(f"rating_{n}" for n in range(1, 6)),
     ),
     between("csat_score", 0, 1),
+    between("response_rate", 0, 1),
+    Check(
+        "surveys_answered_within_surveys_sent",
+        "surveys_answered ≤ surveys_sent",
+        broken_where="surveys_answered > surveys_sent",
+    ),
     Check(
         "ratings_within_responses",
         "satisfied + dissatisfied ≤ responses, and rating_1 + … + rating_5 ≤ responses",
@@ -48,7 +58,12 @@ CSAT_SUMMARY = incremental_mart(
         "csat_sums_to_overview",
         "agg_overview",
         "report_date",
-        {"surveys_sent": "sum(surveys_sent)", "responses": "sum(csat_n)", "csat_sum": "sum(csat_sum)"},
+        {
+            "surveys_sent": "sum(surveys_sent)",
+            "surveys_answered": "sum(surveys_answered)",
+            "responses": "sum(csat_n)",
+            "csat_sum": "sum(csat_sum)",
+        },
     ),
 )
 

@@ -17,14 +17,14 @@ from orchestration.quality.conditions import (
 )
 
 DELIVERY_STATUSES = ("queued", "sent", "delivered", "read", "failed", "deleted", "received")
-# What staging leaves out is no message: private notes and activity lines of Chatwoot, notices of WhatsApp
-# Cloud. A message of WhatsApp Cloud may be known by its status only, and the mart has the hash of its id.
-EXPORTED = """
+MESSAGE_FIELDS = "coalesce(lower(change_field), 'messages') in ('messages', 'smb_message_echoes', 'history')"
+# What staging leaves out is no message: private notes and activity lines of Chatwoot, and, of WhatsApp Cloud,
+# reactions, notices, groups, calls and payments. A message of WhatsApp Cloud may be known by its status only,
+# and the mart has the hash of its id.
+EXPORTED = f"""
     select _account_id || ':' || id as id, _batch_id as batch_id
-    from read_parquet(
-        getvariable('raw_path') || '/messages/*/*.parquet', union_by_name = true, filename = 'path'
-    )
-    where split_part(path, '/', -2) not in ('chatwoot', 'whatsapp_cloud')
+    from read_parquet(getvariable('raw_path') || '/messages/activecampaign/*.parquet', union_by_name = true)
+    where coalesce(lower(msg_type), '') not in ('reaction', 'edit', 'revoke', 'system', 'note', 'call')
     union all
     select _account_id || ':' || id as id, _batch_id as batch_id
     from read_parquet(getvariable('raw_path') || '/messages/chatwoot/*.parquet')
@@ -36,13 +36,16 @@ EXPORTED = """
     from (
         select _account_id, _batch_id, id
         from read_parquet(getvariable('raw_path') || '/statuses/whatsapp_cloud/*.parquet')
+        where {MESSAGE_FIELDS} and coalesce(lower(recipient_type), '') <> 'group'
+            and coalesce(lower(type), 'message') = 'message'
         union
         select _account_id, _batch_id, id
         from read_parquet([
             getvariable('raw_path') || '/messages/whatsapp_cloud/*.parquet',
             getvariable('raw_path') || '/message_echoes/whatsapp_cloud/*.parquet'
         ], union_by_name = true)
-        where coalesce(lower(type), '') not in ('system', 'request_welcome', 'edit', 'revoke')
+        where {MESSAGE_FIELDS} and group_id is null
+            and coalesce(lower(type), '') not in ('reaction', 'system', 'request_welcome', 'edit', 'revoke')
     ),
     (select content as key from read_text(getvariable('hash_key_path')))
 """
@@ -110,6 +113,18 @@ FCT_MESSAGES = incremental_mart(
             "conversation_is_known",
             "every message belongs to a conversation that was exported",
             broken_where="not has_conversation",
+        )
+    ),
+    warning(
+        Check(
+            "delivery_status_code_is_mapped",
+            "every status code of WhatsApp Cloud is in the seed delivery_statuses",
+            broken_keys="""
+                select message_id as key
+                from {batch} as rows
+                join dim_accounts using (account_id)
+                where platform = 'whatsapp_cloud' and source = 'api' and delivery_status is null
+            """,
         )
     ),
     warning(

@@ -1,0 +1,23 @@
+-- Accepted records that are no message to report, such as reactions: counted by kind.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['account_id', 'entity', 'file_id'],
+) }}
+
+with
+
+final as (
+
+    select
+        account_id,
+        entity,
+        file_id,
+        kind,
+        records
+    from ({{ union_platforms('other_records') }}) as other_records
+    where {{ is_in_new_file() }}
+
+)
+
+select * from final
