@@ -32,7 +32,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=[
             landing.replace_attributes(deps=fetched),
             ingest,
-            *previous_tables(),
+            *previous_tables(settings),
             build_dbt_assets(settings, meanwhile=import_gate),
             build_publish_assets(settings, [quality_gate]),
             build_report_asset(settings),

@@ -35,7 +35,8 @@ from orchestration.warehouse.spark import SparkError, load_tables, require_spark
 
 FULL_BUILD = "conversations/full_build"  # tag of a run that builds all tables in full
 CANDIDATE_SCHEMAS = {"main": "marts", "reporting": "reporting"}
-PREVIOUS_TABLES = ("fct_conversations", "fct_messages", "agg_by_agent", "ingested_files", "changes")
+# dbt's sources that are the candidate as the build before left it.
+CANDIDATE_SOURCES = ("candidate", "candidate_reporting", "build")
 # Marts that read nothing but facts, seeds and the ledger: they can be rebuilt without the rest.
 REBUILDABLE = {
     *("agg_by_agent", "agg_by_hour", "agg_by_tag", "agg_delivery", "agg_overview", "csat_summary"),
@@ -56,7 +57,7 @@ class Translator(DagsterDbtTranslator):
         """
         name = dbt_resource_props["name"]
         if dbt_resource_props["resource_type"] == "source":
-            of_candidate = dbt_resource_props["source_name"] in ("candidate", "build")
+            of_candidate = dbt_resource_props["source_name"] in CANDIDATE_SOURCES
             return dg.AssetKey(["candidate" if of_candidate else "raw", name])
         return dg.AssetKey([_layer(dbt_resource_props), name])
 
@@ -154,11 +155,13 @@ def build_dbt_assets(settings: Settings, meanwhile: Callable[[], None]) -> dg.As
     return warehouse
 
 
-def previous_tables() -> list[dg.AssetSpec]:
+def previous_tables(settings: Settings) -> list[dg.AssetSpec]:
     """Return the tables of the candidate as the build before left them, which an incremental build reads.
 
     They are assets of their own, or Dagster would take them for the tables that this build makes.
     """
+    sources = json.loads(parsed_manifest(settings).read_bytes())["sources"].values()
+    names = sorted(source["name"] for source in sources if source["source_name"] in CANDIDATE_SOURCES)
     return [
         dg.AssetSpec(
             ["candidate", name],
@@ -167,7 +170,7 @@ def previous_tables() -> list[dg.AssetSpec]:
             description=f"{name} as the build before left it.",
             kinds={"duckdb"},
         )
-        for name in PREVIOUS_TABLES
+        for name in names
     ]
 
 
