@@ -20,7 +20,7 @@ from orchestration.publish.overview import build_overview
 from orchestration.quality.asset_checks import import_gate, quality_gate
 from orchestration.settings import Settings, load_settings
 from orchestration.summary import progress
-from orchestration.warehouse.assets import build_dbt_assets, dbt_resource, previous_tables
+from orchestration.warehouse.assets import build_dbt_assets, dbt_resource, previous_tables, read_manifest
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -28,12 +28,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     at_a_glance, freshness = build_overview(settings, [quality_gate])
     fetched = [account_key(account.account_id) for account in fetched_accounts(settings)]
     fetch = build_fetch(settings)
+    manifest = read_manifest(settings)
     definitions = dg.Definitions(
         assets=[
             landing.replace_attributes(deps=fetched),
             ingest,
-            *previous_tables(settings),
-            build_dbt_assets(settings, meanwhile=import_gate),
+            *previous_tables(manifest),
+            build_dbt_assets(manifest, meanwhile=import_gate),
             build_publish_assets(settings, [quality_gate]),
             build_report_asset(settings),
             at_a_glance,
