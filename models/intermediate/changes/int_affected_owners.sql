@@ -85,11 +85,7 @@ final as (
 {% else -%}
 final as (
 
-    select
-        cast(null as {{ dbt.type_string() }}) as conversation_id,
-        cast(null as {{ dbt.type_string() }}) as account_id,
-        {{ half_key('null') }} as owner_key
-    where 1 = 0
+    {{ no_rows({'conversation_id': 'text', 'account_id': 'text', 'owner_key': 'owner'}) }}
 
 )
 
