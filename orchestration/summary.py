@@ -12,7 +12,7 @@ import duckdb
 
 from orchestration.common.disk import full_disk
 from orchestration.common.sql import parquet, printable
-from orchestration.common.words import counted
+from orchestration.common.words import counted, without_class
 from orchestration.ingest.raw_store.ledger import TOLD, RawStoreError, explained, ledger_folder
 from orchestration.ingest.seeds import read_seeds
 from orchestration.ingest.sources.local import find_files
@@ -24,7 +24,11 @@ from orchestration.settings import PROJECT, Settings, SettingsError
 
 SAMPLES = PROJECT / "samples" / "landing"
 EXAMPLES = 8
-REMARKS = ("A dbt subsetted execution",)  # of Dagster, to itself
+REMARKS = (  # of Dagster, to itself
+    "A dbt subsetted execution",
+    "Dependencies for step",
+    "did not yield or return expected outputs",
+)
 HEADLINES = {
     "Overview": """
         select format(
@@ -207,7 +211,7 @@ def _release(
         for event in result.get_step_failure_events():
             error = event.step_failure_data.error
             cause = error.cause or error
-            told = full_disk(settings, cause.message) or cause.message
+            told = full_disk(settings, cause.message) or without_class(cause.message)
             message = f"FAILED in {event.step_key}: {told}"
             yield from (line for line in message.splitlines() if line.strip())
     if release is None:

@@ -56,7 +56,7 @@ def test_what_left_landing_stays_published_and_a_full_refresh_asks_before_it_goe
     assert gone_from_landing(settings) == ["demo/agents/2025-10.json", "demo/surveys/2025-10.csv"]
     assert commands.full_refresh(settings) == 1
     error = capfd.readouterr().err
-    assert "2 files that were loaded" in error
+    assert "no longer holds 2 files loaded before" in error
     assert "demo/surveys/2025-10.csv" in error
     assert "FORCE=1" in error
     assert published_rows(settings, LOADING) == before

@@ -15,7 +15,7 @@ from house import House, jsonl
 
 from orchestration.__main__ import main
 from orchestration.commands import go_back, open_instance, refresh, run
-from orchestration.common.words import counted
+from orchestration.common.words import counted, without_class
 from orchestration.ingest.pipeline import ingest
 from orchestration.publish.reader import reader
 from orchestration.publish.release import PublishError, Release, current_release
@@ -78,6 +78,8 @@ def test_the_summary_counts_names_unknown_fields_and_labels_rejects_of_the_sampl
     assert "strange_7 and 1 other\n" in output
     assert "demo/agents/a.jsonl, line 2: id is missing" in output
     assert "on purpose" not in output
+    assert without_class("dagster._core.events.Failure: a: b.C: d\n") == "a: b.C: d"
+    assert without_class("The disk is full: x") == "The disk is full: x"
     assert [counted(number, "file") for number in (0, 1, 2000)] == ["0 files", "1 file", "2,000 files"]
 
 

@@ -130,7 +130,7 @@ def test_make_clean_removes_what_the_home_that_is_set_derived_from_landing(tmp_p
     settings = Settings(home=tmp_path)
     settings.ensure_hash_key()
     for path in settings.derived_paths:
-        path.mkdir()
+        path.mkdir(parents=True, exist_ok=True)
         (path / "file").touch()
     settings.landing_path.mkdir()
 

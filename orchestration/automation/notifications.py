@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orchestration.common.disk import full_disk
+from orchestration.common.words import without_class
 from orchestration.publish.reader import FILE
 from orchestration.publish.release import (
     current_release,
@@ -64,7 +65,7 @@ def failure(settings: Settings, events: Iterable[dg.DagsterEvent]) -> tuple[str,
                 checks.append(check.description or f"{check.asset_key.to_user_string()}: {check.check_name}")
         elif event.event_type_value == "STEP_FAILURE":
             error = event.step_failure_data.error
-            message = (error.cause or error).message.strip()
+            message = without_class((error.cause or error).message)
             steps.append(f"{event.step_key}: {full_disk(settings, message) or message}")
     failed = checks or steps or ["The run ended before any step could say why; see its log in Dagster."]
     listed = [f"- {line}" for line in failed[:MOST]]
