@@ -35,7 +35,18 @@ from orchestration.warehouse.spark import SparkError, load_tables, require_spark
 
 FULL_BUILD = "conversations/full_build"  # tag of a run that builds all tables in full
 CANDIDATE_SCHEMAS = {"main": "marts", "reporting": "reporting"}
-PREVIOUS_TABLES = ("fct_conversations", "fct_messages", "agg_by_agent", "ingested_files", "changes")
+PREVIOUS_TABLES = (
+    "fct_conversations",
+    "fct_messages",
+    "agg_by_agent",
+    "ingested_files",
+    "changes",
+    "fct_customer_turns",
+    "fct_conversation_events",
+    "bridge_conversation_tags",
+    "dim_contacts",
+    "rpt_tags",
+)
 # Marts that read nothing but facts, seeds and the ledger: they can be rebuilt without the rest.
 REBUILDABLE = {
     *("agg_by_agent", "agg_by_hour", "agg_by_tag", "agg_delivery", "agg_overview", "csat_summary"),
@@ -56,7 +67,7 @@ class Translator(DagsterDbtTranslator):
         """
         name = dbt_resource_props["name"]
         if dbt_resource_props["resource_type"] == "source":
-            of_candidate = dbt_resource_props["source_name"] in ("candidate", "build")
+            of_candidate = dbt_resource_props["source_name"] in ("candidate", "candidate_reporting", "build")
             return dg.AssetKey(["candidate" if of_candidate else "raw", name])
         return dg.AssetKey([_layer(dbt_resource_props), name])
 
