@@ -51,6 +51,7 @@ PREVIOUS_TABLES = (
 REBUILDABLE = {
     *("agg_by_agent", "agg_by_hour", "agg_by_tag", "agg_delivery", "agg_overview", "csat_summary"),
     *("dim_accounts", "ingested_files", "rejected_records", "rpt_conversations", "rpt_counts_by_day"),
+    "rpt_turns",
 }
 
 
