@@ -40,8 +40,7 @@ def test_the_graph_leads_from_landing_to_the_published_tables(specs):
     stages = (
         {"landing"},
         {"raw", "seeds", "candidate"},
-        {"staging", "intermediate", "marts"},
-        {"reporting"},
+        {"staging", "intermediate", "marts", "reporting"},
         {"published"},
     )
     order = {layer: number for number, layers in enumerate(stages) for layer in layers}

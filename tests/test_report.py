@@ -146,7 +146,7 @@ def test_the_figures_of_the_page_are_those_of_the_macros(settings):
         in words
     )
     assert f"Messages {messages}" in words
-    assert f"First response, median {report.duration(response)}" in words
+    assert f"First response time, median {report.duration(response)}" in words
     assert f"Satisfied {report.percent(score)}" in words
 
     for title, macro, name in (("Agent", "report_by_agent", "agent_name"), ("Tag", "report_by_tag", "tag")):

@@ -210,7 +210,7 @@ def test_a_filter_changes_figures_and_address_and_the_link_shows_the_same(visit,
 
 
 def test_the_agents_are_those_of_the_macro(visit, sample):
-    page = visit(f"by-agent?{PERIOD}&grain=month&metric=csat&bars=wait")
+    page = visit(f"by-agent?{PERIOD}&grain=month&metric=csat&bars=reply")
     expected = ask(
         sample, f"from report_by_agent('{DAYS[0]}', '{DAYS[1]}') order by conversations desc, agent_name"
     )
@@ -222,8 +222,8 @@ def test_the_agents_are_those_of_the_macro(visit, sample):
             "Messages": "messages",
             "One-touch": "one_touch",
             "First response, median (s)": "first_response_median",
-            "Wait, average (s)": "wait_avg",
-            "Wait, average (s), n": "wait_n",
+            "Reply time, average (s)": "reply_avg",
+            "Reply time, average (s), n": "reply_n",
             "Rating": "csat_avg",
         }.items():
             assert found[heading].astype(float).to_list() == pytest.approx(

@@ -461,3 +461,35 @@ def test_the_random_streams_hold_the_hard_cases(streams):
                 )
     assert min(seen[key] for key in ("answered just in time", ("edge", -1, False), ("edge", 0, True))) > 5
     assert seen["edge", 0, False] == 0
+
+
+def test_a_history_is_ingested_with_the_customer_of_each_thread_and_other_changes_are_counted(tmp_path):
+    write_seeds(tmp_path / "seeds", ["shop"])
+    history = [
+        {
+            "metadata": {"phase": 0, "chunk_order": 1, "progress": 100},
+            "threads": [
+                {"id": ADA, "messages": [text("H1", "2026-03-02T09:00:00", **{"from": "390612345678"})]},
+                {"id": BOB, "messages": [text("H2", "2026-03-02T09:01:00", **{"from": BOB})]},
+            ],
+        }
+    ]
+    write_lines(
+        tmp_path / "landing" / "shop" / "webhooks" / "1.jsonl",
+        [
+            envelope("history", history=history),
+            envelope("smb_app_state_sync", state_sync=[{"type": "contact"}]),
+        ],
+    )
+    project = project_with(tmp_path / "seeds", tmp_path / "project")
+    settings = Settings(home=tmp_path / "home", landing=tmp_path / "landing", project=project)
+    ingest(settings)
+    messages = "select id, thread, change_field, phone_number_id is not null from '{}' order by id"
+    changes = "select field from '{}' order by field"
+    with duckdb.connect() as con:
+        found, fields = (
+            con.execute(query.format(settings.raw_path / entity / "whatsapp_cloud" / "2*.parquet")).fetchall()
+            for query, entity in ((messages, "messages"), (changes, "changes"))
+        )
+    assert found == [(f"{WAMID}H1", ADA, "history", True), (f"{WAMID}H2", BOB, "history", True)]
+    assert fields == [("history",), ("smb_app_state_sync",)]

@@ -16,6 +16,7 @@ from orchestration.publish.release import PublishError
 
 MONTHLY = {  # the column by whose months a table is divided
     "fct_conversations": "started_on",
+    "fct_customer_turns": "asked_on",
     "fct_messages": "sent_on",
     "fct_conversation_events": "occurred_at",
 }

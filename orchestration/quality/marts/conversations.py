@@ -124,7 +124,6 @@ FCT_CONVERSATIONS = incremental_mart(
         broken_where="""
             status is distinct from 'closed'
             and (closed_at is not null or first_closed_at is not null or duration_seconds is not null)
-            or first_closed_at > closed_at
         """,
     ),
     Check(
