@@ -146,11 +146,17 @@ def rows_in(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple]:
 
 
 def project_with(seeds: Path, folder: Path) -> Path:
-    """Copy the dbt project to `folder`, with these seeds in the place of those of the same names."""
+    """Copy the dbt project to `folder`, with these seeds in the place of those of the same names.
+
+    Where they replace the accounts, the targets of the shipped account are left out.
+    """
     for part in ("dbt_project", "models", "seeds"):
         shutil.copytree(
             PROJECT / part, folder / part, ignore=shutil.ignore_patterns("target", "logs"), dirs_exist_ok=True
         )
+    targets = folder / "seeds" / "sla_targets.csv"
+    if (seeds / "accounts.csv").exists():
+        targets.write_text(targets.read_text().splitlines()[0] + "\n")
     shutil.copytree(seeds, folder / "seeds", dirs_exist_ok=True)
     return folder
 

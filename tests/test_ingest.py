@@ -305,6 +305,7 @@ def test_a_loaded_webhook_file_that_changes_during_the_run_costs_no_other_file(
     (seeds / "accounts.csv").write_text("account_id,platform,time_zone\nshop,whatsapp_cloud,UTC\n")
     (seeds / "working_hours.csv").write_text("account_id,iso_weekday,opens_at,closes_at\n")
     (seeds / "holidays.csv").write_text("account_id,holiday_on,name\n")
+    (seeds / "sla_targets.csv").write_text("account_id,measure,target_minutes,clock\n")
     house = House(tmp_path / "home", project=tmp_path)
     lines = [{"entry": [{"changes": [{"value": {"contacts": [{"wa_id": str(n)}]}}]}]} for n in (1, 2)]
     house.drop("webhooks/a.jsonl", jsonl(lines[0]), "shop")

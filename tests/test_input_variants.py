@@ -203,7 +203,7 @@ def test_noon_and_midnight_of_twelve_hours(house: House) -> None:
 
 def test_unknown_fields_of_an_envelope_are_counted_at_every_level(tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
-    for name in ("working_hours", "holidays"):
+    for name in ("working_hours", "holidays", "sla_targets"):
         header = (tmp_path / "seeds" / f"{name}.csv").read_text().splitlines()[0]
         (tmp_path / "seeds" / f"{name}.csv").write_text(header + "\n")
     (tmp_path / "seeds" / "accounts.csv").write_text(
