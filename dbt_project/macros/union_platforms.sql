@@ -52,3 +52,13 @@
         {%- endfor %}
     where 1 = 0
 {%- endmacro %}
+
+
+{# The platforms that export a kind of conversation event, as an SQL list. #}
+{% macro platforms_with_event(event_type) -%}
+    {%- set names = [] -%}
+    {%- for platform, event_types in var('event_types').items() if event_type in event_types -%}
+        {%- do names.append("'" ~ platform ~ "'") -%}
+    {%- endfor -%}
+    ({{ names | join(', ') }})
+{%- endmacro %}

@@ -25,16 +25,10 @@ final as (
 
     select
         accounts.account_id,
-        {% for event_type in ['assigned', 'reopened'] -%}
         accounts_with_events.account_id is not null
-        and accounts.platform in (
-            {%- for platform, event_types in var('event_types').items() if event_type in event_types -%}
-            '{{ platform }}'{{ ', ' if not loop.last }}
-            {%- endfor -%}
-        ) as has_{{ event_type }}
-            {%- if not loop.last %},
-        {% endif %}
-        {%- endfor %}
+        and accounts.platform in {{ platforms_with_event('assigned') }} as has_assigned,
+        accounts_with_events.account_id is not null
+        and accounts.platform in {{ platforms_with_event('reopened') }} as has_reopened
     from accounts
     left join accounts_with_events
         on accounts.account_id = accounts_with_events.account_id

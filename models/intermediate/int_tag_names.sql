@@ -1,5 +1,9 @@
 -- The names under which tags were seen, in whatever version of a record, and when last.
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key=['account_id', 'tag_key', 'tag_name']) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['account_id', 'tag_key', 'tag_name'],
+) }}
 
 with
 

@@ -1,4 +1,4 @@
--- The change of a day is added up over the days before it, so that its cost does not depend on how long conversations stay open.
+-- The changes of each day are added up, so that the cost does not depend on how long conversations stay open.
 {{ config(materialized='table') }}
 
 {% set ages = {'open': 0, 'open_over_1_day': 24, 'open_over_7_days': 168} %}
@@ -45,7 +45,8 @@ local_periods as (
         periods.account_id,
         conversations.agent_id,
         {% for name, hours in ages.items() -%}
-        cast({{ to_local(dbt.dateadd('hour', hours, 'periods.opened_at'), 'accounts.time_zone') }} as date) as {{ name }}_from,
+        cast({{ to_local(dbt.dateadd('hour', hours, 'periods.opened_at'), 'accounts.time_zone') }} as date)
+            as {{ name }}_from,
         {% endfor -%}
         cast({{ to_local('periods.left_at', 'accounts.time_zone') }} as date) as left_on
     from periods

@@ -15,7 +15,7 @@ accounts as (
 
 ),
 
--- A survey counts as sent, and as answered since, on the day of the sending; its rating counts on the day of the answer.
+-- A survey counts as sent, and as answered since, on the day of the sending, its rating on the day of the answer.
 activity as (
 
     select

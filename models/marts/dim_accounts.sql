@@ -18,12 +18,12 @@ targets as (
 
     select
         account_id,
-        {% for measure in ['first_response', 'reply', 'resolution'] -%}
-        max(case when measure = '{{ measure }}' then target_minutes end) as {{ measure }}_target_minutes,
-        max(case when measure = '{{ measure }}' then clock end) as {{ measure }}_target_clock
-            {%- if not loop.last %},
-        {% endif %}
-        {%- endfor %}
+        max(case when measure = 'first_response' then target_minutes end) as first_response_target_minutes,
+        max(case when measure = 'first_response' then clock end) as first_response_target_clock,
+        max(case when measure = 'reply' then target_minutes end) as reply_target_minutes,
+        max(case when measure = 'reply' then clock end) as reply_target_clock,
+        max(case when measure = 'resolution' then target_minutes end) as resolution_target_minutes,
+        max(case when measure = 'resolution' then clock end) as resolution_target_clock
     from {{ ref('sla_targets') }}
     group by account_id
 

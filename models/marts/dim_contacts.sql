@@ -66,7 +66,8 @@ tagged as (
     inner join tags
         on
             exploded.account_id = tags.account_id
-            and {{ tag_key("'contact'", 'exploded.tag.id', 'coalesce(exploded.tag.name, exploded.tag.id)') }} = tags.tag_key
+            and {{ tag_key("'contact'", 'exploded.tag.id', 'coalesce(exploded.tag.name, exploded.tag.id)') }}
+            = tags.tag_key
 
 ),
 

@@ -229,7 +229,9 @@ final as (
         coalesce(timed.is_closed and timed.handled_by = 'automation', false) as is_automation_only,
         case
             when not contact_history.is_previous_closed then false
-            else {{ seconds_between('contact_history.previous_ended_at', 'timed.started_at') }} between 0 and 168 * 3600
+            else
+                {{ seconds_between('contact_history.previous_ended_at', 'timed.started_at') }}
+                between 0 and 168 * 3600
         end as is_repeat,
         responses.is_first_response_within_target,
         {{ is_within_target('resolution', 'timed.duration_seconds', 'timed.duration_working_seconds') }}

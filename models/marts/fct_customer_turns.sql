@@ -75,29 +75,39 @@ accounts as (
 
 ),
 
--- A close ends no turn if the conversation is reopened and an agent answers before the customer writes again, as after an
--- automatic close overnight.
+reopened_conversations as (
+
+    select distinct conversation_id
+    from changes
+    where kind = 'reopened'
+
+),
+
+-- A close ends no turn if the conversation is reopened and an agent answers before the customer writes again, as after
+-- an automatic close overnight.
 reopened as (
 
     select
-        conversation_id,
-        kind,
-        kind_rank,
-        item_id,
-        item_at
+        messages.conversation_id,
+        messages.kind,
+        messages.kind_rank,
+        messages.item_id,
+        messages.item_at
     from messages
-    where conversation_id in (select conversation_id from changes where kind = 'reopened')
+    inner join reopened_conversations
+        on messages.conversation_id = reopened_conversations.conversation_id
 
     union all
 
     select
-        conversation_id,
-        kind,
-        kind_rank,
-        item_id,
-        item_at
+        changes.conversation_id,
+        changes.kind,
+        changes.kind_rank,
+        changes.item_id,
+        changes.item_at
     from changes
-    where conversation_id in (select conversation_id from changes where kind = 'reopened')
+    inner join reopened_conversations
+        on changes.conversation_id = reopened_conversations.conversation_id
 
 ),
 
@@ -105,7 +115,8 @@ before_messages as (
 
     select
         *,
-        {{ next_value("case when kind in ('inbound', 'agent') then kind end", '(' ~ item_order ~ ')') }} as next_message
+        {{ next_value("case when kind in ('inbound', 'agent') then kind end", '(' ~ item_order ~ ')') }}
+            as next_message
     from reopened
 
 ),
@@ -146,8 +157,8 @@ suspended as (
 
 ),
 
--- Only the customer, the agents and closes make turns: automated messages end none. A template by which an agent opens the
--- conversation precedes every question.
+-- Only the customer, the agents and closes make turns: automated messages end none. A template by which an agent opens
+-- the conversation precedes every question.
 items as (
 
     select
@@ -284,7 +295,8 @@ final as (
         case when timed.outcome = 'answered' then timed.seconds end as wait_seconds,
         case when timed.outcome = 'answered' then timed.working_seconds end as wait_working_seconds,
         case
-            when timed.outcome = 'answered' then {{ is_within_target('reply', 'timed.seconds', 'timed.working_seconds') }}
+            when timed.outcome = 'answered'
+                then {{ is_within_target('reply', 'timed.seconds', 'timed.working_seconds') }}
             when
                 timed.outcome = 'waiting'
                 and not {{ is_within_target('reply', 'timed.seconds', 'timed.working_seconds') }}

@@ -1,5 +1,5 @@
--- When a conversation was open: from the customer's first message, after a close from when it was reopened or the customer
--- wrote again, to the next close.
+-- When a conversation was open: from the customer's first message, after a close from when it was reopened or the
+-- customer wrote again, to the next close.
 {{ config(unique_key=['conversation_id', 'opened_at']) }}
 
 with
