@@ -24,13 +24,7 @@ from orchestration.settings import PROJECT, Settings
 from orchestration.warehouse.spark import SparkError, load_tables, require_spark
 from tests.conftest import LOADING, dbt, project_with, published_rows, rows_in
 from tests.random_exports import write_seeds
-from tests.test_increments import (
-    FOLDING,
-    MODELS,
-    deliver,
-    deliveries,
-    deliveries_of_folding_platforms,
-)
+from tests.test_increments import MODELS, OTHER_PLATFORMS, deliver, random_parts
 from tests.test_increments import published_rows as candidate_rows
 
 CLUSTER = PROJECT / "deploy" / "spark.sh"
@@ -293,17 +287,14 @@ def columns(settings):
 def test_random_exports_give_the_same_marts_on_both_engines(spark, tmp_path):
     write_seeds(tmp_path / "seeds")
     with (tmp_path / "seeds" / "accounts.csv").open("a") as seed:
-        seed.writelines(f"{account},{platform},UTC\n" for account, platform in FOLDING.items())
+        seed.writelines(f"{account},{platform},UTC\n" for account, platform in OTHER_PLATFORMS.items())
     project = project_with(tmp_path / "seeds", tmp_path / "project")
     common = {"project": project, "hash_key": "the same key for all"}
     spark = Settings(home=spark.home, engine="spark", spark_port=spark.spark_port, **common)
     embedded = Settings(home=tmp_path / "embedded", **common)
     spark.ensure_hash_key()
     embedded.home.mkdir()
-    dice = random.Random(4)
-    parts = deliveries(dice) + deliveries_of_folding_platforms(dice)
-    dice.shuffle(parts)
-    deliver(spark, parts)
+    deliver(spark, random_parts(random.Random(4)))
     dbt(spark, "build", "--target", "spark", *MODELS, "--full-refresh")
     dbt(spark, "parse")
     dbt(spark, "run", "--full-refresh", "--exclude", *load_tables(spark))

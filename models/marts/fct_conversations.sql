@@ -213,7 +213,9 @@ final as (
         coalesce(responses.turns_closed, 0) as turns_closed,
         coalesce(responses.turns_waiting, 0) as turns_waiting,
         contact_history.contact_conversation_number,
-        {{ dbt.datediff('contact_history.previous_started_on', 'timed.started_on', 'day') }} as days_since_previous,
+        {{ dbt.datediff(
+            'contact_history.previous_started_on', 'timed.started_on', 'day'
+        ) }} as days_since_previous, -- noqa: LT05
         timed.duration_seconds,
         timed.duration_working_seconds,
         responses.first_response_seconds,

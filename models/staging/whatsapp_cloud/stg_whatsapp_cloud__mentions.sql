@@ -2,6 +2,7 @@
 -- that no record names one.
 {% set message_key = keyed_hash("_account_id || ':' || id") %}
 {% set contact = whatsapp_contact('wa_id', 'user_id') %}
+{% set receiver = whatsapp_contact('recipient_id', 'recipient_user_id') %}
 
 with
 
@@ -41,7 +42,7 @@ final as (
 
     union all
 
-    {{ mention('messages', 'id', contact_id=whatsapp_contact('recipient_id', 'recipient_user_id'), row_id=message_key) }}
+    {{ mention('messages', 'id', contact_id=receiver, row_id=message_key) }}
     from statuses
 
     union all
