@@ -48,7 +48,7 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
     assert release.data_through == "2025-12-31T22:22:26Z"
     for line in (
         "Landing was empty: the sample exports (account demo) were put into",
-        "22,422      22,416           6",
+        "22,524      22,518           6",
         "demo/conversations/2025-10.jsonl, line 40: it is not valid JSON",
         "(the sample has it on purpose)",
         "0 failed; of those that passed",

@@ -18,6 +18,7 @@ from orchestration.publish import store
 from orchestration.publish.assets import build_publish_assets
 from orchestration.publish.reader import reader
 from orchestration.publish.release import PublishError, current_release, is_intact
+from orchestration.publish.report_macros import FOLDER, MACROS
 from orchestration.publish.store import outdated_releases, publish, rollback
 from orchestration.publish.tables import PUBLISHED, TABLES
 from orchestration.quality.check import CheckResult
@@ -95,7 +96,13 @@ def test_a_release_holds_exactly_the_tables_of_the_candidate_and_the_macros_desc
         by_schema = {schema: sorted(name for of, name in found if of == schema) for schema, _ in found}
         assert by_schema == {
             "main": sorted(PUBLISHED),
-            "reporting": ["rpt_conversations", "rpt_counts_by_day"],
+            "reporting": [
+                "rpt_conversations",
+                "rpt_counts_by_day",
+                "rpt_open_periods",
+                "rpt_tags",
+                "rpt_turns",
+            ],
             "build": ["builds", "changes"],
         }
         assert connection.execute("select count(*) from duckdb_views() where not internal").fetchone() == (0,)
@@ -116,8 +123,8 @@ def test_a_release_holds_exactly_the_tables_of_the_candidate_and_the_macros_desc
 
 
 def test_every_macro_file_is_part_of_a_release(old):
-    files = {path.stem for path in (Path(building.__file__).parent / "macros").iterdir()}
-    assert files == set(building.MACROS)
+    files = {path.stem for path in FOLDER.iterdir()}
+    assert files == set(MACROS)
 
 
 def test_a_release_says_what_it_is_in_its_file_and_beside_it(settings):

@@ -141,11 +141,11 @@ def test_no_cell_of_a_workbook_is_a_formula_or_a_link():
 
 def test_a_file_holds_the_columns_shown_with_the_number_of_cases():
     frame = pd.DataFrame(
-        {"tag": ["Untagged", "x"], "wait_avg": [1.23456, None], "wait_n": [3, 0], "other": [1, 2]}
+        {"tag": ["Untagged", "x"], "reply_avg": [1.23456, None], "reply_n": [3, 0], "other": [1, 2]}
     )
-    columns = [Column("tag", "name"), Column("wait_avg", "seconds", "wait_n")]
+    columns = [Column("tag", "name"), Column("reply_avg", "seconds", "reply_n")]
     found = as_file(Language("it"), frame, columns)
-    assert list(found.columns) == ["Tag", "Attesa, media (s)", "Attesa, media (s), n"]
+    assert list(found.columns) == ["Tag", "Tempo di risposta, media (s)", "Tempo di risposta, media (s), n"]
     assert found.iloc[0].to_list() == ["Senza tag", 1.2346, 3]
     assert found.iloc[1, 2] == 0
     assert pd.isna(found.iloc[1, 1])

@@ -132,6 +132,7 @@ def test_any_line_ends_and_a_byte_order_mark_are_read(seeds: Path, end: str, mar
     (seeds / "accounts.csv").write_bytes(
         (mark + "".join(map("".join, zip(lines, ends, strict=True)))).encode()
     )
+    (seeds / "sla_targets.csv").write_text("account_id,measure,target_minutes,clock\n")
     assert read_seeds(seeds).accounts == {
         "a": Account("a", PLATFORMS["activecampaign"], "UTC"),
         "b": Account("b", PLATFORMS["chatwoot"], "Europe/Rome"),

@@ -4,6 +4,7 @@ Belongs here: taking the lock and waiting for it. Does not: what is done under i
 """
 
 import fcntl
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,13 +27,17 @@ def exclusive(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterato
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
+    with open(path, "a", opener=_private) as lock:
         _acquire(lock.fileno(), waiting)
         _held[path] = threading.get_ident()
         try:
             yield
         finally:
             del _held[path]
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _acquire(descriptor: int, waiting: Callable[[], None]) -> None:
