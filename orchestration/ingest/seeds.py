@@ -89,17 +89,12 @@ def read_seeds(folder: Path) -> Seeds:
         row["account_id"]: Account(row["account_id"], PLATFORMS[row["platform"]], row["time_zone"])
         for _, row in rows["accounts.csv"]
     }
-    for name in ("erasures.csv", "sla_targets.csv"):
-        for line, row in rows[name]:
-            if (account := row["account_id"].strip()) not in accounts:
-                known = ", ".join(accounts) or "none"
-                _fail(
-                    folder / name,
-                    line,
-                    "account_id",
-                    account,
-                    f"an account of accounts.csv (there is: {known})",
-                )
+    # A target of an unknown account has no effect: dbt warns of it.
+    for line, row in rows["erasures.csv"]:
+        if (account := row["account_id"].strip()) not in accounts:
+            known = ", ".join(accounts) or "none"
+            expected = f"an account of accounts.csv (there is: {known})"
+            _fail(folder / "erasures.csv", line, "account_id", account, expected)
     return Seeds(
         accounts, _rating_scales(folder, rows["csat_scales.csv"]), _erasures(rows["erasures.csv"], accounts)
     )
