@@ -144,7 +144,7 @@ def candidate_rows(settings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_an_incremental_build_gives_the_rows_of_a_full_build(house, full, monkeypatch, seed):
     monkeypatch.setattr(compaction, "MANY", 2)  # so that increments add to files that were compacted
     dice = random.Random(seed)

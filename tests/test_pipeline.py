@@ -207,7 +207,7 @@ def test_one_mart_built_from_newer_input_does_not_pass_for_the_whole(sample, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_same_records_in_any_order_and_split_give_the_same_rows(build, tmp_path, seed):
     """One landing loaded at once, and its lines shuffled over other files and loaded in several runs."""
     generate(tmp_path / "landing", conversations=120, seed=seed, file_format="jsonl")

@@ -361,8 +361,6 @@ def published_rows(settings: Settings) -> dict[str, list[tuple]]:
     ("arguments", "spoilt"),
     [
         (["--files", "demo/conversations/2025-12*"], "demo/conversations/2025-12*"),
-        (["--from-day", "2025-11-01", "--to-day", "2025-11-30"], "demo/conversations/2025-11*"),
-        (["--accounts", "demo"], "*"),
         (["--everything"], "*"),
     ],
 )
