@@ -627,6 +627,7 @@ def test_the_days_are_those_of_the_daily_mart(connection):
             "report_details($a, $b, agents := ['Agent 9'])",
             "possible are: Agent 0, Agent 1, Agent 2, Agent 3, Unassigned",
         ),
+        ("report_details($a, $b, agents := ['Agent 0', 'Agent 9'])", "does not exist: Agent 9; possible"),
         ("report_by_tag($a, $b, conversation_tags := ['vip'])", "billing, delivery, refund, Untagged"),
         ("report_overview($a, $b, contact_tags := ['billing'])", "possible are: new, vip"),
         ("report_by_agent($a, $b, channels := ['c9'])", "possible are: c0, c1"),

@@ -15,6 +15,11 @@
             'create table if not exists candidate.build.changes (build_id varchar, table_name varchar, account_id varchar,'
             ~ ' conversation_id varchar, changed_on date)'
         ) -%}
+        {%- do run_query("comment on table candidate.build.builds is 'The builds since the last full one. One row per build.'") -%}
+        {%- do run_query(
+            "comment on table candidate.build.changes is 'The days on which incremental builds changed a table. One row per build,"
+            ~ " table, day and conversation.'"
+        ) -%}
         {%- set builds = run_query('select count(*), count(completed_at) from candidate.build.builds').rows[0] -%}
         {%- set is_full = flags.FULL_REFRESH or builds[0] == 0 or builds[0] != builds[1] -%}
         {%- if is_full -%}

@@ -48,8 +48,9 @@ create or replace macro _known_values(name, given, known, shown) as
     case
         when list_has_all(coalesce(known, []::varchar[]), given::varchar[]) then given::varchar[]
         else error(
-            name || ' has a value that does not exist: ' || array_to_string(given::varchar[], ', ') || '; possible are: '
-            || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
+            name || ' has a value that does not exist: '
+            || array_to_string(list_filter(given::varchar[], lambda v: not list_contains(coalesce(known, []::varchar[]), v)), ', ')
+            || '; possible are: ' || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
         )
     end;
 comment on macro _known_values is 'Internal: the values of a filter, or an error that lists the possible ones.';
@@ -120,7 +121,7 @@ create or replace macro _known_agents(agents, accounts) as (
     select
         case
             when list_has_all(coalesce(known, []::varchar[]) || ['Unassigned'], agents::varchar[]) then coalesce(_agent_ids(agents), []::varchar[])
-            else _known_values('agents', agents, []::varchar[], coalesce(shown, []::varchar[]) || ['Unassigned'])
+            else _known_values('agents', agents, coalesce(known, []::varchar[]) || ['Unassigned'], coalesce(shown, []::varchar[]) || ['Unassigned'])
         end
     from (
         select
