@@ -133,7 +133,7 @@ def figures(page):
 
 def expected_figures(settings, filters="", working="", language=ENGLISH):
     overview = ask(settings, f"from report_overview('{DAYS[0]}', '{DAYS[1]}'{filters})").iloc[0]
-    timed = ("first_response", "wait", "duration")
+    timed = ("first_response", "reply", "total_wait", "duration")
     found = {}
     for measure, kind, _, _ in FIGURES:
         name = next((m for m in timed if measure.startswith(m)), None)
