@@ -63,7 +63,9 @@ def macro(sample, name, metrics, key):
 
 
 def figures(row, metrics):
-    return {metric: float(row[metric]) if row[metric] else None for metric in metrics}
+    """Return the figures of a row; a count of nothing is 0, also where the query has no row to count."""
+    found = {metric: float(row[metric]) if row[metric] else None for metric in metrics}
+    return found | {metric: found[metric] or 0.0 for metric in metrics if metric.endswith("_n")}
 
 
 @pytest.mark.slow

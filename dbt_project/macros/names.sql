@@ -37,7 +37,7 @@
 
 {# Spark has no function for composed characters. #}
 {% macro default__clean_text(text) -%}
-    {{ trimmed("regexp_replace(" ~ text ~ ", '[\\p{Cf}\\p{Cc}]', '')") }}
+    {{ trimmed("regexp_replace(" ~ text ~ ", '[\\\\p{Cf}\\\\p{Cc}\\\\x{FE00}-\\\\x{FE0F}]', '')") }}
 {%- endmacro %}
 
 {% macro duckdb__clean_text(text) -%}

@@ -9,7 +9,7 @@
         {%- for schema in graph.sources.values() | map(attribute='schema') | unique -%}
             {%- do run_query('create schema if not exists ' ~ schema) -%}
         {%- endfor -%}
-        {%- for source in graph.sources.values() -%}
+        {%- for source in graph.sources.values() if source.config.meta.external_location is defined -%}
             {%- set files = source.config.meta.external_location.split("'")[1] | replace('{name}', source.name) -%}
             {%- do run_query(
                 'create or replace view ' ~ source.schema ~ '.' ~ source.identifier

@@ -46,8 +46,8 @@ def top_reasons(connection: duckdb.DuckDBPyConnection, rejected: str) -> str:
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as Markdown: numbers with thousands, nothing as `-`, texts as text and no more."""
-    names = [_cell(name.replace("_", " ")) for name in columns]
-    lines = [names, ["---"] * len(names), *([_cell(value) for value in row] for row in rows)]
+    names = [markdown_text(name.replace("_", " ")) for name in columns]
+    lines = [names, ["---"] * len(names), *([markdown_text(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -61,7 +61,8 @@ def _told(connection: duckdb.DuckDBPyConnection, query: str, title: str) -> str:
     return f"{title}\n\n{markdown_table(columns, rows[:ROWS])}"
 
 
-def _cell(value: object) -> str:
+def markdown_text(value: object) -> str:
+    """Return a value as Markdown that shows it and nothing else: `-` for nothing, numbers with thousands."""
     if value is None:
         return "-"
     if isinstance(value, (int, float)):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from orchestration.common.markdown import markdown_table
+from orchestration.common.markdown import markdown_table, markdown_text
 from orchestration.dagster_ext.check_history import latest_evaluation
 from orchestration.publish.release import Release, current_release, was_published
 from orchestration.publish.tables import PUBLISHED
@@ -143,7 +143,7 @@ def overview(
     table = markdown_table(("table", "is", "published", "data through", "rows", "checks"), rows)
     return {
         "release": " ".join(parts),
-        "overview": f"Release {' '.join(parts)}\n\n{table}",
+        "overview": f"Release {markdown_text(' '.join(parts))}\n\n{table}",
         **{
             name: f"{state}, published {published}, data through {through}; {count:,} rows; checks: {outcome}"
             for name, state, published, through, count, outcome in rows
