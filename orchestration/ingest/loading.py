@@ -168,7 +168,8 @@ class Loader:
                     f"{outcome.file}: {self.files.lines[path]} lines, but {lines} were read"
                 )
             outcome.records_read = lines if path in plain else records - self.group.layout.header_lines
-            outcome.unknown_fields = unknown or readers.unknown_columns(self.group.layout, self.entity)
+            if not self.group.source.is_of_envelope:
+                outcome.unknown_fields = unknown or readers.unknown_columns(self.group.layout, self.entity)
         unknown_keys = envelopes.unknown_keys(paths, self.group.layout, self.group.source)
         if unknown_keys:
             for path, name in self.con.execute(f"{unknown_keys} ORDER BY ALL").fetchall():

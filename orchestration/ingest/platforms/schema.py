@@ -110,6 +110,12 @@ class Source:
     answers: bool
     envelope: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
+    @property
+    def is_of_envelope(self) -> bool:
+        """Whether the records are objects of the envelope itself, whose keys are known there."""
+        places = {f"{nested.parents}{nested.elements.removeprefix('$')}" for nested in self.nested}
+        return bool(places & {place for place, _ in self.envelope})
+
 
 @dataclass(frozen=True)
 class Platform:
