@@ -138,12 +138,12 @@ def overview(
     if failed:
         parts.append(f"The last checks FAILED on {', '.join(failed)}: this release stays until they pass.")
     if old:
-        ends = ", ".join(f"{account} ({_shown(end)})" for account, end in old.items())
+        ends = ", ".join(f"{markdown_text(account)} ({_shown(end)})" for account, end in old.items())
         parts.append(f"Data more than {settings.stale_after_hours:g} hours old: {ends}.")
     table = markdown_table(("table", "is", "published", "data through", "rows", "checks"), rows)
     return {
         "release": " ".join(parts),
-        "overview": f"Release {markdown_text(' '.join(parts))}\n\n{table}",
+        "overview": f"Release {' '.join(parts)}\n\n{table}",
         **{
             name: f"{state}, published {published}, data through {through}; {count:,} rows; checks: {outcome}"
             for name, state, published, through, count, outcome in rows
