@@ -1,5 +1,9 @@
 -- The names under which agents were seen, in whatever version of a record, and when last.
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key=['agent_id', 'agent_name']) }}
+{{ config(
+    materialized='incremental' if target.type == 'duckdb' else 'table',
+    incremental_strategy='delete+insert',
+    unique_key=['agent_id', 'agent_name'],
+) }}
 
 with
 

@@ -1,6 +1,6 @@
 -- Accepted records that are no message to report, such as reactions: counted by kind.
 {{ config(
-    materialized='incremental',
+    materialized='incremental' if target.type == 'duckdb' else 'table',
     incremental_strategy='delete+insert',
     unique_key=['account_id', 'entity', 'file_id'],
 ) }}

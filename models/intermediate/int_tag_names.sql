@@ -1,6 +1,6 @@
 -- The names under which tags were seen, in whatever version of a record, and when last.
 {{ config(
-    materialized='incremental',
+    materialized='incremental' if target.type == 'duckdb' else 'table',
     incremental_strategy='delete+insert',
     unique_key=['account_id', 'tag_key', 'tag_name'],
 ) }}
