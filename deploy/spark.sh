@@ -68,7 +68,7 @@ up() {
     done
     # Tables lie beside the home's other files; what is known of them, in Derby's.
     start thrift "$SPARK_HOME/bin/spark-submit" --class org.apache.spark.sql.hive.thriftserver.HiveThriftServer2 \
-        --name conversations --master "$(master_address)" --driver-memory 1g --executor-memory "$memory" \
+        --name conversations --master "$(master_address)" --driver-memory 2g --executor-memory "$memory" \
         --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 --conf spark.ui.enabled=false \
         --conf spark.sql.warehouse.dir="$folder/tables" --conf spark.sql.shuffle.partitions=4 \
         --conf spark.local.dir="$run/scratch" \
