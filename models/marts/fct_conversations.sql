@@ -212,10 +212,10 @@ final as (
         coalesce(responses.turns_answered, 0) as turns_answered,
         coalesce(responses.turns_closed, 0) as turns_closed,
         coalesce(responses.turns_waiting, 0) as turns_waiting,
-        contact_history.contact_conversation_number,
-        {{ dbt.datediff(
+        cast(contact_history.contact_conversation_number as bigint) as contact_conversation_number,
+        cast({{ dbt.datediff(
             'contact_history.previous_started_on', 'timed.started_on', 'day'
-        ) }} as days_since_previous, -- noqa: LT05
+        ) }} as bigint) as days_since_previous, -- noqa: LT05
         timed.duration_seconds,
         timed.duration_working_seconds,
         responses.first_response_seconds,
