@@ -28,6 +28,7 @@ from orchestration.publish.page.report import write_reports
 from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import rollback
 from orchestration.publish.tables import TABLES
+from orchestration.quality.asset_checks import SPECS
 from orchestration.settings import PROJECT, Settings, SettingsError
 from orchestration.summary import EXAMPLES, SAMPLES, print_summary
 from orchestration.warehouse.assets import FULL_BUILD, REBUILDABLE
@@ -35,11 +36,11 @@ from orchestration.warehouse.assets import FULL_BUILD, REBUILDABLE
 
 def run(
     settings: Settings,
-    assets: Sequence[dg.AssetKey] = (),
+    selections: Sequence[dg.AssetSelection] = (),
     again: Again | None = None,
     is_full_build: bool = False,
 ) -> int:
-    """Materialize these assets, or everything if anything has changed; return the exit code.
+    """Materialize these selections, or everything if anything has changed; return the exit code.
 
     Files chosen by `again` are read again. A full build is done even if nothing has changed. The exit code is
     0 only if a release is in place and nothing failed.
@@ -48,8 +49,8 @@ def run(
     ship_samples(settings)
     try:
         with run_lock(settings):
-            idle = not (assets or again or is_full_build) and is_up_to_date(settings)
-            result = None if idle else refresh(settings, assets, again, is_full_build)
+            idle = not (selections or again or is_full_build) and is_up_to_date(settings)
+            result = None if idle else refresh(settings, selections, again, is_full_build)
     except SettingsError as error:
         return _reject(settings, f"Nothing can be run:\n{error}", 2)
     except RawStoreError as error:
@@ -119,9 +120,12 @@ def rebuild(settings: Settings, mart: str) -> int:
     if mart not in REBUILDABLE:
         print(f"{mart} is rebuilt by a full build of all tables.")
         return run(settings, is_full_build=True)
-    selection = dg.AssetSelection.assets(["marts", mart]).downstream().required_multi_asset_neighbors()
-    graph = build_definitions(settings).resolve_asset_graph()
-    return run(settings, assets=sorted(selection.resolve(graph)))
+    published = dg.AssetSelection.groups("published")
+    rebuilt = dg.AssetSelection.assets(["marts", mart]).downstream() - published
+    # In two jobs, since one would check the other marts first. A release needs every check to pass on the
+    # candidate as the build leaves it.
+    checks = dg.AssetSelection.checks(*(spec.key for spec in SPECS))
+    return run(settings, [rebuilt - checks, checks | published])
 
 
 def go_back(settings: Settings, release_id: str | None = None) -> int:
@@ -156,22 +160,32 @@ def clean(settings: Settings) -> int:
 
 def refresh(
     settings: Settings,
-    assets: Sequence[dg.AssetKey] = (),
+    selections: Sequence[dg.AssetSelection] = (),
     again: Again | None = None,
     is_full_build: bool = False,
 ) -> dg.ExecuteInProcessResult:
-    """Run the job `refresh`, these assets of it, or the job `replay`, in this process, on the instance."""
+    """Run the job `refresh`, the job `replay`, or a job for each selection until one fails, in this process.
+
+    Return the result of the last job that ran.
+    """
     chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
     with open_instance(settings) as instance:
         prune_runs(settings, instance)
-        job = build_definitions(settings).resolve_job_def(REPLAY.name if again else REFRESH.name)
-        return job.execute_in_process(
-            instance=instance,
-            asset_selection=list(assets) or None,
-            raise_on_error=False,
-            run_config={"loggers": {"progress": {}}} | chosen,
-            tags={BY_HAND: "true"} | ({FULL_BUILD: "true"} if is_full_build else {}),
-        )
+        parts = [
+            dg.define_asset_job(f"part_{number}", selection, executor_def=dg.in_process_executor)
+            for number, selection in enumerate(selections, start=1)
+        ]
+        definitions = dg.Definitions.merge(build_definitions(settings), dg.Definitions(jobs=parts))
+        for job in parts or [REPLAY if again else REFRESH]:
+            result = definitions.resolve_job_def(job.name).execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"progress": {}}} | chosen,
+                tags={BY_HAND: "true"} | ({FULL_BUILD: "true"} if is_full_build else {}),
+            )
+            if not result.success:
+                break
+        return result
 
 
 def _reject(settings: Settings, message: str, code: int = 1) -> int:

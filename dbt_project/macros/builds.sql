@@ -3,7 +3,8 @@
    `builds` has a row for each build since the last full one, that one included. `changes` has a row for each day that gained or
    lost a row of a table in an incremental build. A build is complete once the program that ran dbt has written `completed_at`. #}
 
-{# Runs before the models. A build is full where you ask for it, and where the one before it did not complete. #}
+{# Runs before the models. A build is full where you ask for it, and where the one before it did not complete. One of a part of the
+   models is not: the rows of the other tables keep their builds. #}
 {% macro begin_build() -%}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- do run_query('create schema if not exists candidate.build') -%}
@@ -21,7 +22,9 @@
             ~ " table, day and conversation.'"
         ) -%}
         {%- set builds = run_query('select count(*), count(completed_at) from candidate.build.builds').rows[0] -%}
-        {%- set is_full = flags.FULL_REFRESH or builds[0] == 0 or builds[0] != builds[1] -%}
+        {%- set models = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | map(attribute='unique_id') -%}
+        {%- set is_of_all = models | reject('in', selected_resources) | list | length == 0 -%}
+        {%- set is_full = (flags.FULL_REFRESH and is_of_all) or builds[0] == 0 or builds[0] != builds[1] -%}
         {%- if is_full -%}
             {%- do run_query('delete from candidate.build.builds') -%}
             {%- do run_query('delete from candidate.build.changes') -%}

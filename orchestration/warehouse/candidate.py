@@ -67,16 +67,14 @@ def builds_since(settings: Settings, build_id: str | None) -> list[str] | None:
     return ids[ids.index(build_id) + 1 :] if build_id in ids else None
 
 
-def complete_build(
-    settings: Settings, fingerprint: str, rules: str, batches: list[str], is_whole: bool = True
-) -> None:
-    """Record that the last build completed. One of a part of the tables (not `is_whole`) is no full build."""
+def complete_build(settings: Settings, fingerprint: str, rules: str, batches: list[str]) -> None:
+    """Record that the last build completed."""
     with duckdb.connect(settings.candidate_path) as connection:
         connection.execute(
             "update build.builds set fingerprint = ?, rules = ?, batches = ?, result = ?,"
-            " completed_at = timezone('UTC', now()), is_full = is_full and ?"
+            " completed_at = timezone('UTC', now())"
             " where build_number = (select max(build_number) from build.builds)",
-            [fingerprint, rules, batches, SUCCESS, is_whole],
+            [fingerprint, rules, batches, SUCCESS],
         )
 
 
