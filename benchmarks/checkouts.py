@@ -13,12 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from sqlite3 import connect
 
+from benchmarks.stages import step_times
 from orchestration.settings import PROJECT
 
 CASES = ("everything", "nothing new", "times changed", "a day more")
@@ -55,19 +53,9 @@ def run(checkout: Path, home: Path) -> Cost:
             output.seek(0)
             sys.exit(f"{checkout}: run ended with {process.returncode}\n{output.read().decode()[-5000:]}")
     steps: dict[str, float] = {}
-    for database in set(home.glob("dagster/history/runs/*-*.db")) - known:
-        steps |= _seconds_by_step(database)
+    for events in set(home.glob("dagster/history/runs/*-*.db")) - known:
+        steps |= {step: end - start for step, (start, end) in step_times(events).items()}
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, steps)
-
-
-def _seconds_by_step(database: Path) -> dict[str, float]:
-    with closing(connect(database)) as log:
-        events = log.execute(
-            "select step_key, min(timestamp), max(timestamp) from event_logs"
-            " where dagster_event_type in ('STEP_START', 'STEP_SUCCESS') group by step_key"
-        ).fetchall()
-    moments = {step: [datetime.fromisoformat(at) for at in times] for step, *times in events}
-    return {step: (end - start).total_seconds() for step, (start, end) in moments.items()}
 
 
 def prepare(case: str, home: Path, landing: Path, day: Path) -> None:

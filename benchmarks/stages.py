@@ -310,20 +310,27 @@ def stages(settings: Settings) -> tuple[Cost, dict[str, Cost], dict]:
     known = set(settings.dagster_path.glob("history/runs/*-*.db"))
     cost = command(settings, BIN / "python", "-m", "orchestration", "run", course=course)
     [run] = set(settings.dagster_path.glob("history/runs/*-*.db")) - known
-    with closing(sqlite3.connect(run)) as log:
-        events = log.execute(
-            "select step_key, min(timestamp), max(timestamp) from event_logs"
-            " where dagster_event_type in ('STEP_START', 'STEP_SUCCESS') group by step_key"
-        ).fetchall()
     steps = {}
-    for step, *moments in events:
-        start, end = (datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() for moment in moments)
+    for step, (start, end) in step_times(run).items():
         steps[step] = Cost(end - start, _spent(course, end, cost.cpu) - _spent(course, start, cost.cpu))
     inside = [steps[step] for step in STEPS]
     steps["rest"] = Cost(
         cost.wall - sum(step.wall for step in inside), cost.cpu - sum(step.cpu for step in inside)
     )
     return cost, steps, dbt_results(settings)
+
+
+def step_times(run: Path) -> dict[str, tuple[float, float]]:
+    """Return when each step of a run began and ended, as of `time.time`, from the run's file of events."""
+    with closing(sqlite3.connect(run)) as log:
+        events = log.execute(
+            "select step_key, min(timestamp), max(timestamp) from event_logs"
+            " where dagster_event_type in ('STEP_START', 'STEP_SUCCESS') group by step_key"
+        ).fetchall()
+    return {
+        step: tuple(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() for moment in moments)
+        for step, *moments in events
+    }
 
 
 def _spent(course: list[tuple[float, float]], moment: float, total: float) -> float:

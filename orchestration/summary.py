@@ -211,8 +211,8 @@ def _release(
         for event in result.get_step_failure_events():
             error = event.step_failure_data.error
             cause = error.cause or error
-            told = full_disk(settings, cause.message) or without_class(cause.message)
-            message = f"FAILED in {event.step_key}: {told}"
+            reason = full_disk(settings, cause.message) or without_class(cause.message)
+            message = f"FAILED in {event.step_key}: {reason}"
             yield from (line for line in message.splitlines() if line.strip())
     if release is None:
         yield "none: nothing has passed all checks yet"

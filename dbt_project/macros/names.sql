@@ -49,3 +49,23 @@
 {% macro folded_text(text) -%}
     replace(lower({{ clean_text(text) }}), 'ß', 'ss')
 {%- endmacro %}
+
+
+{# The names of the tags in a relation of raw records, each with the time at which the record had it. #}
+{% macro tag_names_of(records, tagged, tags, seen_at) -%}
+    select
+        _account_id as account_id,
+        '{{ tagged }}' as tagged,
+        tag.id as source_tag_id,
+        coalesce(tag.name, tag.id) as tag_name,
+        _file_id as file_id,
+        seen_at
+    from (
+        select
+            _account_id,
+            _file_id,
+            {{ explode_list(tags) }} as tag,
+            {{ seen_at }} as seen_at
+        from {{ records }}
+    ) as exploded
+{%- endmacro %}

@@ -11,3 +11,17 @@
         when lower(message_type) in ('2', 'activity') then 'activity'
     end
 {%- endmacro %}
+
+
+{# The number of records by file and kind, of those with a kind. #}
+{% macro records_by_kind(records, kind) -%}
+    select
+        _account_id as account_id,
+        '{{ records }}' as entity,
+        _file_id as file_id,
+        {{ kind }} as kind,
+        count(*) as records
+    from {{ records }}
+    where {{ kind }} is not null
+    group by _account_id, _file_id, {{ kind }}
+{%- endmacro %}

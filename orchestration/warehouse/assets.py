@@ -33,6 +33,7 @@ from orchestration.warehouse.candidate import (
 from orchestration.warehouse.inputs import current_inputs, dbt_files
 from orchestration.warehouse.spark import SparkError, load_tables, require_spark
 
+MANIFEST = "manifest.json"
 FULL_BUILD = "conversations/full_build"  # tag of a run that builds all tables in full
 CANDIDATE_SCHEMAS = {"main": "marts", "reporting": "reporting"}
 # dbt's sources that are the candidate as the build before left it.
@@ -91,22 +92,31 @@ def dbt_resource(settings: Settings) -> DbtProgram:
 
 
 def read_manifest(settings: Settings) -> dict[str, Any]:
-    """Return the manifest of the dbt project. Tests of platforms that no account uses are not in it."""
-    manifest = json.loads(parsed_manifest(settings).read_bytes())
+    """Return the manifest of the dbt project; parse the project where it is damaged or older.
+
+    Tests of platforms that no account uses are not in it.
+    """
+    manifest = _parsed(settings)
+    if manifest is None:
+        dbt_resource(settings).cli(["parse", "--quiet"], target_path=settings.dbt_target_path).wait()
+        # dagster-dbt copies an earlier parse of the project with the rights that it had.
+        make_private(settings.dbt_target_path.iterdir())
+        manifest = json.loads((settings.dbt_target_path / MANIFEST).read_bytes())
     # dbt lists these tests as disabled among its nodes, and Dagster would expect their results.
     enabled = {name: node for name, node in manifest["nodes"].items() if node["config"].get("enabled", True)}
     return manifest | {"nodes": enabled}
 
 
-def parsed_manifest(settings: Settings) -> Path:
-    """Return the manifest of the dbt project; parse it where it is damaged or older than the project."""
-    manifest = settings.dbt_target_path / "manifest.json"
-    newest = max(path.stat().st_mtime for path in dbt_files(settings))
-    if not manifest.exists() or manifest.stat().st_mtime < newest or not _is_json(manifest):
-        dbt_resource(settings).cli(["parse", "--quiet"], target_path=settings.dbt_target_path).wait()
-        # dagster-dbt copies an earlier parse of the project with the rights that it had.
-        make_private(settings.dbt_target_path.iterdir())
-    return manifest
+def _parsed(settings: Settings) -> dict[str, Any] | None:
+    """Return the manifest as it is; None where it is missing, damaged or older than the project."""
+    path = settings.dbt_target_path / MANIFEST
+    newest = max(file.stat().st_mtime for file in dbt_files(settings))
+    if not path.exists() or path.stat().st_mtime < newest:
+        return None
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError:
+        return None
 
 
 def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None]) -> dg.AssetsDefinition:
@@ -150,9 +160,7 @@ def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None])
             events.extend(build(dbt, context, settings, extent))
             # A part built from other inputs than the rest leaves a candidate that cannot be published.
             if not context.is_subset or (last and last.fingerprint == inputs.fingerprint):
-                complete_build(
-                    settings, inputs.fingerprint, inputs.rules, inputs.batches, not context.is_subset
-                )
+                complete_build(settings, inputs.fingerprint, inputs.rules, inputs.batches)
         finally:
             # dbt no longer holds the files, so the rows can be counted.
             rows = _count_rows(settings)
@@ -234,14 +242,6 @@ def _remove_damaged(settings: Settings, progress: Callable[[str], None]) -> None
             progress(f"{path} is damaged and is rebuilt from raw/: {str(error).splitlines()[0]}")
             discard_candidate(settings)
             return
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except ValueError:
-        return False
-    return True
 
 
 def _count_rows(settings: Settings) -> dict[str, dict[str, int]]:

@@ -2,24 +2,13 @@ with
 
 messages as (
 
-    select
-        *,
-        {{ kind_of_notice() }} as kind
-    from {{ source('activecampaign', 'messages') }}
+    select * from {{ source('activecampaign', 'messages') }}
 
 ),
 
 final as (
 
-    select
-        _account_id as account_id,
-        'messages' as entity,
-        _file_id as file_id,
-        kind,
-        count(*) as records
-    from messages
-    where kind is not null
-    group by _account_id, _file_id, kind
+    {{ records_by_kind('messages', kind_of_notice()) }}
 
 )
 

@@ -1,48 +1,26 @@
+{% set seen_at = 'coalesce(last_updated_on, created_on)' %}
+
 with
 
 conversations as (
 
-    select
-        _account_id,
-        _file_id,
-        {{ explode_list('tags') }} as tag,
-        coalesce(last_updated_on, created_on) as seen_at
-    from {{ source('activecampaign', 'conversations') }}
+    select * from {{ source('activecampaign', 'conversations') }}
 
 ),
 
 contacts as (
 
-    select
-        _account_id,
-        _file_id,
-        {{ explode_list('tags') }} as tag,
-        coalesce(last_updated_on, created_on) as seen_at
-    from {{ source('activecampaign', 'contacts') }}
+    select * from {{ source('activecampaign', 'contacts') }}
 
 ),
 
 final as (
 
-    select
-        _account_id as account_id,
-        'conversation' as tagged,
-        tag.id as source_tag_id,
-        coalesce(tag.name, tag.id) as tag_name,
-        _file_id as file_id,
-        seen_at
-    from conversations
+    {{ tag_names_of('conversations', 'conversation', 'tags', seen_at) }}
 
     union all
 
-    select
-        _account_id as account_id,
-        'contact' as tagged,
-        tag.id as source_tag_id,
-        coalesce(tag.name, tag.id) as tag_name,
-        _file_id as file_id,
-        seen_at
-    from contacts
+    {{ tag_names_of('contacts', 'contact', 'tags', seen_at) }}
 
 )
 

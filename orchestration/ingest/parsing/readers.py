@@ -296,7 +296,7 @@ def _nested(source: str, places: tuple[Nested, ...], answers: bool) -> str:
 
     A line that has no parents, or not the field that tells what it holds, is refused where `answers`.
     """
-    found, lacking, missing = zip(*map(_found, places), strict=True)
+    found, is_without, missing = zip(*map(_found, places), strict=True)
     refused = "[line]" if answers else "[NULL]"
     return f"""
         SELECT path, CASE WHEN {"true" if answers else "false"} THEN coalesce(flaw, lack) END AS flaw,
@@ -305,7 +305,7 @@ def _nested(source: str, places: tuple[Nested, ...], answers: bool) -> str:
                 WHEN len(elements) = 0 THEN [NULL] ELSE CAST(elements AS VARCHAR[]) END AS found
             FROM (SELECT path, line, flaw,
                     CASE WHEN flaw IS NULL THEN try(flatten([{", ".join(found)}])) END AS elements,
-                    CASE WHEN flaw IS NULL AND try({" AND ".join(lacking)}) THEN {quoted(missing[0])} END
+                    CASE WHEN flaw IS NULL AND try({" AND ".join(is_without)}) THEN {quoted(missing[0])} END
                         AS lack
                 FROM ({source})))"""
 
@@ -314,15 +314,15 @@ def _found(nested: Nested) -> tuple[str, str, str]:
     """Return of a place the SQL of the list of its records, the SQL of whether it is missing, and words."""
     parents = _parents(nested)
     outermost = nested if isinstance(nested.parents, str) else nested.parents
-    lacking, chosen = f"len({_parents(outermost)}) = 0", parents
+    is_without, chosen = f"len({_parents(outermost)}) = 0", parents
     missing = f"it holds no {outermost.parents.removeprefix('$.')}"
     if nested.where:
         key, values = nested.where
         told = f"json_extract_string(parent, {quoted('$.' + json.dumps(key))})"
         chosen = f"list_filter({parents}, lambda parent: {told} IN ({', '.join(map(quoted, values))}))"
-        lacking = f"len(list_filter({parents}, lambda parent: {told} IS NOT NULL)) = 0"
+        is_without = f"len(list_filter({parents}, lambda parent: {told} IS NOT NULL)) = 0"
         missing = f"{key} is missing"
-    return _elements(nested, chosen), lacking, missing
+    return _elements(nested, chosen), is_without, missing
 
 
 def _parents(nested: Nested) -> str:

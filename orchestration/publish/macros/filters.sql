@@ -46,65 +46,35 @@ comment on macro _last_day is 'Internal: to_date as a date, or an error where it
 -- The values of a filter, or an error for one that does not exist. Only what the accounts have is listed, in `shown`.
 create or replace macro _known_values(name, given, known, shown) as
     case
-        when list_has_all(coalesce(known, []::varchar[]), given::varchar[]) then given::varchar[]
+        when list_has_all(known, given::varchar[]) then given::varchar[]
         else error(
             name || ' has a value that does not exist: '
-            || array_to_string(list_filter(given::varchar[], lambda v: not list_contains(coalesce(known, []::varchar[]), v)), ', ')
+            || array_to_string(list_filter(given::varchar[], lambda v: not list_contains(known, v)), ', ')
             || '; possible are: ' || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
         )
     end;
 comment on macro _known_values is 'Internal: the values of a filter, or an error that lists the possible ones.';
 
-create or replace macro _known_channels(channels, accounts) as (
-    select _known_values('channels', channels, known, shown)
+{% for name, value, table, where, more in [
+    ('channels', 'channel_id', 'rpt_conversations', 'channel_id is not null', []),
+    ('teams', 'team_id', 'rpt_conversations', 'team_id is not null', []),
+    ('conversation_tags', 'tag', 'rpt_tags', "tagged = 'conversation'", ['Untagged']),
+    ('contact_tags', 'tag', 'rpt_tags', "tagged = 'contact'", []),
+] -%}
+create or replace macro _known_{{ name }}({{ name }}, accounts) as (
+    select _known_values('{{ name }}', {{ name }}, coalesce(known, []) || {{ more }}::varchar[], coalesce(shown, []) || {{ more }}::varchar[])
     from (
         select
-            list(distinct channel_id) as known,
-            list(distinct channel_id order by channel_id) filter (where accounts is null or list_contains(accounts, account_id))
+            list(distinct {{ value }}) as known,
+            list(distinct {{ value }} order by {{ value }}) filter (where accounts is null or list_contains(accounts, account_id))
                 as shown
-        from reporting.rpt_conversations
-        where channel_id is not null
+        from reporting.{{ table }}
+        where {{ where }}
     )
 );
-comment on macro _known_channels is 'Internal: the channels, or an error for one that does not exist.';
+comment on macro _known_{{ name }} is 'Internal: the given {{ name }}, or an error for one that does not exist.';
 
-create or replace macro _known_teams(teams, accounts) as (
-    select _known_values('teams', teams, known, shown)
-    from (
-        select
-            list(distinct team_id) as known,
-            list(distinct team_id order by team_id) filter (where accounts is null or list_contains(accounts, account_id))
-                as shown
-        from reporting.rpt_conversations
-        where team_id is not null
-    )
-);
-comment on macro _known_teams is 'Internal: the teams, or an error for one that does not exist.';
-
-create or replace macro _known_conversation_tags(conversation_tags, accounts) as (
-    select _known_values('conversation_tags', conversation_tags, coalesce(known, []::varchar[]) || ['Untagged'], coalesce(shown, []::varchar[]) || ['Untagged'])
-    from (
-        select
-            list(distinct tag) as known,
-            list(distinct tag order by tag) filter (where accounts is null or list_contains(accounts, account_id)) as shown
-        from reporting.rpt_tags
-        where tagged = 'conversation'
-    )
-);
-comment on macro _known_conversation_tags is 'Internal: the tags, or an error for one that does not exist.';
-
-create or replace macro _known_contact_tags(contact_tags, accounts) as (
-    select _known_values('contact_tags', contact_tags, known, shown)
-    from (
-        select
-            list(distinct tag) as known,
-            list(distinct tag order by tag) filter (where accounts is null or list_contains(accounts, account_id)) as shown
-        from reporting.rpt_tags
-        where tagged = 'contact'
-    )
-);
-comment on macro _known_contact_tags is 'Internal: the tags of contacts, or an error for one that does not exist.';
-
+{% endfor -%}
 -- The ids of agents who are given by id or name.
 create or replace macro _agent_ids(agents) as (
     select list(id)
@@ -119,10 +89,10 @@ comment on macro _agent_ids is 'Internal: the ids of agents who are given by id 
 
 create or replace macro _known_agents(agents, accounts) as (
     select
-        case
-            when list_has_all(coalesce(known, []::varchar[]) || ['Unassigned'], agents::varchar[]) then coalesce(_agent_ids(agents), []::varchar[])
-            else _known_values('agents', agents, coalesce(known, []::varchar[]) || ['Unassigned'], coalesce(shown, []::varchar[]) || ['Unassigned'])
-        end
+        coalesce(
+            _agent_ids(_known_values('agents', agents, coalesce(known, []) || ['Unassigned'], coalesce(shown, []) || ['Unassigned'])),
+            []::varchar[]
+        )
     from (
         select
             list(agent_id) || list(agent_name) as known,
