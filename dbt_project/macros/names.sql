@@ -35,9 +35,10 @@
     {{ return(adapter.dispatch('clean_text', 'conversation_reports')(text)) }}
 {%- endmacro %}
 
-{# Spark has no function for composed characters. #}
+{# Spark has no function for composed characters, but comes with a library that does. #}
 {% macro default__clean_text(text) -%}
-    {{ trimmed("regexp_replace(" ~ text ~ ", '[\\\\p{Cf}\\\\p{Cc}\\\\x{FE00}-\\\\x{FE0F}]', '')") }}
+    {%- set visible = "regexp_replace(" ~ text ~ ", '[\\\\p{Cf}\\\\p{Cc}\\\\x{FE00}-\\\\x{FE0F}]', '')" -%}
+    {{ trimmed("if(" ~ text ~ " is null, null, reflect('com.ibm.icu.text.Normalizer', 'compose', " ~ visible ~ ", false))") }}
 {%- endmacro %}
 
 {% macro duckdb__clean_text(text) -%}
