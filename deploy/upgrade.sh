@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pins the newest versions of what pyproject.toml names, after the tests passed with them in .venv-next. What is
-# said behind its name is for pytest: to try the way itself, a file of tests is enough.
+# Pins the newest versions of the packages in pyproject.toml, after the tests passed with them in .venv-next.
+# Arguments are passed to pytest: to try the script, name a single test file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ python3 -m venv --clear "$next"
 mkdir "$pins"
 python=$next/bin/python
 
-named() { # [<extra>]: what pyproject.toml names
+named() { # [<extra>]: the packages that pyproject.toml names
     "$python" - "$@" <<'END'
 import sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
@@ -18,12 +18,12 @@ print("\n".join(project["optional-dependencies"][sys.argv[1]] if sys.argv[1:] el
 END
 }
 
-# All at once, so that they go together; then each file takes what its own part of them needs.
+# All at once, so that the versions are compatible; then each file gets what its part of them needs.
 { named; named postgres; named s3; named spark; named dev; } > "$pins/named"
 "$python" -m pip install --quiet --upgrade --requirement "$pins/named"
 "$python" -m pip freeze > "$pins/together"
 
-pin() { # <file> [<extra>]: write what it needs and the files before it do not hold
+pin() { # <file> [<extra>]: write the packages that it needs and that no earlier file has
     named "${@:2}" > "$pins/named"
     "$python" -m pip install --quiet --dry-run --ignore-installed --report "$pins/report" \
         --requirement "$pins/named" --constraint "$pins/together"
@@ -34,7 +34,7 @@ for package in json.load(open(sys.argv[1]))["install"]:
     print("{name}=={version}".format(**package["metadata"]))
 END
     cat "$pins"/requirements*.txt > "$pins/held"
-    grep -vxFf "$pins/held" "$pins/needed" >> "$pins/$1" || true # all of it may be held already
+    grep -vxFf "$pins/held" "$pins/needed" >> "$pins/$1" || true # no line if earlier files have all of it
 }
 pin requirements.txt
 pin requirements-postgres.txt postgres

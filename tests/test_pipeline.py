@@ -295,14 +295,12 @@ def test_a_key_that_is_too_short_is_refused_and_never_shown(monkeypatch, capfd):
     assert "hunter2" not in error
 
 
-def test_the_settings_are_those_of_the_readme_and_of_the_example():
+def test_the_documentation_and_the_example_list_all_settings():
     names = {f"CONVERSATIONS_{name.upper()}" for name in Settings.model_fields}
-    readme = (PROJECT / "README.md").read_text()
+    page = (PROJECT / "docs" / "settings.md").read_text()
     example = (PROJECT / ".env.example").read_text()
 
-    assert names == {
-        line.split("`")[1] for line in readme.splitlines() if line.startswith("| `CONVERSATIONS_")
-    }
+    assert names == {line.split("`")[1] for line in page.splitlines() if line.startswith("| `CONVERSATIONS_")}
     assert names == {
         line[2:].split("=")[0] for line in example.splitlines() if line.startswith("# CONVERSATIONS_")
     }

@@ -54,12 +54,16 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     threading.Thread(target=behind.serve_forever, daemon=True).start()
     http, https = free_port(), free_port()
     (folder / "users").write_text("anna@example.com:{PLAIN}secret\n")
+    (folder / "published" / "report").mkdir(parents=True)
+    for name in ("status.html", "report/demo.html", "release.json"):
+        (folder / "published" / name).write_text(name)
     conf = (PROJECT / "deploy" / "nginx.conf").read_text()
     for pattern, replacement in [
         (r"listen 80\b", f"listen 127.0.0.1:{http}"),
         (r"listen 443 ssl\b", f"listen 127.0.0.1:{https}"),
         (r"ssl_certificate.*;", ""),
-        (r"/etc/nginx/conversations.*htpasswd", str(folder / "users")),
+        (r"/etc/nginx/conversations/\w+\.htpasswd", str(folder / "users")),
+        (r"/var/lib/conversations/published", str(folder / "published")),
         (r"proxy_pass http://127.0.0.1:\d+", f"proxy_pass http://127.0.0.1:{behind.server_address[1]}"),
     ]:
         conf, count = re.subn(pattern, replacement, conf)
@@ -130,6 +134,11 @@ def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, dict[st
         ("POST", "/dagster/report_asset_materialization/x", {"Origin": OTHERS}, 403),
         ("POST", "/assets/graphql", {"Origin": OURS}, 200),
         ("GET", "/reports/", {}, 200),
+        ("GET", "/status.html", {}, 200),
+        ("GET", "/status.html", {"Authorization": ""}, 401),
+        ("GET", "/report/demo.html", {}, 200),
+        ("GET", "/report/demo.html", {"Authorization": ""}, 401),
+        ("GET", "/report/../release.json", {}, 404),
         ("GET", "/dagster/", {"Authorization": "Basic eDp5"}, 401),
         ("GET", "/reports/", {"Authorization": ""}, 401),
         ("GET", "/dagster/", {"Host": "evil.example"}, 0),

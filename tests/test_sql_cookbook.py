@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from statistics import median
 
 import duckdb
@@ -53,6 +56,17 @@ def test_every_query_of_the_page_is_a_question_with_its_number():
 @pytest.mark.parametrize("number", QUESTIONS)
 def test_every_question_has_an_answer(ask, number):
     assert ask(number)
+
+
+def test_the_prompt_of_make_sql_answers_every_question(sample):
+    """The pinned command line of DuckDB is older than the library that writes the release."""
+    program = Path(sys.executable).with_name("duckdb")
+    database = sample.published_path / "reports.duckdb"
+    for number, query in QUESTIONS.items():
+        outcome = subprocess.run(
+            [program, "-readonly", database, "-c", query], capture_output=True, text=True
+        )
+        assert outcome.returncode == 0, f"question {number}: {outcome.stderr}"
 
 
 def test_the_load_is_the_naive_count(ask, facts):

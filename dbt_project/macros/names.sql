@@ -20,7 +20,7 @@
 {%- endmacro %}
 
 
-{# What identifies a tag in an account: its id where the platform gives one, else its name as written. `tagged` is what carries the
+{# The identifier of a tag in an account: its id if the platform has one, else its name as written. `tagged` is what carries the
    tag, `conversation` or `contact`, each with ids of its own. #}
 {% macro tag_key(tagged, source_tag_id, tag_name) -%}
     {{ tagged }} || case

@@ -75,29 +75,25 @@ create or replace macro _known_{{ name }}({{ name }}, accounts) as (
 comment on macro _known_{{ name }} is 'Internal: the given {{ name }}, or an error for one that does not exist.';
 
 {% endfor -%}
--- The ids of agents who are given by id or name.
-create or replace macro _agent_ids(agents) as (
-    select list(id)
-    from (
-        select agent_id as id from dim_agents
-        where list_contains(agents::varchar[], agent_id) or list_contains(agents::varchar[], agent_name)
-        union all
-        select 'Unassigned' as id where list_contains(agents::varchar[], 'Unassigned')
-    )
-);
-comment on macro _agent_ids is 'Internal: the ids of agents who are given by id or name.';
-
+-- The ids of agents who are given by id or name. No subquery inside another: DuckDB 1.5 does not resolve its columns.
 create or replace macro _known_agents(agents, accounts) as (
     select
-        coalesce(
-            _agent_ids(_known_values('agents', agents, coalesce(known, []) || ['Unassigned'], coalesce(shown, []) || ['Unassigned'])),
-            []::varchar[]
-        )
+        list_transform(
+            list_filter(every_agent, lambda a: list_contains(given, a.id) or list_contains(given, a.name)), lambda a: a.id
+        ) || list_filter(['Unassigned'], lambda a: list_contains(given, a))
     from (
         select
-            list(agent_id) || list(agent_name) as known,
-            list(distinct agent_name order by agent_name)
-                filter (where accounts is null or list_contains(accounts, account_id)) as shown
+            coalesce(list({'id': agent_id, 'name': agent_name}), []) as every_agent,
+            _known_values(
+                'agents',
+                agents,
+                coalesce(list(agent_id) || list(agent_name), []) || ['Unassigned'],
+                coalesce(
+                    list(distinct agent_name order by agent_name)
+                        filter (where accounts is null or list_contains(accounts, account_id)),
+                    []
+                ) || ['Unassigned']
+            ) as given
         from dim_agents
     )
 );
