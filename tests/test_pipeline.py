@@ -254,7 +254,7 @@ def test_a_folder_without_a_place_is_named_in_the_summary_and_the_rest_goes_on(s
         ("MAX_REJECTED_SHARE", "5%", "valid number"),
         ("MEMORY_LIMIT", "much", "should match pattern"),
         ("LANDING", "s3://", "not a URL; write for example s3://bucket/prefix"),
-        ("LANDING", "s3://key:secret@bucket", "must hold no password, key or query"),
+        ("LANDING", "s3://key:secret@bucket", "must not contain a password, key or query"),
         ("STALE_AFTER_HOURS", "100", "must not exceed CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
     ],
 )

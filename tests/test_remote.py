@@ -379,7 +379,7 @@ def test_a_url_with_a_secret_is_refused_and_never_shown(monkeypatch, capfd, url)
     assert main(["run"]) == 2
 
     error = capfd.readouterr().err
-    assert "CONVERSATIONS_LANDING: the URL must hold no password, key or query" in error
+    assert "CONVERSATIONS_LANDING: the URL must not contain a password, key or query" in error
     assert "hunter2" not in error
     assert "ter2" not in error
 
