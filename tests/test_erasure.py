@@ -399,15 +399,15 @@ def test_one_account_erases_nothing_of_another(house: House) -> None:
     [
         (
             "demos,k1,2026-01-01",
-            "line 2, column account_id: 'demos' is wrong; expected an account of accounts.csv (there is: ",
+            "line 2, column account_id: 'demos' is invalid; expected an account of accounts.csv (known: ",
         ),
         (
             "demo,,2026-01-01",
-            "line 2, column contact_id: this value is wrong; expected the contact's id on the platform",
+            "line 2, column contact_id: this value is invalid; expected the contact's id on the platform",
         ),
         (
             "demo,k1,tomorrow",
-            "line 2, column requested_on: 'tomorrow' is wrong; expected a date as YYYY-MM-DD",
+            "line 2, column requested_on: 'tomorrow' is invalid; expected a date as YYYY-MM-DD",
         ),
     ],
 )

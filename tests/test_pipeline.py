@@ -280,7 +280,7 @@ def test_a_seed_that_makes_no_sense_is_named_and_nothing_runs(tmp_path, capfd):
 
     error = capfd.readouterr().err
     assert (
-        "accounts.csv: line 2, column platform: 'pigeons' is wrong; expected one of activecampaign" in error
+        "accounts.csv: line 2, column platform: 'pigeons' is invalid; expected one of activecampaign" in error
     )
     assert "Traceback" not in error
 

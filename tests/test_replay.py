@@ -18,7 +18,7 @@ from orchestration.common import files
 from orchestration.common.candidate_files import discard_candidate
 from orchestration.ingest.assets import ingest as take_in
 from orchestration.ingest.assets import landing
-from orchestration.ingest.parsing import readers
+from orchestration.ingest.parsing import layouts
 from orchestration.ingest.parsing.file_bytes import BadFileError
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store.replay import Again, ReplayError
@@ -145,11 +145,11 @@ def test_a_file_refused_by_a_rule_that_was_wrong_is_loaded(tmp_path, monkeypatch
     house = House(tmp_path)
     house.drop("agents/1.csv", "id;first_name\na1;Anna\n")
 
-    def refuse(header: str, entity: object) -> readers.Layout:
+    def refuse(header: str, entity: object) -> layouts.Layout:
         raise BadFileError("its header is refused by a rule", "change the rule")
 
     with monkeypatch.context() as patched:
-        patched.setattr(readers, "csv_layout", refuse)
+        patched.setattr(layouts, "csv_layout", refuse)
         house.ingest()
     assert house.ledger("status") == [("rejected",)]
 
@@ -220,7 +220,7 @@ def test_what_landing_no_longer_holds_is_named_and_kept(house):
     with pytest.raises(ReplayError) as refused:
         ingest(house.settings, again=Again(everything=True))
 
-    assert "no longer holds 2 of these files" in str(refused.value)
+    assert "2 of these files are no longer in landing" in str(refused.value)
     assert "demo/messages/1.jsonl" in str(refused.value)
     assert "demo/messages/3.jsonl" in str(refused.value)
     assert bytes_of(house.settings.home) == before

@@ -163,7 +163,7 @@ def _verify(connection: duckdb.DuckDBPyConnection, release: Release, candidate: 
     if personal:
         raise PublishError(
             f"{', '.join(personal)}: by its name it holds personal data, which is never published."
-            " Remove it from the mart, or rename it after what it holds."
+            " Remove it from the mart, or rename it after its content."
         )
     last = connection.execute("select max_by(build_id, build_number) from build.builds").fetchone()[0]
     if last != release.build_id:
