@@ -431,7 +431,7 @@ def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_lin
     house.ingest()
     told = erasure.doubts(house.settings, read_seeds(house.settings.seeds).erasures)
     assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
-    assert "nothing of account demo names this contact" in told[0]
+    assert "no record of account demo has this contact" in told[0]
     assert "in the name of 1 file of" in told[1]
     assert not any(contact in message for message in told for contact in (WHO, "stranger"))
 
@@ -560,5 +560,5 @@ def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
     release = current_release(settings)
     assert [path.name for path in (settings.published_path / "releases").iterdir()] == [release.release_id]
     output = capfd.readouterr().out
-    assert f"erasures.csv line {len(forgotten) + 2}: nothing of account demo names this contact" in output
+    assert f"erasures.csv line {len(forgotten) + 2}: no record of account demo has this contact" in output
     assert is_up_to_date(settings)

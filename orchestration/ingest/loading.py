@@ -170,7 +170,7 @@ class Loader:
                     f"{outcome.file}: {self.files.lines[path]} lines, but {lines} were read"
                 )
             outcome.records_read = lines if path in plain else records - self.group.layout.header_lines
-            if not self.group.source.is_of_envelope:
+            if not self.group.source.is_in_envelope:
                 outcome.unknown_fields = unknown or unknown_columns(self.group.layout, self.entity)
         unknown_keys = envelopes.unknown_keys(paths, self.group.layout, self.group.source)
         if unknown_keys:
