@@ -402,7 +402,7 @@ def test_two_fetches_of_an_account_do_not_run_at_once(chatwoot):
 
     server.before = before
     fetch(settings)
-    assert errors == ["another fetch of account acme is under way; wait for its end"]
+    assert errors == ["another fetch of account acme is in progress; wait until it ends"]
 
 
 def test_a_damaged_progress_file_names_itself_and_the_remedy(chatwoot):
@@ -555,7 +555,7 @@ BAD_CONNECTIONS = {
     ),
     "password in the address": (
         '[acme]\nurl = "https://u:planted-literal@x.it"\napi_account = 1\ntoken = { env = "A" }',
-        "must hold no user, password",
+        "must not contain a user, password",
     ),
     "no address": ('[acme]\nurl = "app.chatwoot.com"\ntoken = { env = "A" }', "expected an address such as"),
     "no token": ('[acme]\nurl = "https://x.it"\napi_account = 1', "token: missing"),

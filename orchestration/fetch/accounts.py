@@ -1,6 +1,6 @@
-"""Fetching an account: its connection, its platform's module, and what came of it.
+"""Fetching one account: the connection, the module of its platform, and the result.
 
-Belongs here: which module fetches which platform, and the result. Does not: any platform's addresses.
+Belongs here: the mapping of platforms to modules, and the result. Does not: the endpoints of a platform.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from orchestration.fetch import activecampaign, chatwoot
 from orchestration.fetch.client import Api, FetchError
 from orchestration.fetch.connections import Connected
 from orchestration.fetch.landing import Pages
-from orchestration.fetch.progress import ProgressFile, one_fetch
+from orchestration.fetch.progress import ProgressFile, fetch_lock
 from orchestration.fetch.session import Session
 from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a fetch put into landing: the number of records by entity, the files, and what is not given."""
+    """The result of a fetch: records by entity, files in landing, and notes on data missing in the API."""
 
     account_id: str
     records: dict[str, int]
@@ -28,13 +28,13 @@ class Fetched:
 
 
 def fetch_account(settings: Settings, account: Connected, log: Callable[[str], None]) -> Fetched:
-    """Fetch what is new of an account into landing.
+    """Fetch the changes of an account into landing.
 
-    Raises `FetchError` where the API cannot be read to the end; what came before is in landing, and the next
-    fetch continues there. Raises `SettingsError` where a secret or the folder is missing.
+    Raises `FetchError` if the API fails before the end. The files fetched so far stay in landing, and the
+    next fetch continues from there. Raises `SettingsError` if a secret or the folder is missing.
     """
     token = account.secret("token")
-    with one_fetch(settings, account.account_id):
+    with fetch_lock(settings, account.account_id):
         session = Session(
             _api(account, token),
             Pages(settings, account.account_id),
