@@ -23,7 +23,7 @@ from orchestration.publish.store import outdated_releases, publish, rollback
 from orchestration.publish.tables import PUBLISHED, TABLES
 from orchestration.quality.check import CheckResult
 from orchestration.quality.marts import MARTS
-from orchestration.quality.results import keep
+from orchestration.quality.results import store_results
 from orchestration.settings import Settings
 from orchestration.warehouse.candidate import builds
 
@@ -418,8 +418,10 @@ def test_without_parquet_a_release_is_the_file_alone(settings, old):
 
 def test_what_the_checks_found_in_all_runs_is_published(settings, old):
     check = next(check for mart in MARTS for check in mart.checks)
-    keep(settings, "failed-run", [CheckResult("fct_messages", check, passed=False, found="too many")])
-    keep(settings, "good-run", [CheckResult("fct_messages", check)])
+    store_results(
+        settings, "failed-run", [CheckResult("fct_messages", check, passed=False, found="too many")]
+    )
+    store_results(settings, "good-run", [CheckResult("fct_messages", check)])
 
     new = release_now(settings)
 
