@@ -198,7 +198,7 @@ def test_one_mart_built_from_newer_input_does_not_pass_for_the_whole(sample, tmp
     assert not refresh(settings, [one]).success, "no check passes without a completed build"
     assert completed_build(settings) is None
     before = current_release(settings)
-    with pytest.raises(PublishError, match="the last build of the candidate did not complete"):
+    with pytest.raises(PublishError, match="last build of the candidate did not complete"):
         publish(settings, {})
     assert current_release(settings) == before
     assert not refresh(settings, [published]).success

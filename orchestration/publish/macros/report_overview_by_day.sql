@@ -8,5 +8,4 @@ from _measured(
 );
 
 comment on macro table report_overview_by_day is
-    'The figures of the overview by account, local day and origin. One row per account, day and origin with any '
-    'activity.';
+    'The measures of the overview by account, local day and origin. One row per account, day and origin with activity.';
