@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from house import House, gz, jsonl, zst
 
-from orchestration.ingest.loading import ConservationError, Loader
+from orchestration.ingest.loading import Loader, RecordCountError
 from orchestration.ingest.parsing import file_bytes, readers
 
 GOOD = {"id": "good", "timestamp": "2026-08-31T07:44:00+02:00", "direction": "INBOUND"}
@@ -280,7 +280,7 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
             way,
             lambda *args, t=typed: f"SELECT * FROM ({t(*args)}) WHERE _line <> 2",
         )
-    with pytest.raises(ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"):
+    with pytest.raises(RecordCountError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"):
         house.ingest()
     monkeypatch.undo()
     assert house.rows("agents") == house.ledger() == []
@@ -289,12 +289,12 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
 
 def test_a_line_the_reader_left_out_stops_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
-    lines, census = readers._lines, readers._census
+    lines, file_counts = readers._lines, readers._file_counts
     monkeypatch.setattr(readers, "_lines", lambda files: f"{lines(files)} WHERE NOT contains(line, '2')")
     monkeypatch.setattr(
         readers,
-        "_census",
-        lambda records, *args: census(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
+        "_file_counts",
+        lambda records, *args: file_counts(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
     )
-    with pytest.raises(ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
+    with pytest.raises(RecordCountError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
         house.ingest()

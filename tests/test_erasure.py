@@ -429,7 +429,7 @@ def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_lin
     house.drop(f"conversations/only {WHO}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
     erase(house, WHO, "stranger")
     house.ingest()
-    told = erasure.doubts(house.settings, read_seeds(house.settings.seeds).erasures)
+    told = erasure.list_warnings(house.settings, read_seeds(house.settings.seeds).erasures)
     assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
     assert "no record of account demo has this contact" in told[0]
     assert "in the name of 1 file of" in told[1]

@@ -9,7 +9,7 @@ of all conversations is in the order of creation, so that a page has the same on
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from orchestration.fetch.client import MAX_PARALLEL_REQUESTS, Api, FetchError, steady_pages
+from orchestration.fetch.client import MAX_PARALLEL_REQUESTS, Api, FetchError, stable_pages
 from orchestration.fetch.page import Page, page_of
 from orchestration.fetch.session import Session
 
@@ -63,7 +63,7 @@ def _fetch_conversations(session: Session, with_events: bool) -> None:
     while part.since is None or api.now() - part.since > LONGEST_WINDOW:
         part.started = part.started or api.now()
         read = partial(api.get, "conversations", "data.payload", sort_by="created_at_asc", **ALL)
-        for number, page in steady_pages(read, part.page):
+        for number, page in stable_pages(read, part.page):
             _add_conversations(session, page, part.since, with_events)
             session.flush_if_full(part, number)
         session.flush()
@@ -150,7 +150,7 @@ def _fetch_contacts(session: Session) -> None:
     read = partial(api.get, "contacts", "payload", include_contact_inboxes="false")
     if part.since is None:
         part.started = part.started or api.now()
-        for number, page in steady_pages(partial(read, sort="created_at"), part.page):
+        for number, page in stable_pages(partial(read, sort="created_at"), part.page):
             session.pages.add("contacts", page)
             session.flush_if_full(part, number)
         session.flush()
@@ -181,7 +181,7 @@ def _fetch_ratings(session: Session) -> None:
         window = {"since": int(part.since - MESSAGE_WINDOW), "until": int(now) + OVERLAP}
     read = partial(api.get, "csat_survey_responses", sort="created_at", **window)
     try:
-        records = [one for _, page in steady_pages(read) for one in page.records]
+        records = [one for _, page in stable_pages(read) for one in page.records]
     except FetchError as error:
         if error.status != 403:
             raise

@@ -103,7 +103,7 @@ class Api:
         self._clock_offset = server - time.time()
 
 
-def steady_pages(read: Callable[..., Page], number: int = 1) -> Iterator[tuple[int, Page]]:
+def stable_pages(read: Callable[..., Page], number: int = 1) -> Iterator[tuple[int, Page]]:
     """Yield the pages of a list from `number` up to the first empty one, each with its number.
 
     The order of the list is fixed, but deleting a record during the read moves all later ones up, so that the

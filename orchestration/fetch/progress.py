@@ -98,11 +98,11 @@ class Latest:
 def fetch_lock(settings: Settings, account_id: str) -> Iterator[None]:
     """Hold the lock of an account. Raises `FetchError` if another fetch of the account is in progress."""
 
-    def give_up() -> None:
+    def fail() -> None:
         raise FetchError(f"another fetch of account {account_id} is in progress; wait until it ends")
 
     make_folder(settings.fetch_path)
-    with exclusive(settings.fetch_path / f"{account_id}.lock", waiting=give_up):
+    with exclusive(settings.fetch_path / f"{account_id}.lock", waiting=fail):
         yield
 
 

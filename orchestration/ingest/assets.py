@@ -162,7 +162,7 @@ def ingest(
     )
     yield _warn(FOLDERS_ARE_KNOWN, result.skipped, "unknown folders and files")
     yield _warn(
-        ERASURES_MATCH, erasure.doubts(settings, read_seeds(settings.seeds).erasures), "doubtful rows"
+        ERASURES_MATCH, erasure.list_warnings(settings, read_seeds(settings.seeds).erasures), "doubtful rows"
     )
 
 

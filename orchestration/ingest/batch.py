@@ -15,7 +15,7 @@ import duckdb
 from orchestration.common.sql import quoted
 from orchestration.common.words import counted
 from orchestration.ingest.batch_files import BatchFiles
-from orchestration.ingest.loading import ConservationError, Group, Loader
+from orchestration.ingest.loading import Group, Loader, RecordCountError
 from orchestration.ingest.parsing import file_bytes, layouts
 from orchestration.ingest.parsing.engine_errors import bad_file, is_fault_of_file, out_of_memory
 from orchestration.ingest.parsing.file_bytes import BadFileError, Content
@@ -60,12 +60,12 @@ class Batch(BatchFiles):
 
     def commit(self) -> None:
         """Write the ledger and the rejected files, and move all files into raw/ and rejected/."""
-        ledger.tabulate(self.con, self.outcomes, self.work)
+        ledger.create_files_table(self.con, self.outcomes, self.work)
         if any(outcome.status == "rejected" for outcome in self.outcomes.values()):
             whole = self.write(f"SELECT *, {self.stamps} FROM files WHERE status = 'rejected'", REJECTED)
             self.outputs.append((whole, self.settings.rejected_path))
-        erasure.screen(self.con, self.settings, self.outputs, self.work)
-        retention.screen(self.con, self.settings, self.outputs, self.work)
+        erasure.apply_to_batch(self.con, self.settings, self.outputs, self.work)
+        retention.apply_to_batch(self.con, self.settings, self.outputs, self.work)
         entries = self.write(f"SELECT *, {self.stamps} FROM files", LEDGER)
         ledger.commit(self.settings, self.batch_id, self.outputs, entries)
 
@@ -85,7 +85,7 @@ class Batch(BatchFiles):
                 group = self._group(file, path, first[file.path], opened[file.path], loaded)
                 if group:
                     groups[group].append(path)
-        ledger.tabulate(self.con, self.outcomes, self.work)
+        ledger.create_files_table(self.con, self.outcomes, self.work)
         return groups
 
     def _group(
@@ -179,11 +179,11 @@ class Batch(BatchFiles):
         failure: Exception | None = None
         try:
             outputs = loader.load(paths)
-        except (duckdb.Error, UnicodeDecodeError, ConservationError) as error:
+        except (duckdb.Error, UnicodeDecodeError, RecordCountError) as error:
             failure = error
-        steady = self.leave_changed(paths)
-        if len(steady) < len(paths):
-            parts = [steady] if steady else []
+        unchanged = self.leave_changed(paths)
+        if len(unchanged) < len(paths):
+            parts = [unchanged] if unchanged else []
         elif failure is None:
             self.outputs += outputs
             parts = []

@@ -28,10 +28,12 @@ from orchestration.ingest.platforms.schema import Source
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import REJECTED
 
-CENSUS = "path VARCHAR, lines BIGINT, records BIGINT, unknown_fields VARCHAR[], has_repeated_keys BOOLEAN"
+FILE_COUNTS = (
+    "path VARCHAR, lines BIGINT, records BIGINT, unknown_fields VARCHAR[], has_repeated_keys BOOLEAN"
+)
 
 
-class ConservationError(Exception):
+class RecordCountError(Exception):
     """The records read from a file differ from those accepted and rejected. This is a bug."""
 
 
@@ -69,7 +71,7 @@ class Loader:
 
     def load(self, paths: list[str]) -> list[tuple[Path, Path]]:
         """Load the files, and return the Parquet files written, each with its target folder."""
-        simple = self._take_census(paths) - self.in_doubt
+        simple = self._count_records(paths) - self.in_doubt
         outputs = self._load_plain(sorted(simple))
         others = sorted(set(paths) - (simple - self.in_doubt))
         thorough, known = [], -1
@@ -77,7 +79,7 @@ class Loader:
             known = len(self.month_first)
             thorough = self._load_thoroughly(others)
         for path in paths:
-            self._check_conservation(path)
+            self._check_record_counts(path)
         return outputs + thorough
 
     def _load_plain(self, paths: list[str]) -> list[tuple[Path, Path]]:
@@ -150,23 +152,23 @@ class Loader:
         self.month_first.update(path for (path,) in self.con.execute(select).fetchall())
         return len(self.month_first) > known
 
-    def _take_census(self, paths: list[str]) -> set[str]:
+    def _count_records(self, paths: list[str]) -> set[str]:
         """Count the records of the files before typing, to compare with the result of the load.
 
         Return the paths of the plain files: JSON lines without blank lines or repeated keys.
         """
-        plain = self._take_plain_census(paths)
+        plain = self._count_plain_records(paths)
         others = [path for path in paths if path not in plain]
         if others:
             self.con.execute(
-                f"INSERT INTO census {readers.census(others, self.group.layout, self.group.source)}"
+                f"INSERT INTO file_counts {readers.file_counts(others, self.group.layout, self.group.source)}"
             )
-        for path, lines, records, unknown, repeats in self.con.execute("FROM census").fetchall():
+        for path, lines, records, unknown, repeats in self.con.execute("FROM file_counts").fetchall():
             outcome = self.files.outcomes[path]
             if repeats:
                 self.repeating.add(path)
             if lines != self.files.lines.get(path, lines):
-                raise ConservationError(
+                raise RecordCountError(
                     f"{outcome.file}: {self.files.lines[path]} lines, but {lines} were read"
                 )
             outcome.records_read = lines if path in plain else records - self.group.layout.header_lines
@@ -178,18 +180,20 @@ class Loader:
                 self.files.outcomes[path].unknown_fields.append(name)
         return plain
 
-    def _take_plain_census(self, paths: list[str]) -> set[str]:
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE census ({CENSUS})")
+    def _count_plain_records(self, paths: list[str]) -> set[str]:
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE file_counts ({FILE_COUNTS})")
         if not self.group.can_be_plain:
             return set()
         try:
-            self.con.execute(f"INSERT INTO census {readers.plain_census(paths, self.group.source)}")
+            self.con.execute(f"INSERT INTO file_counts {readers.plain_file_counts(paths, self.group.source)}")
         except UNREADABLE:
             return set()
-        counts = self.con.execute("SELECT path, lines FROM census WHERE NOT has_repeated_keys").fetchall()
+        counts = self.con.execute(
+            "SELECT path, lines FROM file_counts WHERE NOT has_repeated_keys"
+        ).fetchall()
         plain = {path for path, lines in counts if lines == self.files.lines[path]}
         self.con.execute(
-            "DELETE FROM census WHERE path NOT IN (SELECT unnest(CAST($plain AS VARCHAR[])))",
+            "DELETE FROM file_counts WHERE path NOT IN (SELECT unnest(CAST($plain AS VARCHAR[])))",
             {"plain": [*plain]},
         )
         return plain
@@ -220,7 +224,7 @@ class Loader:
             SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
                 make_timestamp(ingested_us) + INTERVAL 24 HOURS AS _latest,
                 CAST(sum(lines) OVER (ORDER BY path) - lines AS BIGINT) AS _before
-            FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))})"""
+            FROM files JOIN file_counts USING (path) WHERE path IN ({", ".join(map(quoted, paths))})"""
 
     def _located(self, paths: list[str]) -> str:
         """Return the SELECT of the typed records of these files, each with its lineage.
@@ -266,10 +270,10 @@ class Loader:
         for path, records in rows.fetchall():
             self.files.outcomes[path].records_rejected = records
 
-    def _check_conservation(self, path: str) -> None:
+    def _check_record_counts(self, path: str) -> None:
         outcome = self.files.outcomes[path]
         if outcome.records_read != outcome.records_accepted + outcome.records_rejected:
-            raise ConservationError(
+            raise RecordCountError(
                 f"{outcome.file}: {outcome.records_read} records read, but"
                 f" {outcome.records_accepted} accepted and {outcome.records_rejected} rejected"
             )

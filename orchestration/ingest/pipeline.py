@@ -68,10 +68,14 @@ def ingest(
     - `SettingsError` for invalid seeds or a landing URL that cannot be used
     - `RawStoreError` if a file of raw/ or rejected/ is damaged
     - `ReplayError` if a file selected by `again` cannot be read
-    - `ConservationError` if a record was lost or duplicated, which is a bug
+    - `RecordCountError` if a record was lost or duplicated, which is a bug
     """
     seeds = read_seeds(settings.seeds)
-    with workspace(settings, progress) as work, engine(settings, work) as con, ledger.explained(settings):
+    with (
+        workspace(settings, progress) as work,
+        engine(settings, work) as con,
+        ledger.explain_errors(settings),
+    ):
         ledger.prepare_folders(con, settings)
         replay.finish(con, settings, work)
         erasure.apply(con, settings, seeds.erasures, work, progress)
@@ -97,7 +101,7 @@ def ingest(
         skipped += batch.left
         if chosen:
             require_all(settings, {outcome.file for outcome in batch.outcomes.values()}, chosen)
-            replay.note(settings, work, batch.batch_id, set(chosen))
+            replay.write_note(settings, work, batch.batch_id, set(chosen))
         if not batch.outcomes:
             return IngestResult(None, [], skipped)
         batch.commit()
@@ -110,7 +114,7 @@ def ingest(
 def has_changes(settings: Settings) -> bool:
     """Return whether there is a new file, a contact to erase or a record to expire. Raises like `ingest`."""
     seeds = read_seeds(settings.seeds)
-    with ledger.explained(settings):
+    with ledger.explain_errors(settings):
         return (
             not erasure.is_applied(settings, seeds.erasures)
             or retention.is_due(settings)

@@ -13,7 +13,7 @@ import duckdb
 from orchestration.ingest.parsing import file_bytes
 from orchestration.ingest.raw_store import known_states, ledger, replay
 from orchestration.ingest.raw_store.ledger import FileContent
-from orchestration.ingest.raw_store.replay import Again, ReplayError, listed
+from orchestration.ingest.raw_store.replay import Again, ReplayError, format_names
 from orchestration.ingest.seeds import Account, read_seeds
 from orchestration.ingest.sources import remote
 from orchestration.ingest.sources.local import (
@@ -28,7 +28,7 @@ def new_files(settings: Settings) -> list[LandedFile]:
     found, _ = find_files(settings, read_seeds(settings.seeds).accounts)
     if not ledger.ledger_folder(settings).exists():
         return found
-    with duckdb.connect() as con, ledger.explained(settings):
+    with duckdb.connect() as con, ledger.explain_errors(settings):
         return unknown_files(settings, found, ledger.read_seen(con, settings))
 
 
@@ -75,7 +75,7 @@ def gone_from_landing(settings: Settings) -> list[str]:
         return []
     accounts = read_seeds(settings.seeds).accounts
     found, _ = find_files(settings, accounts)
-    with duckdb.connect() as con, ledger.explained(settings):
+    with duckdb.connect() as con, ledger.explain_errors(settings):
         names = replay.choose(con, settings, accounts, Again(everything=True))
         held = _holders(settings, found, ledger.read_seen(con, settings), set(names))
     return sorted(name for content, name in names.items() if name and content not in held)
@@ -87,7 +87,7 @@ def check_replay(settings: Settings, again: Again) -> None:
         raise ReplayError("No file has been ingested yet, so none can be read again: run `make run` first.")
     accounts = read_seeds(settings.seeds).accounts
     found, _ = find_files(settings, accounts)
-    with duckdb.connect() as con, ledger.explained(settings):
+    with duckdb.connect() as con, ledger.explain_errors(settings):
         files_to_replay(con, settings, accounts, found, ledger.read_seen(con, settings), again)
 
 
@@ -108,7 +108,8 @@ def files_to_replay(
     gone = [name for content, name in names.items() if name and content not in held]
     if gone and not again.force:
         raise ReplayError(
-            f"{len(gone):,} of these files are no longer in landing as they were loaded:\n{listed(gone)}\n"
+            f"{len(gone):,} of these files are no longer in landing as they were loaded:\n"
+            f"{format_names(gone)}\n"
             "Restore them, or use force: they keep their current records, and the others are read again."
         )
     if not held:
@@ -127,7 +128,7 @@ def require_all(settings: Settings, read: set[str], chosen: dict[FileContent, li
     if missing:
         raise ReplayError(
             f"{len(missing):,} of these files changed or cannot be opened; nothing was replaced:\n"
-            f"{listed(sorted(missing))}\nMake sure that they can be read, and replay again."
+            f"{format_names(sorted(missing))}\nMake sure that they can be read, and replay again."
         )
 
 

@@ -30,10 +30,10 @@ else:
 
 MAX_RECORD = 16 * 2**20  # bytes
 FLAW = "\x1f"  # encloses the flaw at the beginning of a line
-NEVER = "\x1e"  # occurs in no plain line; the delimiter when a line is read as one column
+UNUSED_DELIMITER = "\x1e"  # occurs in no plain line; the delimiter when a line is read as one column
 FOLDED_LINE_BREAK = "\x1d"  # replaces a line break in a quoted CSV value
 
-_CONTROLS = {FLAW: "a control character", NEVER: "a control character", "\x00": "a NUL byte"}
+_CONTROLS = {FLAW: "a control character", UNUSED_DELIMITER: "a control character", "\x00": "a NUL byte"}
 # JSON lines must not contain these either: the engine would trim them like blanks.
 _CONTROLS_OF = {"csv": _CONTROLS, "lines": _CONTROLS | dict.fromkeys("\v\f", "a control character")}
 _UNREADABLE = {kind: [control.encode() for control in controls] for kind, controls in _CONTROLS_OF.items()}

@@ -50,7 +50,7 @@ def csv_layout(content: Content, entity: Entity) -> Layout:
     width = len(names)
     while names and not names[-1]:
         names.pop()
-    columns = _asdeclared_names(names, entity)
+    columns = _as_declared(names, entity)
     layout = Layout(
         "csv", columns, delimiter=content.delimiter, width=width, header_lines=content.header_lines
     )
@@ -71,7 +71,7 @@ def objects_layout(size: int) -> Layout:
 def parquet_layout(columns: list[tuple[str, str]], entity: Entity) -> Layout:
     """Return the layout of a Parquet file. Raises `BadFileError` if its columns do not fit the entity."""
     names, types = [name for name, _ in columns], tuple(kind for _, kind in columns)
-    layout = Layout("parquet", _asdeclared_names(names, entity), types)
+    layout = Layout("parquet", _as_declared(names, entity), types)
     _check_required(layout, entity)
     for field in entity.fields:
         if field.kind == "id" and dict(zip(layout.columns, types, strict=True)).get(field.name) == "FLOAT":
@@ -98,7 +98,7 @@ def declared_names(entity: Entity) -> set[str]:
     return fields | context | set(entity.ignored)
 
 
-def _asdeclared_names(names: list[str], entity: Entity) -> tuple[str, ...]:
+def _as_declared(names: list[str], entity: Entity) -> tuple[str, ...]:
     """Return the names. A name that differs from a declared one only in letter case gets its spelling."""
     declared = {name.lower(): name for name in declared_names(entity) if name not in names}
     return tuple(

@@ -20,7 +20,7 @@ from orchestration.ingest.parsing.file_bytes import (
     FLAW_REMEDIES,
     FOLDED_LINE_BREAK,
     MAX_RECORD,
-    NEVER,
+    UNUSED_DELIMITER,
     csv_field,
 )
 from orchestration.ingest.parsing.layouts import Layout, declared_names, is_composite
@@ -84,16 +84,16 @@ def plain_records(paths: list[str], entity: Entity) -> str:
             ignore_errors = true, maximum_object_size = {MAX_LINE})"""
 
 
-def plain_census(paths: list[str], source: Source) -> str:
-    """Return the `census` of JSON lines files, read by a faster reader that skips blank lines."""
+def plain_file_counts(paths: list[str], source: Source) -> str:
+    """Return the `file_counts` of JSON lines files, read by a faster reader that skips blank lines."""
     lines = f"""
         SELECT filename AS _path, 1 AS _position, json AS _raw
         FROM read_json_objects({_listed(paths)}, format = 'newline_delimited', ignore_errors = true,
             maximum_object_size = {MAX_LINE})"""
-    return _census(lines, source.entity, "json_keys(_raw)")
+    return _file_counts(lines, source.entity, "json_keys(_raw)")
 
 
-def census(paths: list[str], layout: Layout, source: Source) -> str:
+def file_counts(paths: list[str], layout: Layout, source: Source) -> str:
     """Return the SELECT of the number of lines and records, and of the keys, per file before typing.
 
     Columns: path, lines, records, unknown_fields, has_repeated_keys (whether a JSON object has a key twice).
@@ -101,10 +101,10 @@ def census(paths: list[str], layout: Layout, source: Source) -> str:
     # `try` is slow when it catches errors, so invalid JSON is excluded first.
     keys = "CASE WHEN json_valid(_raw) THEN try(json_keys(_raw)) END"
     keys = keys if layout.is_json else "CAST(NULL AS VARCHAR[])"
-    return _census(records(paths, layout, source), source.entity, keys)
+    return _file_counts(records(paths, layout, source), source.entity, keys)
 
 
-def _census(records: str, entity: Entity, keys: str) -> str:
+def _file_counts(records: str, entity: Entity, keys: str) -> str:
     known = f"[{', '.join(map(quoted, sorted(declared_names(entity))))}]"
     return f"""
         SELECT path, sum(n) FILTER (is_line) AS lines, coalesce(sum(n) FILTER (has_record), 0) AS records,
@@ -128,10 +128,10 @@ def _lines(files: str) -> str:
     flaw = quoted(FLAW)
     flawed = f"starts_with(text, {flaw})"
     return f"""
-        SELECT filename AS path, CASE WHEN {flawed} THEN split_part(text, {flaw}, 2) END AS flaw,
-            CASE WHEN {flawed} THEN split_part(text, {flaw}, 3) ELSE text END AS line
-        FROM read_csv({files}, columns = {{'text': 'VARCHAR'}}, header = false, auto_detect = false,
-            delim = {quoted(NEVER)}, quote = '', escape = '', strict_mode = false, new_line = '\\r\\n',
+        SELECT filename AS path, CASE WHEN {flawed} THEN split_part(text, {flaw}, 2) END AS flaw, CASE WHEN
+        {flawed} THEN split_part(text, {flaw}, 3) ELSE text END AS line FROM read_csv({files}, columns =
+        {{'text': 'VARCHAR'}}, header = false, auto_detect = false, delim = {quoted(UNUSED_DELIMITER)}, quote
+        = '', escape = '', strict_mode = false, new_line = '\\r\\n',
             max_line_size = {2 * MAX_RECORD})"""
 
 

@@ -59,6 +59,6 @@ def _to_merge(files: list[Path]) -> list[list[Path]]:
 
 def _merge(con: duckdb.DuckDBPyConnection, paths: list[Path], work: Path) -> None:
     rows = f"read_parquet([{', '.join(map(quoted, paths))}], union_by_name = true)"
-    ledger.rewrite(con, ledger.compacted(paths), f"SELECT * FROM {rows}", work)
+    ledger.rewrite(con, ledger.compacted_path(paths), f"SELECT * FROM {rows}", work)
     for path in paths:
         path.unlink()

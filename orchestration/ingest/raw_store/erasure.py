@@ -83,20 +83,20 @@ def apply(
     work: Path,
     progress: Callable[[str], None],
 ) -> None:
-    """Erase the listed contacts from all ingested data, unless already done, and prepare `screen`.
+    """Erase the listed contacts from all ingested data, unless already done, and prepare `apply_to_batch`.
 
     Removes the candidate first: it was built from these files, and a DuckDB file keeps deleted rows in its
     free blocks. Each release states the erasures that it includes (see `publish`).
     """
-    _list(con, settings, erasures)
+    _create_list_table(con, settings, erasures)
     state = _read_state(settings)
     if state.applied == _digest(settings, erasures):
-        _tabulate(con, settings, state.pseudonyms, [])
+        _create_tables(con, settings, state.pseudonyms, [])
         return
     places = _places(settings.raw_path, settings.rejected_path)
     ingested = [(place, place.folder / "*.parquet") for place in places]
     pseudonyms = _linked(con, ingested, state.pseudonyms)
-    _tabulate(con, settings, pseudonyms, ingested)
+    _create_tables(con, settings, pseudonyms, ingested)
     due = [(path, place) for place, paths in ingested for path in _find_files(con, place, paths)]
     if due or pseudonyms != state.pseudonyms:
         progress(f"{counted(len(erasures), 'contact')} to erase; rewriting {counted(len(due), 'file')}")
@@ -107,7 +107,7 @@ def apply(
     _write_state(settings, work, _State(_digest(settings, erasures), pseudonyms))
 
 
-def screen(
+def apply_to_batch(
     con: duckdb.DuckDBPyConnection, settings: Settings, outputs: list[tuple[Path, Path]], work: Path
 ) -> None:
     """Erase the listed contacts from the files of a batch before they are moved into place.
@@ -122,13 +122,13 @@ def screen(
     pseudonyms = _linked(con, written, known)
     if pseudonyms != known:
         _write_state(settings, work, _State("", pseudonyms))
-    _tabulate(con, settings, pseudonyms, written)
+    _create_tables(con, settings, pseudonyms, written)
     for place, path in written:
         if _find_files(con, place, path):
             _rewrite(con, place, path, work)
 
 
-def doubts(settings: Settings, erasures: list[Erasure]) -> list[str]:
+def list_warnings(settings: Settings, erasures: list[Erasure]) -> list[str]:
     """Return a message for each line of the list that matches no contact, or whose id is in file names.
 
     The messages have line numbers instead of ids, since logs keep them.
@@ -141,8 +141,8 @@ def doubts(settings: Settings, erasures: list[Erasure]) -> list[str]:
         for field in place.entity.contact_fields
     )
     with duckdb.connect() as con:
-        _list(con, settings, erasures)
-        _tabulate(con, settings, _read_state(settings).pseudonyms, [])
+        _create_list_table(con, settings, erasures)
+        _create_tables(con, settings, _read_state(settings).pseudonyms, [])
         unmatched = con.execute(f"""
             SELECT line, account_id FROM listed LEFT JOIN erasures USING (own)
             WHERE coalesce(pseudonym, '') NOT IN
@@ -181,7 +181,7 @@ def _erase_set_aside(
                     path.unlink()
 
 
-def _list(con: duckdb.DuckDBPyConnection, settings: Settings, erasures: list[Erasure]) -> None:
+def _create_list_table(con: duckdb.DuckDBPyConnection, settings: Settings, erasures: list[Erasure]) -> None:
     """Create the table `listed` of the contacts, and the macro `pseudonym` (an HMAC) of a text."""
     key = _key(settings).ljust(64, b"\0")
     inner, outer = (bytes(byte ^ pad for byte in key).hex() for pad in (0x36, 0x5C))
@@ -244,7 +244,7 @@ def _linked(
     return {own: min(contact) for own, contact in contacts.items() if contact & listed}
 
 
-def _tabulate(
+def _create_tables(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     pseudonyms: dict[str, str],

@@ -170,7 +170,7 @@ class RawStoreError(Exception):
 
 
 @contextmanager
-def explained(settings: Settings) -> Iterator[None]:
+def explain_errors(settings: Settings) -> Iterator[None]:
     """Convert engine errors caused by a damaged file into a `RawStoreError`."""
     try:
         yield
@@ -230,7 +230,7 @@ def span(path: Path) -> tuple[str, str]:
     return first or last, last
 
 
-def compacted(paths: list[Path]) -> Path:
+def compacted_path(paths: list[Path]) -> Path:
     """Return the path of the file that replaces these files, given in the order of their batches."""
     (first, _), (_, last) = span(paths[0]), span(paths[-1])
     return paths[0].with_name(f"{last}{FROM}{first}.parquet")
@@ -260,7 +260,7 @@ def new_batch_id(settings: Settings) -> str:
     return now.strftime(_BATCH)
 
 
-def tabulate(con: duckdb.DuckDBPyConnection, outcomes: dict[str, FileOutcome], work: Path) -> None:
+def create_files_table(con: duckdb.DuckDBPyConnection, outcomes: dict[str, FileOutcome], work: Path) -> None:
     """Create the table `files`: the path and the columns of the ledger and of `rejected/` for each outcome.
 
     It writes and reads a file in `work`: DuckDB loads many values much faster from a file than from

@@ -123,13 +123,13 @@ def choose(
     return {row[:3]: row[3] for row in found}
 
 
-def listed(names: list[str]) -> str:
+def format_names(names: list[str]) -> str:
     """Return the first of these names, one per line, and the number of the others."""
     more = [f"  and {len(names) - MAX_LISTED:,} more"] if len(names) > MAX_LISTED else []
     return "\n".join([f"  {name}" for name in sorted(names)[:MAX_LISTED]] + more)
 
 
-def note(settings: Settings, work: Path, batch_id: str, contents: set[FileContent]) -> None:
+def write_note(settings: Settings, work: Path, batch_id: str, contents: set[FileContent]) -> None:
     """Write the note with the contents whose earlier rows are removed after the commit of the batch."""
     written = work / "replay.json"
     written.write_text(json.dumps({"batch_id": batch_id, "contents": sorted(contents)}))

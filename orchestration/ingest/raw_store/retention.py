@@ -51,7 +51,7 @@ def apply(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> Non
         ledger.rewrite(con, path, kept, work)
 
 
-def screen(
+def apply_to_batch(
     con: duckdb.DuckDBPyConnection, settings: Settings, outputs: list[tuple[Path, Path]], work: Path
 ) -> None:
     """Remove records that are too old from the files of a batch, before they are moved into place."""

@@ -70,9 +70,9 @@ def settle(files: list[LandedFile], seconds: float) -> tuple[list[LandedFile], l
     """Wait until these files have this age. Return the unchanged ones, and a message for each changed one."""
     if seconds and (ages := [age for file in files if 0 <= (age := _age(file)) < seconds]):
         time.sleep(seconds - min(ages))
-    steady = [file for file in files if not file.has_changed()]
-    changed = sorted({file.name for file in files} - {file.name for file in steady})
-    return steady, [left_for_later(name) for name in changed]
+    unchanged = [file for file in files if not file.has_changed()]
+    changed = sorted({file.name for file in files} - {file.name for file in unchanged})
+    return unchanged, [left_for_later(name) for name in changed]
 
 
 def has_changed(path: Path, size: int, modified_us: int) -> bool:
