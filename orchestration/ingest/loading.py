@@ -86,9 +86,8 @@ class Loader:
         """Load files with the engine's JSON lines reader. Adds those it cannot judge to `in_doubt`."""
         if not paths:
             return []
-        self.con.execute(
-            "SET preserve_insertion_order = false"
-        )  # so that parallel reads do not wait for each other
+        # Parallel reads would otherwise wait for each other.
+        self.con.execute("SET preserve_insertion_order = false")
         try:
             certain = self._accept(self._certain(paths), paths)
             doubtful = self._doubtful(paths)

@@ -36,11 +36,6 @@ def _spec(mart: Mart, check: Check) -> dg.AssetCheckSpec:
 SPECS = [_spec(mart, check) for mart in MARTS for check in mart.checks]
 
 
-def blocking_checks() -> list[dg.AssetCheckKey]:
-    """Return the checks that must pass before anything is published."""
-    return [spec.key for spec in SPECS if spec.blocking]
-
-
 def import_gate() -> None:
     """Import the gate in advance. If this fails, the checks report the error."""
     with suppress(Exception):

@@ -34,11 +34,6 @@ class Layout:
     object_bytes: int = MAX_RECORD
 
     @property
-    def is_lines(self) -> bool:
-        """Whether the file is read line by line, so that its lines are counted in advance."""
-        return self.kind in ("lines", "csv")
-
-    @property
     def is_json(self) -> bool:
         """Whether the text of a record is JSON."""
         return self.kind in ("lines", "array", "objects")
