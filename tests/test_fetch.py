@@ -29,7 +29,7 @@ from orchestration.automation.jobs import REFRESH
 from orchestration.definitions import build_definitions
 from orchestration.fetch import landing as landing_files
 from orchestration.fetch.__main__ import main
-from orchestration.fetch.accounts import Fetched, fetch_account
+from orchestration.fetch.accounts import FetchResult, fetch_account
 from orchestration.fetch.client import FetchError
 from orchestration.fetch.connections import connected_accounts, load_connections
 from orchestration.settings import PROJECT, Settings, SettingsError
@@ -76,7 +76,7 @@ def connect(home: Path, servers: dict[str, Server], **settings: object) -> Setti
     return Settings(home=home / "home", project=project, **settings)
 
 
-def fetch(settings: Settings, account: str = "acme") -> Fetched:
+def fetch(settings: Settings, account: str = "acme") -> FetchResult:
     (connected,) = connected_accounts(settings, [account])
     return fetch_account(settings, connected, lambda text: None)
 

@@ -8,7 +8,7 @@ import argparse
 import sys
 
 from orchestration.automation.notifications import FETCH_FAILED, send, send_despite_settings
-from orchestration.fetch.accounts import Fetched, fetch_account
+from orchestration.fetch.accounts import FetchResult, fetch_account
 from orchestration.fetch.client import FetchError
 from orchestration.fetch.connections import connected_accounts
 from orchestration.settings import SettingsError, load_settings
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     return int(bool(failures))
 
 
-def print_result(fetched: Fetched) -> None:
+def print_result(fetched: FetchResult) -> None:
     """Print the result of a fetch."""
     if not fetched.files:
         print(f"{fetched.account_id}: no changes since the last fetch")

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from orchestration.fetch import activecampaign, chatwoot
 from orchestration.fetch.client import Api, FetchError
-from orchestration.fetch.connections import Connected
+from orchestration.fetch.connections import ConnectedAccount
 from orchestration.fetch.landing import Pages
 from orchestration.fetch.progress import ProgressFile, fetch_lock
 from orchestration.fetch.session import Session
@@ -18,7 +18,7 @@ from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     """The result of a fetch: records by entity, files in landing, and notes on data missing in the API."""
 
     account_id: str
@@ -27,7 +27,7 @@ class Fetched:
     notes: list[str]
 
 
-def fetch_account(settings: Settings, account: Connected, log: Callable[[str], None]) -> Fetched:
+def fetch_account(settings: Settings, account: ConnectedAccount, log: Callable[[str], None]) -> FetchResult:
     """Fetch the changes of an account into landing.
 
     Raises `FetchError` if the API fails before the end. The files fetched so far stay in landing, and the
@@ -45,10 +45,12 @@ def fetch_account(settings: Settings, account: Connected, log: Callable[[str], N
             {"chatwoot": chatwoot.fetch, "activecampaign": activecampaign.fetch}[account.platform](session)
         except FetchError as error:
             raise FetchError(f"{account.account_id}: {error}", error.status) from None
-        return Fetched(account.account_id, dict(session.pages.records), session.pages.files, session.notes)
+        return FetchResult(
+            account.account_id, dict(session.pages.records), session.pages.files, session.notes
+        )
 
 
-def _api(account: Connected, token: SecretStr) -> Api:
+def _api(account: ConnectedAccount, token: SecretStr) -> Api:
     connection = account.connection
     if account.platform == "chatwoot":
         return Api(f"{connection.url}/api/v1/accounts/{connection.api_account}", "api_access_token", token)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.fetch.connections import Connected, connected_accounts
+from orchestration.fetch.connections import ConnectedAccount, connected_accounts
 from orchestration.settings import Settings, SettingsError
 
 JOB = "fetch"
@@ -16,7 +16,7 @@ JOB = "fetch"
 log = logging.getLogger(__name__)
 
 
-def fetched_accounts(settings: Settings) -> list[Connected]:
+def fetched_accounts(settings: Settings) -> list[ConnectedAccount]:
     """Return the accounts to fetch. If connections.toml is invalid, warn and return none."""
     try:
         return connected_accounts(settings)
@@ -52,7 +52,7 @@ def account_key(account_id: str) -> dg.AssetKey:
     return dg.AssetKey(["landing", account_id])
 
 
-def _assets(settings: Settings, accounts: dict[str, Connected]) -> dg.AssetsDefinition:
+def _assets(settings: Settings, accounts: dict[str, ConnectedAccount]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="fetch_exports",
         specs=[

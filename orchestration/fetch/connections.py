@@ -106,7 +106,7 @@ class Connection(_Section):
         return url.rstrip("/")
 
 
-class Connected:
+class ConnectedAccount:
     """An account with its platform and its section of the file."""
 
     def __init__(self, account_id: str, platform: str, connection: Connection, file: Path) -> None:
@@ -141,7 +141,7 @@ class Connected:
             raise SettingsError(f"{self._file}: [{self.account_id}] {name}: {error}") from None
 
 
-def load_connections(settings: Settings) -> dict[str, Connected]:
+def load_connections(settings: Settings) -> dict[str, ConnectedAccount]:
     """Return the connected accounts by id, or none without a file.
 
     Raises `SettingsError` with every invalid account and key, and what is expected.
@@ -169,13 +169,13 @@ def load_connections(settings: Settings) -> dict[str, Connected]:
             problems += [f"{file}: [{account_id}] {_problem(problem)}" for problem in error.errors()]
             continue
         problems += [f"{file}: [{account_id}] {problem}" for problem in _incomplete(platform, connection)]
-        connected[account_id] = Connected(account_id, platform, connection, file)
+        connected[account_id] = ConnectedAccount(account_id, platform, connection, file)
     if problems:
         raise SettingsError("\n".join(problems))
     return connected
 
 
-def connected_accounts(settings: Settings, chosen: list[str] | None = None) -> list[Connected]:
+def connected_accounts(settings: Settings, chosen: list[str] | None = None) -> list[ConnectedAccount]:
     """Return the accounts that can be fetched, or the `chosen` ones.
 
     Raises `SettingsError` for an invalid connection, and for a chosen account without one.

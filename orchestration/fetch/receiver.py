@@ -30,7 +30,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from orchestration.fetch.connections import MIN_PATH_SECRET_LENGTH, Connected, load_connections
+from orchestration.fetch.connections import MIN_PATH_SECRET_LENGTH, ConnectedAccount, load_connections
 from orchestration.fetch.files import landing_folder, make_folder, open_private
 from orchestration.fetch.spool import OverloadError, Spool
 from orchestration.settings import Settings, SettingsError, load_settings
@@ -74,7 +74,7 @@ def sources(settings: Settings) -> dict[str, Source]:
     return found
 
 
-def _source(settings: Settings, account: Connected) -> Source:
+def _source(settings: Settings, account: ConnectedAccount) -> Source:
     secrets = {}
     for name in ("secret", "verify_token", "path_secret"):
         value = account.secret(f"webhooks.{name}")

@@ -1,31 +1,31 @@
--- Periods and filters: the rows that every report selects.
+-- Which rows a period and the filters select: every report begins here.
 --
--- Belongs here: periods, filters, their validation, and relations that reports share. Does not: the measures
--- (`measures.sql`).
+-- Belongs here: periods, filters, their checks, and the parts that reports share. Does not: what is measured (see
+-- `measures.sql`).
 --
--- Every report has from_date and to_date (local days, both inclusive) and the named filters accounts, agents (by id or name),
+-- Every report takes from_date and to_date (local days, both inclusive) and the named filters accounts, agents (by id or name),
 -- origins, channels, teams, conversation_tags, contact_tags (lists; null = all, an empty list = none) and working_hours (true,
--- false; null = all). 'Unassigned' as an agent selects conversations without an agent, 'Untagged' as a conversation tag those
--- without a tag. One matching tag is enough. A value that does not exist is an error that lists the possible values.
+-- false; null = all). 'Unassigned' among the agents selects conversations without an agent, 'Untagged' among the conversation
+-- tags those without a tag; of several tags, one is enough. A value that does not exist is an error, which lists those that do.
 --
--- Filters select conversations with any start. A selected conversation counts on the day it started, its close on the day of the
--- close, its turns and messages on their own days, its survey on the days it was sent and answered. Messages without a known
--- conversation count too, unless a filter on conversations is set (any filter except accounts).
+-- The filters select conversations, whenever they started. A selected conversation counts on the day it started, its close on
+-- the day of the close, its turns and messages on their own days, its survey on the day it was sent and on the day it was
+-- answered. Messages whose conversation is not known count too, unless a filter other than accounts applies to the conversation.
 --
--- DuckDB resolves the names in the caller's current database: open the file, or `attach` it and `use` it. A leading underscore
--- marks internal macros. The tables of schema `reporting` are dbt models. `report_macros.py` renders these files with the lists of
--- filters and measures.
+-- DuckDB resolves the names in the caller's current database: open the file, or `attach` it and `use` it. A name that begins
+-- with an underscore is internal to the reports. The tables of schema `reporting` are models of dbt. The lists of filters and
+-- measures come from `report_macros.py`, which renders these files.
 
 create or replace macro local_time(instant, time_zone) as timezone(time_zone, timezone('UTC', instant));
 comment on macro local_time is
-    'The local time of a UTC instant in a time zone of the IANA database.';
+    'The clock time of an instant (UTC) in a time zone of the IANA database.';
 
--- The tags for grouping and filtering.
+-- The tags by which reports group and filter.
 create or replace macro _tags(conversation_tags) as
     case when len(conversation_tags) > 0 then conversation_tags else ['Untagged'] end;
 comment on macro _tags is 'Internal: the tags of a conversation, or Untagged.';
 
--- Validates a value.
+-- Errors name what is possible.
 create or replace macro _is_valid_choice(name, value, possible) as
     case
         when list_contains(possible, value) then true
@@ -33,17 +33,17 @@ create or replace macro _is_valid_choice(name, value, possible) as
     end;
 comment on macro _is_valid_choice is 'Internal: true, or an error that lists the possible values.';
 
--- The last day of a period, validated. The validation is part of a value, because a separate condition is not evaluated if no
--- row meets the others.
+-- The last day of a period. The error is in the place of a value, since a condition of its own is not evaluated where no row
+-- meets the other conditions.
 create or replace macro _last_day(from_date, to_date) as
     case
         when from_date::date <= to_date::date then to_date::date
         when from_date is null or to_date is null then error('from_date and to_date are required')
         else error('from_date ' || from_date::date || ' is after to_date ' || to_date::date || '; swap them')
     end;
-comment on macro _last_day is 'Internal: to_date as a date, or an error if it is before from_date.';
+comment on macro _last_day is 'Internal: to_date as a date, or an error where it is before from_date.';
 
--- The values of a filter, validated. The error lists `shown`, the values of the selected accounts.
+-- The values of a filter, or an error for one that does not exist. Only what the accounts have is listed, in `shown`.
 create or replace macro _known_values(name, given, known, shown) as
     case
         when list_has_all(known, given::varchar[]) then given::varchar[]
@@ -75,7 +75,7 @@ create or replace macro _known_{{ name }}({{ name }}, accounts) as (
 comment on macro _known_{{ name }} is 'Internal: the given {{ name }}, or an error for one that does not exist.';
 
 {% endfor -%}
--- The ids of agents, given by id or name.
+-- The ids of agents who are given by id or name.
 create or replace macro _agent_ids(agents) as (
     select list(id)
     from (
@@ -85,7 +85,7 @@ create or replace macro _agent_ids(agents) as (
         select 'Unassigned' as id where list_contains(agents::varchar[], 'Unassigned')
     )
 );
-comment on macro _agent_ids is 'Internal: the ids of agents, given by id or name.';
+comment on macro _agent_ids is 'Internal: the ids of agents who are given by id or name.';
 
 create or replace macro _known_agents(agents, accounts) as (
     select
@@ -114,11 +114,11 @@ create or replace macro _is_selected(c, {{ filters }}) as
     and (working_hours is null or c.is_in_working_hours = working_hours);
 comment on macro _is_selected is 'Internal: whether the filters select a row.';
 
--- Whether no filter on conversations is set.
+-- Whether no filter applies to the conversation.
 create or replace macro _is_unfiltered({{ conversation_filters }}) as
     agents is null and origins is null and channels is null and teams is null and conversation_tags is null
     and contact_tags is null and working_hours is null;
-comment on macro _is_unfiltered is 'Internal: whether no filter on conversations is set.';
+comment on macro _is_unfiltered is 'Internal: whether no filter applies to the conversation.';
 
 -- The conversations that started in the period.
 create or replace macro _started(from_date, to_date, {{ filters }}) as table
@@ -134,8 +134,8 @@ where t.asked_on between from_date::date and (select _last_day(from_date, to_dat
     and _is_selected(t, {{ filters }});
 comment on macro table _asked is 'Internal: the turns of selected conversations that began in the period.';
 
--- The counts of messages, closes and surveys in the period. Messages without a known conversation are selected only if no filter
--- on conversations is set.
+-- The messages, closes and surveys of the period. A message without a known conversation is selected only where no filter
+-- applies to the conversation.
 create or replace macro _counted(from_date, to_date, {{ filters }}) as table
 from reporting.rpt_counts_by_day as n
 where n.day between from_date::date and (select _last_day(from_date, to_date))
@@ -143,7 +143,7 @@ where n.day between from_date::date and (select _last_day(from_date, to_date))
     and (n.has_conversation or _is_unfiltered({{ conversation_filters }}));
 comment on macro table _counted is 'Internal: the counts of the period that belong to selected conversations.';
 
--- All columns of the selected conversations, with any start.
+-- All columns of the selected conversations, whenever they started.
 create or replace macro _selected_conversations({{ filters }}) as table
 with labelled as (
     select *, _tags(c.conversation_tags) as tags
@@ -152,9 +152,9 @@ with labelled as (
 select *
 from labelled as c
 where _is_selected(c, {{ filters }});
-comment on macro table _selected_conversations is 'Internal: the selected conversations, with any start.';
+comment on macro table _selected_conversations is 'Internal: the selected conversations, whenever they started.';
 
--- The previous period has the same number of days and ends on the day before from_date.
+-- The period before one has as many days, and ends the day before it begins.
 create or replace macro _previous_from(from_date, to_date) as
     (from_date::date - (to_date::date - from_date::date + 1)::integer)::date;
-comment on macro _previous_from is 'Internal: the first day of the previous period.';
+comment on macro _previous_from is 'Internal: the first day of the period before.';

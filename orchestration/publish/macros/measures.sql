@@ -1,8 +1,8 @@
--- The measures of the reports, defined once for every grain and group.
+-- What the reports measure of a period, written once for every grain and group.
 --
--- Belongs here: the measures. Does not: the selection of rows (`filters.sql`), nor the tables (`models/`).
+-- Belongs here: the figures. Does not: which rows they are computed from (see `filters.sql`), nor how the tables are built.
 
--- The keys of the measures. Keys that `grain` and `per` do not use are null.
+-- The keys of what is measured: those that `grain` and `per` do not name are null, one value for all.
 create or replace macro _period_start(grain, day) as
     case grain
         when 'day' then day::date
@@ -14,7 +14,7 @@ create or replace macro _period_start(grain, day) as
 comment on macro _period_start is 'Internal: the first day of the day, week, month, quarter or year.';
 
 create or replace macro _account(per, account_id) as case when per not in ('total', 'origin') then account_id end;
-comment on macro _account is 'Internal: the account of a group; null if groups span accounts.';
+comment on macro _account is 'Internal: the account of a group; null where groups span accounts.';
 
 create or replace macro _group(per, origin, agent_id, channel_id, team_id, tag) as
     case per
@@ -28,12 +28,12 @@ create or replace macro _group(per, origin, agent_id, channel_id, team_id, tag) 
     end;
 comment on macro _group is 'Internal: the group that a row counts in.';
 
--- The measures of the period by day, week, month, quarter or year (`grain`; null: the whole period) and by group (`per`):
--- 'total', 'origin', 'account and origin', 'agent', 'channel', 'team' or 'tag'. All except the first two are also grouped by
--- account. Outbound messages count for their sender, first responses and replies for the agent who gave them, surveys and ratings
--- for the rated agent, everything else for the conversation's agent. The total has a row even without activity. Times are in
--- seconds. Unknown values are null, not 0. Each kind of activity is aggregated separately, and the results are joined by group: a
--- single row type for all of them would be many times as wide.
+-- The figures of the period by day, week, month, quarter or year (`grain`; null: the period as a whole) and by group, which `per`
+-- names: 'total', 'origin', 'account and origin', 'agent', 'channel', 'team' or 'tag'. All but the first two are grouped by account
+-- as well. Outbound messages count to the agent who sent them, first responses and replies to the agent who gave them, surveys and
+-- ratings to the rated agent, all else to the conversation's agent. The total has a row even without any activity. Times are in
+-- seconds. What cannot be known is null, never 0. Each kind of activity is aggregated by itself, and the results are joined by
+-- group: one row for all of them together would be many times as wide.
 create or replace macro _measured(from_date, to_date, {{ filters }}, grain, per) as table
 with started as not materialized (
     select *, unnest(tags) as tag
@@ -59,7 +59,7 @@ counted as not materialized (
     from _counted(from_date, to_date, {{ filters }})
     where per <> 'tag'
 ),
-conversation_measures as (
+handled as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
@@ -78,7 +78,7 @@ conversation_measures as (
     from started as c
     group by 1, 2, 3
 ),
-response_measures as (
+responded as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
@@ -91,7 +91,7 @@ response_measures as (
     where c.first_response_seconds is not null or c.is_first_response_within_target is not null
     group by 1, 2, 3
 ),
-reply_measures as (
+replied as (
     select
         _period_start(grain, t.asked_on) as period_start,
         _account(per, t.account_id) as account_id,
@@ -104,7 +104,7 @@ reply_measures as (
     from asked as t
     group by 1, 2, 3
 ),
-contact_counts as (
+met as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
@@ -113,7 +113,7 @@ contact_counts as (
     from started as c
     group by 1, 2, 3
 ),
-daily_counts as (
+summed as (
     select
         _period_start(grain, n.day) as period_start,
         _account(per, n.account_id) as account_id,
@@ -126,15 +126,15 @@ daily_counts as (
     group by 1, 2, 3
 ),
 measured as (
-    from conversation_measures
+    from handled
     union all by name
-    from response_measures
+    from responded
     union all by name
-    from reply_measures
+    from replied
     union all by name
-    from contact_counts
+    from met
     union all by name
-    from daily_counts
+    from summed
     union all by name
     select 'total' as group_id
     where per = 'total'
@@ -146,7 +146,7 @@ select
     {% for count in counts if count != 'reopens' -%}
     coalesce(any_value(m.{{ count }}), 0) as {{ count }},
     {% endfor -%}
-    -- Reopens are unknown if they are unknown for every conversation.
+    -- The number of reopens is unknown where that of each conversation is.
     case
         when coalesce(any_value(m.conversations), 0) = 0 then 0
         else any_value(m.reopens)
@@ -175,4 +175,4 @@ select
     {% endfor %}
 from measured as m
 group by m.period_start, m.account_id, m.group_id;
-comment on macro table _measured is 'Internal: the measures of a period by grain and group.';
+comment on macro table _measured is 'Internal: the figures of a period by grain and group.';

@@ -15,7 +15,7 @@ periods as (
     inner join selected on p.conversation_id = selected.conversation_id
     inner join dim_accounts as account on selected.account_id = account.account_id
 ),
--- The last day of each account's data.
+-- The days that an account has data of.
 ends as (
     select m.account_id, local_time(max(m.sent_at), any_value(account.time_zone))::date as last_on
     from fct_messages as m
@@ -42,5 +42,5 @@ group by days.account_id, p.agent_id, days.day
 order by report_date, days.account_id, agent_name;
 
 comment on macro table report_backlog is
-    'The conversations that are open at the end of each day, and how many of them have been open for more than 1 and 7 '
+    'The conversations that are open at the end of each day, and those of them that have been open for more than 1 and 7 '
     'days. One row per account, agent and day with an open conversation.';

@@ -7,5 +7,5 @@ from _measured(
 );
 
 comment on macro table report_by_tag is
-    'The measures of each conversation tag, including Untagged. A conversation with two tags counts in both rows, so the rows '
-    'do not sum to the overview. Messages without a known conversation are not included. One row per account and tag.';
+    'The figures of each conversation tag, Untagged included. A conversation with two tags counts in both rows, so '
+    'the rows do not sum to the overview; messages of unknown conversations are in none. One row per account and tag.';

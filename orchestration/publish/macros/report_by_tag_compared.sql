@@ -23,5 +23,5 @@ select
 from counted;
 
 comment on macro table report_by_tag_compared is
-    'The conversations of each tag in the period and in the previous period, the difference and the relative change. '
+    'The conversations of each tag in the period and in the period before, the difference and the relative change. '
     'One row per account and tag.';

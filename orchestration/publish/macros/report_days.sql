@@ -4,4 +4,4 @@ from agg_overview
 where accounts is null or list_contains(accounts, account_id);
 
 comment on macro table report_days is
-    'The first and the last local day with activity. One row.';
+    'The first and the last local day with any activity. One row.';

@@ -7,4 +7,4 @@ from _measured(
 );
 
 comment on macro table report_overview is
-    'The measures of the period. One row.';
+    'The headline figures of the period. One row.';

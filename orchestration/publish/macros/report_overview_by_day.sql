@@ -8,4 +8,5 @@ from _measured(
 );
 
 comment on macro table report_overview_by_day is
-    'The measures of the overview by account, local day and origin. One row per account, day and origin with activity.';
+    'The figures of the overview by account, local day and origin. One row per account, day and origin with any '
+    'activity.';

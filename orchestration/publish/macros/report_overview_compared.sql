@@ -30,5 +30,5 @@ select
 from compared;
 
 comment on macro table report_overview_compared is
-    'Every measure of the overview as a double: its value in the period and in the previous one, the difference and the relative '
+    'Every measure of the overview as a double: its value, that of the period before, the difference and the relative '
     'change. One row per measure.';

@@ -16,7 +16,7 @@ turns as (
     from fct_customer_turns
     where conversation_id = conversation
 ),
--- A message belongs to the latest turn that started before it. The answer belongs to its turn.
+-- A message belongs to the turn that began last before it, its answer included.
 placed as (
     select
         w.*,
@@ -61,7 +61,7 @@ events as (
     union all by name
     select 3 as rank, replace(event_type, '_', ' ') as event, agent_id, happened_at from changes
     union all by name
-    -- Adds the close for platforms that do not export it as an event.
+    -- Not every platform exports a close as an event.
     select 3 as rank, 'closed' as event, closed_at as happened_at from chosen
     where not exists (select 1 from changes where event_type = 'closed')
     union all by name
@@ -89,5 +89,6 @@ where events.happened_at is not null
 order by events.happened_at, events.rank, events.place;
 
 comment on macro table report_timeline is
-    'The known events of a conversation in order: the event, its agent, the turn of the customer that it belongs to, and how long '
-    'the customer waited for the answer. No rows if the accounts do not have the conversation. One row per event.';
+    'What is known to have occurred in a conversation, in order: the event, its agent, which turn of the customer it '
+    'belongs to, and how long the customer waited for an answer. No rows if the accounts do not have the '
+    'conversation. One row per event.';

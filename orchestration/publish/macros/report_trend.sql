@@ -20,5 +20,5 @@ days as (
 select * from days where day >= from_date::date order by day;
 
 comment on macro table report_trend is
-    'The conversations of each day, and their mean over that day and the six days before it, including days before the '
+    'The conversations of each day, and their mean over it and the six days before it, including days before the '
     'period. One row per day.';
