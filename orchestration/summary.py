@@ -13,7 +13,7 @@ import duckdb
 from orchestration.common.disk import full_disk
 from orchestration.common.sql import parquet, printable
 from orchestration.common.words import counted, without_class
-from orchestration.ingest.raw_store.ledger import TOLD, RawStoreError, explained, ledger_folder
+from orchestration.ingest.raw_store.ledger import REASON_TEXT, RawStoreError, explain_errors, ledger_folder
 from orchestration.ingest.seeds import read_seeds
 from orchestration.ingest.sources.local import find_files
 from orchestration.publish.page.report import LINK, has_reports
@@ -128,7 +128,7 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
         return
     ledger = parquet(ledger_folder(settings) / "*.parquet")
     rejects = parquet(settings.rejected_path / "*.parquet")
-    with duckdb.connect() as connection, explained(settings):
+    with duckdb.connect() as connection, explain_errors(settings):
         by_entity = connection.execute(
             f"""
             select entity, count(*), sum(records_read), sum(records_accepted), sum(records_rejected)
@@ -141,7 +141,7 @@ def _exports(settings: Settings, new_files: int) -> Iterator[str]:
             f"""
             select
                 case when line is null then 'not loaded: ' else 'rejected: ' end
-                || file || coalesce(', line ' || line, '') || ': ' || {TOLD} || '; ' || remedy,
+                || file || coalesce(', line ' || line, '') || ': ' || {REASON_TEXT} || '; ' || remedy,
                 file
             from {rejects}
             order by line is not null, rejected_at desc, file, line

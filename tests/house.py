@@ -9,7 +9,7 @@ import duckdb
 
 from orchestration.ingest.parsing.file_bytes import zstd
 from orchestration.ingest.pipeline import IngestResult, ingest
-from orchestration.ingest.raw_store.ledger import TOLD
+from orchestration.ingest.raw_store.ledger import REASON_TEXT
 from orchestration.settings import Settings
 
 PLATFORM = "activecampaign"
@@ -40,7 +40,7 @@ class House:
     def rejected(self, columns: str = "* EXCLUDE (batch_id, rejected_at)") -> list[tuple]:
         """What was refused; each reason with the value it is about, as the summary tells it."""
         files = self.settings.rejected_path / "*.parquet"
-        return self._rows(files, columns, "file, line NULLS FIRST", f"* REPLACE ({TOLD} AS reason)")
+        return self._rows(files, columns, "file, line NULLS FIRST", f"* REPLACE ({REASON_TEXT} AS reason)")
 
     def ledger(self, columns: str = "* EXCLUDE (batch_id, ingested_at, modified_at)") -> list[tuple]:
         return self._rows(self.settings.raw_path / "ingested_files" / "*.parquet", columns, "file, batch_id")

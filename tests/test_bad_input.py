@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from house import House, gz, jsonl, zst
 
-from orchestration.ingest.loading import ConservationError, Loader
+from orchestration.ingest.loading import Loader, RecordCountError
 from orchestration.ingest.parsing import file_bytes, readers
 
 GOOD = {"id": "good", "timestamp": "2026-08-31T07:44:00+02:00", "direction": "INBOUND"}
@@ -93,12 +93,12 @@ BAD_LINES = [
     (b'{"id": 1,', "it is not valid JSON"),
     (b"hello", "it is not valid JSON"),
     (b'{"id": 1} {"id": 2}', "it is not valid JSON"),
-    (b'{"id": "\x00"}', "it holds a NUL byte"),
+    (b'{"id": "\x00"}', "it contains a NUL byte"),
     (b"[1]", "it is not a JSON object"),
     (b"null", "it is not a JSON object"),
     (b'{"id": "\xff"}', "it is not UTF-8"),
-    (b'{"id": "\x1f"}', "it holds a control character"),
-    (b'{"id": 1}\x1eleft out?', "it holds a control character"),
+    (b'{"id": "\x1f"}', "it contains a control character"),
+    (b'{"id": 1}\x1eleft out?', "it contains a control character"),
 ]
 
 
@@ -143,32 +143,32 @@ BAD_FILES = {
     "empty.jsonl": (b"", "it is empty"),
     "blank.jsonl": (b"\n \n", "it is empty"),
     "empty.jsonl.gz": (gz(b""), "it is empty"),
-    "cut.jsonl.gz": (gz(jsonl(GOOD))[:-12], "its .gz archive is cut off"),
-    "cut.jsonl.zst": (zst(jsonl(GOOD))[:-12], "its .zst archive is cut off"),
-    "altered.csv.gz": (gz(HEADER + GOOD_CSV)[:-8] + bytes(8), "it is no sound .gz archive"),
-    "plain.jsonl.gz": (jsonl(GOOD), "it is no sound .gz archive"),
-    "plain.jsonl.zst": (jsonl(GOOD), "it is no sound .zst archive"),
+    "cut.jsonl.gz": (gz(jsonl(GOOD))[:-12], "its .gz archive is truncated"),
+    "cut.jsonl.zst": (zst(jsonl(GOOD))[:-12], "its .zst archive is truncated"),
+    "altered.csv.gz": (gz(HEADER + GOOD_CSV)[:-8] + bytes(8), "it is not a valid .gz archive"),
+    "plain.jsonl.gz": (jsonl(GOOD), "it is not a valid .gz archive"),
+    "plain.jsonl.zst": (jsonl(GOOD), "it is not a valid .zst archive"),
     "gzip.jsonl": (gz(jsonl(GOOD)), "wrong extension: it is gzip"),
     "sheet.csv": (b"PK\x03\x04...", "wrong extension: it is a zip archive or a spreadsheet"),
     "utf16.jsonl": (jsonl(GOOD).decode().encode("utf-16"), "wrong extension: it is UTF-16 text"),
-    "array.jsonl": (json.dumps([GOOD, GOOD]).encode(), "wrong extension: it is not one record a line"),
+    "array.jsonl": (json.dumps([GOOD, GOOD]).encode(), "wrong extension: not one record per line"),
     "arrays.jsonl": (
         json.dumps([GOOD, GOOD], indent=1).encode(),
-        "wrong extension: it is not one record a line",
+        "wrong extension: not one record per line",
     ),
-    "pretty.jsonl": (json.dumps(GOOD, indent=1).encode(), "wrong extension: it is not one record a line"),
+    "pretty.jsonl": (json.dumps(GOOD, indent=1).encode(), "wrong extension: not one record per line"),
     "csv.json": (HEADER + GOOD_CSV * 3, "wrong extension: it is not JSON"),
     "json.csv": (jsonl(GOOD), "wrong extension: it is JSON"),
     "json.parquet": (jsonl(GOOD), "wrong extension: it is not Parquet"),
-    "json.txt": (jsonl(GOOD), "wrong extension: no export is named so"),
-    "json.parquet.gz": (jsonl(GOOD), "wrong extension: no export is named so"),
+    "json.txt": (jsonl(GOOD), "wrong extension: not a supported export format"),
+    "json.parquet.gz": (jsonl(GOOD), "wrong extension: not a supported export format"),
     "cut.parquet": (b"PAR1" + bytes(100), "it cannot be read: No magic bytes found at end of file"),
     "cut-array.json": (json.dumps([GOOD, GOOD])[:-5].encode(), "it cannot be read: Malformed JSON"),
     "cut-page.json": (b'{"results": [{"id": 1}', "it cannot be read: Malformed JSON"),
     "more.json": (b'[{"id": 1}] and more', "it cannot be read: Malformed JSON"),
     "latin.json": (b'[{"id": "\xe9"}]', "it cannot be read: Malformed JSON"),
-    "short.csv": (b"id,body\n1,2\n", "its header lacks the required timestamp, direction"),
-    "late.csv": (b"\n" + HEADER + GOOD_CSV, "its header lacks the required id, timestamp, direction"),
+    "short.csv": (b"id,body\n1,2\n", "required columns are missing: timestamp, direction"),
+    "late.csv": (b"\n" + HEADER + GOOD_CSV, "required columns are missing: id, timestamp, direction"),
     "twice.csv": (b"id," + HEADER + GOOD_CSV, "its header names a column twice: id"),
 }
 
@@ -209,7 +209,7 @@ BAD_ROWS = [
     (b'1,"1788162240,INBOUND\n', "a quotation mark is out of place"),
     (b'1,"1788162240,INBOUND\r\n', "a quotation mark is out of place"),
     (b"1,\xe9,INBOUND\n", "it is not UTF-8"),
-    (b"1,\x00,INBOUND\n", "it holds a NUL byte"),
+    (b"1,\x00,INBOUND\n", "it contains a NUL byte"),
 ]
 
 
@@ -280,7 +280,7 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
             way,
             lambda *args, t=typed: f"SELECT * FROM ({t(*args)}) WHERE _line <> 2",
         )
-    with pytest.raises(ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"):
+    with pytest.raises(RecordCountError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"):
         house.ingest()
     monkeypatch.undo()
     assert house.rows("agents") == house.ledger() == []
@@ -289,12 +289,12 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
 
 def test_a_line_the_reader_left_out_stops_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
-    lines, census = readers._lines, readers._census
+    lines, file_counts = readers._lines, readers._file_counts
     monkeypatch.setattr(readers, "_lines", lambda files: f"{lines(files)} WHERE NOT contains(line, '2')")
     monkeypatch.setattr(
         readers,
-        "_census",
-        lambda records, *args: census(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
+        "_file_counts",
+        lambda records, *args: file_counts(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
     )
-    with pytest.raises(ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
+    with pytest.raises(RecordCountError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
         house.ingest()

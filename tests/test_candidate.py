@@ -20,7 +20,7 @@ HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=len(sys.ar
 @pytest.fixture
 def settings(tmp_path, monkeypatch) -> Settings:
     monkeypatch.setattr(candidate, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(candidate, "LOOK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(candidate, "POLL_SECONDS", 0.05)
     settings = Settings(home=tmp_path)
     for path in (settings.warehouse_path, settings.candidate_path):
         duckdb.connect(path).close()

@@ -89,10 +89,10 @@ CORRUPTIONS = {
     ("fct_conversations", "waits_match_answered_turns"): change_one_row(
         "fct_conversations", "max_wait_seconds = 1e9", "turns_answered > 0"
     ),
-    ("fct_conversations", "only_the_last_turn_waits"): change_one_row(
+    ("fct_conversations", "only_last_turn_is_waiting"): change_one_row(
         "fct_conversations", "waiting_since = null", "turns_waiting = 1"
     ),
-    ("fct_conversations", "handled_by_is_known_where_the_customer_wrote"): change_one_row(
+    ("fct_conversations", "handled_by_is_set_with_inbound_messages"): change_one_row(
         "fct_conversations", "handled_by = null"
     ),
     ("fct_conversations", "handled_by_is_accepted_value"): change_one_row(
@@ -131,14 +131,14 @@ CORRUPTIONS = {
     ("fct_customer_turns", "turns_match_conversations"): """
         delete from fct_customer_turns where rowid = (select min(rowid) from fct_customer_turns)
     """,
-    ("agg_backlog", "older_conversations_are_among_the_open_ones"): change_one_row(
+    ("agg_backlog", "aged_conversations_within_open"): change_one_row(
         "agg_backlog", "open_over_7_days = open + 1"
     ),
     ("agg_backlog", "backlog_matches_open_conversations"): """
         update agg_backlog set open = open + 1
         where report_date = (select max(report_date) from agg_backlog) and account_id = 'demo'
     """,
-    ("agg_backlog", "closed_conversations_are_not_in_the_backlog"): """
+    ("agg_backlog", "backlog_has_no_closed_conversations"): """
         update fct_conversations set is_closed = true
         where conversation_id = (
             select min(conversation_id) from reporting.rpt_open_periods where left_at is null
@@ -216,14 +216,14 @@ CORRUPTIONS = {
     ("agg_overview", "surveys_answered_within_surveys_sent"): moved(
         "agg_overview", "surveys_answered", "surveys_sent"
     ),
-    ("agg_overview", "met_targets_within_those_known"): moved(
+    ("agg_overview", "targets_met_within_measured"): moved(
         "agg_overview", "reply_on_target_met", "reply_on_target_n"
     ),
     ("agg_overview", "messages_match_facts"): change_one_row(
         "agg_overview", "messages = messages + 1, inbound_messages = inbound_messages + 1"
     ),
     ("agg_overview", "csat_matches_facts"): change_one_row("agg_overview", "csat_n = csat_n + 1"),
-    ("agg_overview", "last_day_volume_is_usual"): "delete from warehouse.seeds.holidays",
+    ("agg_overview", "last_day_volume_within_limit"): "delete from warehouse.seeds.holidays",
     ("agg_by_agent", "measures_are_not_negative"): change_one_row("agg_by_agent", "distinct_contacts = -1"),
     ("agg_by_agent", "null_agent_is_unassigned"): change_one_row(
         "agg_by_agent", "agent_name = 'Ghost'", "agent_id is null"

@@ -267,7 +267,7 @@ def test_files_stay_few_and_their_batches_apart_at_a_bounded_cost(tmp_path_facto
                 size = sum(path.stat().st_size for path in paths)
                 for path in paths:
                     path.unlink()
-                write(ledger.compacted(paths), size)
+                write(ledger.compacted_path(paths), size)
                 rewritten += size
     finally:
         compaction.SMALL, compaction.MANY = compaction_small, compaction_many

@@ -325,7 +325,7 @@ def test_a_run_of_dagster_holds_the_lock_to_its_end_and_the_one_killed_before_is
         settings.lock_path.write_text(killed.run_id)
         run = dg.materialize([table], instance=instance, resources={"settings": locked_settings(settings)})
 
-        assert run.output_for_node("table") == "A run or a command is under way."
+        assert run.output_for_node("table") == "A run or a command is in progress."
         assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
         tick = sensor.evaluate_tick(dg.build_sensor_context(instance))
         assert tick.skip_message == "No run was killed."

@@ -68,7 +68,7 @@ def test_the_schedule_runs_daily_in_the_set_zone_and_skips_with_a_reason(sample,
         nothing_new = schedule.evaluate_tick(context)
         first_time = daily_schedule(Settings(home=tmp_path)).evaluate_tick(context)
 
-    assert "Nothing new" in nothing_new.skip_message
+    assert "No changes" in nothing_new.skip_message
     assert len(first_time.run_requests) == 1
 
 
@@ -99,7 +99,7 @@ def test_new_files_start_one_run_when_they_have_stopped_arriving(tmp_path):
         assert again.run_key == first.run_key, "the same files would start a second run"
 
         run_id = instance.create_run_for_job(_empty_refresh, status=dg.DagsterRunStatus.STARTED).run_id
-        assert "a refresh is under way" in tick().skip_message
+        assert "a refresh is in progress" in tick().skip_message
         instance.delete_run(run_id)
 
         ingest(settings)

@@ -399,15 +399,15 @@ def test_one_account_erases_nothing_of_another(house: House) -> None:
     [
         (
             "demos,k1,2026-01-01",
-            "line 2, column account_id: 'demos' is wrong; expected an account of accounts.csv (there is: ",
+            "line 2, column account_id: 'demos' is invalid; expected an account of accounts.csv (known: ",
         ),
         (
             "demo,,2026-01-01",
-            "line 2, column contact_id: this value is wrong; expected the contact's id on the platform",
+            "line 2, column contact_id: this value is invalid; expected the contact's id on the platform",
         ),
         (
             "demo,k1,tomorrow",
-            "line 2, column requested_on: 'tomorrow' is wrong; expected a date as YYYY-MM-DD",
+            "line 2, column requested_on: 'tomorrow' is invalid; expected a date as YYYY-MM-DD",
         ),
     ],
 )
@@ -429,9 +429,9 @@ def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_lin
     house.drop(f"conversations/only {WHO}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
     erase(house, WHO, "stranger")
     house.ingest()
-    told = erasure.doubts(house.settings, read_seeds(house.settings.seeds).erasures)
+    told = erasure.list_warnings(house.settings, read_seeds(house.settings.seeds).erasures)
     assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
-    assert "nothing of account demo names this contact" in told[0]
+    assert "no record of account demo has this contact" in told[0]
     assert "in the name of 1 file of" in told[1]
     assert not any(contact in message for message in told for contact in (WHO, "stranger"))
 
@@ -560,5 +560,5 @@ def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
     release = current_release(settings)
     assert [path.name for path in (settings.published_path / "releases").iterdir()] == [release.release_id]
     output = capfd.readouterr().out
-    assert f"erasures.csv line {len(forgotten) + 2}: nothing of account demo names this contact" in output
+    assert f"erasures.csv line {len(forgotten) + 2}: no record of account demo has this contact" in output
     assert is_up_to_date(settings)

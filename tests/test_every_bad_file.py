@@ -21,14 +21,14 @@ from orchestration.ingest.platforms.schema import Entity, Field, Platform
 T = "2026-08-31T07:44:00Z"
 JSON_LINE = "write each record as one line of valid JSON in UTF-8"
 COLUMNS = (
-    "write as many columns as the header has; put a value with a delimiter, a line break or a"
-    " quotation mark in it between quotation marks, and double those within"
+    "write as many columns as the header has; quote values that contain a delimiter, a line break or a"
+    " quotation mark, and double the quotation marks inside"
 )
 UTF8 = "save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and drop it again"
 WITHOUT = "write the record without it"
 INSTANT = "write ISO 8601 with an offset, as 2026-08-31T07:44:00+02:00, or unix seconds"
 ID = "write it as a text, or as a whole number with all its digits"
-API_NAMES = "name the columns as the platform's API does, id, created_on among them"
+API_NAMES = "add id, created_on, named as in the platform's API"
 
 
 class Bad(NamedTuple):
@@ -82,7 +82,7 @@ TABLE = {
         "truncated.jsonl.gz",
         gz(jsonl(*map(record, range(1000))))[:-500],
         [],
-        whole("its .gz archive is cut off", "export or copy it again"),
+        whole("its .gz archive is truncated", "export or copy it again"),
     ),
     "a wrong extension": Bad(
         "wrong.csv",
@@ -109,7 +109,7 @@ TABLE = {
         "nul.csv",
         csv_of(f"1,{T},a", f"2\0,{T},a", "\0\0\0", f"3,{T},a"),
         ["1", "3"],
-        [(3, "it holds a NUL byte", WITHOUT), (4, "it holds a NUL byte", WITHOUT)],
+        [(3, "it contains a NUL byte", WITHOUT), (4, "it contains a NUL byte", WITHOUT)],
     ),
     "nothing but NUL bytes": Bad("hole.jsonl", bytes(4096), [], whole("it is empty", "export it again")),
     "a line of 200 MB": Bad(
@@ -122,7 +122,7 @@ TABLE = {
         "long.json",
         json.dumps([record(1), record(2, body="x" * 200_000_000)]),
         [],
-        whole("a record of it is too long to be read", "export it again, a record a line"),
+        whole("a record is too long", "export it again with one record per line"),
     ),
     "an object where an array is due": Bad(
         "object.json",
@@ -141,7 +141,7 @@ TABLE = {
             (
                 2,
                 f'tags "{"[" * 80}" is not a list of objects',
-                "write a JSON list of objects, or names with ; between them",
+                "write a JSON list of objects, or names separated by ;",
             ),
             (3, "it is not a JSON object", JSON_LINE),
         ],
@@ -150,7 +150,7 @@ TABLE = {
         "twice.jsonl",
         line(1, ', "id": 2') + line(3, ', "unknown": 1, "unknown": 2') + line(4),
         ["3", "4"],
-        [(1, "id is named twice", "name each field once")],
+        [(1, "id occurs twice", "name each field once")],
     ),
     "numbers as strings": Bad("strings.jsonl", dated("1788162240", "1788162240.5"), ["1", "2"], []),
     "NaN": Bad(
@@ -158,8 +158,8 @@ TABLE = {
         line(1, ', "channel": NaN') + line("NaN") + line(3, ', "unknown": NaN') + line(4, created_on="NaN"),
         ["3"],
         [
-            (1, 'channel "NaN" is no value', "write null where there is no value"),
-            (2, 'id "NaN" is no id', ID),
+            (1, 'channel "NaN" is not a value', "write null where there is no value"),
+            (2, 'id "NaN" is not a valid id', ID),
             no_time(4, "NaN", "is not a time"),
         ],
     ),
@@ -189,7 +189,7 @@ TABLE = {
         "names.csv",
         f"Number,Created\n1,{T}\n",
         [],
-        whole("its header lacks the required id, created_on", API_NAMES),
+        whole("required columns are missing: id, created_on", API_NAMES),
     ),
     "a BOM": Bad("bom.csv", b"\xef\xbb\xbf" + csv_of(f"1,{T},a").encode(), ["1"], []),
     "semicolons and decimal commas": Bad(
@@ -201,9 +201,7 @@ TABLE = {
         ["1", "4", "5"],
         [
             no_time(2, "08/13/2026", "is a date with the month first; here the day comes first"),
-            no_time(
-                3, "01/02/2026 10:00", "has the day or the month first: the file has dates of both orders"
-            ),
+            no_time(3, "01/02/2026 10:00", "is ambiguous: the file has dates in both orders"),
         ],
     ),
     "one date order": Bad("order.jsonl", dated("13/08/2026", "01/02/2026"), ["1", "2"], []),
@@ -235,7 +233,7 @@ TABLE = {
         "ids_lost.csv",
         csv_of(f"9.00720E+15,{T},a", f"9007199254740992.0,{T},a"),
         [],
-        [(2, 'id "9.00720E+15" is no id', ID), (3, 'id "9007199254740992.0" is no id', ID)],
+        [(2, 'id "9.00720E+15" is not a valid id', ID), (3, 'id "9007199254740992.0" is not a valid id', ID)],
     ),
     "ids as whole numbers in Parquet": Bad(
         "ids_int.parquet",
@@ -247,7 +245,7 @@ TABLE = {
         "ids_double.parquet",
         parquet(f"SELECT unnest([1, 1e18])::DOUBLE AS id, '{T}' AS created_on"),
         ["1"],
-        [(2, 'id "1e+18" is no id', ID)],
+        [(2, 'id "1e+18" is not a valid id', ID)],
     ),
     "ids as short floats in Parquet": Bad(
         "ids_float.parquet",

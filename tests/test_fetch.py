@@ -29,7 +29,7 @@ from orchestration.automation.jobs import REFRESH
 from orchestration.definitions import build_definitions
 from orchestration.fetch import landing as landing_files
 from orchestration.fetch.__main__ import main
-from orchestration.fetch.accounts import Fetched, fetch_account
+from orchestration.fetch.accounts import FetchResult, fetch_account
 from orchestration.fetch.client import FetchError
 from orchestration.fetch.connections import connected_accounts, load_connections
 from orchestration.settings import PROJECT, Settings, SettingsError
@@ -76,7 +76,7 @@ def connect(home: Path, servers: dict[str, Server], **settings: object) -> Setti
     return Settings(home=home / "home", project=project, **settings)
 
 
-def fetch(settings: Settings, account: str = "acme") -> Fetched:
+def fetch(settings: Settings, account: str = "acme") -> FetchResult:
     (connected,) = connected_accounts(settings, [account])
     return fetch_account(settings, connected, lambda text: None)
 
@@ -402,7 +402,7 @@ def test_two_fetches_of_an_account_do_not_run_at_once(chatwoot):
 
     server.before = before
     fetch(settings)
-    assert errors == ["another fetch of account acme is under way; wait for its end"]
+    assert errors == ["another fetch of account acme is in progress; wait until it ends"]
 
 
 def test_a_damaged_progress_file_names_itself_and_the_remedy(chatwoot):
@@ -555,7 +555,7 @@ BAD_CONNECTIONS = {
     ),
     "password in the address": (
         '[acme]\nurl = "https://u:planted-literal@x.it"\napi_account = 1\ntoken = { env = "A" }',
-        "must hold no user, password",
+        "must not contain a user, password",
     ),
     "no address": ('[acme]\nurl = "app.chatwoot.com"\ntoken = { env = "A" }', "expected an address such as"),
     "no token": ('[acme]\nurl = "https://x.it"\napi_account = 1', "token: missing"),

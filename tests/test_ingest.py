@@ -445,7 +445,7 @@ def test_dagster_shows_every_entity_and_warns_of_folders_without_a_place(house: 
     assert [agents[name].value for name in counts] == [1, 2, 1, 1, 1]
     assert {event.asset_key for event in metadata} == ingest_asset.keys
     shown = {event.asset_key.path[-1]: event.metadata for event in metadata}
-    files = shown["ingested_files"]["files_of_the_last_batch"].value
+    files = shown["ingested_files"]["files_of_latest_batch"].value
     assert "| demo/agents/a.jsonl | loaded | - | 2 | 1 | 1 |" in files
     reasons = shown["rejected_records"]["most_frequent_reasons"].value
     assert (

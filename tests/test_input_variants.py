@@ -163,8 +163,8 @@ TIMES = [
     "2025-03-03 9:00 +0000",
 ]
 WRONG_TIMES = [
-    ("Mon Mar 03 2025 09:00:00 GMT+0000", "is a date in words, which is not read"),
-    ("2025-03-03 09:00 EST", "has a zone that is not read"),
+    ("Mon Mar 03 2025 09:00:00 GMT+0000", "is a date in words, which is not supported"),
+    ("2025-03-03 09:00 EST", "has an unsupported time zone"),
     ("2025-03-03 13:00 PM", "is an impossible time, or not between 2000 and 2100"),
     ("2025-03-03 09:00 +15:00", "is an impossible time, or not between 2000 and 2100"),
     ("2025-02-30 09:00 UTC", "is an impossible time, or not between 2000 and 2100"),

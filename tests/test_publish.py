@@ -23,7 +23,7 @@ from orchestration.publish.store import outdated_releases, publish, rollback
 from orchestration.publish.tables import PUBLISHED, TABLES
 from orchestration.quality.check import CheckResult
 from orchestration.quality.marts import MARTS
-from orchestration.quality.results import keep
+from orchestration.quality.results import store_results
 from orchestration.settings import Settings
 from orchestration.warehouse.candidate import builds
 
@@ -264,7 +264,7 @@ def test_nothing_published_yet_is_no_release(settings):
 
 def test_a_missing_candidate_is_an_error_with_a_remedy(settings):
     settings.candidate_path.unlink()
-    with pytest.raises(PublishError, match=r"There is no candidate at .*: build the marts first"):
+    with pytest.raises(PublishError, match=r"No candidate at .*: build the marts first"):
         release_now(settings)
 
 
@@ -277,7 +277,7 @@ def test_a_damaged_candidate_is_an_error_with_a_remedy(settings, old):
 
 def test_a_candidate_whose_last_build_did_not_complete_is_not_published(settings, old):
     synthetic_candidate.increment(settings.candidate_path, completes=False)
-    with pytest.raises(PublishError, match="the last build of the candidate did not complete"):
+    with pytest.raises(PublishError, match="last build of the candidate did not complete"):
         release_now(settings)
     assert_intact(settings, old)
 
@@ -288,7 +288,7 @@ def test_a_build_that_begins_during_the_publication_is_noticed(settings, old, mo
         synthetic_candidate.increment(target, "unchecked")
 
     monkeypatch.setattr(building, "copy", copy_after_a_build)
-    with pytest.raises(PublishError, match="Build unchecked began while build-1 was published"):
+    with pytest.raises(PublishError, match="Build unchecked began during the publication of build-1"):
         release_now(settings)
     assert_intact(settings, old)
 
@@ -418,8 +418,10 @@ def test_without_parquet_a_release_is_the_file_alone(settings, old):
 
 def test_what_the_checks_found_in_all_runs_is_published(settings, old):
     check = next(check for mart in MARTS for check in mart.checks)
-    keep(settings, "failed-run", [CheckResult("fct_messages", check, passed=False, found="too many")])
-    keep(settings, "good-run", [CheckResult("fct_messages", check)])
+    store_results(
+        settings, "failed-run", [CheckResult("fct_messages", check, passed=False, found="too many")]
+    )
+    store_results(settings, "good-run", [CheckResult("fct_messages", check)])
 
     new = release_now(settings)
 
@@ -442,10 +444,10 @@ def test_a_rollback_puts_the_release_before_back_and_a_second_one_undoes_it(sett
 
 
 def test_a_rollback_goes_no_further_than_what_is_kept(settings, old):
-    with pytest.raises(PublishError, match=r"No earlier release is kept whole\. There is: "):
+    with pytest.raises(PublishError, match=r"No earlier valid release is kept\. Kept: "):
         rollback(settings)
     with pytest.raises(
-        PublishError, match=r"Release nonsense is not kept, or damaged. There is: .*KEEP_RELEASES"
+        PublishError, match=r"Release nonsense is not kept, or is damaged. Kept: .*KEEP_RELEASES"
     ):
         rollback(settings, "nonsense")
     assert_intact(settings, old)
@@ -597,7 +599,7 @@ def test_a_rollback_does_not_go_to_a_damaged_release(settings, old):
     new = release_now(settings, "second")
     cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/2026-04.parquet")))
     for wanted in (None, old.release_id):
-        with pytest.raises(PublishError, match=rf"There is: {new.release_id}\."):
+        with pytest.raises(PublishError, match=rf"Kept: {new.release_id}\."):
             rollback(settings, wanted)
     assert_intact(settings, new)
 
@@ -795,7 +797,7 @@ def test_a_check_older_than_its_table_blocks(settings, instance):
     first = current_release(settings)
     assert run(definitions, "marts", instance).success
     result = run(definitions, "published", instance)
-    assert "marts/fct_messages:gate judged an earlier version of the table" in failure(result)
+    assert "marts/fct_messages:gate checked an earlier version of the table" in failure(result)
     assert current_release(settings) == first
 
 
@@ -805,7 +807,7 @@ def test_a_check_of_an_earlier_build_blocks(settings, instance):
     first = current_release(settings)
     synthetic_candidate.increment(settings.candidate_path, "second")
     result = run(definitions, "published", instance)
-    assert "gate judged build build-1, the candidate is of build second" in failure(result)
+    assert "gate checked build build-1, but the candidate is build second" in failure(result)
     assert current_release(settings) == first
 
 
@@ -816,7 +818,7 @@ def test_after_a_failed_test_of_dbt_checks_that_pass_do_not_allow_a_release(sett
     synthetic_candidate.increment(settings.candidate_path, "second", completes=False)
     assert run(definitions, "checks", instance).success
     result = run(definitions, "published", instance)
-    assert "the last build of the candidate did not complete" in failure(result)
+    assert "last build of the candidate did not complete" in failure(result)
     assert current_release(settings) == first
 
 

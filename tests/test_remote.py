@@ -163,7 +163,7 @@ def test_what_is_out_of_place_is_named_as_in_a_folder_and_never_downloaded(bucke
     refused = house.ingest().skipped
 
     assert [message.split(";")[0] for message in refused] == [
-        "stray.jsonl: a file out of place",
+        "stray.jsonl: a file in the wrong folder",
         "demo/agent/: no entity of activecampaign",
         "demo/agents/deep: not a file",
         "nobody/: no account of this name",
@@ -271,7 +271,7 @@ def test_no_name_leads_out_of_the_folder(bucket, house, tmp_path, name):
 
     refused = house.ingest().skipped
 
-    assert refused == [f"{name!r}: no name for a file; rename the object"]
+    assert refused == [f"{name!r}: not a valid file name; rename the object"]
     assert house.rows("agents", "id") == [("1",)]
     assert not list(tmp_path.rglob("*escaped*"))
     assert not has_changes(house.settings)
@@ -379,7 +379,7 @@ def test_a_url_with_a_secret_is_refused_and_never_shown(monkeypatch, capfd, url)
     assert main(["run"]) == 2
 
     error = capfd.readouterr().err
-    assert "CONVERSATIONS_LANDING: the URL must hold no password, key or query" in error
+    assert "CONVERSATIONS_LANDING: the URL must not contain a password, key or query" in error
     assert "hunter2" not in error
     assert "ter2" not in error
 

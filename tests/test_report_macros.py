@@ -619,23 +619,26 @@ def test_the_days_are_those_of_the_daily_mart(connection):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        ("report_overview($b, $a)", "exchange them"),
-        ("report_trend($b, $a)", "exchange them"),
-        ("report_by_hour($b, $a)", "exchange them"),
-        ("report_backlog($b, $a)", "exchange them"),
+        ("report_overview($b, $a)", "swap them"),
+        ("report_trend($b, $a)", "swap them"),
+        ("report_by_hour($b, $a)", "swap them"),
+        ("report_backlog($b, $a)", "swap them"),
         (
             "report_details($a, $b, agents := ['Agent 9'])",
-            "possible are: Agent 0, Agent 1, Agent 2, Agent 3, Unassigned",
+            "possible values: Agent 0, Agent 1, Agent 2, Agent 3, Unassigned",
         ),
         ("report_details($a, $b, agents := ['Agent 0', 'Agent 9'])", "does not exist: Agent 9; possible"),
         ("report_by_tag($a, $b, conversation_tags := ['vip'])", "billing, delivery, refund, Untagged"),
-        ("report_overview($a, $b, contact_tags := ['billing'])", "possible are: new, vip"),
-        ("report_by_agent($a, $b, channels := ['c9'])", "possible are: c0, c1"),
-        ("report_by_agent($a, $b, teams := ['t9'])", "possible are: t1"),
-        ("report_over_time($a, $b, grain := 'fortnight')", "possible are: day, week, month, quarter, year"),
+        ("report_overview($a, $b, contact_tags := ['billing'])", "possible values: new, vip"),
+        ("report_by_agent($a, $b, channels := ['c9'])", "possible values: c0, c1"),
+        ("report_by_agent($a, $b, teams := ['t9'])", "possible values: t1"),
+        (
+            "report_over_time($a, $b, grain := 'fortnight')",
+            "possible values: day, week, month, quarter, year",
+        ),
         (
             "report_over_time($a, $b, per := 'people')",
-            "possible are: total, origin, agent, channel, team, tag",
+            "possible values: total, origin, agent, channel, team, tag",
         ),
     ],
 )
@@ -645,7 +648,7 @@ def test_a_value_that_is_invalid_is_an_error_that_lists_what_is_possible(connect
 
 
 def test_only_the_agents_of_the_accounts_are_listed_in_an_error(connection):
-    with pytest.raises(duckdb.Error, match="possible are: Unassigned"):
+    with pytest.raises(duckdb.Error, match="possible values: Unassigned"):
         rows(
             connection,
             "from report_overview($a, $a, accounts := ['nobody'], agents := ['Agent 9'])",

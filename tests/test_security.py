@@ -282,7 +282,7 @@ def test_a_name_of_a_file_is_a_name_and_nothing_else(
     assert found == loaded
     refused = [name for name in written if name not in found and not name.startswith(".")]
     assert len(result.skipped) == len(refused)
-    assert all("the name is not UTF-8 or holds a control character" in told for told in result.skipped)
+    assert all("the name is not UTF-8 or contains a control character" in told for told in result.skipped)
     assert not any(CONTROL.search(told) or "\n" in told for told in result.skipped)
     assert {"a\nb.jsonl", "\x1b[2J.jsonl", "\u202egpj.jsonl"} <= set(refused)
     assert {"*.jsonl", "[!a].jsonl", "a'b.jsonl", "%41.jsonl"} <= set(found)
@@ -318,7 +318,7 @@ def test_an_account_that_could_name_another_folder_or_id_is_refused(tmp_path: Pa
         csv.writer(seed).writerows(
             [["account_id", "platform", "time_zone"], [account, "activecampaign", "UTC"]]
         )
-    with pytest.raises(SettingsError, match=r"line [23], column account_id: .* is wrong; expected"):
+    with pytest.raises(SettingsError, match=r"line [23], column account_id: .* is invalid; expected"):
         ingest(Settings(home=tmp_path / "home", project=tmp_path))
 
 
@@ -377,7 +377,7 @@ def test_archives_that_burst_are_refused_and_take_neither_memory_nor_disk(tmp_pa
         check=True,
     )
     told, _, peak = json.loads(ended.stdout)
-    large = ["rejected", "it unpacks to more than 0.015625 GB"]
+    large = ["rejected", "it expands to more than 0.015625 GB"]
     assert {name: told[name] for name in [*bombs, "rows.parquet"]} == dict.fromkeys(
         [*bombs, rows.name], large
     )
@@ -395,7 +395,7 @@ def test_a_file_that_takes_too_much_memory_is_left_and_the_rest_goes_on(tmp_path
         house.drop(f"conversations/{number}.json", json.dumps({"results": [record(number)]}))
     result = house.ingest()
     (message,) = result.skipped
-    assert message.startswith("demo/conversations/deep.json: it takes more memory than there is")
+    assert message.startswith("demo/conversations/deep.json: it needs more memory than is available")
     assert "CONVERSATIONS_MEMORY_LIMIT" in message
     assert house.rows("conversations", "id") == [("2",), ("3",), ("4",)]
     house.settings = house.settings.model_copy(update={"memory_limit": "4GB"})

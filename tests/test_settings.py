@@ -111,7 +111,7 @@ def test_a_landing_among_what_is_made_from_it_is_rejected(
 ) -> None:
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     monkeypatch.setenv("CONVERSATIONS_LANDING", str(tmp_path / "raw" / "exports"))
-    with pytest.raises(SettingsError, match="CONVERSATIONS_LANDING must not lie in"):
+    with pytest.raises(SettingsError, match="CONVERSATIONS_LANDING must not be in"):
         load_settings()
 
 

@@ -1,4 +1,4 @@
-"""The jobs, and whether there is anything to run them for."""
+"""The jobs, and whether a run is needed."""
 
 import dagster as dg
 
@@ -10,35 +10,35 @@ from orchestration.publish.store import outdated_releases
 from orchestration.settings import Settings
 from orchestration.warehouse.inputs import fingerprint
 
-# Fetching from an API has a job of its own: a refresh reads what is in landing.
+# Fetching from an API is a separate job. A refresh reads the files in landing.
 EVERYTHING = dg.AssetSelection.all() - dg.AssetSelection.groups("landing")
 
 REFRESH = dg.define_asset_job(
     "refresh",
     selection=EVERYTHING,
-    description="Everything, from the exports in landing to the release. Safe to run again at any time.",
+    description="Ingests the exports in landing, builds, checks and publishes. Safe to repeat.",
     executor_def=dg.in_process_executor,
 )
 
 REPLAY = dg.define_asset_job(
     "replay",
     selection=EVERYTHING,
-    description="Reads files again that were taken in before, then builds and publishes all anew. The"
-    " launchpad says which files; `everything: true` makes it a full refresh. What landing no longer holds is"
-    " refused by name, before anything is touched.",
+    description="Ingests files again, then rebuilds and publishes everything. Select files in the launchpad;"
+    " `everything: true` makes it a full refresh. If a selected file is no longer in landing, the run fails"
+    " before it changes anything.",
     executor_def=dg.in_process_executor,
     config={"ops": {"ingest": {"config": {"again": Again().model_dump()}}}},
 )
 
 
 def is_up_to_date(settings: Settings) -> bool:
-    """Return whether the release was made from all that is there now: landing, seeds and code.
+    """Return whether the release was built from the current landing, seeds and code.
 
-    So it is too where the release made from all that was rolled back: the same would be made again. Not so
-    while older releases wait to be removed because of an erasure, nor without the report of the period set,
-    nor where what was published is damaged.
+    Also true if such a release was rolled back: a run would publish the same again. False while an erasure
+    requires the removal of older releases, if the report for the set period is missing, or if published files
+    are damaged.
 
-    Raises `SettingsError` for an invalid seed, or a landing that does not answer.
+    Raises `SettingsError` for an invalid seed or a landing that cannot be listed.
     """
     if has_changes(settings) or outdated_releases(settings):
         return False

@@ -1,9 +1,9 @@
-"""Dagster's storage in SQLite, on connections that stay open; `dagster.yaml` names it.
+"""Dagster's SQLite storage on connections that stay open. `dagster.yaml` refers to it.
 
-Belongs here: how Dagster's own files are opened. Does not: what is in them, nor how long (`housekeeping`).
+Belongs here: opening Dagster's files. Does not: their content and retention (`automation.run_retention`).
 
-Dagster opens its event log anew for each event. Since nobody else has it open, each closing copies the
-write-ahead log into the file and waits for the disk; a run tells a thousand events.
+Dagster opens a connection to its event log for each event. When the last connection closes, SQLite copies the
+write-ahead log into the file and waits for the disk. A run writes a thousand events.
 """
 
 import os
@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection, Engine
 
 
 class EventLog(SqliteEventLogStorage):
-    """The event log: the files are Dagster's, one for each run and an index of all."""
+    """The event log, in Dagster's files: one per run and an index."""
 
     def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
@@ -40,7 +40,7 @@ class EventLog(SqliteEventLogStorage):
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:
-            self._close(self._engines.keys() - {INDEX_SHARD_NAME})  # the run before this one
+            self._close(self._engines.keys() - {INDEX_SHARD_NAME})  # of the previous run
             engine = sqlalchemy.create_engine(
                 self.conn_string_for_shard(shard), connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
             )
@@ -53,24 +53,24 @@ class EventLog(SqliteEventLogStorage):
             self._engines.pop(shard).dispose()
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store an event, and let those know who watch the run's file: what is new lies beside it."""
+        """Store an event, and touch the file for its watchers: SQLite writes to the -wal file only."""
         super().store_event(event)
         os.utime(self.path_for_shard(event.run_id))
 
     def has_table(self, table_name: str) -> bool:
-        """Return whether a table is there, and ask only until it is."""
+        """Return whether a table exists. A positive answer is cached."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
 
     def dispose(self) -> None:
-        """Close what is open; the write-ahead logs go into their files."""
+        """Close all connections, which merges the write-ahead logs into their files."""
         super().dispose()
         self._close(set(self._engines))
 
 
 class Storage(DagsterSqliteStorage):
-    """Dagster's own storage in SQLite but for the event log."""
+    """Dagster's SQLite storage with the event log above."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
@@ -83,5 +83,5 @@ class Storage(DagsterSqliteStorage):
 
 
 def _commit_without_waiting(connection: Any, _record: Any) -> None:
-    # A power failure may cost the last events, but not the file: the write-ahead log is written in order.
+    # A power failure can lose the last events, but cannot corrupt the file.
     connection.execute("pragma synchronous = normal")

@@ -29,7 +29,7 @@ comment on macro _tags is 'Internal: the tags of a conversation, or Untagged.';
 create or replace macro _is_valid_choice(name, value, possible) as
     case
         when list_contains(possible, value) then true
-        else error(name || ' is ' || coalesce('''' || value || '''', 'null') || '; possible are: ' || array_to_string(possible, ', '))
+        else error(name || ' is ' || coalesce('''' || value || '''', 'null') || '; possible values: ' || array_to_string(possible, ', '))
     end;
 comment on macro _is_valid_choice is 'Internal: true, or an error that lists the possible values.';
 
@@ -38,8 +38,8 @@ comment on macro _is_valid_choice is 'Internal: true, or an error that lists the
 create or replace macro _last_day(from_date, to_date) as
     case
         when from_date::date <= to_date::date then to_date::date
-        when from_date is null or to_date is null then error('from_date and to_date must be given')
-        else error('from_date ' || from_date::date || ' is after to_date ' || to_date::date || '; exchange them')
+        when from_date is null or to_date is null then error('from_date and to_date are required')
+        else error('from_date ' || from_date::date || ' is after to_date ' || to_date::date || '; swap them')
     end;
 comment on macro _last_day is 'Internal: to_date as a date, or an error where it is before from_date.';
 
@@ -50,7 +50,7 @@ create or replace macro _known_values(name, given, known, shown) as
         else error(
             name || ' has a value that does not exist: '
             || array_to_string(list_filter(given::varchar[], lambda v: not list_contains(known, v)), ', ')
-            || '; possible are: ' || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
+            || '; possible values: ' || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
         )
     end;
 comment on macro _known_values is 'Internal: the values of a filter, or an error that lists the possible ones.';
