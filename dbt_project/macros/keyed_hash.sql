@@ -1,5 +1,5 @@
-{# A keyed hash of a value, which cannot be computed or tested without the key. The query reads the key from its file, so that no
-   compiled query and no log holds it. Hashed twice, the key first each time, as HMAC does. #}
+{# A keyed hash of a value, which cannot be computed or verified without the key. The query reads the key from its file, so that
+   no compiled query and no log contains it. As in HMAC, the value is hashed twice, each time with the key in front. #}
 {% macro keyed_hash(value) -%}
     {{ return(adapter.dispatch('keyed_hash', 'conversation_reports')(value)) }}
 {%- endmacro %}

@@ -1,9 +1,9 @@
-{# The latest version of each record: of the latest update; on a tie, or without one, from the file whose path sorts last,
-   and in it the later line. Never the order of loading.
+{# The latest version of each record: the one with the latest update time. On a tie, or without an update time, it is the one in
+   the file whose path sorts last, then the one on the later line. The order of loading has no effect.
 
-   `versions` is a relation of raw records, `updated_at` an expression over its columns. A full build ranks only the records that
-   came more than once, which few did. It finds them by a hash, which is faster to group by than texts. An id that came once and
-   shares its hash with another is ranked needlessly, never wrongly. #}
+   `versions` is a relation of raw records, `updated_at` an expression over its columns. A full build ranks only the few records
+   that have several versions. It finds them by a hash, which is faster to group by than text. If the hashes of two ids are equal,
+   both records are ranked unnecessarily, but the result is the same. #}
 {% macro latest_version(entity, versions, updated_at) -%}
     {%- set files = ref('stg_ingest__files') -%}
     {%- set id_hash = hash_of(['versions._account_id', 'versions.id']) -%}
@@ -65,7 +65,7 @@
 {%- endmacro %}
 
 
-{# A number that is the same for the same values, and seldom for others. #}
+{# A hash of the values, as a number. #}
 {% macro hash_of(values) -%}
     {{ return(adapter.dispatch('hash_of', 'conversation_reports')(values)) }}
 {%- endmacro %}

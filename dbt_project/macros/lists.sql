@@ -1,6 +1,6 @@
-{# Lists: one row an element, the last element, and lists of tags. #}
+{# Lists: one row per element, the last element, and lists of tags. #}
 
-{# One row for each element; a null or empty list gives none. #}
+{# One row per element; no row for a null or empty list. #}
 {% macro explode_list(list) -%}
     {{ return(adapter.dispatch('explode_list', 'conversation_reports')(list)) }}
 {%- endmacro %}
@@ -14,7 +14,7 @@
 {%- endmacro %}
 
 
-{# Null where the list is null or empty. #}
+{# The last element; null if the list is null or empty. #}
 {% macro last_element(list) -%}
     {{ return(adapter.dispatch('last_element', 'conversation_reports')(list)) }}
 {%- endmacro %}
@@ -42,7 +42,7 @@
 {%- endmacro %}
 
 
-{# What conversations and contacts have as tags on a platform that knows none. #}
+{# The tags of a conversation or contact on a platform without tags. #}
 {% macro no_tags() -%}
     {{ return(adapter.dispatch('no_tags', 'conversation_reports')()) }}
 {%- endmacro %}
@@ -69,7 +69,7 @@
 {%- endmacro %}
 
 
-{# The tags by which reports group and filter. #}
+{# The tags by which reports group and filter; `Untagged` if there are none. #}
 {% macro tags_or_untagged(tags) -%}
     case when {{ tags }} <> {{ empty_text_list() }} then {{ tags }} else {{ untagged() }} end
 {%- endmacro %}

@@ -1,7 +1,7 @@
-{# Measures of the aggregates: an average never stands alone. #}
+{# Measures of the aggregates. #}
 
-{# The value below which a share of the values lies, linearly interpolated between the two nearest. To a tenth of a
-   microsecond, since engines differ in the last bits of a product. #}
+{# A percentile, linearly interpolated between the two nearest values. It is rounded to a tenth of a microsecond, because engines
+   differ in the last bits of a product. #}
 {% macro percentile(value, share) -%}
     round({{ adapter.dispatch('interpolated', 'conversation_reports')(value, share) }}, 7)
 {%- endmacro %}
@@ -15,7 +15,7 @@
 {%- endmacro %}
 
 
-{# Number, sum, average, median and 90th percentile of the values that are not null. #}
+{# The number, sum, average, median and 90th percentile of the values that are not null. #}
 {% macro timed_measure(value, name) -%}
     count({{ value }}) as {{ name }}_n,
     sum({{ value }}) as {{ name }}_sum,

@@ -1,12 +1,12 @@
 {# Names of people and of tags. #}
 
-{# First and last name of a person's columns; null where there is neither. #}
+{# The first and last name of a person as one text; null if both are missing. #}
 {% macro full_name(person) -%}
     nullif({{ trimmed("coalesce(" ~ person ~ ".first_name, '') || ' ' || coalesce(" ~ person ~ ".last_name, '')") }}, '')
 {%- endmacro %}
 
 
-{# Without spaces before and after it, those of Unicode included, such as the unbreakable one. #}
+{# A text without leading and trailing spaces, including Unicode spaces such as the no-break space. #}
 {% macro trimmed(text) -%}
     {{ return(adapter.dispatch('trimmed', 'conversation_reports')(text)) }}
 {%- endmacro %}
@@ -20,8 +20,8 @@
 {%- endmacro %}
 
 
-{# What identifies a tag in an account: its id where the platform gives one, else its name as written. `tagged` is what carries the
-   tag, `conversation` or `contact`, each with ids of its own. #}
+{# The key of a tag in an account: its id if the platform exports one, else its name as exported. `tagged` is the kind of record
+   that has the tag, `conversation` or `contact`. Each kind has separate ids. #}
 {% macro tag_key(tagged, source_tag_id, tag_name) -%}
     {{ tagged }} || case
         when {{ source_tag_id }} is not null then ' id ' || {{ source_tag_id }}
@@ -30,12 +30,12 @@
 {%- endmacro %}
 
 
-{# In composed characters (NFC), without invisible ones, and without spaces before and after it. #}
+{# A text in Unicode NFC, without invisible characters and without leading and trailing spaces. #}
 {% macro clean_text(text) -%}
     {{ return(adapter.dispatch('clean_text', 'conversation_reports')(text)) }}
 {%- endmacro %}
 
-{# Spark has no function for composed characters, but comes with a library that does. #}
+{# Spark has no function for NFC, but ships a library that has one. #}
 {% macro default__clean_text(text) -%}
     {%- set visible = "regexp_replace(" ~ text ~ ", '[\\\\p{Cf}\\\\p{Cc}\\\\x{FE00}-\\\\x{FE0F}]', '')" -%}
     {{ trimmed("if(" ~ text ~ " is null, null, reflect('com.ibm.icu.text.Normalizer', 'compose', " ~ visible ~ ", false))") }}
@@ -46,13 +46,13 @@
 {%- endmacro %}
 
 
-{# The same for all spellings of a text. #}
+{# A text that is equal for all spellings of a name. #}
 {% macro folded_text(text) -%}
     replace(lower({{ clean_text(text) }}), 'ß', 'ss')
 {%- endmacro %}
 
 
-{# The names of the tags in a relation of raw records, each with the time at which the record had it. #}
+{# The names of the tags in a relation of raw records, each with the time of its record. #}
 {% macro tag_names_of(records, tagged, tags, seen_at) -%}
     select
         _account_id as account_id,

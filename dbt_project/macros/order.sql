@@ -1,7 +1,7 @@
-{# Rows in the order of their instants and, at the same one, of their ids, 9 before 10: the first and the last of a group. #}
+{# Rows in order of instant, then of id (9 before 10): the first and the last row of a group. #}
 
-{# A row as one value, which sorts in this order: `min` and `max` take the first and the last row of a group in a single pass,
-   where a window would sort them all. Its members are `at`, `id_length`, `id` and the further `members`, SQL by name. #}
+{# A row as one value that sorts in this order. `min` and `max` find the first and the last row of a group in a single pass, while
+   a window sorts all rows. The fields are `at`, `id_length`, `id` and those of `members`, a dictionary of SQL by name. #}
 {% macro in_order(at, id, members={}) -%}
     {%- set row = {'at': at, 'id_length': 'length(' ~ id ~ ')', 'id': id} -%}
     {%- do row.update(members) -%}
@@ -9,14 +9,14 @@
 {%- endmacro %}
 
 
-{# Whether there is a row and it comes after another in this order. #}
+{# Whether a row exists and comes after another row in this order. #}
 {% macro is_after(later, earlier) -%}
     ({{ later }} is not null
         and ({{ later }}.at, {{ later }}.id_length, {{ later }}.id) > ({{ earlier }}.at, {{ earlier }}.id_length, {{ earlier }}.id))
 {%- endmacro %}
 
 
-{# Several values as one, with a name for each member. #}
+{# A struct of the given fields, SQL by name. #}
 {% macro struct_of(members) -%}
     {{ return(adapter.dispatch('struct_of', 'conversation_reports')(members)) }}
 {%- endmacro %}

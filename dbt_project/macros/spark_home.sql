@@ -1,6 +1,6 @@
-{# What Spark reads and writes in the home: views on the raw files, and the folders of the layers. #}
+{# The files of the home that Spark reads and writes: views on the raw files, and one folder per layer. #}
 
-{# Before the models: a view for each source, since Spark reads a file only by its path. #}
+{# Runs before the models. Creates a view for each source, because Spark reads a file only by its path. #}
 {% macro open_spark_home() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'test') -%}
         {%- for layer in graph.nodes.values() | map(attribute='schema') | unique if layer not in ('dbt_test__audit', target.schema) -%}
@@ -20,14 +20,14 @@
 {%- endmacro %}
 
 
-{# The name that Spark has for what lies in the home: by default the same. #}
+{# The path of a file of the home as Spark sees it; by default the same path. #}
 {% macro spark_path(path) -%}
     {%- set home = env_var('CONVERSATIONS_HOME', '../data') -%}
     {{ return(path | replace(home, env_var('CONVERSATIONS_SPARK_HOME', home))) }}
 {%- endmacro %}
 
 
-{# Where the tables of a layer lie. #}
+{# The folder of the tables of a layer. #}
 {% macro layer_folder(layer) -%}
     {{ return(spark_path(env_var('CONVERSATIONS_HOME', '../data') ~ '/spark/tables/' ~ layer)) }}
 {%- endmacro %}
@@ -38,7 +38,7 @@
 {%- endmacro %}
 
 
-{# Another home, or somebody else, may have a schema of this name: its tables are not ours to replace. #}
+{# Raises an error if a schema of this name belongs to another home, so that a build does not replace its tables. #}
 {% macro require_own_layer(layer) -%}
     {%- for row in run_query('describe schema ' ~ layer).rows if row[0] == 'Location' -%}
         {%- if not row[1].endswith(layer_folder(layer).split(':') | last) -%}

@@ -1,13 +1,13 @@
-{# Shared by the models of platform `whatsapp_cloud`. #}
+{# Macros that the models of platform `whatsapp_cloud` share. #}
 
-{# How long the customer service window stays open after the contact's last message. #}
+{# The length of the customer service window, which opens with each message of the contact, in seconds. #}
 {% macro window_seconds() -%}
     {{ (env_var('CONVERSATIONS_WINDOW_HOURS', '24') | float * 3600) | int }}
 {%- endmacro %}
 
 
-{# A phone number without the plus, in the one form of the numbers that the network treats as the same: Brazil's mobile numbers with
-   the ninth digit, Mexico's and Argentina's without the mobile prefix. #}
+{# A phone number without the plus sign, in one form for all numbers that the network treats as the same: Brazilian mobile numbers
+   with the ninth digit, Mexican and Argentine numbers without the mobile prefix. #}
 {% macro whatsapp_number(number) -%}
     {%- set digits = "translate(" ~ number ~ ", '+ -().', '')" -%}
     case
@@ -22,19 +22,19 @@
 {%- endmacro %}
 
 
-{# The id under which a record names a contact: the number, else the business-scoped user id. #}
+{# The id by which a record names a contact: the number, else the business-scoped user id. #}
 {% macro whatsapp_contact(number, user_id) -%}
     coalesce({{ whatsapp_number(number) }}, {{ user_id }})
 {%- endmacro %}
 
 
-{# The agent for everyone who answers from the WhatsApp Business app of a number: the platform gives no names. #}
+{# The agent for all users of the WhatsApp Business app of a number, because the platform does not export the users. #}
 {% macro business_app(account_id, phone_number_id='null') -%}
     ({{ account_id }} || ':' || coalesce('business_app_' || {{ phone_number_id }}, 'business_app'))
 {%- endmacro %}
 
 
-{# Whether a raw message is the business's own: the history of a number holds what both sides sent. #}
+{# Whether the business sent a raw message. The history of a number contains the messages of both sides. #}
 {% macro is_from_business() -%}
     coalesce(is_from_business = 'true' or {{ whatsapp_number('sender') }} = {{ whatsapp_number('business_number') }}, false)
 {%- endmacro %}
@@ -49,13 +49,13 @@
 {%- endmacro %}
 
 
-{# The changes that carry messages, by field. #}
+{# The values of `field` of changes that contain messages. #}
 {% macro message_fields() -%}
     ('messages', 'smb_message_echoes', 'history')
 {%- endmacro %}
 
 
-{# What a raw record is if it is neither a message nor the delivery of one; else null. #}
+{# The kind of a raw record that is neither a message nor the delivery status of one; else null. #}
 {% macro kind_of_other_message() -%}
     case
         when lower(change_field) not in {{ message_fields() }} then lower(change_field)
@@ -77,7 +77,7 @@
 {%- endmacro %}
 
 
-{# The accounts, with `api_messages` whether or not the seed has the column. #}
+{# The accounts, with the column `api_messages` even if the seed does not have it. #}
 {% macro accounts_with_api_messages() -%}
     {{ return(adapter.dispatch('accounts_with_api_messages', 'conversation_reports')()) }}
 {%- endmacro %}
@@ -104,7 +104,7 @@
 {%- endmacro %}
 
 
-{# The agent for everyone who answers through the API of a number, where the account states that people do. #}
+{# The agent for all people who send messages through the API, in accounts where `api_messages` is `people`. #}
 {% macro api_agent(account_id) -%}
     ({{ account_id }} || ':api')
 {%- endmacro %}

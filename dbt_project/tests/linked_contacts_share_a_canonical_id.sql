@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_contact_identities'}}}) }}
 
--- A chain of links longer than the rounds of the model would leave a contact in two.
+-- The model follows links for a fixed number of rounds. A longer chain would split a contact into two.
 select
     links.contact_id,
     links.linked_contact_id

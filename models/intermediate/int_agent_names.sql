@@ -1,4 +1,4 @@
--- The names under which agents were seen, in whatever version of a record, and when last.
+-- The names of agents in all versions of all records, with the latest time of each name.
 {{ config(
     materialized='incremental' if target.type == 'duckdb' else 'table',
     incremental_strategy='delete+insert',
@@ -7,7 +7,7 @@
 
 with
 
-seen as (
+all_names as (
 
     select
         agent_id,
@@ -40,7 +40,7 @@ final as (
         account_id,
         agent_name,
         max(seen_at) as seen_at
-    from seen
+    from all_names
     group by agent_id, account_id, agent_name
 
 )

@@ -15,8 +15,8 @@ events as (
 
 ),
 
--- A change cannot precede the start: a platform that rounds its instants must not make negative times.
-reported as (
+-- A platform can round its times. A change never precedes the start, so that no duration is negative.
+changes_with_event as (
 
     select
         events.conversation_id,
@@ -29,19 +29,19 @@ reported as (
 
 ),
 
-summed as (
+change_times as (
 
     select
         conversation_id,
         max(case when change = 'closed' then changed_at end) as last_closed_at,
         max(case when change = 'reopened' then changed_at end) as last_reopened_at
-    from reported
+    from changes_with_event
     group by conversation_id
 
 ),
 
--- Where no event reports the close that the status implies, the record of the conversation may.
-unreported as (
+-- If no event reports the close that the status implies, the close in the conversation record counts.
+closes_without_event as (
 
     select
         conversations.conversation_id,
@@ -49,25 +49,25 @@ unreported as (
         'closed' as change,
         greatest(conversations.closed_at, conversations.started_at) as changed_at
     from conversations
-    left join summed
-        on conversations.conversation_id = summed.conversation_id
+    left join change_times
+        on conversations.conversation_id = change_times.conversation_id
     where
         conversations.status = 'closed'
         and conversations.closed_at is not null
         and (
-            summed.last_closed_at is null
-            or summed.last_closed_at <= summed.last_reopened_at
+            change_times.last_closed_at is null
+            or change_times.last_closed_at <= change_times.last_reopened_at
         )
 
 ),
 
 final as (
 
-    select * from reported
+    select * from changes_with_event
 
     union distinct
 
-    select * from unreported
+    select * from closes_without_event
 
 )
 

@@ -1,4 +1,4 @@
--- The names under which tags were seen, in whatever version of a record, and when last.
+-- The names of tags in all versions of all records, with the latest time of each name.
 {{ config(
     materialized='incremental' if target.type == 'duckdb' else 'table',
     incremental_strategy='delete+insert',
@@ -7,7 +7,7 @@
 
 with
 
-seen as (
+all_names as (
 
     select
         account_id,
@@ -42,7 +42,7 @@ final as (
         tagged,
         tag_name,
         max(seen_at) as seen_at
-    from seen
+    from all_names
     group by account_id, tag_key, tagged, tag_name
 
 )

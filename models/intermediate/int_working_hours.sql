@@ -32,8 +32,8 @@ holidays as (
 
 ),
 
--- A day to spare on either side: local days begin before and end after those of UTC.
-bounds as (
+-- Two extra days on either side, because local days start before and end after UTC days.
+account_ranges as (
 
     select
         account_id,
@@ -50,7 +50,7 @@ hours as (
     select
         account_id,
         {{ explode_hours('first_at', 'last_at') }} as hour_at
-    from bounds
+    from account_ranges
 
 ),
 
@@ -80,7 +80,7 @@ openings as (
 
 ),
 
--- Hours that run past midnight are two openings, so that each lies in one local day.
+-- Working hours past midnight become two openings, each within one local day.
 local_openings as (
 
     select

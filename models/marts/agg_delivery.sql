@@ -8,8 +8,8 @@ messages as (
 
 ),
 
--- A message that was read was delivered, and one that was delivered was sent, whether or not the platform says so.
-outbound as (
+-- A read message counts as delivered and a delivered one as sent, even if the platform reports only the last status.
+outbound_messages as (
 
     select
         account_id,
@@ -28,7 +28,7 @@ outbound as (
 
 ),
 
-counted as (
+counts as (
 
     select
         account_id,
@@ -41,7 +41,7 @@ counted as (
         count(case when is_failed then 1 end) as failed,
         count(case when is_billable then 1 end) as billable,
         report_date
-    from outbound
+    from outbound_messages
     group by account_id, template_name, pricing_category, report_date
 
 ),
@@ -63,7 +63,7 @@ final as (
         read / nullif(cast(delivered as double), 0) as read_rate,
         failed / nullif(cast(sent + failed as double), 0) as failure_rate,
         report_date
-    from counted
+    from counts
 
 )
 

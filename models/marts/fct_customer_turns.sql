@@ -1,6 +1,6 @@
 {{ config(unique_key='turn_id', counts_on=['asked_on']) }}
 
--- At the same instant messages come first, by id, and then changes of the status.
+-- At the same instant messages come first, by id, and then status changes.
 {% set item_order -%}
     partition by conversation_id
     order by item_at, kind_rank, length(item_id), item_id
@@ -83,9 +83,9 @@ reopened_conversations as (
 
 ),
 
--- A close ends no turn if the conversation is reopened and an agent answers before the customer writes again, as after
--- an automatic close overnight.
-reopened as (
+-- A close, such as an automatic close overnight, does not end a turn if the conversation is reopened and an agent
+-- answers before the customer writes again.
+items_of_reopened as (
 
     select
         messages.conversation_id,
@@ -111,17 +111,17 @@ reopened as (
 
 ),
 
-before_messages as (
+items_with_next_message as (
 
     select
         *,
         {{ next_value("case when kind in ('inbound', 'agent') then kind end", '(' ~ item_order ~ ')') }}
             as next_message
-    from reopened
+    from items_of_reopened
 
 ),
 
-marks as (
+marked_items as (
 
     select
         *,
@@ -130,35 +130,35 @@ marks as (
             when kind = 'reopened' and next_message = 'agent' then 'resumed'
             when kind = 'reopened' then 'reopened'
         end as mark
-    from before_messages
+    from items_with_next_message
 
 ),
 
-before_marks as (
+items_with_next_mark as (
 
     select
         conversation_id,
         kind,
         item_at,
         {{ next_value('mark', '(' ~ item_order ~ ')') }} as next_mark
-    from marks
+    from marked_items
 
 ),
 
-suspended as (
+suspending_closes as (
 
     select
         conversation_id,
         item_at
-    from before_marks
+    from items_with_next_mark
     where
         kind = 'closed'
         and next_mark = 'resumed'
 
 ),
 
--- Only the customer, the agents and closes make turns: automated messages end none. A template by which an agent opens
--- the conversation precedes every question.
+-- Only inbound messages, agent messages and closes begin or end turns; automated messages do not. A template with
+-- which an agent opens the conversation precedes the first turn.
 items as (
 
     select
@@ -180,18 +180,18 @@ items as (
         changes.item_id,
         changes.item_at
     from changes
-    left join suspended
+    left join suspending_closes
         on
-            changes.conversation_id = suspended.conversation_id
-            and changes.item_at = suspended.item_at
+            changes.conversation_id = suspending_closes.conversation_id
+            and changes.item_at = suspending_closes.item_at
     where
         changes.kind = 'closed'
-        and suspended.conversation_id is null
+        and suspending_closes.conversation_id is null
 
 ),
 
--- A turn begins with what the customer writes first, or first after an answer or a close.
-marked as (
+-- A turn begins with the first inbound message, and with the first one after an answer or a close.
+items_with_beginning as (
 
     select
         *,
@@ -203,13 +203,13 @@ marked as (
 
 ),
 
-numbered as (
+numbered_items as (
 
     select
         *,
         cast(sum(is_beginning) over ({{ item_order }} rows between unbounded preceding and current row) as integer)
             as turn_number
-    from marked
+    from items_with_beginning
 
 ),
 
@@ -229,13 +229,13 @@ turns as (
             end
         ) as ending,
         min(item_at) as asked_at
-    from numbered
+    from numbered_items
     where turn_number > 0
     group by conversation_id, turn_number
 
 ),
 
--- A waiting turn has lasted until the latest message of its account.
+-- A waiting turn lasts until the latest message of its account.
 outcomes as (
 
     select
@@ -266,16 +266,16 @@ timed as (
 
     select
         outcomes.*,
-        asking.local_on as asked_on,
-        asking.local_hour as asked_hour,
+        start_interval.local_on as asked_on,
+        start_interval.local_hour as asked_hour,
         {{ seconds_between('outcomes.asked_at', 'outcomes.lasts_until_at') }} as seconds,
-        {{ working_seconds_at('lasting', 'outcomes.lasts_until_at') }}
-        - {{ working_seconds_at('asking', 'outcomes.asked_at') }} as working_seconds
+        {{ working_seconds_at('end_interval', 'outcomes.lasts_until_at') }}
+        - {{ working_seconds_at('start_interval', 'outcomes.asked_at') }} as working_seconds
     from outcomes
-    left join calendar as asking
-        on {{ on_calendar('asking', 'outcomes.account_id', 'outcomes.asked_at') }}
-    left join calendar as lasting
-        on {{ on_calendar('lasting', 'outcomes.account_id', 'outcomes.lasts_until_at') }}
+    left join calendar as start_interval
+        on {{ on_calendar('start_interval', 'outcomes.account_id', 'outcomes.asked_at') }}
+    left join calendar as end_interval
+        on {{ on_calendar('end_interval', 'outcomes.account_id', 'outcomes.lasts_until_at') }}
 
 ),
 

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- Neither the record nor the value at fault leaves the ingest's own files: only a count of each reason does.
+-- Rejected records and their values are not published. Only the number of records per reason is.
 with
 
 rejected as (
@@ -20,7 +20,7 @@ final as (
         field,
         reason,
         min(remedy) as remedy,
-        -- A file refused as a whole has no line: none of its records was read.
+        -- A file that is rejected as a whole has no line, because none of its records was read.
         count(line) as records_rejected,
         min(line) as first_line,
         max(rejected_at) as rejected_at

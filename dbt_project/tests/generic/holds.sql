@@ -1,4 +1,4 @@
-{# Fails on every row of which the condition is not true; a condition that is null is not true. #}
+{# Fails for every row for which the condition is false or null. #}
 {% test holds(model, condition, column_name=none) %}
 
 select *

@@ -1,4 +1,4 @@
-{# Fails on every combination of the columns that more than one row has. #}
+{# Fails for every combination of values of the columns that more than one row has. #}
 {% test no_two_rows_share(model, columns) %}
 
 select

@@ -1,5 +1,5 @@
--- The contacts whose rows may change: those that new records name, and those of conversations that change by time
--- alone.
+-- The contacts whose rows can change: those that new records name, and those of conversations whose figures change as
+-- time passes.
 with
 
 {% if is_increment() -%}

@@ -1,4 +1,4 @@
--- Every record that can belong to a changed owner: by the contact that any of its versions names, or by the
+-- Every record that can belong to a changed owner: any of its versions names the contact, or it names the
 -- conversation.
 with
 
@@ -31,7 +31,7 @@ conversations as (
 
     union distinct
 
-    -- Conversations without a contact are reached by their own id alone.
+    -- A conversation without a contact is found only by its own id.
     select conversation_id
     from {{ ref('int_timed_conversations') }}
 

@@ -1,5 +1,5 @@
--- Conversations whose figures change by time alone: windows that ran out since, and threads that no message can join
--- any more.
+-- Conversations whose figures change as time passes: service windows expire, threads close because no message can join
+-- them any more, and waiting turns miss their target.
 with
 
 {% if is_increment() -%}
@@ -40,8 +40,8 @@ calendar as (
 
 ),
 
--- The clock of an account is its latest message. It goes back where that message is corrected, so windows are looked
--- at from the latest message of the unchanged owners on.
+-- The clock of an account is its latest message. A correction of that message sets the clock back, so the comparison
+-- starts from the latest message of unchanged owners.
 latest_messages as (
 
     select
@@ -67,8 +67,9 @@ clocks as (
 
 ),
 
--- Waiting turns that can still miss a target, on the calendar or in working time. A hand-off may be yet to come.
-waiting as (
+-- Conversations with a waiting turn that can still miss a target, in calendar or working time. The hand-off of a
+-- conversation can be later than the clock.
+waiting_conversations as (
 
     select distinct turns.conversation_id
     from {{ source('candidate', 'fct_customer_turns') }} as turns
@@ -78,10 +79,10 @@ waiting as (
         on turns.account_id = clocks.account_id
     inner join accounts
         on turns.account_id = accounts.account_id
-    left join calendar as asking
-        on {{ on_calendar('asking', 'turns.account_id', 'turns.asked_at') }}
-    left join calendar as passing
-        on {{ on_calendar('passing', 'clocks.account_id', 'clocks.data_through_at') }}
+    left join calendar as asked
+        on {{ on_calendar('asked', 'turns.account_id', 'turns.asked_at') }}
+    left join calendar as passed
+        on {{ on_calendar('passed', 'clocks.account_id', 'clocks.data_through_at') }}
     where
         turns.outcome = 'waiting'
         and (
@@ -89,7 +90,8 @@ waiting as (
             {{ is_within_target(
                 measure,
                 seconds_between('turns.asked_at', 'clocks.data_through_at'),
-                working_seconds_at('passing', 'clocks.data_through_at') ~ ' - ' ~ working_seconds_at('asking', 'turns.asked_at'),
+                working_seconds_at('passed', 'clocks.data_through_at')
+                    ~ ' - ' ~ working_seconds_at('asked', 'turns.asked_at'),
             ) }}
             or {% endfor -%}
             (
@@ -119,7 +121,7 @@ final as (
         on conversations.account_id = clocks.account_id
     where
         clocks.data_through_at is null
-        or conversations.conversation_id in (select conversation_id from waiting)
+        or conversations.conversation_id in (select conversation_id from waiting_conversations)
         or conversations.last_message_at
         >= {{ dbt.dateadd('second', '-' ~ [window_seconds() | int, 86400] | max, 'clocks.data_through_at') }}
 

@@ -1,5 +1,5 @@
--- When a conversation was open: from the customer's first message, after a close from when it was reopened or the
--- customer wrote again, to the next close.
+-- The periods in which a conversation was open: from the first inbound message, or from the first reopening or inbound
+-- message after a close, to the next close.
 {{ config(unique_key=['conversation_id', 'opened_at']) }}
 
 with
@@ -41,7 +41,7 @@ first_closes as (
 
 ),
 
--- At the same instant messages come before closes, and closes before what reopens.
+-- At the same instant messages come before closes, and closes before reopenings.
 items as (
 
     select
@@ -88,7 +88,7 @@ items as (
 
 ),
 
-followed as (
+items_with_next_close as (
 
     select
         conversation_id,
@@ -104,31 +104,31 @@ followed as (
 
 ),
 
--- A conversation that was cut from its messages stays open as long as a message can join it.
+-- A conversation that is derived from messages stays open as long as a message can join it.
 periods as (
 
     select
         conversations.conversation_id,
         conversations.account_id,
         conversations.owner_key,
-        followed.item_at as opened_at,
+        items_with_next_close.item_at as opened_at,
         case
-            when conversations.joins_until_at is null then followed.next_closed_at
+            when conversations.joins_until_at is null then items_with_next_close.next_closed_at
             when statuses.is_closed then conversations.joins_until_at
         end as left_at
-    from followed
+    from items_with_next_close
     inner join conversations
-        on followed.conversation_id = conversations.conversation_id
+        on items_with_next_close.conversation_id = conversations.conversation_id
     inner join statuses
-        on followed.conversation_id = statuses.conversation_id
+        on items_with_next_close.conversation_id = statuses.conversation_id
     where
-        followed.is_beginning
-        and followed.kind <> 'closed'
-        -- What a customer writes into a closed conversation that stays closed does not open it.
+        items_with_next_close.is_beginning
+        and items_with_next_close.kind <> 'closed'
+        -- An inbound message does not open a closed conversation that stays closed.
         and (
             conversations.joins_until_at is not null
             or not statuses.is_closed
-            or followed.next_closed_at is not null
+            or items_with_next_close.next_closed_at is not null
         )
 
 ),

@@ -1,4 +1,4 @@
--- A message that was never updated is as new as the latest thing that happened to it.
+-- A message without an update time is as recent as its latest change of status.
 {% set updated_at -%}
     coalesce(
         versions.last_updated_on,
@@ -16,7 +16,7 @@
 
 with
 
-codes as (
+delivery_statuses as (
 
     select * from {{ ref('delivery_statuses') }}
     where platform = 'activecampaign'
@@ -33,15 +33,15 @@ classified as (
 
     select
         latest.*,
-        codes.delivery_status,
+        delivery_statuses.delivery_status,
         upper(latest.direction) = 'INBOUND' as is_inbound,
         latest.sent_by.id is not null
         and upper(coalesce(latest.sent_by.role, '')) not in ('BOT', 'SYSTEM') as is_by_person,
         upper(coalesce(latest.source, 'INBOX')) = 'INBOX' as is_from_inbox,
         upper(latest.source) in ('FLOW', 'AUTO_RESPONSE', 'API', 'BROADCAST') as is_from_automation
     from latest
-    left join codes
-        on upper(latest.status) = codes.source_status
+    left join delivery_statuses
+        on upper(latest.status) = delivery_statuses.source_status
     where {{ kind_of_notice() }} is null
 
 ),
@@ -61,7 +61,7 @@ final as (
         lower(direction) as direction,
         lower(source) as source,
         lower(msg_type) as message_type,
-        -- What was reached counts: a message that was read has been, whatever its last code says.
+        -- The furthest status that the message has reached counts, not its latest code.
         case
             when is_inbound then 'received'
             when read_on is not null or delivery_status = 'read' then 'read'

@@ -1,6 +1,6 @@
 with
 
-reporting_versions as (
+reporting_event_versions as (
 
     select * from {{ raw_records('reporting_events', source('chatwoot', 'reporting_events')) }}
 
@@ -12,14 +12,14 @@ status_changes as (
 
 ),
 
-reported as (
+latest_reporting_events as (
 
-    {{ latest_version('reporting_events', 'reporting_versions', 'cast(null as timestamp)') }}
+    {{ latest_version('reporting_events', 'reporting_event_versions', 'cast(null as timestamp)') }}
 
 ),
 
--- One change comes in several webhooks, and each of them perhaps more than once.
-changed as (
+-- Several webhooks report the same change, and each webhook can arrive more than once.
+distinct_status_changes as (
 
     select distinct
         _account_id,
@@ -31,7 +31,7 @@ changed as (
 
 ),
 
-steps as (
+conversation_steps as (
 
     select
         _account_id || ':' || id as event_id,
@@ -43,10 +43,10 @@ steps as (
             when 'conversation_opened' then 'opened'
             when 'conversation_bot_handoff' then 'handed_off'
         end as step,
-        -- The platform counts from the last time it was resolved; 0 means never.
-        coalesce(value, '0') not in ('0', '0.0') as is_opened_again,
+        -- `value` is the time since the conversation was last resolved; 0 means that it never was.
+        coalesce(value, '0') not in ('0', '0.0') as is_after_close,
         event_end_time as occurred_at
-    from reported
+    from latest_reporting_events
 
     union all
 
@@ -61,14 +61,14 @@ steps as (
             when previous_status = 'resolved' then 'opened'
             when previous_status = 'pending' and current_status = 'open' then 'handed_off'
         end as step,
-        true as is_opened_again,
+        true as is_after_close,
         changed_at as occurred_at
-    from changed
+    from distinct_status_changes
 
 ),
 
--- Waking from a snooze, or being taken from a bot, opens a conversation too: only what follows a close is a reopening.
-followed as (
+-- The end of a snooze and a handoff from a bot also open a conversation. Only an opening after a close reopens it.
+steps_with_previous as (
 
     select
         *,
@@ -76,7 +76,7 @@ followed as (
             partition by conversation_id, step = 'handed_off'
             order by occurred_at, step, event_id
         ) as previous_step
-    from steps
+    from conversation_steps
     where
         step is not null
         and conversation_id is not null
@@ -94,11 +94,11 @@ final as (
         case when step = 'opened' then 'reopened' else step end as event_type,
         case when step = 'handed_off' then 'flow' end as reason,
         cast({{ dbt.date_trunc('second', 'occurred_at') }} as timestamp) as occurred_at
-    from followed
+    from steps_with_previous
     where
         step <> 'opened'
         or previous_step = 'closed'
-        or (previous_step is null and is_opened_again)
+        or (previous_step is null and is_after_close)
 
 )
 

@@ -35,7 +35,7 @@ latest as (
 
 ),
 
--- A bot may be assigned too, and is nobody's agent.
+-- The assignee can be a bot, which is not an agent.
 assigned as (
 
     select
@@ -46,7 +46,7 @@ assigned as (
 
 ),
 
-numbered as (
+numbered_messages as (
 
     select
         conversation_id,
@@ -59,16 +59,16 @@ numbered as (
 
 ),
 
--- The platform does not say who began a conversation, but its first message does.
-beginnings as (
+-- The platform does not export who started a conversation. The source of the first message gives the origin.
+first_message_origins as (
 
     select
-        numbered.conversation_id,
+        numbered_messages.conversation_id,
         origins.origin
-    from numbered
+    from numbered_messages
     inner join origins
-        on upper(numbered.source) = origins.source
-    where numbered.message_number = 1
+        on upper(numbered_messages.source) = origins.source
+    where numbered_messages.message_number = 1
 
 ),
 
@@ -84,7 +84,7 @@ final as (
         end as agent_id,
         assigned.inbox_id as channel_id,
         assigned.team_id,
-        beginnings.origin,
+        first_message_origins.origin,
         statuses.status,
         case
             when assigned.is_assigned_to_person then nullif({{ trimmed('assigned.assignee.name') }}, '')
@@ -100,8 +100,8 @@ final as (
     from assigned
     left join statuses
         on upper(assigned.status) = statuses.source_status
-    left join beginnings
-        on assigned.conversation_id = beginnings.conversation_id
+    left join first_message_origins
+        on assigned.conversation_id = first_message_origins.conversation_id
 
 )
 

@@ -5,7 +5,7 @@ versions as (
     select
         *,
         coalesce(conversation_id, conversation_in_webhook) as conversation,
-        -- A webhook holds the message as of its conversation's last change.
+        -- A webhook contains the message as of the last update of its conversation.
         coalesce(updated_at, conversation_updated_at, created_at) as exported_at
     from {{ raw_records('messages', source('chatwoot', 'messages')) }}
 
@@ -17,9 +17,9 @@ latest as (
 
 ),
 
--- Not every answer of the platform holds all fields of a message. A value that one gave stays, and delivery only
--- advances.
-merged as (
+-- Not every export of a message contains all of its fields. A value that any version contains is kept, and the
+-- delivery status only advances.
+merged_versions as (
 
     select
         _account_id,
@@ -43,19 +43,19 @@ merged as (
 
 ),
 
-sorted as (
+messages_with_kind as (
 
     select
         latest._account_id,
         latest.id,
         latest.conversation,
         latest.content_type,
-        merged.campaign_id,
-        merged.automation_rule_id,
-        merged.template_name,
-        merged.is_deleted,
-        merged.is_from_phone,
-        merged.delivery_rank,
+        merged_versions.campaign_id,
+        merged_versions.automation_rule_id,
+        merged_versions.template_name,
+        merged_versions.is_deleted,
+        merged_versions.is_from_phone,
+        merged_versions.delivery_rank,
         coalesce(latest.sender_id, latest.webhook_sender_id) as sender_id,
         lower(replace(coalesce(latest.sender_type, latest.webhook_sender_type), '_', '')) as sender_type,
         case lower(latest.message_type)
@@ -67,15 +67,15 @@ sorted as (
         end as kind,
         latest.created_at
     from latest
-    inner join merged
+    inner join merged_versions
         on
-            latest._account_id = merged._account_id
-            and latest.id = merged.id
+            latest._account_id = merged_versions._account_id
+            and latest.id = merged_versions.id
     where {{ kind_of_log_line() }} is null
 
 ),
 
-sent as (
+messages_with_source as (
 
     select
         *,
@@ -88,7 +88,7 @@ sent as (
             when sender_type = 'user' then 'user'
             when sender_type is not null then 'agent_bot'
         end as source
-    from sorted
+    from messages_with_kind
 
 ),
 
@@ -104,7 +104,7 @@ final as (
             when source = 'user' then _account_id || ':' || sender_id
             when source = 'business_app' then {{ business_app('_account_id') }}
         end as agent_id,
-        -- A sender's name is not read: it may be a contact's.
+        -- The name of a sender is not used, because it can be the name of a contact.
         cast(null as {{ dbt.type_string() }}) as agent_name,
         case when source = 'contact' then 'inbound' else 'outbound' end as direction,
         source,
@@ -124,12 +124,12 @@ final as (
         coalesce(source = 'contact', false) as is_inbound,
         coalesce(source in ('campaign', 'automation_rule', 'template', 'agent_bot'), false) as is_automated,
         cast(null as boolean) as is_billable,
-        -- The API gives whole seconds, webhooks more: in whole seconds both say the same.
+        -- The API exports whole seconds, webhooks fractions of a second. Both agree in whole seconds.
         cast({{ dbt.date_trunc('second', 'created_at') }} as timestamp) as sent_at,
         cast(null as timestamp) as delivered_at,
         cast(null as timestamp) as read_at,
         cast(null as timestamp) as failed_at
-    from sent
+    from messages_with_source
 
 )
 

@@ -1,4 +1,4 @@
-{# A response answers the survey that a message sent; one that names no message is a survey of its own. #}
+{# A response belongs to the survey message that it references. A response without a message is a separate survey. #}
 {% set response_id = "coalesce(message_id, 'response ' || id)" %}
 
 with
@@ -36,7 +36,7 @@ latest as (
 
 ),
 
-latest_rated as (
+latest_ratings as (
 
     {{ latest_version('messages', 'rated_versions', 'versions.exported_at') }}
 
@@ -48,7 +48,7 @@ latest_responses as (
 
 ),
 
-first_rated as (
+first_ratings as (
 
     select
         _account_id,
@@ -59,29 +59,29 @@ first_rated as (
 
 ),
 
--- A survey is sent as a message, which comes to hold the rating too.
-sent as (
+-- A survey is a message. Its versions after the answer also contain the rating.
+surveys as (
 
     select
         latest._account_id || ':' || latest.id as survey_id,
         latest._account_id as account_id,
         latest._account_id || ':' || latest.conversation as conversation_id,
-        latest_rated.csat_rating as rating,
+        latest_ratings.csat_rating as rating,
         latest.created_at as sent_at,
-        first_rated.exported_at as responded_at
+        first_ratings.exported_at as responded_at
     from latest
-    left join latest_rated
+    left join latest_ratings
         on
-            latest._account_id = latest_rated._account_id
-            and latest.id = latest_rated.id
-    left join first_rated
+            latest._account_id = latest_ratings._account_id
+            and latest.id = latest_ratings.id
+    left join first_ratings
         on
-            latest._account_id = first_rated._account_id
-            and latest.id = first_rated.id
+            latest._account_id = first_ratings._account_id
+            and latest.id = first_ratings.id
 
 ),
 
-answered as (
+responses as (
 
     select
         _account_id || ':' || {{ response_id }} as survey_id,
@@ -97,17 +97,18 @@ answered as (
 final as (
 
     select
-        coalesce(sent.survey_id, answered.survey_id) as survey_id,
-        coalesce(sent.account_id, answered.account_id) as account_id,
-        coalesce(sent.conversation_id, answered.conversation_id) as conversation_id,
-        answered.agent_id,
-        cast(coalesce(answered.rating, sent.rating) as integer) as rating,
-        cast({{ dbt.date_trunc('second', 'coalesce(sent.sent_at, answered.responded_at)') }} as timestamp) as sent_at,
-        cast({{ dbt.date_trunc('second', 'coalesce(answered.responded_at, sent.responded_at)') }} as timestamp)
+        coalesce(surveys.survey_id, responses.survey_id) as survey_id,
+        coalesce(surveys.account_id, responses.account_id) as account_id,
+        coalesce(surveys.conversation_id, responses.conversation_id) as conversation_id,
+        responses.agent_id,
+        cast(coalesce(responses.rating, surveys.rating) as integer) as rating,
+        cast({{ dbt.date_trunc('second', 'coalesce(surveys.sent_at, responses.responded_at)') }} as timestamp)
+            as sent_at,
+        cast({{ dbt.date_trunc('second', 'coalesce(responses.responded_at, surveys.responded_at)') }} as timestamp)
             as responded_at
-    from sent
-    full outer join answered
-        on sent.survey_id = answered.survey_id
+    from surveys
+    full outer join responses
+        on surveys.survey_id = responses.survey_id
 
 )
 

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- A content that came under several names counts at the last of them, whichever was read first.
+-- File content that was ingested under several names has the last name in sort order, whatever was ingested first.
 {% set last_name = struct_of({'file': 'file', 'modified_at': 'modified_at'}) %}
 
 with
@@ -12,7 +12,7 @@ ledger as (
 ),
 
 {% if is_increment() -%}
-built as (
+known_files as (
 
     select
         account_id,
@@ -25,7 +25,7 @@ built as (
 ),
 
 {% endif -%}
-contents as (
+file_contents as (
 
     select
         account_id,
@@ -42,26 +42,26 @@ contents as (
 final as (
 
     select
-        contents.file_id,
-        contents.account_id,
-        contents.entity,
-        contents.last_name.file,
+        file_contents.file_id,
+        file_contents.account_id,
+        file_contents.entity,
+        file_contents.last_name.file,
         row_number() over (
-            partition by contents.account_id, contents.entity
-            order by contents.last_name.file, contents.last_name.modified_at, contents.file_id
+            partition by file_contents.account_id, file_contents.entity
+            order by file_contents.last_name.file, file_contents.last_name.modified_at, file_contents.file_id
         ) as file_rank,
-        {% if is_increment() %}built.file_id is null{% else %}true{% endif %} as is_new,
-        contents.last_name.modified_at,
-        contents.first_at,
-        contents.last_at
-    from contents
+        {% if is_increment() %}known_files.file_id is null{% else %}true{% endif %} as is_new,
+        file_contents.last_name.modified_at,
+        file_contents.first_at,
+        file_contents.last_at
+    from file_contents
     {%- if is_increment() %}
-    left join built
+    left join known_files
         on
-            contents.account_id = built.account_id
-            and contents.entity = built.entity
-            and contents.file_id = built.file_id
-            and contents.last_name = built.last_name
+            file_contents.account_id = known_files.account_id
+            and file_contents.entity = known_files.entity
+            and file_contents.file_id = known_files.file_id
+            and file_contents.last_name = known_files.last_name
     {%- endif %}
 
 )

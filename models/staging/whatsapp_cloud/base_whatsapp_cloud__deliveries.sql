@@ -7,14 +7,14 @@ statuses as (
 
 ),
 
-codes as (
+delivery_statuses as (
 
     select * from {{ ref('delivery_statuses') }}
     where platform = 'whatsapp_cloud'
 
 ),
 
-translated as (
+coded_statuses as (
 
     select
         statuses._account_id as account_id,
@@ -22,7 +22,7 @@ translated as (
         statuses.phone_number_id,
         statuses.recipient_id,
         statuses.recipient_user_id,
-        codes.delivery_status,
+        delivery_statuses.delivery_status,
         {{ last_element('statuses.errors') }} as error,
         statuses.pricing_category,
         statuses.billable,
@@ -37,13 +37,13 @@ translated as (
                 statuses.billable asc
         ) as price_rank
     from statuses
-    left join codes
-        on upper(statuses.status) = codes.source_status
+    left join delivery_statuses
+        on upper(statuses.status) = delivery_statuses.source_status
 
 ),
 
--- Statuses come twice and in any order: only what was reached counts, and when for the first time.
-folded as (
+-- Statuses can arrive repeatedly and in any order. Each status counts at the first time at which it was reached.
+deliveries as (
 
     select
         account_id,
@@ -60,7 +60,7 @@ folded as (
         min(case when delivery_status = 'delivered' then occurred_at end) as delivered_at,
         min(case when delivery_status = 'read' then occurred_at end) as read_at,
         min(case when delivery_status = 'failed' then occurred_at end) as failed_at
-    from translated
+    from coded_statuses
     group by account_id, id
 
 ),
@@ -87,7 +87,7 @@ final as (
         delivered_at,
         read_at,
         failed_at
-    from folded
+    from deliveries
 
 )
 

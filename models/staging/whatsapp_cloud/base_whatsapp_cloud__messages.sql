@@ -42,8 +42,8 @@ latest_echoes as (
 
 ),
 
--- The history holds a message with media twice, and only once in the thread of its customer.
-merged as (
+-- The history contains a message with media twice, but only one of the two names the thread of its customer.
+senders as (
 
     select
         _account_id,
@@ -55,21 +55,21 @@ merged as (
 
 ),
 
-sent as (
+all_messages as (
 
     select
         latest_messages._account_id as account_id,
         latest_messages.id,
         latest_messages.phone_number_id,
-        case when merged.is_own then merged.customer_of_own else latest_messages.customer end as customer,
-        case when merged.is_own then 'business_app' else 'inbound' end as source,
+        case when senders.is_own then senders.customer_of_own else latest_messages.customer end as customer,
+        case when senders.is_own then 'business_app' else 'inbound' end as source,
         lower(latest_messages.type) as message_type,
         latest_messages.timestamp as sent_at
     from latest_messages
-    inner join merged
+    inner join senders
         on
-            latest_messages._account_id = merged._account_id
-            and latest_messages.id = merged.id
+            latest_messages._account_id = senders._account_id
+            and latest_messages.id = senders.id
 
     union all
 
@@ -85,7 +85,7 @@ sent as (
 
     union all
 
-    -- A message sent through the API is known by its statuses alone.
+    -- A message that was sent through the API appears only in its statuses.
     select
         account_id,
         id,
@@ -98,7 +98,7 @@ sent as (
 
 ),
 
-ranked as (
+ranked_messages as (
 
     select
         *,
@@ -106,16 +106,16 @@ ranked as (
             partition by account_id, id
             order by case source when 'inbound' then 1 when 'business_app' then 2 else 3 end
         ) as source_rank
-    from sent
+    from all_messages
 
 ),
 
-known as (
+distinct_messages as (
 
     select
         *,
         source = 'inbound' as is_inbound
-    from ranked
+    from ranked_messages
     where source_rank = 1
 
 ),
@@ -123,28 +123,28 @@ known as (
 final as (
 
     select
-        known.account_id,
-        {{ keyed_hash("known.account_id || ':' || known.id") }} as source_message_id,
+        distinct_messages.account_id,
+        {{ keyed_hash("distinct_messages.account_id || ':' || distinct_messages.id") }} as source_message_id,
         identities.canonical_contact_id as contact_id,
-        known.phone_number_id as channel_id,
-        known.source,
-        known.message_type,
-        case when known.is_inbound then 'received' else deliveries.delivery_status end as delivery_status,
+        distinct_messages.phone_number_id as channel_id,
+        distinct_messages.source,
+        distinct_messages.message_type,
+        case when distinct_messages.is_inbound then 'received' else deliveries.delivery_status end as delivery_status,
         deliveries.error_code,
         deliveries.pricing_category,
-        known.is_inbound,
+        distinct_messages.is_inbound,
         deliveries.is_billable,
-        known.sent_at,
+        distinct_messages.sent_at,
         deliveries.delivered_at,
         deliveries.read_at,
         deliveries.failed_at
-    from known
+    from distinct_messages
     left join deliveries
         on
-            known.account_id = deliveries.account_id
-            and known.id = deliveries.id
+            distinct_messages.account_id = deliveries.account_id
+            and distinct_messages.id = deliveries.id
     left join identities
-        on known.account_id || ':' || known.customer = identities.contact_id
+        on distinct_messages.account_id || ':' || distinct_messages.customer = identities.contact_id
 
 )
 

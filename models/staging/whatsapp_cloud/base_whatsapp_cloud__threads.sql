@@ -1,4 +1,4 @@
--- A table: both the messages and the conversations are read from it.
+-- A table, because both the messages and the conversations read it.
 {{ config(materialized='table') }}
 
 {% set before = 'rows between unbounded preceding and 1 preceding' %}
@@ -15,7 +15,7 @@ messages as (
 
 ),
 
-preceded as (
+messages_with_last_inbound as (
 
     select
         *,
@@ -24,50 +24,50 @@ preceded as (
 
 ),
 
--- The customer service window is open for so long after the contact's last message.
-windowed as (
+-- The customer service window stays open for a fixed time after the contact's last message.
+messages_with_window as (
 
     select
         *,
         last_inbound_at is null
         or {{ seconds_between('last_inbound_at', 'sent_at') }} >= {{ window_seconds() }} as is_window_closed
-    from preceded
+    from messages_with_last_inbound
 
 ),
 
--- What the business sent into the closed window is a question, which waits as long for its answer.
-asked as (
+-- A message that the business sends into a closed window can be answered for the same time.
+messages_with_last_outreach as (
 
     select
         *,
         max(case when is_window_closed and not is_inbound then sent_at end) over (
             {{ thread }} {{ before }}
-        ) as last_asked_at
-    from windowed
+        ) as last_outreach_at
+    from messages_with_window
 
 ),
 
-opened as (
+messages_with_opening as (
 
     select
         *,
         is_window_closed
         and (
-            last_asked_at is null
-            or {{ seconds_between('last_asked_at', 'sent_at') }} >= {{ window_seconds() }}
+            last_outreach_at is null
+            or {{ seconds_between('last_outreach_at', 'sent_at') }} >= {{ window_seconds() }}
         ) as is_opening
-    from asked
+    from messages_with_last_outreach
 
 ),
 
-numbered as (
+numbered_messages as (
 
     select
         *,
         sum(case when is_opening then 1 else 0 end) over (
             {{ thread }} rows between unbounded preceding and current row
         ) as conversation_number
-    from opened
+    from messages_with_opening
 
 ),
 
@@ -76,7 +76,7 @@ final as (
     select
         account_id,
         source_message_id,
-        -- A message of nobody is in no conversation.
+        -- A message without a contact belongs to no conversation.
         max(case when is_opening and contact_id is not null then source_message_id end) over (
             partition by account_id, channel_id, contact_id, conversation_number
         ) as source_conversation_id,
@@ -93,7 +93,7 @@ final as (
         delivered_at,
         read_at,
         failed_at
-    from numbered
+    from numbered_messages
 
 )
 

@@ -24,7 +24,7 @@ contacts as (
 
 ),
 
-named as (
+contact_ids as (
 
     select
         _account_id as account_id,
@@ -65,20 +65,20 @@ named as (
 
 final as (
 
-    -- A number and a user id given together are one contact.
+    -- A number and a user id in the same record identify one contact.
     select
         account_id,
         account_id || ':' || {{ whatsapp_number('wa_id') }} as contact_id,
         account_id || ':' || user_id as linked_contact_id,
         file_id
-    from named
+    from contact_ids
     where
         wa_id is not null
         and user_id is not null
 
     union all
 
-    -- A notice of a changed number links the old number and the new one.
+    -- A notice of a changed number links the old and the new number.
     select
         _account_id as account_id,
         _account_id || ':' || {{ whatsapp_contact('sender', 'from_user_id') }} as contact_id,

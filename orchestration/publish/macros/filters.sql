@@ -1,31 +1,32 @@
--- Which rows a period and the filters select: every report begins here.
+-- The rows that a period and the filters select. Every report starts from these macros.
 --
--- Belongs here: periods, filters, their checks, and the parts that reports share. Does not: what is measured (see
+-- Belongs here: periods, filters, their validation, and the parts that reports share. Does not: measures (see
 -- `measures.sql`).
 --
 -- Every report takes from_date and to_date (local days, both inclusive) and the named filters accounts, agents (by id or name),
 -- origins, channels, teams, conversation_tags, contact_tags (lists; null = all, an empty list = none) and working_hours (true,
--- false; null = all). 'Unassigned' among the agents selects conversations without an agent, 'Untagged' among the conversation
--- tags those without a tag; of several tags, one is enough. A value that does not exist is an error, which lists those that do.
+-- false; null = all). Agent 'Unassigned' selects conversations without an agent, conversation tag 'Untagged' those without a tag.
+-- A conversation matches a list of tags if it has one of them. A value that does not exist raises an error that lists the
+-- possible values.
 --
--- The filters select conversations, whenever they started. A selected conversation counts on the day it started, its close on
--- the day of the close, its turns and messages on their own days, its survey on the day it was sent and on the day it was
--- answered. Messages whose conversation is not known count too, unless a filter other than accounts applies to the conversation.
+-- The filters select conversations of all periods. A selected conversation counts on the day it started, its close on the day of
+-- the close, its turns and messages on their own days, its survey on the day it was sent and on the day it was answered. Messages
+-- of an unknown conversation also count, unless a filter other than accounts is set.
 --
--- DuckDB resolves the names in the caller's current database: open the file, or `attach` it and `use` it. A name that begins
--- with an underscore is internal to the reports. The tables of schema `reporting` are models of dbt. The lists of filters and
--- measures come from `report_macros.py`, which renders these files.
+-- DuckDB resolves names in the caller's current database: open the file, or `attach` it and `use` it. Macros whose name begins
+-- with an underscore are internal. The tables of schema `reporting` are dbt models. `report_macros.py` renders these files and
+-- provides the lists of filters and measures.
 
 create or replace macro local_time(instant, time_zone) as timezone(time_zone, timezone('UTC', instant));
 comment on macro local_time is
-    'The clock time of an instant (UTC) in a time zone of the IANA database.';
+    'The local time of a UTC instant in an IANA time zone.';
 
--- The tags by which reports group and filter.
+-- The tags by which reports group and filter; Untagged if there are none.
 create or replace macro _tags(conversation_tags) as
     case when len(conversation_tags) > 0 then conversation_tags else ['Untagged'] end;
 comment on macro _tags is 'Internal: the tags of a conversation, or Untagged.';
 
--- Errors name what is possible.
+-- Errors list the possible values.
 create or replace macro _is_valid_choice(name, value, possible) as
     case
         when list_contains(possible, value) then true
@@ -33,8 +34,8 @@ create or replace macro _is_valid_choice(name, value, possible) as
     end;
 comment on macro _is_valid_choice is 'Internal: true, or an error that lists the possible values.';
 
--- The last day of a period. The error is in the place of a value, since a condition of its own is not evaluated where no row
--- meets the other conditions.
+-- The last day of a period. The check is part of the value, because DuckDB does not evaluate a separate condition if no row meets
+-- the other conditions.
 create or replace macro _last_day(from_date, to_date) as
     case
         when from_date::date <= to_date::date then to_date::date
@@ -43,7 +44,7 @@ create or replace macro _last_day(from_date, to_date) as
     end;
 comment on macro _last_day is 'Internal: to_date as a date, or an error where it is before from_date.';
 
--- The values of a filter, or an error for one that does not exist. Only what the accounts have is listed, in `shown`.
+-- The values of a filter, or an error for one that does not exist. The error lists `shown`, the values of the selected accounts.
 create or replace macro _known_values(name, given, known, shown) as
     case
         when list_has_all(known, given::varchar[]) then given::varchar[]
@@ -75,7 +76,7 @@ create or replace macro _known_{{ name }}({{ name }}, accounts) as (
 comment on macro _known_{{ name }} is 'Internal: the given {{ name }}, or an error for one that does not exist.';
 
 {% endfor -%}
--- The ids of agents who are given by id or name.
+-- The ids of agents, given by id or name.
 create or replace macro _agent_ids(agents) as (
     select list(id)
     from (
@@ -85,7 +86,7 @@ create or replace macro _agent_ids(agents) as (
         select 'Unassigned' as id where list_contains(agents::varchar[], 'Unassigned')
     )
 );
-comment on macro _agent_ids is 'Internal: the ids of agents who are given by id or name.';
+comment on macro _agent_ids is 'Internal: the ids of agents, given by id or name.';
 
 create or replace macro _known_agents(agents, accounts) as (
     select
@@ -114,11 +115,11 @@ create or replace macro _is_selected(c, {{ filters }}) as
     and (working_hours is null or c.is_in_working_hours = working_hours);
 comment on macro _is_selected is 'Internal: whether the filters select a row.';
 
--- Whether no filter applies to the conversation.
+-- Whether no filter on conversations is set.
 create or replace macro _is_unfiltered({{ conversation_filters }}) as
     agents is null and origins is null and channels is null and teams is null and conversation_tags is null
     and contact_tags is null and working_hours is null;
-comment on macro _is_unfiltered is 'Internal: whether no filter applies to the conversation.';
+comment on macro _is_unfiltered is 'Internal: whether no filter on conversations is set.';
 
 -- The conversations that started in the period.
 create or replace macro _started(from_date, to_date, {{ filters }}) as table
@@ -134,8 +135,8 @@ where t.asked_on between from_date::date and (select _last_day(from_date, to_dat
     and _is_selected(t, {{ filters }});
 comment on macro table _asked is 'Internal: the turns of selected conversations that began in the period.';
 
--- The messages, closes and surveys of the period. A message without a known conversation is selected only where no filter
--- applies to the conversation.
+-- The messages, closes and surveys of the period. A message of an unknown conversation is selected only if no filter on
+-- conversations is set.
 create or replace macro _counted(from_date, to_date, {{ filters }}) as table
 from reporting.rpt_counts_by_day as n
 where n.day between from_date::date and (select _last_day(from_date, to_date))
@@ -143,7 +144,7 @@ where n.day between from_date::date and (select _last_day(from_date, to_date))
     and (n.has_conversation or _is_unfiltered({{ conversation_filters }}));
 comment on macro table _counted is 'Internal: the counts of the period that belong to selected conversations.';
 
--- All columns of the selected conversations, whenever they started.
+-- The selected conversations of all periods, with all columns.
 create or replace macro _selected_conversations({{ filters }}) as table
 with labelled as (
     select *, _tags(c.conversation_tags) as tags
@@ -152,9 +153,9 @@ with labelled as (
 select *
 from labelled as c
 where _is_selected(c, {{ filters }});
-comment on macro table _selected_conversations is 'Internal: the selected conversations, whenever they started.';
+comment on macro table _selected_conversations is 'Internal: the selected conversations of all periods.';
 
--- The period before one has as many days, and ends the day before it begins.
+-- The previous period has the same number of days and ends the day before the period begins.
 create or replace macro _previous_from(from_date, to_date) as
     (from_date::date - (to_date::date - from_date::date + 1)::integer)::date;
-comment on macro _previous_from is 'Internal: the first day of the period before.';
+comment on macro _previous_from is 'Internal: the first day of the previous period.';

@@ -1,9 +1,9 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_calendar'}}}) }}
 
--- Unknown is not zero: an account without hours has no working time at all, any other has it everywhere.
+-- An account without working hours has null, not zero, in every interval. Any other account has a value in each.
 select
     calendar.account_id,
-    count(*) as stretches
+    count(*) as intervals
 from {{ ref('int_calendar') }} as calendar
 left join {{ ref('working_hours') }} as working_hours
     on calendar.account_id = working_hours.account_id

@@ -1,7 +1,7 @@
--- An instant between two stretches, or in two of them, would be lost or counted twice where local days are looked up.
+-- A lookup of a local day would lose an instant in a gap, and would count an instant in an overlap twice.
 with
 
-followed as (
+intervals_with_next as (
 
     select
         account_id,
@@ -16,7 +16,7 @@ followed as (
 )
 
 select *
-from followed
+from intervals_with_next
 where
     ends_at <= starts_at
     or ends_at <> next_starts_at

@@ -1,9 +1,9 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
--- Accounts are tenants: whatever a row points to is of the row's own account.
+-- Accounts are tenants: a row references only rows of its own account.
 select
     account_id,
-    conversation_id as points_to
+    conversation_id as referenced_id
 from {{ ref('fct_messages') }}
 where
     conversation_id not like account_id || ':%'
@@ -13,7 +13,7 @@ union all
 
 select
     account_id,
-    conversation_id as points_to
+    conversation_id as referenced_id
 from {{ ref('int_conversation_surveys') }}
 where conversation_id not like account_id || ':%'
 
@@ -21,7 +21,7 @@ union all
 
 select
     account_id,
-    conversation_id as points_to
+    conversation_id as referenced_id
 from {{ ref('fct_conversation_events') }}
 where
     conversation_id not like account_id || ':%'
