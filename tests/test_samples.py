@@ -1,6 +1,6 @@
-"""The sample exports: the same for the same arguments, what README.md promises, and consistent in themselves.
+"""The sample exports: reproducible, as described in README.md, and consistent.
 
-Belongs here: the generator and its shipped output. Does not: what the pipeline makes of them.
+Belongs here: the generator and its shipped output. Does not: runs of the pipeline on the sample.
 """
 
 from pathlib import Path
@@ -8,11 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from samples.generate import HERE, ODD_LINES, generate, main
+from samples.generate import EXTRA_LINES, HERE, generate, main
 
 SHIPPED = HERE / "landing" / "demo"
 README = (HERE / "README.md").read_text(encoding="utf-8")
-ODD_FILES = {
+FILES_WITH_EXTRA_LINES = {
     "conversations": SHIPPED / "conversations" / "2025-10.jsonl",
     "messages": SHIPPED / "messages" / "2025-12-late.jsonl",
     "surveys": SHIPPED / "surveys" / "2025-10.csv",
@@ -30,7 +30,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def records(path: Path) -> list[tuple]:
-    """Records of a file, not its bytes: another version of the engine may compress them otherwise."""
+    """Return the records of a file, because another engine version can compress the bytes differently."""
     if path.suffix == ".parquet":
         return duckdb.read_parquet(str(path)).fetchall()
     return duckdb.read_csv(
@@ -38,7 +38,7 @@ def records(path: Path) -> list[tuple]:
     ).fetchall()
 
 
-def test_the_same_arguments_give_the_same_bytes_whatever_the_threads(tmp_path):
+def test_the_same_arguments_give_the_same_bytes_for_any_number_of_threads(tmp_path):
     generate(tmp_path / "one", **SMALL, threads=1)
     generate(tmp_path / "four", **SMALL, threads=4)
     assert files(tmp_path / "one") == files(tmp_path / "four")
@@ -54,7 +54,7 @@ def test_another_seed_or_account_gives_other_records_in_the_same_files(tmp_path)
     assert len({first[name], seed[name], account[name]}) == 3
 
 
-def test_a_split_by_day_holds_the_same_conversations(tmp_path):
+def test_a_split_by_day_has_the_same_conversations(tmp_path):
     generate(tmp_path / "month", **TINY)
     generate(tmp_path / "day", **TINY, split="day")
     month = records(tmp_path / "month/demo/conversations/2025-10.parquet")
@@ -62,34 +62,34 @@ def test_a_split_by_day_holds_the_same_conversations(tmp_path):
     assert len(month) == 50
 
 
-def test_the_shipped_files_are_what_the_documented_command_writes(tmp_path):
+def test_the_documented_command_writes_the_shipped_files(tmp_path):
     assert "python samples/generate.py --out samples/landing\n" in README
     assert main(["--out", str(tmp_path)]) is None
-    made, shipped = tree(tmp_path / "demo"), tree(SHIPPED)
-    assert made.keys() == shipped.keys()
-    for name in made:
-        assert records(made[name]) == records(shipped[name]), name
+    generated, shipped = tree(tmp_path / "demo"), tree(SHIPPED)
+    assert generated.keys() == shipped.keys()
+    for name in generated:
+        assert records(generated[name]) == records(shipped[name]), name
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+def test_a_folder_that_is_not_empty_is_not_changed(tmp_path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "precious").write_text("")
     assert "is not empty" in main(["--out", str(tmp_path)])
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["precious"]
 
 
-def test_every_odd_line_stands_where_the_readme_says():
-    for entity, lines in ODD_LINES.items():
-        text = ODD_FILES[entity].read_text(encoding="utf-8").splitlines()
+def test_the_readme_lists_every_extra_line():
+    for entity, lines in EXTRA_LINES.items():
+        text = FILES_WITH_EXTRA_LINES[entity].read_text(encoding="utf-8").splitlines()
         for number, line in lines.items():
             assert text[number - 1] == line
-            name = f"`{entity}/{ODD_FILES[entity].name}`"
+            name = f"`{entity}/{FILES_WITH_EXTRA_LINES[entity].name}`"
             assert f"| {name} | {number} |" in README or f"{name}, line {number}," in README
 
 
 @pytest.fixture(scope="module")
 def sample():
-    """The shipped files as views; `message`, `conversation` … without the odd records."""
+    """Yield tables of the valid records of the shipped files; singular names exclude updates."""
     with duckdb.connect() as con:
         con.execute(f"set timezone = 'Europe/Rome'; set file_search_path = '{SHIPPED}'")
         con.execute("""
@@ -124,7 +124,7 @@ def sample():
             where id is not null;
             create table message as
             select distinct on (id) * from messages where id like 'm0%' order by id, filename;
-            -- Per conversation: first and last message, who spoke.
+            -- The first and last message and the number of senders of each conversation.
             create table talk as
             select conversation as id, min(timestamp) as first_at, max(timestamp) as last_at,
                 count(sender) filter (template is null or not starts_with(template, 'apertura')) as answers,
@@ -166,7 +166,7 @@ def test_every_type_of_event_and_source_of_a_message_appears(sample):
 CLOSED = "status in ('CLOSED', 'RESOLVED')"
 EVENTS_OF = "from event where event.conversation = conversation.id and type"
 
-PROMISED = {
+SPECIAL_CASES = {
     "no tag": "from conversation where len(tags) = 0",
     "two tags": "from conversation where len(tags) = 2",
     "three tags": "from conversation where len(tags) = 3",
@@ -258,17 +258,17 @@ IMPOSSIBLE = {
 }
 
 
-@pytest.mark.parametrize("query", PROMISED.values(), ids=PROMISED.keys())
-def test_the_sample_has(sample, query):
+@pytest.mark.parametrize("query", SPECIAL_CASES.values(), ids=SPECIAL_CASES.keys())
+def test_the_sample_contains(sample, query):
     assert sample.execute(f"select count(*) from ({query} limit 1)").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("query", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-def test_the_sample_has_no_conversation_that(sample, query):
+def test_the_sample_contains_no(sample, query):
     assert sample.execute(query).fetchall() == []
 
 
-def test_the_year_has_its_seasons(sample):
+def test_the_quarter_has_seasons(sample):
     busiest, weekend, christmas = sample.execute("""
         select mode(created_on::date)::text, avg((isodow(created_on) > 5)::int),
             count(*) filter (created_on between '2025-12-24' and '2025-12-27')
