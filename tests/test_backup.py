@@ -85,7 +85,7 @@ def test_a_backup_links_unchanged_files(sample, backup):
     assert (backup.parent / "latest").resolve() == again
 
 
-def test_a_batch_ingested_during_a_backup_is_complete_or_absent(tmp_path, monkeypatch):
+def test_a_batch_ingested_during_a_backup_is_complete_or_absent(tmp_path):
     """A batch is ingested after every rsync of the backup. The backup must not contain a part of a batch."""
     home = House(tmp_path / "home")
     home.drop("agents/0.jsonl", jsonl({"id": "ag-0"}))

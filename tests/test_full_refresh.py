@@ -26,7 +26,7 @@ def batches(settings: Settings) -> set[str]:
 
 
 @pytest.mark.slow
-def test_an_interrupted_full_refresh_is_completed_by_the_next_run(settings, monkeypatch, capfd):
+def test_an_interrupted_full_refresh_is_completed_by_the_next_run(settings, monkeypatch):
     before, release, loaded = published_rows(settings, LOADING), current_release(settings), batches(settings)
 
     def crash(settings: Settings) -> int:

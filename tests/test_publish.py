@@ -122,7 +122,7 @@ def test_a_release_contains_the_tables_of_the_candidate_and_described_macros(set
         assert ("v1.5.0+",) in tags
 
 
-def test_every_macro_file_is_part_of_a_release(old):
+def test_every_macro_file_is_part_of_a_release():
     files = {path.stem for path in FOLDER.iterdir()}
     assert files == set(MACROS)
 
@@ -553,7 +553,7 @@ def test_an_unreadable_database_is_not_a_release_and_is_replaced(settings, old):
 
 
 def overwrite_byte(path):
-    """Overwrite a byte in the middle of the file, other_connection the macro with the release id."""
+    """Overwrite a byte in the middle of the file, outside the macro with the release id."""
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255

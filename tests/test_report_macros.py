@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from orchestration.publish.reader import reader
 from orchestration.publish.store import publish
 from orchestration.settings import Settings
+from tests.naive_metrics import statistics
 
 FIRST_DAY = date.fromisoformat(synthetic_candidate.FIRST_DAY)
 SATISFIED_FROM = {"demo": 5, "second": 4}
@@ -206,7 +207,8 @@ def measure(kinds):
         **{f"rating_{rating}": values.count(rating) for rating in range(1, 6)},
     }
     for name, column in TIMED.items():
-        measures |= statistics(name, [record[column] for record in kinds[KIND.get(name, "conversation")]])
+        values = [record[column] for record in kinds[KIND.get(name, "conversation")]]
+        measures |= statistics(name, [value for value in values if value is not None])
     for name, (kind, column) in TARGETS.items():
         known = [record[column] for record in kinds[kind] if record[column] is not None]
         measures |= {
@@ -215,26 +217,6 @@ def measure(kinds):
             f"{name}_on_target_rate": sum(known) / len(known) if known else None,
         }
     return measures
-
-
-def statistics(name, values):
-    values = sorted(value for value in values if value is not None)
-    return {
-        f"{name}_n": len(values),
-        f"{name}_sum": sum(values) if values else None,
-        f"{name}_avg": fmean(values) if values else None,
-        f"{name}_median": quantile(values, 0.5),
-        f"{name}_p90": quantile(values, 0.9),
-    }
-
-
-def quantile(values, share):
-    if not values:
-        return None
-    position = (len(values) - 1) * share
-    low = int(position)
-    high = min(low + 1, len(values) - 1)
-    return values[low] + (values[high] - values[low]) * (position - low)
 
 
 # The comparisons

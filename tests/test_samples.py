@@ -172,7 +172,7 @@ SPECIAL_CASES = {
     "three tags": "from conversation where len(tags) = 3",
     "unassigned": "from conversation where len(assigned) = 0",
     "two agents": "from conversation join talk using (id) where len(assigned) = 2 and senders = 2",
-    "given back": f"from conversation where len(assigned) = 0 and exists ({EVENTS_OF} = 'unassigned')",
+    "unassigned later": f"from conversation where len(assigned) = 0 and exists ({EVENTS_OF} = 'unassigned')",
     "assigned by event only": f"""from conversation where len(assigned) = 0
         and exists ({EVENTS_OF} = 'assigned') and not exists ({EVENTS_OF} = 'unassigned')""",
     "reopened, then closed again": f"""from conversation where {CLOSED}
@@ -182,15 +182,15 @@ SPECIAL_CASES = {
     "closed by event only": f"from conversation where closed_on is null and exists ({EVENTS_OF} = 'closed')",
     "closed without event": f"""from conversation where closed_on is not null
         and not exists ({EVENTS_OF} = 'closed')""",
-    "closed, nobody knows when": f"""from conversation where {CLOSED} and closed_on is null
+    "closed without event and closed_on": f"""from conversation where {CLOSED} and closed_on is null
         and not exists ({EVENTS_OF} = 'closed')""",
-    "nobody ever answered": """from conversation join talk using (id)
+    "unanswered": """from conversation join talk using (id)
         where source = 'INBOUND' and asks > 0 and answers = 0""",
-    "a window missed": """from (select *, lead(timestamp) over (partition by conversation order by id)
+    "an expired window": """from (select *, lead(timestamp) over (partition by conversation order by id)
         as next_at from message) where direction = 'INBOUND' and next_at > timestamp + interval 24 hour""",
     "automation only": f"""from conversation join talk using (id)
         where {CLOSED} and source = 'FLOW' and answers = 0""",
-    "never written to": "from conversation anti join talk using (id) where status = 'CREATED'",
+    "no messages": "from conversation anti join talk using (id) where status = 'CREATED'",
     "opened by an agent": "from message where template = 'apertura_inbox' and sender is not null",
     "a broadcast": "from message where source = 'BROADCAST' and template is not null and sender is null",
     "an agent's template late in a conversation": "from message where template = 'riprendi_contatto'",
@@ -208,7 +208,7 @@ SPECIAL_CASES = {
         where new.region is not null and new.last_updated_on > old.last_updated_on""",
     "closed later": f"""from conversations as new join conversation as old using (id)
         where new.region is not null and new.{CLOSED} and not old.{CLOSED}""",
-    "an agent who left": "from message anti join agent on sender = agent.id where sender is not null",
+    "a former agent": "from message anti join agent on sender = agent.id where sender is not null",
     "a renamed agent": "select id from agent group by id having count(distinct last_name) = 2",
     "contact tags": "from contact where tags = 'b2b;newsletter'",
     "a returning contact": "select contact from conversation group by contact having count(*) > 5",
@@ -217,7 +217,7 @@ SPECIAL_CASES = {
     "answered days later": "from survey where responded_on > sent_on + interval 1 day",
     "a comment": "from survey where comment is not null",
     "a reaction": "from message where type = 'reaction'",
-    "thanks, then a close": f"""from conversation join talk using (id) where {CLOSED} and id in (
+    "closed after thanks": f"""from conversation join talk using (id) where {CLOSED} and id in (
         select conversation from message group by conversation
         having arg_max(direction, id) = 'INBOUND' and count(sender) > 0)""",
     "a transfer": """select conversation from event where type = 'assigned' group by conversation
@@ -232,29 +232,30 @@ SPECIAL_CASES = {
 
 IMPOSSIBLE = {
     "starts after its first message": "from conversation join talk using (id) where first_at < created_on",
-    "talks after it closed": "from conversation join talk using (id) where last_at > closed_on",
-    "closed by event before its last message": f"""from conversation join talk using (id) where {CLOSED}
+    "has a message after its close": "from conversation join talk using (id) where last_at > closed_on",
+    "is closed by event before its last message": f"""from conversation join talk using (id) where {CLOSED}
         and (select max(occurred_on) {EVENTS_OF} = 'closed') < last_at""",
-    "updated before its last message": """from conversation join talk using (id)
+    "is updated before its last message": """from conversation join talk using (id)
         where last_at > last_updated_on or closed_on > last_updated_on""",
-    "an event before the start": """from event join conversation on event.conversation = conversation.id
+    "has an event before its start": """from event join conversation on event.conversation = conversation.id
         where occurred_on < created_on""",
-    "assigned after the first answer": """from (select conversation, min(occurred_on) as taken_at from event
+    "is assigned after an answer": """from (select conversation, min(occurred_on) as taken_at from event
         where type = 'assigned' group by conversation)
         join message using (conversation) where sender is not null and timestamp < taken_at""",
-    "ids against time": """from message as a join message as b on a.conversation = b.conversation
+    "has unordered ids": """from message as a join message as b on a.conversation = b.conversation
         and a.timestamp < b.timestamp and a.id > b.id""",
-    "sent to another's conversation": """from message
+    "has a message of another contact": """from message
         join conversation on message.conversation = conversation.id
         where message.contact <> conversation.contact""",
-    "read before sent": "from message where sent_on < timestamp or read_on < delivered_on",
-    "surveyed before the end": """from survey join conversation on survey.conversation = conversation.id
+    "has a message read before sent": "from message where sent_on < timestamp or read_on < delivered_on",
+    "has a survey before its end": """from survey join conversation on survey.conversation = conversation.id
         where survey.sent_on < closed_on or responded_on < survey.sent_on""",
     "is older than its contact": """from conversation join contact on conversation.contact = contact.id
         where strptime(contact.created_on, '%d/%m/%Y %H:%M') > conversation.created_on::timestamp""",
-    "a contact without record": "from conversation anti join contact on conversation.contact = contact.id",
-    "a real number": """from message where not (from_number like '+39000%' and to_number like '+39000%')""",
-    "after the end of the year": "from message where timestamp >= '2026-01-01'",
+    "has an unknown contact": "from conversation anti join contact on conversation.contact = contact.id",
+    "has real numbers": """from message
+        where not (from_number like '+39000%' and to_number like '+39000%')""",
+    "has a message after the end of the year": "from message where timestamp >= '2026-01-01'",
 }
 
 
@@ -264,7 +265,7 @@ def test_the_sample_contains(sample, query):
 
 
 @pytest.mark.parametrize("query", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-def test_the_sample_contains_no(sample, query):
+def test_the_sample_contains_no_conversation_that(sample, query):
     assert sample.execute(query).fetchall() == []
 
 

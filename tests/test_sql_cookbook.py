@@ -101,7 +101,7 @@ def test_returning_contacts_match_the_facts(run_query, facts):
     assert 0 < row["within_a_week"] < row["returning_contacts"]
 
 
-def test_the_backlog_has_every_day_and_nested_ages(run_query, facts):
+def test_the_backlog_has_every_day_and_nested_ages(run_query):
     rows = run_query(17)
     assert [row["report_date"].day for row in rows] == list(range(1, 32))
     for row in rows:

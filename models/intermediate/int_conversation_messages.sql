@@ -129,7 +129,7 @@ agents as (
 
 ),
 
--- An agent who sent only the template that opened the conversation has not replying_agents.
+-- An agent who sent only the template that opened the conversation has not replied.
 replying_agents as (
 
     select

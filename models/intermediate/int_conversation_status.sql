@@ -56,7 +56,7 @@ current_conversations as (
 
 ),
 
--- If the status implies a close that neither an event nor the record reports, the close is inferred_closes.
+-- If the status implies a close that neither an event nor the record reports, the close is inferred.
 inferred_closes as (
 
     select
