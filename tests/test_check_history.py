@@ -1,4 +1,4 @@
-"""The results of the last runs are kept in one file, without examples, for publishing."""
+"""The history of check results: one file with the results of the last runs, without examples."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def test_results_are_kept_run_by_run_without_examples(settings):
     assert b"c-7" not in b"".join(path.read_bytes() for path in settings.quality_path.iterdir())
 
 
-def test_the_history_is_one_file_of_the_last_runs(settings, monkeypatch):
+def test_the_history_is_one_file_with_the_last_runs(settings, monkeypatch):
     monkeypatch.setattr(results, "KEPT_RUNS", 3)
     for number in (9, 8, 1, 5, 2):  # the order in which runs were kept, not that of their ids
         store_results(settings, f"run-{number}", [FAILED, BROKEN])
@@ -55,7 +55,7 @@ def test_a_run_that_checks_again_replaces_its_results(settings):
     assert kept(settings, "run_id, status") == [("run-1", "passed")]
 
 
-def test_files_of_single_runs_become_part_of_the_history(settings):
+def test_files_of_single_runs_are_merged_into_the_history(settings):
     for run in ("run-1", "run-2"):
         store_results(settings, run, [FAILED]).rename(settings.quality_path / f"{run}.parquet")
     assert kept(settings) == [("run-1",), ("run-2",)]
@@ -64,7 +64,7 @@ def test_files_of_single_runs_become_part_of_the_history(settings):
     assert kept(settings) == [("run-1",), ("run-2",), ("run-3",)]
 
 
-def test_without_runs_the_history_has_columns_and_no_rows(settings):
+def test_a_history_without_runs_has_columns_and_no_rows(settings):
     with duckdb.connect() as connection:
         found = connection.execute(history(settings))
         assert [column[0] for column in found.description] == list(COLUMNS)

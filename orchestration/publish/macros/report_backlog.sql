@@ -15,17 +15,18 @@ periods as (
     inner join selected on p.conversation_id = selected.conversation_id
     inner join dim_accounts as account on selected.account_id = account.account_id
 ),
--- The days that an account has data of.
-ends as (
+-- The last day with data of each account.
+last_days as (
     select m.account_id, local_time(max(m.sent_at), any_value(account.time_zone))::date as last_on
     from fct_messages as m
     inner join dim_accounts as account on m.account_id = account.account_id
     group by m.account_id
 ),
 days as (
-    select ends.account_id, t.day::date as day
-    from ends
-    inner join range(from_date::date, _last_day(from_date, to_date) + 1, interval 1 day) as t(day) on t.day::date <= ends.last_on
+    select last_days.account_id, t.day::date as day
+    from last_days
+    inner join range(from_date::date, _last_day(from_date, to_date) + 1, interval 1 day) as t(day)
+        on t.day::date <= last_days.last_on
 )
 select
     days.account_id,

@@ -14,5 +14,5 @@ group by w.iso_weekday, h.hour
 order by w.iso_weekday, h.hour;
 
 comment on macro table report_heatmap is
-    'The conversations that started in each hour of the week, on the local clocks. One row per weekday (1 = Monday) '
+    'The conversations that started in each hour of the week, in local time. One row per weekday (1 = Monday) '
     'and hour, 168 in all.';

@@ -20,5 +20,5 @@ where c.started_on between from_date::date and (select _last_day(from_date, to_d
 group by c.account_id, c.agent_id;
 
 comment on macro table report_inbox is
-    'The present status of the conversations that started in the period, Unassigned included. One row per account and '
+    'The current status of the conversations that started in the period, Unassigned included. One row per account and '
     'agent.';
