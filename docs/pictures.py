@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 from urllib.request import urlopen
 
 from PIL import Image
@@ -27,7 +26,7 @@ from orchestration.settings import PROJECT, Settings
 FOLDER = Path(__file__).parent / "images"
 WIDTH = 1400
 COLOURS = 128  # enough for pages of text and charts, at a third of the bytes
-LINEAGE = 'key:"landing/demo"++ or +key:"published/csat_summary"'
+LINEAGE = "/assets/published/csat_summary?view=lineage&lineageScope=neighbors&lineageDepth=2"
 QUERY = """\
 select agent_name, conversations, first_response_median / 60 as minutes, csat_score, csat_n
 from report_by_agent('2025-11-01', '2025-11-30')
@@ -71,8 +70,8 @@ def take_lineage(browser: Browser, environment: dict[str, str]) -> None:
     command = ["dagster_webserver", "--read-only", "--module-name", "orchestration.definitions", "--port"]
     with _served(command, environment, "/server_info") as address:
         page = _page(browser, height=800)
-        page.goto(f"{address}/asset-groups?asset-selection={quote(LINEAGE)}&expanded=*")
-        page.wait_for_timeout(20_000)  # the graph is laid out and coloured by several requests
+        page.goto(address + LINEAGE)
+        page.wait_for_timeout(12_000)  # several requests fill the graph
         _save(page.screenshot(), "lineage.png")
 
 
