@@ -36,7 +36,7 @@ class InvalidFile(NamedTuple):
 
     - `file`: its name, `content`: its bytes, or a function that writes it to a path
     - `accepted`: the ids that are loaded
-    - `rejected`: line, reason and remedy of each rejection; line is None if the whole_file file is rejected
+    - `rejected`: line, reason and remedy of each rejection; line is None if the whole file is rejected
     """
 
     file: str
