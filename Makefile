@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL = $(BIN)/python deploy/install.py
 
 ifdef ENGINE
 export CONVERSATIONS_ENGINE := $(ENGINE)
@@ -12,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The settings, from the environment and .env, checked, as variables of the shell; new files are for their owner alone.
 WITH_SETTINGS = settings="$$($(BIN)/python -m orchestration.environment)" && eval "$$settings" && umask 077
 
-.PHONY: help run fetch receive full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench lint format upgrade clean
+.PHONY: help run fetch receive full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench lint format pins upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,6 +92,9 @@ format: .venv/installed-dev ## put code and SQL in the common form
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix models dbt_project/tests
 
+pins: .venv/installed ## pyproject.toml compiled into the requirements; pinned versions stay
+	@deploy/compile.sh .
+
 upgrade: ## the newest versions of the requirements, pinned if the tests pass with them
 	@deploy/upgrade.sh
 
@@ -100,17 +104,17 @@ clean: .venv/installed ## all that was made from landing; landing itself is neve
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 
-.venv/installed: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; PYTHON=python3.11 make … names another one") if sys.version_info < (3, 11) else 0'
+.venv/installed: requirements.txt requirements-uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is %s; PYTHON=python3.13 make … names another one" % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the pinned requirements into .venv (once) …"
-	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@$(INSTALL) requirements.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt requirements-postgres.txt requirements-s3.txt requirements-spark.txt .venv/installed
-	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@$(INSTALL) requirements-dev.txt
 	@touch $@
 
 .venv/installed-spark: requirements-spark.txt .venv/installed
-	@$(BIN)/python -m pip install --quiet -r requirements-spark.txt
+	@$(INSTALL) requirements-spark.txt
 	@touch $@
