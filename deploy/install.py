@@ -12,7 +12,10 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 
 PIP = [sys.executable, "-m", "pip"]
 UV = "requirements-uv.txt"
@@ -47,13 +50,20 @@ def uv_settings(pip_config: Iterable[str]) -> dict[str, str]:
     return settings
 
 
-def uv(*arguments: str) -> int:
-    """Run uv, installed from its pin where it is missing; return its exit code, or pip's that failed."""
-    if failed := subprocess.run([*PIP, "install", "--quiet", "--requirement", UV]).returncode:
-        return failed
+@cache
+def uv_environment() -> dict[str, str] | None:
+    """Return the environment in which uv runs; None where pip cannot install it. It says why."""
+    if subprocess.run([*PIP, "install", "--quiet", "--requirement", UV]).returncode:
+        return None
     listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True)
     # What the user sets for uv itself comes first.
-    environment = uv_settings(listed.stdout.splitlines()) | os.environ
+    return uv_settings(listed.stdout.splitlines()) | os.environ
+
+
+def uv(*arguments: str) -> int:
+    """Run uv, installed from its pin where it is missing; return its exit code, 1 where there is no uv."""
+    if (environment := uv_environment()) is None:
+        return 1
     return subprocess.run([sys.executable, "-m", "uv", *arguments], env=environment).returncode
 
 
@@ -63,10 +73,22 @@ def install(files: Iterable[str]) -> int:
     # Its build needs setuptools, which is among the pins.
     project = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", "."]
     here = ["--python", sys.executable]
-    if not (uv("pip", *pins, *here) or uv("pip", *project, *here)):
-        return 0
-    print("uv could not install them; pip does, which takes a minute or two …", flush=True)
-    return subprocess.run([*PIP, *pins]).returncode or subprocess.run([*PIP, *project]).returncode
+    failed = uv("pip", *pins, *here) or uv("pip", *project, *here)
+    if failed:
+        print("uv could not install them; pip does, which takes a minute or two …", flush=True)
+        failed = subprocess.run([*PIP, *pins]).returncode or subprocess.run([*PIP, *project]).returncode
+    if not failed:
+        name_home()
+    return failed
+
+
+def name_home() -> None:
+    """Let every Python of `.venv` know that the folder around it is Dagster's home, unless one is set.
+
+    `dagster run list` and others need it and have no other way to find `dagster.yaml`.
+    """
+    line = 'import os, sys; os.environ.setdefault("DAGSTER_HOME", os.path.dirname(sys.prefix))\n'
+    (Path(sysconfig.get_path("purelib")) / "conversation_reports_home.pth").write_text(line)
 
 
 if __name__ == "__main__":
