@@ -120,7 +120,7 @@ def rebuild(settings: Settings, mart: str) -> int:
     if mart not in REBUILDABLE:
         print(f"{mart} is rebuilt by a full build of all tables.")
         return run(settings, is_full_build=True)
-    published = dg.AssetSelection.groups("published")
+    published = dg.AssetSelection.key_prefixes("published")
     rebuilt = dg.AssetSelection.assets(["marts", mart]).downstream() - published
     # In two jobs, since one would check the other marts first. A release needs every check to pass on the
     # candidate as the build leaves it.

@@ -16,6 +16,8 @@ from orchestration.common.words import counted, without_class
 from orchestration.ingest.raw_store.ledger import TOLD, RawStoreError, explained, ledger_folder
 from orchestration.ingest.seeds import read_seeds
 from orchestration.ingest.sources.local import find_files
+from orchestration.publish.freshness import check_freshness
+from orchestration.publish.overview import KEY as OVERVIEW
 from orchestration.publish.page.report import LINK, has_reports
 from orchestration.publish.reader import reader
 from orchestration.publish.release import Release, current_release
@@ -182,7 +184,8 @@ def _new_files(result: dg.ExecuteInProcessResult) -> int:
 
 
 def _checks(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    evaluations = result.get_asset_check_evaluations()
+    # The verdict on the release is no check of data; it is printed with the release.
+    evaluations = [e for e in result.get_asset_check_evaluations() if e.asset_key != OVERVIEW]
     gate = {spec.key for spec in SPECS}
     passed = [evaluation for evaluation in evaluations if evaluation.passed]
     warned = [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.WARN]
@@ -219,6 +222,8 @@ def _release(
         return
     published = result and any(event.step_key == "publish" for event in result.get_step_success_events())
     yield f"{release.release_id}, " + ("new" if published else "in place as before")
+    freshness = check_freshness(settings)
+    yield " ".join([freshness.verdict, *freshness.reasons()[:EXAMPLES]])
     yield f"data through {release.data_through}, in {settings.published_path / 'reports.duckdb'}"
     for table, rows in release.rows.items():
         yield f"  {table:28}{rows:>12,} rows"

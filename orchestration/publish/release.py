@@ -12,7 +12,6 @@ interrupted the swap: the note in the release's own folder is valid until the ne
 import json
 import logging
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
 from hashlib import file_digest
 from pathlib import Path
 
@@ -68,11 +67,6 @@ class Release:
         """The folder of the release's own files, relative to `published/`."""
         return f"{RELEASES}/{self.release_id}"
 
-    def old_accounts(self, hours: float, now: datetime) -> dict[str, str]:
-        """Return the accounts whose latest message is older than this, each with its time."""
-        ends = {account: about["data_through"] for account, about in self.accounts.items()}
-        return {account: end for account, end in ends.items() if is_older(end, hours, now)}
-
 
 def current_release(settings: Settings) -> Release | None:
     """Return the release that readers see; None, with a warning that has the reason, where it is unknown."""
@@ -94,11 +88,6 @@ def was_published(settings: Settings) -> bool:
     """Return whether there are files of a release, readable or not."""
     published = settings.published_path
     return (published / FILE).exists() or any(published.glob(f"{RELEASES}/*/{FILE}"))
-
-
-def is_older(instant: str | None, hours: float, now: datetime) -> bool:
-    """Return whether an instant of a release is more than these hours ago; None never is."""
-    return instant is not None and now - datetime.fromisoformat(instant) > timedelta(hours=hours)
 
 
 def published_id(settings: Settings) -> str | None:
