@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The settings, from the environment and .env, checked, as variables of the shell; new files are for their owner alone.
 WITH_SETTINGS = settings="$$($(BIN)/python -m orchestration.environment)" && eval "$$settings" && umask 077
 
-.PHONY: help run fetch receive full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench lint format pins upgrade clean
+.PHONY: help run fetch receive full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench lint parse format pins upgrade clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,13 +79,15 @@ test-slow: .venv/installed-dev ## the slow tests
 bench: .venv/installed ## what every stage costs, beside the least that does the same: make bench ARGS="--conversations 100000"
 	@$(BIN)/python -m benchmarks.stages $(ARGS)
 
-lint: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
-lint: .venv/installed-dev ## ruff, sqlfluff, dbt parse without a warning
-	@mkdir -p "$$CONVERSATIONS_HOME"
+lint: .venv/installed-dev parse ## ruff, sqlfluff, dbt parse without a warning
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/sqlfluff lint models dbt_project/tests
-	@cd dbt_project && ../$(BIN)/dbt --warn-error parse --no-partial-parse --show-all-deprecations --profiles-dir . --target-path "$$CONVERSATIONS_HOME" --log-path "$$CONVERSATIONS_HOME"
+
+parse: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
+parse: .venv/installed ## dbt parse without a warning
+	@mkdir -p "$$CONVERSATIONS_HOME"
+	@cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse --no-partial-parse --show-all-deprecations --profiles-dir . --target-path "$$CONVERSATIONS_HOME" --log-path "$$CONVERSATIONS_HOME"
 
 format: .venv/installed-dev ## put code and SQL in the common form
 	@$(BIN)/ruff check --fix .

@@ -208,8 +208,8 @@ def _refresh(
 def _reject(settings: Settings, message: str, code: int = 1) -> int:
     """Print and send why nothing was run; return the exit code."""
     with run_output() as output:
-        output.close()
         output.error = message
+        output.close()
     print(message, file=sys.stderr)
     send(settings, NOT_RUN, message)
     return code

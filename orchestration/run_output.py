@@ -110,8 +110,12 @@ class RunOutput:
             threading.Thread(target=self._break_silence, daemon=True).start()
 
     def close(self) -> None:
-        """End the live line."""
+        """End the live line; a stage that goes on ends without a line."""
         self._ended.set()
+        if self._stage:
+            self._stage.outcome = "failed" if self.error else "succeeded"
+            self._stage.seconds = round(time.monotonic() - self._stage.began, 1)
+            self._stage = None
         if self._live:
             self._live.stop()
             self._live = None

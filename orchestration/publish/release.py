@@ -4,9 +4,10 @@ Belongs here: `release.json`, its fields, reading and writing it, and the digest
 not: how a release is built (see `build`) and how it replaces the one before it (see `store`).
 
 `published/` holds `reports.duckdb`, `release.json` and, for each of the last releases, a folder
-`releases/<release_id>/` with the two files again, to go back to, and the tables as Parquet. The macro
-`release()` of `reports.duckdb` states which release it is. Where `release.json` states another one, a crash
-interrupted the swap: the note in the release's own folder is valid until the next run writes both.
+`releases/<release_id>/` with the two files again, to go back to, the tables as Parquet, and `schema.json`,
+the JSON Schema of their rows. The macro `release()` of `reports.duckdb` states which release it is. Where
+`release.json` states another one, a crash interrupted the swap: the note in the release's own folder is valid
+until the next run writes both.
 """
 
 import json
