@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL = $(BIN)/python deploy/install.py
 
 ifdef ENGINE
 export CONVERSATIONS_ENGINE := $(ENGINE)
@@ -12,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Sets the validated settings of the environment and .env as shell variables. New files are private to their owner.
 WITH_SETTINGS = settings="$$($(BIN)/python -m orchestration.environment)" && eval "$$settings" && umask 077
 
-.PHONY: help run fetch receive full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench pictures lint format upgrade clean
+.PHONY: help run fetch receive full-refresh replay rebuild rollback ui reports sql docs metrics dbt spark-up spark-down test test-slow bench pictures lint parse format pins upgrade clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,18 +82,23 @@ bench: .venv/installed ## measure each stage against its yardstick: make bench A
 pictures: .venv/installed-dev ## take the pictures of the README from the sample; needs chromium
 	@$(BIN)/python -m docs.pictures
 
-lint: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
-lint: .venv/installed-dev ## run ruff, sqlfluff, and dbt parse without warnings
-	@mkdir -p "$$CONVERSATIONS_HOME"
+lint: .venv/installed-dev parse ## run ruff, sqlfluff, and dbt parse without warnings
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/sqlfluff lint models dbt_project/tests
-	@cd dbt_project && ../$(BIN)/dbt --warn-error parse --no-partial-parse --show-all-deprecations --profiles-dir . --target-path "$$CONVERSATIONS_HOME" --log-path "$$CONVERSATIONS_HOME"
+
+parse: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
+parse: .venv/installed ## run dbt parse without warnings
+	@mkdir -p "$$CONVERSATIONS_HOME"
+	@cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse --no-partial-parse --show-all-deprecations --profiles-dir . --target-path "$$CONVERSATIONS_HOME" --log-path "$$CONVERSATIONS_HOME"
 
 format: .venv/installed-dev ## format code and SQL
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix models dbt_project/tests
+
+pins: .venv/installed ## compile pyproject.toml into the requirements; pinned versions stay
+	@deploy/compile.sh .
 
 upgrade: ## pin the newest versions of the requirements, if the tests pass with them
 	@deploy/upgrade.sh
@@ -103,17 +109,17 @@ clean: .venv/installed ## remove everything made from landing; landing itself st
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -not -path "./.venv/*" -exec rm -rf {} +
 
-.venv/installed: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; PYTHON=python3.11 make … names another one") if sys.version_info < (3, 11) else 0'
+.venv/installed: requirements.txt requirements-uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is %s; PYTHON=python3.13 make … names another one" % sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the pinned requirements into .venv (once) …"
-	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@$(INSTALL) requirements.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt requirements-postgres.txt requirements-s3.txt requirements-spark.txt .venv/installed
-	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@$(INSTALL) requirements-dev.txt
 	@touch $@
 
 .venv/installed-spark: requirements-spark.txt .venv/installed
-	@$(BIN)/python -m pip install --quiet -r requirements-spark.txt
+	@$(INSTALL) requirements-spark.txt
 	@touch $@

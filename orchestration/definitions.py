@@ -25,7 +25,6 @@ from orchestration.warehouse.assets import build_dbt_assets, dbt_resource, previ
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Return the code location for these settings."""
-    at_a_glance, freshness = build_overview(settings, [quality_gate])
     fetched = [account_key(account.account_id) for account in fetched_accounts(settings)]
     fetch = build_fetch(settings)
     manifest = read_manifest(settings)
@@ -37,9 +36,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             build_dbt_assets(manifest, meanwhile=import_gate),
             build_publish_assets(settings, [quality_gate]),
             build_report_asset(settings),
-            at_a_glance,
+            build_overview([quality_gate]),
         ],
-        asset_checks=[quality_gate, freshness],
+        asset_checks=[quality_gate],
         jobs=[REFRESH, REPLAY],
         schedules=[daily_schedule(settings)],
         sensors=[

@@ -117,6 +117,10 @@ class Language:
         """Return a moment of a local clock, to the second."""
         return f"{self.day(value)}, {format_datetime(value, 'HH:mm:ss', locale=self.locale)}"
 
+    def moment(self, value: datetime) -> str:
+        """Return a moment of a local clock, to the minute."""
+        return f"{self.day(value)}, {format_datetime(value, 'HH:mm', locale=self.locale)}"
+
     def weekday(self, iso_weekday: int) -> str:
         """Return the short name of a weekday, 1 being Monday."""
         return get_day_names("abbreviated", locale=self.locale)[iso_weekday - 1]

@@ -1,8 +1,10 @@
 """The jobs, and whether a run is needed."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
-from orchestration.ingest.pipeline import has_changes
+from orchestration.ingest.pipeline import changes
 from orchestration.ingest.raw_store.replay import Again
 from orchestration.publish.page.report import has_reports
 from orchestration.publish.release import current_release, is_intact
@@ -34,18 +36,27 @@ REPLAY = dg.define_asset_job(
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was built from the current landing, seeds and code.
 
-    Also true if such a release was rolled back: a run would publish the same again. False while an erasure
-    requires the removal of older releases, if the report for the set period is missing, or if published files
-    are damaged.
-
-    Raises `SettingsError` for an invalid seed or a landing that cannot be listed.
+    Raises `SettingsError` for an invalid seed, or a landing that does not answer.
     """
-    if has_changes(settings) or outdated_releases(settings):
-        return False
+    return next(reasons_to_run(settings), None) is None
+
+
+def reasons_to_run(settings: Settings) -> Iterator[str]:
+    """Yield why a run has something to do, as sentences; nothing where the release is up to date.
+
+    So it is too where the release made from all that is there now was rolled back: the same would be made
+    again. Raises `SettingsError` for an invalid seed, or a landing that does not answer.
+    """
+    yield from changes(settings)
+    if outdated_releases(settings):
+        yield "releases from before an erasure are to be removed"
     release = current_release(settings)
-    return (
-        release is not None
-        and fingerprint(settings) in (release.fingerprint, release.withdrawn)
-        and has_reports(settings, release)
-        and is_intact(settings, release)
-    )
+    if release is None:
+        yield "no release is published, or it cannot be read"
+        return
+    if fingerprint(settings) not in (release.fingerprint, release.withdrawn):
+        yield "ingested files, seeds, models, settings or code are not those of the release"
+    if not has_reports(settings, release):
+        yield f"the report ({settings.report_period}) is not written"
+    if not is_intact(settings, release):
+        yield "files of the release are missing or damaged"

@@ -6,19 +6,15 @@ is done (`sensors`, `commands`), nor what a person at the terminal sees of it (`
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import dagster as dg
 
 from orchestration.common.disk import full_disk
 from orchestration.common.words import without_class
+from orchestration.publish.freshness import Freshness, check_freshness
 from orchestration.publish.reader import FILE
-from orchestration.publish.release import (
-    current_release,
-    is_intact,
-    is_older,
-    was_published,
-)
+from orchestration.publish.release import current_release, is_intact, was_published
 from orchestration.settings import Settings, alert_urls
 
 NOT_RUN = "Conversation reports: nothing can be run"
@@ -77,26 +73,19 @@ def failure(settings: Settings, events: Iterable[dg.DagsterEvent]) -> tuple[str,
 
 def release_problems(settings: Settings, now: datetime | None = None) -> list[str]:
     """Return a line for each problem of what is published: damaged files, an old release, old data."""
-    release, now = current_release(settings), now or datetime.now(UTC)
-    published = settings.published_path
+    freshness = check_freshness(settings, now)
+    release, published = freshness.release, settings.published_path
     remedy = "run again, and it is published again, or go back by `make rollback`."
     if release is None:
-        return [f"- {published / FILE} cannot be read: {remedy}"] if was_published(settings) else []
-    lines = []
+        return [f"- {published / FILE} cannot be read: {remedy}"] if freshness.is_damaged else []
+    problems = []
     if not is_intact(settings, release):
-        lines.append(
-            f"- Files of release {release.release_id} in {published} are missing or damaged: {remedy}"
+        problems.append(
+            f"Files of release {release.release_id} in {published} are missing or damaged: {remedy}"
         )
-    if is_older(release.published_at, settings.stale_error_after_hours, now):
-        lines.append(
-            f"- It was published at {release.published_at}, more than"
-            f" {settings.stale_error_after_hours:g} hours ago: see why no run published."
-        )
-    return lines + [
-        f"- The data of account {account} end at {through}, more than {settings.stale_after_hours:g} hours"
-        " ago: see whether its exports still arrive."
-        for account, through in release.old_accounts(settings.stale_after_hours, now).items()
-    ]
+    # An account may be set up long before its first export arrives.
+    started = Freshness(release, tuple(account for account in freshness.accounts if account.data_through))
+    return [f"- {problem}" for problem in [*problems, *started.reasons()]]
 
 
 def release_alert(settings: Settings, problems: Iterable[str]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ import dagster as dg
 from orchestration.automation.jobs import REFRESH, is_up_to_date
 from orchestration.automation.notifications import NOT_RUN, send
 from orchestration.ingest.raw_store.ledger import RawStoreError
+from orchestration.publish.freshness import SCHEDULE
 from orchestration.settings import Settings, SettingsError
 
 
@@ -12,7 +13,7 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """Return the schedule of the refresh, in the zone of the settings. Turn it on in the UI."""
 
     @dg.schedule(
-        name="daily",
+        name=SCHEDULE,
         job=REFRESH,
         cron_schedule=settings.schedule,
         execution_timezone=settings.time_zone,

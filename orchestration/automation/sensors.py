@@ -119,18 +119,18 @@ def release_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def overview_sensor(settings: Settings, checked: Iterable[dg.AssetsDefinition]) -> dg.SensorDefinition:
-    """Return the sensor that keeps `published/at_a_glance` and the freshness checks true between runs."""
+    """Return the sensor that keeps `published/overview` and its verdict true between runs."""
 
     @dg.sensor(
         name="look_at_the_release",
         minimum_interval_seconds=300,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells published/at_a_glance and the freshness checks what time and failed runs changed.",
+        description="Brings published/overview and its verdict up to date as time passes and runs fail.",
     )
     def look_at_the_release(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         before = context.cursor or ""
         context.update_cursor(report(settings, context.instance, checked, before))
-        return dg.SkipReason("As before." if context.cursor == before else "Something changed; told.")
+        return dg.SkipReason("As before." if context.cursor == before else "Something changed; reported.")
 
     return look_at_the_release
 

@@ -1,23 +1,30 @@
-"""Dagster's SQLite storage on connections that stay open. `dagster.yaml` refers to it.
+"""Dagster's storage in the folder that the settings name; `dagster.yaml` names its three parts.
 
-Belongs here: opening Dagster's files. Does not: their content and retention (`automation.run_retention`).
+Belongs here: where Dagster's own files are, and how they are opened. Does not: what is in them, nor how long.
+A value from the environment in `dagster.yaml` has no default, so without these classes Dagster's own commands
+would fail in a shell that does not set it. The connections to SQLite stay open.
 
 Dagster opens a connection to its event log for each event. When the last connection closes, SQLite copies the
 write-ahead log into the file and waits for the disk. A run writes a thousand events.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
 import sqlalchemy
+from dagster._config import UserConfigSchema
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
+
+from orchestration.settings import load_settings
 
 
 class EventLog(SqliteEventLogStorage):
@@ -70,16 +77,49 @@ class EventLog(SqliteEventLogStorage):
 
 
 class Storage(DagsterSqliteStorage):
-    """Dagster's SQLite storage with the event log above."""
+    """Dagster's own storage in SQLite but for the event log, in the folder that the settings name."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
         self._event_log_storage = EventLog(self._event_log_storage._base_dir)
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
-        """Return the storage in the folder `base_dir`."""
-        return cls.from_local(inst_data=inst_data, **config_value)
+    def config_type(cls) -> UserConfigSchema:
+        """Return that there is nothing to configure."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
+        """Return the storage in the folder that the settings name. Raises `SettingsError`."""
+        return cls.from_local(str(load_settings().dagster_path), inst_data)
+
+
+class ArtifactStorage(LocalArtifactStorage):
+    """Dagster's files of runs, beside its storage."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Return that there is nothing to configure."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
+        """Return the files in the folder that the settings name. Raises `SettingsError`."""
+        return cls(str(load_settings().dagster_path), inst_data)
+
+
+class ComputeLogs(LocalComputeLogManager):
+    """What the steps of runs print, beside Dagster's storage."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Return that there is nothing to configure."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
+        """Return the logs in the folder that the settings name. Raises `SettingsError`."""
+        return cls(str(load_settings().dagster_path), inst_data=inst_data)
 
 
 def _commit_without_waiting(connection: Any, _record: Any) -> None:

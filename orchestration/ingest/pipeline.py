@@ -4,10 +4,11 @@ Belongs here: the order of the steps. Does not: their implementation (`selection
 `raw_store`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from orchestration.common.candidate_files import discard_candidate
+from orchestration.common.words import counted
 from orchestration.ingest.batch import Batch
 from orchestration.ingest.raw_store import compaction, erasure, ledger, replay, retention
 from orchestration.ingest.raw_store.ledger import FileOutcome
@@ -112,14 +113,20 @@ def ingest(
 
 
 def has_changes(settings: Settings) -> bool:
-    """Return whether there is a new file, a contact to erase or a record to expire. Raises like `ingest`."""
+    """Return whether there is a new file, a contact to erase or a record to expire; raises like `ingest`."""
+    return next(changes(settings), None) is not None
+
+
+def changes(settings: Settings) -> Iterator[str]:
+    """Yield what an ingest would do now, as sentences; raises like `ingest`."""
     seeds = read_seeds(settings.seeds)
     with ledger.explain_errors(settings):
-        return (
-            not erasure.is_applied(settings, seeds.erasures)
-            or retention.is_due(settings)
-            or bool(new_files(settings))
-        )
+        if not erasure.is_applied(settings, seeds.erasures):
+            yield "seed erasures.csv names contacts that are not erased yet"
+        if retention.is_due(settings):
+            yield "records are older than CONVERSATIONS_KEEP_RAW_DAYS or CONVERSATIONS_KEEP_REJECTED_DAYS"
+        if files := new_files(settings):
+            yield f"landing holds {counted(len(files), 'new file')}, such as {files[0].name}"
 
 
 def set_raw_aside(settings: Settings) -> None:

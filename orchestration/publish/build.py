@@ -4,6 +4,7 @@ Belongs here: what is added to the copy, and its verification. Does not: whether
 published (`preconditions`), the Parquet files (`parquet`), and the swap (`store`).
 """
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import duckdb
 from orchestration.common.files import copy, link, sync
 from orchestration.common.sql import quoted
 from orchestration.ingest.raw_store.erasure import state_digest
+from orchestration.publish.contracts import SCHEMA, contracts
 from orchestration.publish.parquet import write_parquet
 from orchestration.publish.reader import FILE
 from orchestration.publish.release import (
@@ -67,6 +69,7 @@ def build_release(
         connection.execute("checkpoint")
     with _connect(settings, file, read_only=True) as connection:
         _verify(connection, release, expected)
+        (folder / SCHEMA).write_text(json.dumps(contracts(connection, release_id), indent=2) + "\n")
         if release.parquet:
             builds = builds_since(settings, before.build_id) if before else None
             kept = settings.published_path / before.folder if before else None

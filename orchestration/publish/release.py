@@ -12,7 +12,6 @@ a release is built (`build`) and swapped in (`store`).
 import json
 import logging
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
 from hashlib import file_digest
 from pathlib import Path
 
@@ -70,11 +69,6 @@ class Release:
         """The folder of the release, relative to `published/`."""
         return f"{RELEASES}/{self.release_id}"
 
-    def old_accounts(self, hours: float, now: datetime) -> dict[str, str]:
-        """Return the accounts whose latest message is older than `hours`, each with its time."""
-        ends = {account: about["data_through"] for account, about in self.accounts.items()}
-        return {account: end for account, end in ends.items() if is_older(end, hours, now)}
-
 
 def current_release(settings: Settings) -> Release | None:
     """Return the current release, or None and log a warning with the reason."""
@@ -98,11 +92,6 @@ def was_published(settings: Settings) -> bool:
     """Return whether files of a release exist, readable or not."""
     published = settings.published_path
     return (published / FILE).exists() or any(published.glob(f"{RELEASES}/*/{FILE}"))
-
-
-def is_older(instant: str | None, hours: float, now: datetime) -> bool:
-    """Return whether an instant of a release is more than `hours` ago. None is not."""
-    return instant is not None and now - datetime.fromisoformat(instant) > timedelta(hours=hours)
 
 
 def published_id(settings: Settings) -> str | None:
