@@ -29,6 +29,7 @@ from orchestration.warehouse.candidate import (
     CandidateHeldError,
     complete_build,
     completed_build,
+    rename_build,
     wait_until_free,
 )
 from orchestration.warehouse.inputs import current_inputs, dbt_files
@@ -206,9 +207,11 @@ def _build_on_spark(
     folder = settings.dbt_target_path / "spark"
     kinds = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
     build = ["build", "--target", "spark", *kinds, "--full-refresh"]
-    yield from dbt.cli(build, context=context, target_path=folder).stream()
+    on_spark = dbt.cli(build, context=context, target_path=folder)
+    yield from on_spark.stream()
     views = ["run", "--full-refresh", "--exclude", " ".join(load_tables(settings))]
     dbt.cli([*views, "--quiet"], target_path=settings.dbt_target_path).wait()
+    rename_build(settings, on_spark.get_artifact("run_results.json")["metadata"]["invocation_id"])
     tests = ["test", "--exclude-resource-type", "unit_test"]
     yield from dbt.cli(tests, context=context, target_path=settings.dbt_target_path).stream()
 

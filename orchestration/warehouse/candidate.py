@@ -81,6 +81,12 @@ def complete_build(settings: Settings, fingerprint: str, rules: str, batches: li
         )
 
 
+def rename_build(settings: Settings, build_id: str) -> None:
+    """Give the only build the id that its rows have: a program of dbt on Spark made them."""
+    with duckdb.connect(settings.candidate_path) as connection:
+        connection.execute("update build.builds set build_id = ?", [build_id])
+
+
 def wait_until_free(settings: Settings, progress: Callable[[str], None], read_only: bool = False) -> None:
     """Wait until no other program has the candidate open in a way that prevents writing (or only reading).
 
