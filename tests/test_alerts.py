@@ -174,8 +174,10 @@ def test_old_data_and_an_old_release_are_reported_apart(sample):
     (data,) = release_problems(sample, published + timedelta(hours=1))
     release, also_data = release_problems(sample, published + timedelta(hours=73))
 
-    assert data.startswith("- The data of account demo end at 2025-12-31T22:22:26Z, more than 36 hours ago")
-    assert release.startswith("- It was published at")
+    assert data.startswith(
+        "- The data of account demo ends on 31 Dec 2025, 23:22 (Europe/Rome), more than 72 hours ago"
+    )
+    assert release.startswith("- The release was published on")
     assert also_data == data
     assert release_problems(sample, datetime(2026, 1, 1, tzinfo=UTC)) == []
     assert release_problems(Settings(home=sample.home / "none")) == []

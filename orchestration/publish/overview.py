@@ -1,4 +1,4 @@
-"""The overview of a release in Dagster: how fresh it is, its tables, which checks passed, when the next run is.
+"""The overview of a release in Dagster: its verdict, tables and checks, and when the next run is.
 
 Belongs here: what a stakeholder who opens Dagster sees of the release as a whole. Does not: the verdict (see
 `freshness`), what is checked (`quality`), nor how often this is looked at (`automation`).
@@ -43,8 +43,8 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
     @dg.asset(
         key=KEY,
         deps=[["published", table] for table in [*PUBLISHED, "report"]],
-        description="Start here. *verdict*: whether what is published is fresh, late or stale, the worst of all"
-        " accounts, and why; *accounts* has the verdict on each, *tables* the rows and checks of each table.",
+        description="Start here. *verdict*: whether the release is fresh, late or stale, the worst of all accounts,"
+        " and why; *accounts* has the verdict on each, *tables* the rows and checks of each table.",
         group_name=GROUP,
         kinds={"markdown"},
         owners=["team:data"],
