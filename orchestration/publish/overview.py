@@ -43,8 +43,8 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
     @dg.asset(
         key=KEY,
         deps=[["published", table] for table in [*PUBLISHED, "report"]],
-        description="Start here. *verdict*: whether the release is fresh, late or stale, the worst of all accounts,"
-        " and why; *accounts* has the verdict on each, *tables* the rows and checks of each table.",
+        description="Start here. *verdict*: whether the release is fresh, late or stale, the worst of all"
+        " accounts, and why; *accounts* has the verdict on each, *tables* the rows and checks of each table.",
         group_name=GROUP,
         kinds={"markdown"},
         owners=["team:data"],
