@@ -24,11 +24,12 @@ from orchestration.ingest.pipeline import set_raw_aside
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.raw_store.replay import Again, ReplayError
 from orchestration.ingest.selection import check_replay, gone_from_landing
+from orchestration.publish.overview import report
 from orchestration.publish.page.report import write_reports
 from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import rollback
 from orchestration.publish.tables import TABLES
-from orchestration.quality.asset_checks import SPECS
+from orchestration.quality.asset_checks import SPECS, quality_gate
 from orchestration.settings import PROJECT, Settings, SettingsError
 from orchestration.summary import EXAMPLES, SAMPLES, print_summary
 from orchestration.warehouse.assets import FULL_BUILD, REBUILDABLE
@@ -143,6 +144,7 @@ def go_back(settings: Settings, release_id: str | None = None) -> int:
             instance.report_runless_asset_event(
                 dg.AssetObservation(["published", table], "Rolled back to this release.", metadata=metadata)
             )
+        report(settings, instance, [quality_gate], "")
     print(f"Release {release.release_id} is in place again, with data through {release.data_through}.")
     if release.withdrawn:
         print("Runs are skipped until landing, seeds or code change.")

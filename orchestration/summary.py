@@ -233,8 +233,8 @@ def _reports(settings: Settings, release: Release) -> Iterator[str]:
     yield from _headlines(settings)
     folder = settings.published_path / LINK
     if has_reports(settings, release):
-        pages = [folder / f"{account}.html" for account in release.accounts]
-        yield from (f"To send   {page}" for page in (pages if len(pages) <= EXAMPLES else [folder]))
+        yield f"To send   {folder / 'index.html'}"
+        yield f"Status    {settings.published_path / 'status.html'}"
     else:
         yield "To send   not written; the next run writes it"
 

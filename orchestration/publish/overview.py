@@ -5,12 +5,14 @@ Belongs here: what a stakeholder who opens Dagster sees of the release as a whol
 """
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import duckdb
 
 from orchestration.common.markdown import markdown_table
 from orchestration.dagster_ext.check_history import latest_evaluation
@@ -23,6 +25,8 @@ from orchestration.publish.freshness import (
     next_run,
     next_run_text,
 )
+from orchestration.publish.page.report import LINK, index_name, page_link
+from orchestration.publish.page.status import STATUS, write_status
 from orchestration.publish.tables import PUBLISHED
 from orchestration.settings import Settings
 
@@ -31,6 +35,8 @@ GROUP = "about_the_release"  # sorts before the groups of all layers
 CHECK = "is_fresh"
 MARKDOWN = ("accounts", "tables")
 MOST = 5  # reasons in a line
+
+log = logging.getLogger(__name__)
 
 
 def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinition:
@@ -63,8 +69,10 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
     ) -> dg.MaterializeResult:
         freshness = check_freshness(settings)
         evaluation = evaluate(freshness)
+        shown = overview(settings, context.instance, specs, freshness)
+        _write_status(settings, context.instance, specs, freshness)
         return dg.MaterializeResult(
-            metadata=_metadata(overview(settings, context.instance, specs, freshness)),
+            metadata=_metadata(settings, shown),
             check_results=[
                 dg.AssetCheckResult(
                     check_name=CHECK,
@@ -89,7 +97,9 @@ def report(
     freshness = check_freshness(settings)
     shown = overview(settings, instance, specs, freshness)
     if json.dumps(shown) != cursor:
-        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=_metadata(shown)))
+        _write_status(settings, instance, specs, freshness)
+        metadata = _metadata(settings, shown)
+        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=metadata))
         instance.report_runless_asset_event(evaluate(freshness))
     return json.dumps(shown)
 
@@ -124,7 +134,7 @@ def overview(
         return shown
     published = datetime.fromisoformat(release.published_at).astimezone(ZoneInfo(settings.time_zone))
     checks = _checks(instance, specs)
-    failed = [table for table, outcome in checks.items() if "FAILED" in outcome]
+    failed = _failed(checks)
     accounts = [
         (
             account.account_id,
@@ -176,8 +186,27 @@ def _counted(outcomes: dict[str, list[str]]) -> str:
     return "; ".join(parts)
 
 
-def _metadata(shown: dict[str, str]) -> dict[str, dg.MetadataValue]:
+def _failed(checks: dict[str, str]) -> list[str]:
+    return [table for table, outcome in checks.items() if "FAILED" in outcome]
+
+
+def _write_status(
+    settings: Settings, instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec], freshness: Freshness
+) -> None:
+    try:
+        failed = _failed(_checks(instance, specs))
+        write_status(settings, freshness, next_run(settings, instance), failed)
+    except (OSError, duckdb.Error) as error:  # what Dagster shows does not depend on it
+        log.warning("The status page could not be written: %s", error)
+
+
+def _metadata(settings: Settings, shown: dict[str, str]) -> dict[str, dg.MetadataValue]:
+    published = settings.published_path
     return {
         name: dg.MetadataValue.md(text) if name in MARKDOWN else dg.MetadataValue.text(text)
         for name, text in shown.items()
+    } | {
+        "pages": dg.MetadataValue.url(page_link(settings)),
+        "reports": dg.MetadataValue.path(published / LINK / index_name("en")),
+        "status": dg.MetadataValue.path(published / index_name("en", STATUS)),
     }
