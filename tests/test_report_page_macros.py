@@ -52,7 +52,9 @@ def test_the_open_conversations_are_those_whose_period_has_no_end(connection, fa
     named = ", ".join(f"{name} := ${name}" for name in filters)
     found = {row["conversation_id"]: row for row in rows(connection, f"from report_open({named})", filters)}
     expected = {
-        c["conversation_id"]: c for c in facts.conversations if selects(filters, c) and c["closed_at"] is None
+        c["conversation_id"]: c
+        for c in facts.conversations
+        if selects(filters, c) and c["closed_at"] is None
     }
     assert found.keys() == expected.keys()
     for key, c in expected.items():

@@ -23,8 +23,8 @@ def send_message(
 ) -> str:
     """Send a message with these files to every address of the setting; return how many it reached, as words.
 
-    `kind` is one of apprise's: info, success, warning, failure. An address that cannot be reached is a warning in
-    the log, by its number: it may hold a password.
+    `kind` is one of apprise's: info, success, warning, failure. An address out of reach is a warning
+    in the log, by its number: it may hold a password.
     """
     urls = addresses.get_secret_value().split() if addresses else []
     if not urls:

@@ -36,7 +36,9 @@ def bars_by_day(rows: pandas.DataFrame, width: int, kinds: list[str], is_legend_
     import altair as alt
 
     order = alt.Scale(domain=kinds, range=PALETTE)
-    days = alt.Axis(format=DAY if is_legend_shown else "%-d/%-m", labelOverlap=True, grid=False)
+    days = alt.Axis(
+        format=DAY if is_legend_shown else "%-d/%-m", labelOverlap=True, labelSeparation=6, grid=False
+    )
     legend = alt.Legend(orient="top") if is_legend_shown else None
     chart = (
         alt.Chart(rows)

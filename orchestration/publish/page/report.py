@@ -4,8 +4,8 @@ Belongs here: which pages there are, where their files are, and how figures beco
 (see the templates), nor which figures are shown (see `figures`).
 
 The files `<account>.<period>.<language>.html`, and an index in each language, are in the folder
-`releases/<release_id>/report` of their release and go with it. `published/report` is a link to the current one;
-swapping it publishes all the pages at once.
+`releases/<release_id>/report` of their release and go with it. `published/report` is a link to the current
+one; swapping it publishes all the pages at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from filecmp import cmp
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -145,7 +145,7 @@ def render_index(settings: Settings, release: Release) -> Iterator[tuple[str, st
             last = last_day(about)
             accounts[account] = [
                 (
-                    file_name(account, name, code),
+                    quote(file_name(account, name, code)),
                     _days(language, latest_period(name, last)) if last else UNKNOWN,
                 )
                 for name in periods(settings)
