@@ -19,6 +19,7 @@ from babel.numbers import format_decimal, format_percent
 CATALOGUES = Path(__file__).with_name("texts")
 LANGUAGES = {"en": "English", "it": "Italiano"}
 UNKNOWN = "—"
+STATISTICS = ("avg", "median", "p90")
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -50,6 +51,15 @@ class Language:
     def has(self, key: str) -> bool:
         """Tell whether the catalogue has the key."""
         return key in catalogue(self.code)
+
+    def definition(self, field: str) -> str | None:
+        """Return what a figure means, with what its statistic is; None without a definition."""
+        if self.has(f"definition.{field}"):
+            return self(f"definition.{field}")
+        measure, _, statistic = field.rpartition("_")
+        if statistic in STATISTICS and self.has(f"definition.{measure}"):
+            return f"{self(f'definition.{measure}')} {self(f'definition.{statistic}')}"
+        return None
 
     def code_name(self, kind: str, value: str) -> str:
         """Return the text of a code of the release, such as an origin; the code itself where we have none."""
