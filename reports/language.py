@@ -59,7 +59,7 @@ class Language:
         return key in catalogue(self.code)
 
     def definition(self, field: str) -> str | None:
-        """Return what a figure means, and of an average what the statistic is; None if undefined."""
+        """Return what a figure means, with what its statistic is; None without a definition."""
         if self.has(f"definition.{field}"):
             return self(f"definition.{field}")
         measure, _, statistic = field.rpartition("_")

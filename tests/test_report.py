@@ -306,7 +306,10 @@ def test_a_page_without_data_or_without_comparison_says_why(settings):
         )
         assert "still coming in" in april[month]
         march = pages("2026-04-20T10:00:00Z")[month]
-        assert "No changes are shown: the data of this account begins on 20 Mar 2026" in march
+        assert (
+            "No changes are shown: the days before the period have no data (data begins on 20 Mar 2026)"
+            in march
+        )
         assert "%, worse" not in march
         assert "still coming in" not in march
         empty = pages("2026-12-21T10:00:00Z")[month]

@@ -52,18 +52,47 @@ def test_the_open_conversations_are_those_whose_period_has_no_end(connection, fa
     named = ", ".join(f"{name} := ${name}" for name in filters)
     found = {row["conversation_id"]: row for row in rows(connection, f"from report_open({named})", filters)}
     expected = {
-        c["conversation_id"]: c
-        for c in facts.conversations
-        if selects(filters, c) and c["closed_at"] is None
+        c["conversation_id"]: c for c in facts.conversations if selects(filters, c) and c["closed_at"] is None
     }
     assert found.keys() == expected.keys()
     for key, c in expected.items():
         row, latest = found[key], latest_message(facts, c["account_id"])
         assert row["open_seconds"] == max(0, int((latest - c["started_at"]).total_seconds()))
         assert row["is_waiting"] == (c["waiting_since"] is not None)
-        if c["waiting_since"]:
-            assert row["waiting_seconds"] == max(0, int((latest - c["waiting_since"]).total_seconds()))
+        since = c["waiting_since"]
+        assert row["waiting_seconds"] == (since and max(0, int((latest - since).total_seconds())))
     assert {row["is_waiting"] for row in found.values()} == {True, False}
+
+
+def test_the_counts_of_open_conversations_are_those_of_the_list(connection):
+    listed = rows(connection, "from report_open(accounts := ['demo'])")
+    counted = {
+        (row["per"], row["group_id"]): row
+        for row in rows(connection, "from report_open_counts(accounts := ['demo'])")
+    }
+    keys = {"agent": "agent_id", "channel": "channel_id", "team": "team_id"}
+    expected = Counter((per, row[key]) for row in listed for per, key in keys.items())
+    expected["total", None] = len(listed)
+    for row in listed:
+        hours = row["open_seconds"] / 3600
+        expected["age", str(1 + sum(hours >= limit for limit in (1, 4, 24, 72, 168)))] += 1
+    assert {key: row["open"] for key, row in counted.items()} == expected
+    (total,) = (row for row in counted.values() if row["per"] == "total")
+    assert total["waiting"] == sum(row["is_waiting"] for row in listed)
+    assert total["unassigned"] == sum(row["agent_id"] is None for row in listed)
+    assert total["open_over_1_day"] == sum(row["open_seconds"] >= 86400 for row in listed)
+    assert total["longest_waiting_seconds"] == max(row["waiting_seconds"] or 0 for row in listed)
+
+
+def test_what_a_bot_handles_is_counted_apart(sample):
+    with reader(sample) as connection:
+        (listed,) = connection.execute("select count(*) from report_open() where is_in_flow").fetchone()
+        counted = connection.execute(
+            "select per, open from report_open_counts() where per in ('in_flow', 'total') order by all"
+        ).fetchall()
+        (every,) = connection.execute("select count(*) from report_open()").fetchone()
+    assert counted == [("in_flow", listed), ("total", every - listed)]
+    assert listed
 
 
 @pytest.mark.parametrize("filters", FILTERS)

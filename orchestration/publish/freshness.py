@@ -156,9 +156,10 @@ def next_run(
     settings: Settings, instance: dg.DagsterInstance, now: datetime | None = None
 ) -> datetime | None:
     """Return when the daily schedule starts its next run, on the schedule's clock; None where it is off."""
+    states = instance.all_instigator_state() if instance.schedule_storage else []
     if not any(
         state.name == SCHEDULE and state.instigator_type.value == "SCHEDULE" and state.is_running
-        for state in instance.all_instigator_state()
+        for state in states
     ):
         return None
     local = (now or datetime.now(UTC)).astimezone(ZoneInfo(settings.time_zone))

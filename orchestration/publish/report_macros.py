@@ -31,6 +31,7 @@ MACROS = (  # in the order in which they refer to each other
     "report_backlog",
     "report_inbox",
     "report_open",
+    "report_open_counts",
     "report_response_bands",
     "report_handled_by",
     "report_details",

@@ -20,7 +20,9 @@ select
     c.status = 'in_flow' as is_in_flow,
     c.waiting_since is not null as is_waiting,
     greatest(date_diff('second', p.opened_at, coverage.data_through), 0) as open_seconds,
-    greatest(date_diff('second', c.waiting_since, coverage.data_through), 0) as waiting_seconds,
+    case
+        when c.waiting_since is not null then greatest(date_diff('second', c.waiting_since, coverage.data_through), 0)
+    end as waiting_seconds,
     c.started_on,
     p.opened_at,
     c.waiting_since,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from filecmp import cmp
 from functools import cache, partial
 from pathlib import Path
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LINK = "report"
 PERIODS = ("last_full_week", "last_28_days", "last_full_month")
-LATE = timedelta(days=7)  # after which answers, closes and ratings of a conversation have mostly come
+LATE = 7  # days after which answers, closes and ratings of a conversation have mostly come
 
 
 def write_reports(settings: Settings) -> dict[str, Path]:
@@ -102,6 +102,11 @@ def others(code: str, stem: str = "index") -> list[tuple[str, str, str]]:
     return [(other, name, index_name(other, stem)) for other, name in LANGUAGES.items() if other != code]
 
 
+def period_title(language: Language, period: str) -> str:
+    """Return what the report pages call a period."""
+    return language(f"periods.{period.replace('_full', '')}")
+
+
 def page_link(settings: Settings, page: str = "", **parameters: str) -> str:
     """Return the address of one of the report pages, with these values in it."""
     query = f"?{urlencode(parameters)}" if parameters else ""
@@ -129,7 +134,7 @@ def render(
             shown = {"period": None}
             if figures:
                 through = datetime.fromisoformat(about["data_through"]).astimezone(zone)
-                shown = {"period_name": period_name, "data_through": through, "last": last}
+                shown = {"period_title": period_title(language, period_name), "data_through": through}
                 shown |= _shown(settings, language, figures, last)
             text = template("report.html.j2").render(facts | shown, language=language, index=index_name(code))
             yield file_name(account, period_name, code), text
@@ -156,7 +161,7 @@ def render_index(settings: Settings, release: Release) -> Iterator[tuple[str, st
                 language=language,
                 release=release,
                 accounts=accounts,
-                periods=periods(settings),
+                periods=[period_title(language, name) for name in periods(settings)],
                 others=others(code),
                 status=index_name(code, "status"),
                 pages=page_link(settings, lang=code),
@@ -222,7 +227,8 @@ def _shown(settings: Settings, language: Language, figures: Figures, last: Any) 
         "period": period,
         "begins": figures.begins,
         "is_empty": figures.is_empty,
-        "is_late": last - period.last < LATE,
+        "is_late": (last - period.last).days < LATE,
+        "late_days": LATE,
         "overview": figures.overview,
         "tiles": [tile for headline in HEADLINES if (tile := _tile(language, headline, figures))],
         "comparison": _comparison(language, figures),
@@ -260,10 +266,10 @@ def _tile(language: Language, headline: Headline, figures: Figures) -> dict[str,
 def _comparison(language: Language, figures: Figures) -> str:
     """Return which days the changes compare."""
     if figures.compared is None:
-        return language("static.not_compared", first=language.day(figures.begins))
+        return language("note.not_compared", first=language.day(figures.begins))
     now, before = figures.compared
     return language(
-        "static.compared" if now.days == figures.period.days else "static.compared_in_part",
+        "note.compared" if now.days == figures.period.days else "note.compared_in_part",
         days=now.days,
         all_days=figures.period.days,
         start=language.day(now.first),

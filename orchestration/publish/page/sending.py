@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestration.common.messages import send_message
 from orchestration.publish.freshness import FRESH, check_freshness
-from orchestration.publish.page.report import page_link
+from orchestration.publish.page.report import page_link, period_title
 from orchestration.settings import Settings
 from reports.language import Language
 
@@ -33,7 +33,7 @@ def send_reports(settings: Settings, pages: Sequence[Path]) -> str:
             f"{language('static.open')}: {page_link(settings, lang=language.code)}",
         ]
     )
-    title = language("static.subject", period=language(f"static.{settings.report_period}"))
+    title = language("static.subject", period=period_title(language, settings.report_period))
     kind = "info" if freshness.verdict == FRESH else "warning"
     try:
         return send_message("CONVERSATIONS_REPORT_URLS", settings.report_urls, title, body, kind, pages)
