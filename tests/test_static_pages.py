@@ -3,8 +3,6 @@
 import pytest
 import synthetic_candidate
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
-from report_browser import chromium
 
 from orchestration.publish.freshness import check_freshness
 from orchestration.publish.page.report import write_reports
@@ -13,6 +11,7 @@ from orchestration.publish.store import publish
 from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
+pytest_plugins = ["report_browser"]
 
 PAGES = ("status", "report/index", "report/demo.last_full_week", "report/second.last_28_days")
 
@@ -25,14 +24,6 @@ def published(tmp_path_factory):
     write_reports(settings)
     write_status(settings, check_freshness(settings), None, ["fct_messages"])
     return settings.published_path
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("code", ["en", "it"])
