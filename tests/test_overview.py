@@ -93,6 +93,5 @@ def test_between_runs_only_what_changed_is_reported(sample):
 
 def test_nothing_published_is_stale_and_said_so(tmp_path):
     settings = Settings(home=tmp_path)
-    with dg.DagsterInstance.ephemeral() as instance:
-        metadata = overview(settings, instance, SPECS, check_freshness(settings))
+    metadata = overview(settings, check_freshness(settings), {}, None)
     assert metadata == {"verdict": "stale: Nothing is published yet.", "next_run": "off"}

@@ -67,10 +67,10 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
     def overview_of_the_release(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> dg.MaterializeResult:
-        freshness = check_freshness(settings)
-        evaluation = evaluate(freshness)
-        shown = overview(settings, context.instance, specs, freshness)
-        _write_status(settings, context.instance, specs, freshness)
+        freshness, checks = check_freshness(settings), _checks(context.instance, specs)
+        run = next_run(settings, context.instance)
+        shown, evaluation = overview(settings, freshness, checks, run), evaluate(freshness)
+        _write_status(settings, freshness, checks, run)
         return dg.MaterializeResult(
             metadata=_metadata(settings, shown),
             check_results=[
@@ -94,10 +94,10 @@ def report(
     Time makes a release old without any run, and a run that failed comes to no overview.
     """
     specs = [spec for definition in checked for spec in definition.check_specs]
-    freshness = check_freshness(settings)
-    shown = overview(settings, instance, specs, freshness)
+    freshness, checks, run = check_freshness(settings), _checks(instance, specs), next_run(settings, instance)
+    shown = overview(settings, freshness, checks, run)
     if json.dumps(shown) != cursor:
-        _write_status(settings, instance, specs, freshness)
+        _write_status(settings, freshness, checks, run)
         metadata = _metadata(settings, shown)
         instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=metadata))
         instance.report_runless_asset_event(evaluate(freshness))
@@ -116,24 +116,18 @@ def evaluate(freshness: Freshness) -> dg.AssetCheckEvaluation:
 
 
 def overview(
-    settings: Settings,
-    instance: dg.DagsterInstance,
-    specs: Iterable[dg.AssetCheckSpec],
-    freshness: Freshness,
+    settings: Settings, freshness: Freshness, checks: dict[str, str], run: datetime | None
 ) -> dict[str, str]:
     """Return what is shown, by its name; `accounts` and `tables` are Markdown.
 
-    The UI shows lines at once and Markdown on a click. The texts are the same as long as nothing has changed.
+    `checks` has the outcome of the last checks of each table, `run` is the next scheduled one. The UI shows
+    lines at once and Markdown on a click. The texts are the same as long as nothing has changed.
     """
-    shown = {
-        "verdict": _verdict(freshness),
-        "next_run": next_run_text(settings, next_run(settings, instance)),
-    }
+    shown = {"verdict": _verdict(freshness), "next_run": next_run_text(settings, run)}
     release = freshness.release
     if release is None:
         return shown
     published = datetime.fromisoformat(release.published_at).astimezone(ZoneInfo(settings.time_zone))
-    checks = _checks(instance, specs)
     failed = _failed(checks)
     accounts = [
         (
@@ -191,11 +185,10 @@ def _failed(checks: dict[str, str]) -> list[str]:
 
 
 def _write_status(
-    settings: Settings, instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec], freshness: Freshness
+    settings: Settings, freshness: Freshness, checks: dict[str, str], run: datetime | None
 ) -> None:
     try:
-        failed = _failed(_checks(instance, specs))
-        write_status(settings, freshness, next_run(settings, instance), failed)
+        write_status(settings, freshness, run, _failed(checks))
     except (OSError, duckdb.Error) as error:  # what Dagster shows does not depend on it
         log.warning("The status page could not be written: %s", error)
 
