@@ -31,7 +31,7 @@ from orchestration.settings import Settings  # noqa: E402
 
 DAYS = 1000  # days with conversations
 CONVERSATION = "demo:100"
-CACHED = ("report_choices", "report_days")  # queried once per release
+CACHED = ("report_choices", "report_coverage")  # queried once per release
 FILTERS = {
     "none": {},
     "agents and origins": {"agents": ["demo:1", "Unassigned"], "origins": ["inbound", "flow"]},
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--conversations", type=int, default=5_000_000)
-    parser.add_argument("--days", type=int, nargs="+", default=[28, 365])
+    parser.add_argument("--days", type=int, nargs="+", default=[28, 90])
     options = parser.parse_args()
     settings = Settings(home=options.home, memory_limit="3GB", threads=2)
     if current_release(settings) is None:
@@ -80,7 +80,7 @@ def main() -> None:
     for query in queries_run:
         print(f"{query.macro}: {query.wall:.2f} s, CPU {query.cpu:.2f} s")
     print("| page | days | filter | queries | wall, s | CPU, s | slowest query, CPU s |\n" + "|---" * 7 + "|")
-    for page in ("overview", "by_agent", "by_tag", "details"):
+    for page in ("overview", "now", "by_agent", "by_tag", "by_place", "details"):
         for days in options.days:
             for name, filters in FILTERS.items():
                 period = {"from": str(last - timedelta(days + 6)), "to": str(last - timedelta(7))}

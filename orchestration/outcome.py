@@ -152,10 +152,12 @@ def is_new(result: dg.ExecuteInProcessResult | None) -> bool:
 
 
 def pages(settings: Settings, release: Release | None) -> list[str]:
-    """Return the paths of the report to send, one for each account; empty where it is not written."""
+    """Return the paths of the reports to send, their index first; empty if they are not written."""
     if release is None or not has_reports(settings, release):
         return []
-    return [str(settings.published_path / LINK / f"{account}.html") for account in release.accounts]
+    folder = settings.published_path / LINK
+    index = folder / "index.html"
+    return [str(index), *sorted(str(page) for page in folder.glob("*.html") if page != index)]
 
 
 def outcome(output: RunOutput, code: int) -> dict[str, Any]:
