@@ -2,7 +2,7 @@
 
 Belongs here: a release of any size, and the queries of the pages. Does not: rendering.
 
-    python benchmarks/report_pages.py --home /tmp/report-pages [--conversations 5000000] [--days 28]
+    python benchmarks/report_pages.py --home /tmp/report-pages [--conversations 5000000] [--pages now]
 
 If the home has no release, the benchmark builds one with `tests/synthetic_candidate.py`. It runs every page
 like the server. Only the time in the database counts, including the time to open the file.
@@ -32,6 +32,7 @@ from orchestration.settings import Settings  # noqa: E402
 DAYS = 1000  # days with conversations
 CONVERSATION = "demo:100"
 CACHED = ("report_choices", "report_coverage")  # queried once per release
+PAGES = ("overview", "now", "by_agent", "by_tag", "by_place", "details")
 FILTERS = {
     "none": {},
     "agents and origins": {"agents": ["demo:1", "Unassigned"], "origins": ["inbound", "flow"]},
@@ -61,6 +62,8 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--conversations", type=int, default=5_000_000)
     parser.add_argument("--days", type=int, nargs="+", default=[28, 90])
+    parser.add_argument("--pages", nargs="+", default=PAGES, choices=PAGES)
+    parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     settings = Settings(home=options.home, memory_limit="3GB", threads=2)
     if current_release(settings) is None:
@@ -80,12 +83,12 @@ def main() -> None:
     for query in queries_run:
         print(f"{query.macro}: {query.wall:.2f} s, CPU {query.cpu:.2f} s")
     print("| page | days | filter | queries | wall, s | CPU, s | slowest query, CPU s |\n" + "|---" * 7 + "|")
-    for page in ("overview", "now", "by_agent", "by_tag", "by_place", "details"):
+    for page in options.pages:
         for days in options.days:
             for name, filters in FILTERS.items():
                 period = {"from": str(last - timedelta(days + 6)), "to": str(last - timedelta(7))}
                 best = None
-                for _ in range(3):
+                for _ in range(options.repeat):
                     queries_run.clear()
                     run_page(page, filters | period)
                     uncached = [query for query in queries_run if query.macro not in CACHED]
