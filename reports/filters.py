@@ -47,14 +47,14 @@ class Filters:
 class Entry:
     """A value kept in the address: its name there, its default, and how it is read from text.
 
-    `read` raises ValueError where the text is invalid. A default is left out of the address, and so is a
-    value that `is_written` excludes.
+    `read` raises ValueError where the text is invalid. The address has the values that `is_written` selects,
+    by default all but the default.
     """
 
     name: str
     default: object
     read: Callable[[list[str]], object]
-    is_written: Callable[[object], bool] = lambda value: True
+    is_written: Callable[[object], bool] | None = None
 
     def write(self, value: object) -> list[str]:
         """Return the value's texts; a date as ISO 8601."""
@@ -70,7 +70,7 @@ def day(name: str, default: date, first: date, last: date, clamped: Callable[[],
             clamped()
         return min(max(found, first), last)
 
-    return Entry(name, default, read)
+    return Entry(name, default, read, is_written=lambda _: True)
 
 
 def one_of(name: str, options: Sequence[str], default: str | None = None) -> Entry:
@@ -102,7 +102,10 @@ def text(name: str) -> Entry:
 
 
 def period(name: str, options: Sequence[str], unwritten: str, default: str) -> Entry:
-    """Return the entry of a relative period; `unwritten` is the one that the address states by its days."""
+    """Return the entry of a relative period; `unwritten` is the one that the address states by its days.
+
+    The address always has it, also the default: an empty address is that of a page that was just chosen.
+    """
     choice = one_of(name, options, default)
     return Entry(name, default, choice.read, is_written=lambda value: value != unwritten)
 
@@ -159,7 +162,7 @@ class Address:
         written = {
             name: entry.write(value)
             for name, (entry, value) in values.items()
-            if value is not None and value != entry.default and entry.is_written(value)
+            if value is not None and (entry.is_written(value) if entry.is_written else value != entry.default)
         }
         st.session_state["_address"] = written
         if written != {name: st.query_params.get_all(name) for name in st.query_params}:

@@ -18,6 +18,9 @@ STYLE = """<style>
     [data-testid=stMetric], [data-testid=stVegaLiteChart], [data-testid=stDataFrame] { break-inside: avoid; }
     h1, h2, h3 { break-after: avoid; }
 }
+[data-testid=stMetricLabel], [data-testid=stMetricLabel] * {
+    white-space: normal !important; overflow: visible !important;
+}
 .st-key-footer { border-top: 1px solid rgba(128, 128, 128, .4); padding-top: .5rem; }
 </style>"""
 # Streamlit writes its pages as English, and pushes a page and its address as two steps of the history. The

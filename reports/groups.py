@@ -21,6 +21,10 @@ CHANGES = {
     "reply_median": "seconds",
     "csat_avg": "rating",
 }
+ON_TARGET = Column(
+    "first_response_on_target_rate", "share", "first_response_on_target_n", label="on_target_short"
+)
+RATING = Column("csat_avg", "rating", "csat_n", label="rating_short")
 CHANGE_KINDS = {"count": "change", "seconds": "change", "rating": "signed_decimal"}
 
 
@@ -68,11 +72,11 @@ def main_measures(view: View) -> list[Column]:
     """Return the columns that the table shows: they fit beside each other on a screen of 1400 pixels."""
     found = [Column("conversations"), _change(view, "conversations")]
     for measure in ("first_response", "reply"):
-        found += [view.average(measure, "median"), _change(view, f"{measure}_median")]
+        found += [view.median(measure), _change(view, f"{measure}_median")]
     return [
         *found,
-        Column("first_response_on_target_rate", "share", "first_response_on_target_n"),
-        Column("csat_avg", "rating", "csat_n"),
+        ON_TARGET,
+        RATING,
         _change(view, "csat_avg"),
         Column("csat_n", label="answers"),
     ]

@@ -75,9 +75,8 @@ def metric_over_time(view: View, name: str, grain: str, metric: str) -> pd.DataF
     points = pd.DataFrame(
         {"when": frame["period_start"], "name": axis, "value": values, "partial": frame["partial"]}
     )
-    view.chart(
-        name, charts.lines(view.language, points, [axis], axis), frame, [*columns, *coverage_columns(frame)]
-    )
+    chart = charts.lines(view.language, points, [axis], axis)
+    view.chart(name, chart, frame, [*columns, *coverage_columns(frame)], is_open=True)
     note_partial(view, frame)
     return frame
 

@@ -4,7 +4,6 @@ Belongs here: which filters there are and how they look. Does not: how the addre
 nor which days a relative period has (see `period`).
 """
 
-from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -50,8 +49,7 @@ def _period(language: Language, address: Address, known: Coverage) -> tuple[date
         limits = known.first, known.last
         found = day(end, default, *limits, lambda end=end: address.clamped.append(end))
         if is_custom:
-            address.hold(replace(found, is_written=lambda _: True, default=None))
-            st.session_state[end] = st.session_state[end] or default
+            address.hold(found)
         else:
             st.session_state[end] = default
     if not is_custom:

@@ -42,7 +42,10 @@ class Column:
 
     def definition(self, language: Language) -> str | None:
         """Return what the column means, if the catalogue has its definition."""
-        return language.definition(self.label or self.field)
+        known = (
+            language.definition(name) for name in (self.field.replace("_working", ""), self.label) if name
+        )
+        return next(filter(None, known), None)
 
 
 def select(*groups: Sequence[Column], more: Sequence[str] = ()) -> str:

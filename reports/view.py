@@ -72,6 +72,10 @@ class View:
         """Return the column of an average, with the number of cases behind it."""
         return self.column(f"{measure}_{statistic}", kind, f"{measure}_n")
 
+    def median(self, measure: str) -> Column:
+        """Return the column of a median under a short heading."""
+        return replace(self.average(measure, "median"), label=f"{measure}_short")
+
     def account_columns(self) -> list[Column]:
         """Return the column of the account where rows of several are shown."""
         return [Column("account_id", "text")] if len(self.questions.accounts()) > 1 else []
@@ -134,8 +138,9 @@ class View:
         frame: pd.DataFrame,
         columns: Sequence[Column],
         pick: Callable[[dict], dict] | None = None,
+        is_open: bool = False,
     ) -> None:
-        """Show a chart and, folded up below it, its data as a table with downloads.
+        """Show a chart and below it, folded up unless `is_open`, its data as a table with downloads.
 
         `pick` gives, of the fields of a bar that is clicked, the filters that select its conversations.
         """
@@ -144,7 +149,7 @@ class View:
         else:
             key = f"chart-{name}"
             st.altair_chart(chart, alt=name, key=key, on_select=lambda: self._picked(key, pick))
-        with st.expander(self.language("download.data", name=name)):
+        with st.expander(self.language("download.data", name=name), expanded=is_open):
             self.show(name, frame, columns)
 
     def _picked(self, key: str, pick: Callable[[dict], dict]) -> None:

@@ -73,7 +73,7 @@ def test_no_text_is_left_over():
         ("seconds", 86400 * 1234 + 3600, "1,234 d 1 h", "1.234 g 1 h"),
         ("day", date(2026, 3, 9), "9 Mar 2026", "9 mar 2026"),
         ("weekday", 7, "Sun", "dom"),
-        ("origin", "inbound", "Inbound", "In entrata"),
+        ("origin", "inbound", "Inbound", "Dal cliente"),
         ("origin", "carrier pigeon", "carrier pigeon", "carrier pigeon"),
         ("name", "Unassigned", "Unassigned", "Non assegnate"),
         ("list", ["a", "Untagged"], "a, Untagged", "a, Senza tag"),
@@ -145,7 +145,7 @@ def test_a_file_holds_the_columns_shown_with_the_number_of_cases():
     )
     columns = [Column("tag", "name"), Column("reply_avg", "seconds", "reply_n")]
     found = as_file(Language("it"), frame, columns)
-    assert list(found.columns) == ["Tag", "Tempo di risposta, media (s)", "Tempo di risposta, media (s), n"]
+    assert list(found.columns) == ["Tag", "Tempo di risposta medio (s)", "Tempo di risposta medio (s), n"]
     assert found.iloc[0].to_list() == ["Senza tag", 1.2346, 3]
     assert found.iloc[1, 2] == 0
     assert pd.isna(found.iloc[1, 1])
@@ -310,7 +310,7 @@ def test_days_without_data_are_cut_to_those_with_data_and_the_page_says_so(app):
 def test_a_relative_period_stays_relative_in_the_address(app):
     app.query_params.clear()
     app.run()
-    assert not dict(app.query_params)
+    assert dict(app.query_params) == {"period": "last_28_days"}
     app.selectbox(key="period").select("last_week").run()
     assert dict(app.query_params) == {"period": "last_week"}
     app.selectbox(key="period").select("custom").run()

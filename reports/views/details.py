@@ -87,7 +87,7 @@ def details(view: View) -> None:
         rows = int(_selectbox(view, "rows", ROWS, str))
     listing = Listing(search, chosen, f"{_column(view, sort)} {order.removesuffix('ending')}")
     is_beside = bool(st.session_state["conversation"].strip())
-    left, right = st.columns([3, 2]) if is_beside else (st.container(), st.container())
+    left, right = st.columns(2) if is_beside else (st.container(), st.container())
     with left:
         count = _count(view, listing)
         if count:
@@ -284,8 +284,8 @@ def _timeline(view: View) -> None:
             Column("happened_local", "time"),
             Column("event", "event"),
             Column("who", "text"),
-            Column("turn"),
             Column("wait_seconds", "seconds"),
+            Column("turn"),
             Column("message_type", "text"),
             Column("delivery_status", "text"),
             Column("csat_rating"),

@@ -8,6 +8,7 @@ import streamlit as st
 
 from reports import charts, tables
 from reports.changes import change
+from reports.groups import ON_TARGET, RATING, all_measures
 from reports.over_time import (
     METRICS,
     coverage_columns,
@@ -199,22 +200,19 @@ def _ratings(view: View, figures: pd.Series) -> None:
 def _table(view: View, grain: str) -> None:
     name = view.language("overview.table", grain=view.language(f"grains.{grain}"))
     st.header(name)
-    columns = [
-        Column("period_start", "day"),
-        *map(Column, ("conversations", "distinct_contacts", "messages")),
-        view.average("first_response", "median"),
-        view.average("reply", "median"),
-        view.average("duration", "median"),
-        Column("first_response_on_target_rate", "share", "first_response_on_target_n"),
-        view.average("csat", kind="rating"),
-        Column("csat_score", "share", "csat_n"),
-    ]
-    averages = [view.average(measure) for measure in ("first_response", "reply", "duration")]
-    more = [*averages, Column("response_rate", "share", "surveys_sent")]
-    tail = "order by period_start desc"
-    frame = view.questions.report("report_over_time", view.filters, select(columns, more), tail, grain=grain)
+    first = Column("period_start", "day")
+    counts = [Column(count) for count in ("conversations", "distinct_contacts", "messages")]
+    medians = [view.median(measure) for measure in ("first_response", "reply", "duration")]
+    columns = [*counts, *medians, ON_TARGET, RATING, Column("csat_score", "share", "csat_n")]
+    more = [*all_measures(view), Column("response_rate", "share", "surveys_sent")]
+    frame = view.questions.report(
+        "report_over_time",
+        view.filters,
+        select([first], columns, more),
+        "order by period_start desc",
+        grain=grain,
+    )
     frame = with_coverage(view, frame, grain)
-    covered = coverage_columns(frame)
-    shown = [columns[0], *covered, *columns[1:]]
-    view.show(name, frame, shown, file_columns=[*shown, *more])
+    start = [first, *coverage_columns(frame)]
+    view.show(name, frame, [*start, *columns], file_columns=[*start, *more])
     note_partial(view, frame)

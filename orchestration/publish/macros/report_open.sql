@@ -16,7 +16,8 @@ select
     account.time_zone,
     c.agent_id,
     coalesce(agent.agent_name, c.agent_id, 'Unassigned') as agent_name,
-    c.tags as conversation_tags,
+    -- Not c.tags: that would be made for every conversation before the join.
+    _tags(c.conversation_tags) as conversation_tags,
     c.status = 'in_flow' as is_in_flow,
     c.waiting_since is not null as is_waiting,
     greatest(date_diff('second', p.opened_at, coverage.data_through), 0) as open_seconds,
