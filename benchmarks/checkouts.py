@@ -1,9 +1,9 @@
-"""What a run costs in this checkout and in another one, on the same exports, in turns.
+"""Compare the cost of a run in this checkout and in another one, on the same exports.
 
-`python -m benchmarks.checkouts OTHER --landing FOLDER --day FOLDER` runs each case first in the other
-checkout, which needs a `.venv`, then in this one. Both start from empty homes and read the same files.
+`python -m benchmarks.checkouts OTHER --landing FOLDER --day FOLDER` runs each case in the other
+checkout, which needs a `.venv`, and then in this one. Both start with empty homes and read the same files.
 
-Belongs here: the cases and the comparison. Does not: what each stage costs (`stages`).
+Belongs here: the cases and the comparison. Does not: the cost of each stage (`stages`).
 """
 
 import argparse
@@ -19,12 +19,12 @@ from pathlib import Path
 from benchmarks.stages import step_times
 from orchestration.settings import PROJECT
 
-CASES = ("everything", "nothing new", "times changed", "a day more")
+CASES = ("first run", "no changes", "changed times", "one more day")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of the clock and of the processors, the largest process in bytes, seconds by step."""
+    """Wall and CPU seconds, the peak memory of the largest process in bytes, and the wall seconds by step."""
 
     wall: float
     cpu: float
@@ -33,7 +33,7 @@ class Cost:
 
 
 def run(checkout: Path, home: Path) -> Cost:
-    """Run everything as a user does; end here with its output if it fails."""
+    """Run the pipeline as a user does. Exit with its output if it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CONVERSATIONS_")}
     environment |= {"CONVERSATIONS_HOME": str(home), "CONVERSATIONS_SETTLE_SECONDS": "0"}
     known = set(home.glob("dagster/history/runs/*-*.db"))
@@ -59,20 +59,20 @@ def run(checkout: Path, home: Path) -> Cost:
 
 
 def prepare(case: str, home: Path, landing: Path, day: Path) -> None:
-    """Change the landing of a home as the case says."""
-    if case == "everything":
+    """Change the landing of a home for a case."""
+    if case == "first run":
         shutil.copytree(landing, home / "landing", copy_function=os.link)
-    elif case == "times changed":
+    elif case == "changed times":
         for path in (home / "landing").rglob("*.*"):
             content = path.read_bytes()
             path.unlink()
             path.write_bytes(content)
-    elif case == "a day more":
+    elif case == "one more day":
         shutil.copytree(day, home / "landing", copy_function=os.link, dirs_exist_ok=True)
 
 
 def main() -> None:
-    """Measure every case in both checkouts and print a table of Markdown."""
+    """Measure every case in both checkouts and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("other", type=Path)
     parser.add_argument("--landing", type=Path, required=True)

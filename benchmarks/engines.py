@@ -1,14 +1,13 @@
-"""Both engines at three sizes, and from which size on a cluster pays: `python -m benchmarks.engines`.
+"""Compare DuckDB and Spark at several sizes: `python -m benchmarks.engines`.
 
-Belongs here: building the same tables of the same raw files on DuckDB and on a Spark cluster of this machine
-with as many cores, and the line through what that took. Does not: the other stages, which are the same for
-both (see `stages`).
+Belongs here: building the same tables from the same raw files on DuckDB and on a local Spark cluster with the
+same number of cores, and a linear model of the cost. Does not: the other stages, which are the same for both
+engines (see `stages`).
 
-What counts is `dbt build` of all seeds and models from nothing, as a user starts it, with its own start; the
-cluster runs before. The peak of memory is that of dbt's process for DuckDB, and of the sum over the cluster's
-processes for Spark. The two greatest sizes give what a message more costs (the slope) and what is to be paid
-before the first. A cluster of k machines is then taken to divide its slope by k and nothing else, which
-flatters it: no real one scales so well.
+The benchmark measures `dbt build` of all seeds and models as a full build, including its start. The cluster
+is started before. Peak memory is that of the dbt process for DuckDB, and the sum over the cluster's processes
+for Spark. The two largest sizes give the cost per message (the slope) and the fixed cost. The model assumes
+that a cluster of k machines divides the slope by k, which no real cluster reaches.
 """
 
 import argparse
@@ -24,25 +23,25 @@ from pathlib import Path
 from shutil import copytree
 from threading import Event, Thread
 
-from benchmarks.stages import BIN, DBT_BUILD, MB, apart, command, exports, ingest
+from benchmarks.stages import BIN, DBT_BUILD, MB, command, exports, in_process, ingest
 from orchestration.settings import PREFIX, PROJECT, Settings
 
 CLUSTER = PROJECT / "deploy" / "spark.sh"
 TABLES = ("--resource-type", "seed", "--resource-type", "model")
 MACHINES = (1, 2, 4, 8, 16, 32)
-LOOK_EVERY_SECONDS = 0.5
+SAMPLE_EVERY_SECONDS = 0.5
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
 def cluster(settings: Settings, memory: str) -> Iterator[dict[str, int]]:
-    """Start a cluster for a home; yield what will tell the peak of its memory, and stop it."""
+    """Start a cluster for a home, yield a dictionary with its peak memory in `bytes`, and stop it."""
     variables = os.environ | settings.environment() | {"SPARK_WORKER_MEMORY": memory}
     subprocess.run([CLUSTER, "up"], env=variables, check=True, stdout=subprocess.DEVNULL)
     peak, ended = {"bytes": 0}, Event()
 
     def watch() -> None:
-        while not ended.wait(LOOK_EVERY_SECONDS):
+        while not ended.wait(SAMPLE_EVERY_SECONDS):
             peak["bytes"] = max(peak["bytes"], _resident(settings.home / "spark" / "cluster"))
 
     watcher = Thread(target=watch)
@@ -56,9 +55,9 @@ def cluster(settings: Settings, memory: str) -> Iterator[dict[str, int]]:
 
 
 def _resident(folder: Path) -> int:
-    """Return the resident bytes of a cluster's processes and of those that they started."""
+    """Return the resident bytes of the processes of a cluster and of their children."""
     processes = [int(path.read_text()) for path in folder.glob("*.pid")]
-    for process in processes:  # grows while it is read
+    for process in processes:  # the loop appends to the list
         processes += _children(process)
     return sum(_pages(process) for process in processes) * PAGE
 
@@ -79,17 +78,17 @@ def _pages(process: int) -> int:
 
 
 def build(settings: Settings, *options: object) -> tuple[float, int]:
-    """Build all tables anew; return the seconds, and the peak of dbt's own memory in bytes."""
+    """Build all tables. Return the wall seconds and the peak memory of the dbt process in bytes."""
     paths = ("--target-path", settings.dbt_target_path, "--log-path", settings.dbt_target_path)
     cost = command(settings, BIN / "dbt", *DBT_BUILD, *TABLES, *options, *paths)
     return cost.wall, cost.peak
 
 
 def measure(work: Path, conversations: int, days: int, limits: dict, memory: str) -> tuple[int, dict]:
-    """Build one size on both engines; return its messages, and of each engine the seconds and bytes."""
-    apart(partial(exports, work, conversations, days, limits["threads"]))
+    """Build one size on both engines. Return the number of messages, and the seconds and bytes by engine."""
+    in_process(partial(exports, work, conversations, days, limits["threads"]))
     home = Settings(home=work / "duckdb", landing=work / "history", **limits)
-    apart(partial(ingest, home))
+    in_process(partial(ingest, home))
     home.ensure_hash_key()
     other = Settings(home=work / "spark", engine="spark", **limits)
     copytree(home.raw_path, other.raw_path)
@@ -104,34 +103,40 @@ def measure(work: Path, conversations: int, days: int, limits: dict, memory: str
 
 
 def line_through(sizes: list[tuple[int, dict]], engine: str) -> tuple[float, float]:
-    """Return the seconds before the first message and those of a message, by the two greatest sizes."""
+    """Return the fixed seconds and the seconds per message, from the two largest sizes."""
     (fewer, before), (more, after) = sizes[-2:]
     slope = (after[engine][0] - before[engine][0]) / (more - fewer)
     return after[engine][0] - slope * more, slope
 
 
 def crossing(one: tuple[float, float], other: tuple[float, float], machines: int) -> float | None:
-    """Return from how many messages on the other line is the lower one, its slope divided; None if never."""
+    """Return the number of messages from which the other engine is faster on so many machines, else None."""
     gained = one[1] - other[1] / machines
     return max(0.0, (other[0] - one[0]) / gained) if gained > 0 else None
 
 
 def main() -> None:
-    """Read the arguments, measure, and print the tables."""
+    """Measure all sizes and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--conversations", type=int, default=50_000, help="of the smallest size")
-    parser.add_argument("--factors", type=int, nargs="+", default=[1, 4, 16], help="the sizes; two at least")
-    parser.add_argument("--days", type=int, default=92, help="of history")
-    parser.add_argument("--memory-limit", default="4GB", help="DuckDB's")
-    parser.add_argument("--worker-memory", default="2g", help="of each of the cluster's two workers")
+    parser.add_argument("--conversations", type=int, default=50_000, help="number of the smallest size")
+    parser.add_argument(
+        "--factors",
+        type=int,
+        nargs="+",
+        default=[1, 4, 16],
+        help="multiples of the smallest size, at least two",
+    )
+    parser.add_argument("--days", type=int, default=92, help="days of history")
+    parser.add_argument("--memory-limit", default="4GB", help="memory limit of DuckDB")
+    parser.add_argument("--worker-memory", default="2g", help="memory of each of the two workers")
     parser.add_argument("--spark-port", type=int, default=10000)
     options = parser.parse_args()
     if len(options.factors) < 2:
-        parser.error("a line needs two sizes")
+        parser.error("give at least two factors")
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        del os.environ[name]  # what is measured must not depend on how this machine is set up
+        del os.environ[name]  # the result must not depend on the settings of this machine
     limits = {"memory_limit": options.memory_limit, "threads": 2, "settle_seconds": 0}
     limits["spark_port"] = options.spark_port
     print(f"2 cores for each engine; load at the start {os.getloadavg()[0]:.1f}\n", flush=True)
@@ -151,8 +156,8 @@ def main() -> None:
         )
     lines = {engine: line_through(sizes, engine) for engine in ("duckdb", "spark")}
     for engine, (start, slope) in lines.items():
-        print(f"\n{engine}: {start:.1f} s and {slope * 1e6:.1f} s for a million messages more")
-    print("\n| machines of 2 cores | from so many messages on Spark is faster |\n|---|---|")
+        print(f"\n{engine}: {start:.1f} s and {slope * 1e6:.1f} s per million messages")
+    print("\n| machines of 2 cores | messages from which Spark is faster |\n|---|---|")
     for machines in MACHINES:
         messages = crossing(lines["duckdb"], lines["spark"], machines)
         print(f"| {machines} | {'never' if messages is None else f'{messages:,.0f}'} |")

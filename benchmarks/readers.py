@@ -1,10 +1,10 @@
-"""Read while releases are published: `python -m benchmarks.readers [--readers 3] [--releases 20]`.
+"""Read releases during publications: `python -m benchmarks.readers [--readers 3] [--releases 20]`.
 
-Belongs here: analysts' connections that look at what is published in a loop, and the figures of what they met
-while releases were published and while not. Does not: how a release is published (`orchestration.publish`).
+Belongs here: processes that read the release in a loop, and the figures of their reads during and between
+publications. Does not: how a release is published (`orchestration.publish`).
 
-A look opens the file anew, as an analyst or a report page does, and holds it against what the release's own
-folder says of it: the rows of every table, which no two releases of the measurement have in common.
+A read opens the file like an analyst or a report page, and compares the number of rows of every table with
+the release's `release.json`. The numbers differ between any two releases of the benchmark.
 """
 
 import argparse
@@ -34,8 +34,8 @@ REPORTS = ("report_overview", "report_by_agent", "report_by_tag", "report_detail
 PERIOD = "'2000-01-01', '2100-01-01'"
 
 
-def look(settings: Settings) -> str | None:
-    """Read the release as analysts and as report pages do; return what is wrong with it, None if nothing."""
+def read_release(settings: Settings) -> str | None:
+    """Read the release like analysts and report pages. Return a problem, or None if there is none."""
     published = settings.published_path
     try:
         with duckdb.connect(published / "reports.duckdb", read_only=True) as connection:
@@ -60,45 +60,46 @@ def look(settings: Settings) -> str | None:
 
 
 @contextmanager
-def looking_on(
+def reading(
     settings: Settings, readers: int, pause: float = 0.0
 ) -> Iterator[list[tuple[float, float, str | None]]]:
-    """Have so many processes look in a loop, with a pause in seconds; the list yielded is filled at the end.
+    """Read the release in a loop in several processes, with a pause in seconds between reads.
 
-    It holds of each look when it began (`time.monotonic`), its seconds, and what was wrong.
+    At the end, the yielded list has the start (`time.monotonic`), the seconds and the problem of each read.
     """
     spawn = multiprocessing.get_context("spawn")
-    stop, told, looks = spawn.Event(), spawn.Queue(), []
+    stop, results, reads = spawn.Event(), spawn.Queue(), []
     processes = [
-        spawn.Process(target=_look_on, args=(settings.home, pause, stop, told)) for _ in range(readers)
+        spawn.Process(target=_read_in_loop, args=(settings.home, pause, stop, results))
+        for _ in range(readers)
     ]
     for process in processes:
         process.start()
     for _ in processes:
-        told.get()  # each tells that it has begun
+        results.get()  # wait until each has begun
     try:
-        yield looks
+        yield reads
     finally:
         stop.set()
         for _ in processes:
-            looks += told.get()
+            reads += results.get()
         for process in processes:
             process.join()
 
 
-def _look_on(home: Path, pause: float, stop, told) -> None:
-    settings, looks = Settings(home=home, memory_limit="500MB", threads=1), []
-    told.put("begun")
+def _read_in_loop(home: Path, pause: float, stop, results) -> None:
+    settings, reads = Settings(home=home, memory_limit="500MB", threads=1), []
+    results.put("begun")
     while not stop.is_set():
         began = time.monotonic()
-        problem = look(settings)
-        looks.append((began, time.monotonic() - began, problem))
+        problem = read_release(settings)
+        reads.append((began, time.monotonic() - began, problem))
         stop.wait(pause)
-    told.put(looks)
+    results.put(reads)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Publish releases under the eyes of readers, print what they met; return 1 if any look went wrong."""
+    """Publish releases while processes read, and print the results. Return 1 if a read found a problem."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--readers", type=int, default=3)
     parser.add_argument("--releases", type=int, default=20)
@@ -110,34 +111,34 @@ def main(arguments: list[str] | None = None) -> int:
         synthetic_candidate.write(settings.candidate_path, conversations=command.conversations)
         _publish(settings, 0)
         publishing = []
-        with looking_on(settings, command.readers) as looks:
+        with reading(settings, command.readers) as reads:
             for number in range(1, command.releases + 1):
                 time.sleep(command.pause)
                 began = time.monotonic()
                 _publish(settings, number)
                 publishing.append((began, time.monotonic()))
             time.sleep(command.pause)
-    wrong = [problem for _, _, problem in looks if problem]
+    problems = [problem for _, _, problem in reads if problem]
     print(
         f"{command.releases} releases of {command.conversations:,} conversations, {command.readers} readers"
     )
     print(f"one release took {statistics.median(end - start for start, end in publishing):.1f} s (median)")
-    for name, wanted in (("while publishing", True), ("while not", False)):
+    for name, wanted in (("during publications", True), ("between publications", False)):
         seconds = [
             took
-            for began, took, _ in looks
+            for began, took, _ in reads
             if any(began < end and began + took > start for start, end in publishing) == wanted
         ]
         print(
-            f"{name}: {len(seconds)} looks, median {statistics.median(seconds):.2f} s,"
+            f"{name}: {len(seconds)} reads, median {statistics.median(seconds):.2f} s,"
             f" slowest {max(seconds):.2f} s"
         )
-    print(f"{len(wrong)} looks went wrong", *sorted(set(wrong)), sep="\n")
-    return int(bool(wrong))
+    print(f"{len(problems)} reads found a problem", *sorted(set(problems)), sep="\n")
+    return int(bool(problems))
 
 
 def _publish(settings: Settings, number: int) -> None:
-    """Publish a release whose messages and tags are fewer than those of the one before."""
+    """Publish a release with fewer messages and tags than the previous one."""
     with duckdb.connect(settings.candidate_path) as connection:
         for table, key in (("fct_messages", "message_id"), ("bridge_conversation_tags", "conversation_id")):
             connection.execute(f"delete from {table} where hash({key}) % 50 = {number}")

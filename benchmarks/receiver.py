@@ -1,10 +1,10 @@
-"""The receiver under load, beside its yardstick: `python -m benchmarks.receiver [--rate 2000]`.
+"""Measure the receiver under load against a baseline: `python -m benchmarks.receiver [--rate 2000]`.
 
-Belongs here: a sender that keeps to its schedule, and the latencies of what it sent. Does not: what the
-receiver does (`orchestration.fetch.receiver`), nor crashes (`tests/test_receiver.py`).
+Belongs here: a sender with a fixed schedule, and the latencies of its requests. Does not: the receiver
+(`orchestration.fetch.receiver`), nor crashes (`tests/test_receiver.py`).
 
-The yardstick is the same application without a disk: it checks the signature and answers. A webhook's latency
-counts from the moment at which it was due, so one that waits for another counts that too.
+The baseline is the same application without a disk: it verifies the signature and responds. The latency of a
+webhook counts from its scheduled time and includes the time that it waits for other requests.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class WithoutDisk(Spool):
 
 
 def serve(folder: Path, with_disk: bool) -> None:
-    """Answer on `PORT` until the process is ended."""
+    """Serve on `PORT` until the process ends."""
     source = Source(folder, "whatsapp_cloud", SECRET, None, None)
     spool = (Spool if with_disk else WithoutDisk)([folder], seconds=3600)
     app = build_app({"phone": source}, spool)
@@ -67,7 +67,7 @@ def webhook(number: int, size: int = 2000) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that carries one request after another."""
+    """A connection that sends one request at a time."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Keep the transport."""
@@ -76,21 +76,21 @@ class Connection(asyncio.Protocol):
         self.data = b""
 
     def data_received(self, data: bytes) -> None:
-        """Note the status once the head of the answer is complete; the receiver's answers have no body."""
+        """Set the status once the head of the response is complete. The receiver's responses have no body."""
         self.data += data
         if RESPONSE_END in self.data:
             status, self.data = int(self.data.split(b" ", 2)[1]), b""
             self.answer.set_result(status)
 
     async def post(self, request: bytes) -> int:
-        """Send a request; return the status of its answer."""
+        """Send a request and return the status of its response."""
         self.answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         return await self.answer
 
 
 async def send(rate: int, seconds: int, connections: int) -> tuple[list[float], dict[int, int]]:
-    """Send so many webhooks a second; return the latencies in seconds, and the number of each status."""
+    """Send webhooks at a rate per second. Return the latencies in seconds and the number of each status."""
     loop = asyncio.get_running_loop()
     opened = [await loop.create_connection(Connection, "127.0.0.1", PORT) for _ in range(connections)]
     latencies: list[float] = []
@@ -113,7 +113,7 @@ async def send(rate: int, seconds: int, connections: int) -> tuple[list[float], 
 
 
 def measure(command: argparse.Namespace, with_disk: bool) -> dict:
-    """Start a server, send, end the server; return what was measured."""
+    """Start a server, send webhooks, stop the server, and return the figures."""
     with tempfile.TemporaryDirectory(dir=command.folder) as home:
         folder = Path(home) / "webhooks"
         options = [] if with_disk else ["--without-disk"]
@@ -127,7 +127,7 @@ def measure(command: argparse.Namespace, with_disk: bool) -> dict:
         lines = sum(path.read_bytes().count(b"\n") for path in folder.glob("*.jsonl"))
     cuts = statistics.quantiles(latencies, n=1000)
     return {
-        "": "with disk" if with_disk else "yardstick",
+        "": "with disk" if with_disk else "baseline",
         "acknowledged": statuses.get(200, 0),
         "other": sum(statuses.values()) - statuses.get(200, 0),
         "in landing": lines,
@@ -154,12 +154,12 @@ def _wait_until_ready() -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure yardstick and receiver one after the other; return 1 if an acknowledged webhook is missing."""
+    """Measure the baseline and the receiver. Return 1 if an acknowledged webhook is missing in landing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate", type=int, default=2000, help="webhooks a second")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--connections", type=int, default=256)
-    parser.add_argument("--folder", help="where to write; default: the folder of temporary files")
+    parser.add_argument("--folder", help="output folder; default: the folder for temporary files")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--without-disk", action="store_true", help=argparse.SUPPRESS)
     command = parser.parse_args(arguments)

@@ -1,11 +1,11 @@
-"""How long the release takes to answer a page of the reports after a filter was changed.
+"""Measure the queries of a report page after a filter change.
 
-Belongs here: a release of any size, and the questions that the pages really ask of it. Does not: drawing.
+Belongs here: a release of any size, and the queries of the pages. Does not: rendering.
 
     python benchmarks/report_pages.py --home /tmp/report-pages [--conversations 5000000] [--pages now]
 
-The release is built of `tests/synthetic_candidate.py` where the home has none yet. Every page is made as the
-server makes it; only the time within the database counts, opening the file included.
+If the home has no release, the benchmark builds one with `tests/synthetic_candidate.py`. It runs every page
+like the server. Only the time in the database counts, including the time to open the file.
 """
 
 import argparse
@@ -29,9 +29,9 @@ from orchestration.publish.release import current_release  # noqa: E402
 from orchestration.publish.store import publish  # noqa: E402
 from orchestration.settings import Settings  # noqa: E402
 
-DAYS = 1000  # over which the conversations are spread
+DAYS = 1000  # days with conversations
 CONVERSATION = "demo:100"
-CACHED = ("report_choices", "report_coverage")  # asked once per release
+CACHED = ("report_choices", "report_coverage")  # queried once per release
 PAGES = ("overview", "now", "by_agent", "by_tag", "by_place", "details")
 FILTERS = {
     "none": {},
@@ -48,8 +48,8 @@ show_page(chosen_language(address), address, {page!r})
 
 
 @dataclass(frozen=True)
-class Question:
-    """What was asked, and how long the answer took, in seconds."""
+class Query:
+    """The macro of a query, and its wall and CPU seconds."""
 
     macro: str
     wall: float
@@ -57,7 +57,7 @@ class Question:
 
 
 def main() -> None:
-    """Build the release if need be, make every page under every filter, print a table."""
+    """Build the release if it is missing, run every page with every filter, and print a table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--conversations", type=int, default=5_000_000)
@@ -76,26 +76,26 @@ def main() -> None:
         "CONVERSATIONS_MEMORY_LIMIT": settings.memory_limit,
         "CONVERSATIONS_THREADS": str(settings.threads),
     }
-    asked = listen()
+    queries_run = record_queries()
     with reader(settings) as connection:
         (last,) = connection.execute("select last_day from report_days()").fetchone()
-    make_page("details", {"conversation": CONVERSATION})
-    for question in asked:
-        print(f"{question.macro}: {question.wall:.2f} s, of the CPU {question.cpu:.2f} s")
-    print("| page | days | filter | questions | wall, s | CPU, s | the slowest, CPU s |\n" + "|---" * 7 + "|")
+    run_page("details", {"conversation": CONVERSATION})
+    for query in queries_run:
+        print(f"{query.macro}: {query.wall:.2f} s, CPU {query.cpu:.2f} s")
+    print("| page | days | filter | queries | wall, s | CPU, s | slowest query, CPU s |\n" + "|---" * 7 + "|")
     for page in options.pages:
         for days in options.days:
             for name, filters in FILTERS.items():
                 period = {"from": str(last - timedelta(days + 6)), "to": str(last - timedelta(7))}
                 best = None
                 for _ in range(options.repeat):
-                    asked.clear()
-                    make_page(page, filters | period)
-                    looked = [question for question in asked if question.macro not in CACHED]
+                    queries_run.clear()
+                    run_page(page, filters | period)
+                    uncached = [query for query in queries_run if query.macro not in CACHED]
                     best = min(
-                        filter(None, (best, looked)), key=lambda questions: sum(q.wall for q in questions)
+                        filter(None, (best, uncached)), key=lambda queries: sum(q.wall for q in queries)
                     )
-                slowest = max(best, key=lambda question: question.cpu)
+                slowest = max(best, key=lambda query: query.cpu)
                 wall, cpu = sum(q.wall for q in best), sum(q.cpu for q in best)
                 print(
                     f"| {page} | {days} | {name} | {len(best)} | {wall:.2f} | {cpu:.2f} |"
@@ -104,24 +104,24 @@ def main() -> None:
                 )
 
 
-def listen() -> list[Question]:
-    """Have every question of the pages timed and not kept; return the list into which they go."""
-    asked: list[Question] = []
+def record_queries() -> list[Query]:
+    """Record the time of every query of the pages, without the cache. Return the list of queries."""
+    queries_run: list[Query] = []
     answer = reports.release._answer.__wrapped__
 
     def timed(settings: Settings, release_id: str, query: str, parameters: dict) -> object:
         wall, cpu = time.perf_counter(), time.process_time()
         found = answer(settings, release_id, query, parameters)
         macro = re.search(r" from (\w+)\(", query)[1]
-        asked.append(Question(macro, time.perf_counter() - wall, time.process_time() - cpu))
+        queries_run.append(Query(macro, time.perf_counter() - wall, time.process_time() - cpu))
         return found
 
     reports.release._answer = timed
-    return asked
+    return queries_run
 
 
-def make_page(name: str, address: dict[str, object]) -> None:
-    """Make a page as the server does; fail where it shows an error."""
+def run_page(name: str, address: dict[str, object]) -> None:
+    """Run a page like the server. Exit if it shows an error."""
     app = AppTest.from_string(PAGE.format(page=name), default_timeout=600)
     app.query_params.update(address)
     app.run()

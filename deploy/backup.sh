@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Copies what cannot be made anew from CONVERSATIONS_HOME to <folder>/<time>; safe while a run goes on.
-# What is as in the backup before is a hard link to it. usage: deploy/backup.sh <folder>
+# Copies what cannot be rebuilt from CONVERSATIONS_HOME to <folder>/<time>; safe during a run.
+# Unchanged files are hard links to the previous backup. usage: deploy/backup.sh <folder>
 set -euo pipefail
 umask 077
 
 folder=${1:?usage: deploy/backup.sh <folder>}
-home=${CONVERSATIONS_HOME:?must name the home that is to be copied}
-landing=${CONVERSATIONS_LANDING:-$home/landing} # a URL is no folder, and is not copied
+home=${CONVERSATIONS_HOME:?must name the home to back up}
+landing=${CONVERSATIONS_LANDING:-$home/landing} # a URL is not a folder, and is not copied
 dagster=${CONVERSATIONS_DAGSTER:-$home/dagster}
 
 mkdir -p "$folder"
@@ -15,7 +15,7 @@ time=$(date -u +%Y%m%dT%H%M%SZ)
 new=$folder/.$time
 mkdir "$new"
 
-# 24: a file vanished meanwhile, such as a release that grew too old.
+# 24: a file was removed during the copy, such as an old release.
 copy() { # <from> <name in the backup> [<options>]
     [ -d "$1" ] || return 0
     mkdir -p "$new/$2"
@@ -25,11 +25,11 @@ copy() { # <from> <name in the backup> [<options>]
         "$1/" "$new/$2/" || [ $? -eq 24 ]
 }
 
-# Each before what it is made from. The ledger says which raw files count, and its file of a batch is written
-# last: copied first, it never names what the copy lacks. What is newer in landing is simply taken in again.
+# Each folder is copied before its inputs. The ledger states which raw files count, and its file of a batch is written
+# last: copied first, it never names a file that the copy does not have. Newer files in landing are ingested again.
 if [ -f "$home/hash_key" ]; then cp --preserve "$home/hash_key" "$new/"; fi
 copy "$home/published" published
-# A replay or an erasure rewrites files: no command that changes the home runs while these are copied.
+# A replay or an erasure rewrites files: the lock keeps such commands from running during these copies.
 if [ -f "$home/run.lock" ]; then exec 9<"$home/run.lock" && flock 9; fi
 copy "$home/raw/ingested_files" raw/ingested_files
 copy "$home/raw" raw --exclude=/ingested_files

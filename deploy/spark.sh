@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A Spark cluster on this machine, for development and tests: a master, two workers and a thrift server, all of
-# them on 127.0.0.1. `up` starts what is not running and waits until the thrift server answers; `down` stops all.
-# Whoever may log in to this machine may use it: it asks for no password.
+# A Spark cluster on this machine, for development and tests: a master, two workers and a thrift server, all
+# on 127.0.0.1. `up` starts what is not running and waits until the thrift server answers; `down` stops all.
+# It has no authentication: every user of this machine can use it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ cores=${SPARK_WORKER_CORES:-1}
 memory=${SPARK_WORKER_MEMORY:-1g}
 python=$PWD/.venv/bin/python
 folder=$home/spark
-run=$folder/cluster # pids, logs and what the processes scribble
+run=$folder/cluster # pids, logs and scratch files
 
 is_up() { # <name>
     [ -s "$run/$1.pid" ] && grep -qz spark "/proc/$(cat "$run/$1.pid")/cmdline" 2> /dev/null
@@ -35,10 +35,10 @@ stop() { # <name>
 wait_for() { # <what> <name> <command …>: until the command succeeds, as long as the process lives
     for _ in $(seq 1500); do
         if "${@:3}"; then return; fi
-        kill -0 "$(cat "$run/$2.pid")" 2> /dev/null || break # not is_up: while it becomes java it has no command line
+        kill -0 "$(cat "$run/$2.pid")" 2> /dev/null || break # not is_up: until it executes java it has no command line
         sleep 0.2
     done
-    echo "$1 did not start; $run/$2.log says why:" >&2
+    echo "$1 did not start; the end of $run/$2.log:" >&2
     tail -n 5 "$run/$2.log" >&2
     down
     exit 1
@@ -66,7 +66,7 @@ up() {
         class $worker org.apache.spark.deploy.worker.Worker --host 127.0.0.1 --webui-port 0 \
             --cores "$cores" --memory "$memory" --work-dir "$run/$worker" "$(master_address)"
     done
-    # Tables lie beside the home's other files; what is known of them, in Derby's.
+    # Tables are in the home, their metadata in a Derby database.
     start thrift "$SPARK_HOME/bin/spark-submit" --class org.apache.spark.sql.hive.thriftserver.HiveThriftServer2 \
         --name conversations --master "$(master_address)" --driver-memory 2g --executor-memory "$memory" \
         --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 --conf spark.ui.enabled=false \

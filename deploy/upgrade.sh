@@ -1,47 +1,15 @@
 #!/usr/bin/env bash
-# Pins the newest versions of what pyproject.toml names, after the tests passed with them in .venv-next. What is
-# said behind its name is for pytest: to try the way itself, a file of tests is enough.
+# Pins the newest versions of the packages in pyproject.toml, after the tests passed with them in .venv-next.
+# Arguments are passed to pytest: to try the script, name a single test file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 next=$PWD/.venv-next
-pins=$next/pins
 python3 -m venv --clear "$next"
-mkdir "$pins"
-python=$next/bin/python
-
-named() { # [<extra>]: what pyproject.toml names
-    "$python" - "$@" <<'END'
-import sys, tomllib
-project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print("\n".join(project["optional-dependencies"][sys.argv[1]] if sys.argv[1:] else project["dependencies"]))
-END
-}
-
-# All at once, so that they go together; then each file takes what its own part of them needs.
-{ named; named postgres; named s3; named spark; named dev; } > "$pins/named"
-"$python" -m pip install --quiet --upgrade --requirement "$pins/named"
-"$python" -m pip freeze > "$pins/together"
-
-pin() { # <file> [<extra>]: write what it needs and the files before it do not hold
-    named "${@:2}" > "$pins/named"
-    "$python" -m pip install --quiet --dry-run --ignore-installed --report "$pins/report" \
-        --requirement "$pins/named" --constraint "$pins/together"
-    grep -E '^(#|-r )' "$1" > "$pins/$1"
-    "$python" - "$pins/report" <<'END' | LC_ALL=C sort --ignore-case > "$pins/needed"
-import json, sys
-for package in json.load(open(sys.argv[1]))["install"]:
-    print("{name}=={version}".format(**package["metadata"]))
-END
-    cat "$pins"/requirements*.txt > "$pins/held"
-    grep -vxFf "$pins/held" "$pins/needed" >> "$pins/$1" || true # all of it may be held already
-}
-pin requirements.txt
-pin requirements-postgres.txt postgres
-pin requirements-s3.txt s3
-pin requirements-spark.txt spark
-pin requirements-dev.txt dev
-
-"$python" -m pytest -n 2 --dist loadfile -m "not slow" "$@"
-cp "$pins"/requirements*.txt .
+export PYTHON=$next/bin/python
+mkdir "$next/pins"
+deploy/compile.sh "$next/pins" --upgrade
+"$PYTHON" deploy/install.py "$next/pins/requirements-dev.txt"
+"$PYTHON" -m pytest -n 2 --dist loadfile -m "not slow" "$@"
+cp "$next"/pins/requirements*.txt .
 git --no-pager diff --stat -- 'requirements*.txt'

@@ -2,6 +2,8 @@
 
 import os
 
-# Files of every stage hold personal data, however it is started: they are for their owner alone.
-# `common.files.readable_by_others` makes the exception for what is published.
+__version__ = "0.1.0"
+
+# Every stage writes personal data, so files are readable by their owner only.
+# `common.files.readable_by_others` makes the exception for published files.
 os.umask(0o077)

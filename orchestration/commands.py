@@ -31,6 +31,7 @@ from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import rollback
 from orchestration.publish.tables import TABLES
 from orchestration.quality.asset_checks import SPECS, quality_gate
+from orchestration.run_output import RunOutput, run_output
 from orchestration.settings import PROJECT, Settings, SettingsError
 from orchestration.summary import EXAMPLES, SAMPLES, print_summary
 from orchestration.warehouse.assets import FULL_BUILD, REBUILDABLE
@@ -49,15 +50,19 @@ def run(
     """
     settings.ensure_home()
     ship_samples(settings)
-    try:
-        with run_lock(settings):
-            idle = not (selections or again or is_full_build) and is_up_to_date(settings)
-            result = None if idle else refresh(settings, selections, again, is_full_build)
-    except SettingsError as error:
-        return _reject(settings, f"Nothing can be run:\n{error}", 2)
-    except RawStoreError as error:
-        return _reject(settings, str(error))
-    print_summary(settings, result)
+    with run_output() as output:
+        try:
+            with run_lock(settings):
+                idle = not (selections or again or is_full_build) and is_up_to_date(settings)
+                result = None if idle else refresh(settings, selections, again, is_full_build)
+        except SettingsError as error:
+            return _reject(settings, f"Nothing can be run:\n{error}", 2)
+        except RawStoreError as error:
+            return _reject(settings, str(error))
+        output.close()
+        output.result = result
+        if not output.as_json:
+            print_summary(settings, result)
     succeeded = current_release(settings) is not None and (result is None or result.success)
     if not succeeded:
         send(settings, *failure(settings, result.all_events if result else ()))
@@ -175,6 +180,17 @@ def refresh(
 
     Return the result of the last job that ran.
     """
+    with run_output() as output:
+        return _refresh(output, settings, selections, again, is_full_build)
+
+
+def _refresh(
+    output: RunOutput,
+    settings: Settings,
+    selections: Sequence[dg.AssetSelection],
+    again: Again | None,
+    is_full_build: bool,
+) -> dg.ExecuteInProcessResult:
     chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
     with open_instance(settings) as instance:
         prune_runs(settings, instance)
@@ -184,12 +200,13 @@ def refresh(
         ]
         definitions = dg.Definitions.merge(build_definitions(settings), dg.Definitions(jobs=parts))
         for job in parts or [REPLAY if again else REFRESH]:
-            result = definitions.resolve_job_def(job.name).execute_in_process(
-                instance=instance,
-                raise_on_error=False,
-                run_config={"loggers": {"progress": {}}} | chosen,
-                tags={BY_HAND: "true"} | ({FULL_BUILD: "true"} if is_full_build else {}),
-            )
+            with output.programs_captured():
+                result = definitions.resolve_job_def(job.name).execute_in_process(
+                    instance=instance,
+                    raise_on_error=False,
+                    run_config={"loggers": {"progress": {}}} | chosen,
+                    tags={BY_HAND: "true"} | ({FULL_BUILD: "true"} if is_full_build else {}),
+                )
             if not result.success:
                 break
         return result
@@ -197,6 +214,9 @@ def refresh(
 
 def _reject(settings: Settings, message: str, code: int = 1) -> int:
     """Print and send why nothing was run; return the exit code."""
+    with run_output() as output:
+        output.error = message
+        output.close()
     print(message, file=sys.stderr)
     send(settings, NOT_RUN, message)
     return code

@@ -1,6 +1,6 @@
-"""The settings for a shell: `eval "$(python -m orchestration.environment)"`, as `make` does.
+"""Prints the settings for a shell: `eval "$(python -m orchestration.environment)"`, as the Makefile does.
 
-Belongs here: writing the variables so that a shell can evaluate them. Does not: any setting (`settings`).
+Belongs here: formatting variables for a shell. Does not: the definition of a setting (`settings`).
 """
 
 import os
@@ -13,12 +13,12 @@ from orchestration.settings import DOTENV, PROJECT, SettingsError, load_settings
 
 
 def shell_lines() -> str:
-    """Return the settings that other programs read, and all else in `.env`, as lines that a shell evaluates.
+    """Return the variables of `.env` and the settings that other programs read, as shell `export` lines.
 
-    Raises `SettingsError`.
+    Raises `SettingsError` if a setting is invalid.
     """
     settings = load_settings()
-    names = [name for name in dotenv_values(DOTENV) if name.isidentifier()]  # a shell obeys what is none
+    names = [name for name in dotenv_values(DOTENV) if name.isidentifier()]  # prevents shell injection
     in_dotenv = {name: os.environ[name] for name in names if os.environ.get(name)}
     dagster_home = {"DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(PROJECT)}
     variables = in_dotenv | dagster_home | settings.environment()

@@ -1,6 +1,6 @@
-"""Every setting, its default and its check, and every path that follows from them.
+"""Every setting with its default and validation, and every path derived from the settings.
 
-Belongs here: what can be set from outside, and where things lie. Does not: what is done with it.
+Belongs here: environment variables and paths. Does not: the code that uses them.
 """
 
 import os
@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT / ".env"
 PREFIX = "CONVERSATIONS_"
 MOST_DAYS = 366 * 100
-# No settings: `warehouse` sets the first for dbt, deploy/compose.yaml reads the others.
+# Variables with the prefix that are no settings: `warehouse` sets the first, deploy/compose.yaml the others.
 OTHER_NAMES = {f"{PREFIX}PLATFORMS", f"{PREFIX}LANDING_URL", f"{PREFIX}CONNECTIONS_FOLDER"}
 Engine = Literal["duckdb", "spark"]
 ReportLanguage = Literal["en", "it"]
@@ -31,51 +31,51 @@ ReportPeriod = Literal["last_full_week", "last_full_month", "last_full_quarter",
 
 
 class SettingsError(Exception):
-    """An invalid setting; the message names it, its value and what was expected."""
+    """An invalid setting. The message has its name, its value and what is expected."""
 
 
 class Settings(BaseSettings):
-    """The settings, read from environment variables that begin with `CONVERSATIONS_`."""
+    """The settings, read from environment variables with the prefix `CONVERSATIONS_`."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
     )
 
-    home: Path = Field(PROJECT / "data", description="where everything below lies")
+    home: Path = Field(PROJECT / "data", description="folder of all data")
     landing: str | Path | None = Field(
         None,
-        description="where the exports are dropped: a folder, or a URL such as `s3://bucket/prefix`;"
+        description="location of the exports: a folder, or a URL such as `s3://bucket/prefix`;"
         " default `<home>/landing`",
     )
     project: Path = Field(
         PROJECT,
-        description="holds `dbt_project/`, `models/` and `seeds/`; a copy of them to keep other seeds",
+        description="folder of `dbt_project/`, `models/` and `seeds/`; use a copy for your own seeds",
     )
-    dagster: Path | None = Field(None, description="Dagster's own storage; default `<home>/dagster`")
+    dagster: Path | None = Field(None, description="folder of Dagster's storage; default `<home>/dagster`")
     hash_key: SecretStr | None = Field(
         None,
         min_length=16,
-        description="key of the hash that stands for a contact; default: made once, in `<home>/hash_key`",
+        description="key of the contact hash; default: generated once, in `<home>/hash_key`",
     )
     settle_seconds: float = Field(
-        2, ge=0, le=3600, description="a file changed less than this long ago is waited for"
+        2, ge=0, le=3600, description="minimum age of a file's last change before it is ingested"
     )
     max_unpacked_gb: float = Field(
         20,
         gt=0,
         le=1_000_000,
-        description="a file that unpacks to more than this is refused; a small archive can hold much",
+        description="a compressed file that expands to more than this is rejected",
     )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
     connections: Path | None = Field(
         None,
-        description="TOML file of the APIs and webhooks that files are fetched and received from; default"
+        description="TOML file of the APIs to fetch from and the webhooks to receive; default"
         " `<project>/connections.toml`",
     )
     fetch_schedule: str = Field("*/30 * * * *", description="when the schedule `fetch` starts (cron)")
     receive_minutes: int = Field(
-        60, ge=1, le=1440, description="how many minutes of webhooks the receiver puts into one file"
+        60, ge=1, le=1440, description="minutes of webhooks per file of the receiver"
     )
     window_hours: float = Field(
         24,
@@ -83,23 +83,23 @@ class Settings(BaseSettings):
         description="hours for which a customer's message keeps a WhatsApp Cloud conversation open",
     )
     max_rejected_share: float = Field(
-        0.05, ge=0, le=1, description="more rejected records than this share block a release"
+        0.05, ge=0, le=1, description="a higher share of rejected records blocks a release"
     )
     max_volume_drop: float = Field(
-        0.5, gt=0, le=1, description="a table that lost more than this share of its rows blocks a release"
+        0.5, gt=0, le=1, description="a table that loses more than this share of its rows blocks a release"
     )
     stale_after_hours: float = Field(
         36,
         gt=0,
         le=24 * MOST_DAYS,
-        description="a published table or its data older than this gets a warning",
+        description="older data or an older published table raises a warning",
     )
     stale_error_after_hours: float = Field(
-        72, gt=0, le=24 * MOST_DAYS, description="a published table older than this counts as stale"
+        72, gt=0, le=24 * MOST_DAYS, description="an older published table is stale"
     )
     alert_urls: SecretStr | None = Field(
         None,
-        description="who is told of failed runs and old data: addresses of apprise, with spaces between",
+        description="Apprise URLs that receive alerts, separated by spaces",
     )
     report_url: str = Field(
         "http://127.0.0.1:8501",
@@ -114,29 +114,29 @@ class Settings(BaseSettings):
         "last_full_month", description="period of the reports that are sent, counted from the latest data"
     )
     report_language: ReportLanguage = Field("en", description="language of the reports that are sent")
-    keep_releases: int = Field(5, ge=1, le=10_000, description="how many releases are kept, to go back to")
-    parquet: bool = Field(True, description="whether a release holds its tables as Parquet files too")
+    keep_releases: int = Field(5, ge=1, le=10_000, description="number of releases to keep for a rollback")
+    parquet: bool = Field(True, description="whether a release also has Parquet files")
     keep_rejected_days: int | None = Field(
-        None, ge=1, le=MOST_DAYS, description="rejected records keep their text this long; default: for ever"
+        None, ge=1, le=MOST_DAYS, description="rejected records keep their text this long; default: forever"
     )
     keep_raw_days: int | None = Field(
-        None, ge=1, le=MOST_DAYS, description="records are kept at least this long; default: for ever"
+        None, ge=1, le=MOST_DAYS, description="records are kept at least this long; default: forever"
     )
     report_access: Path | None = Field(
-        None, description="CSV file `email,account_id` of who may see which account; default: everybody, all"
+        None, description="CSV file `email,account_id` of each user's accounts; default: all for every user"
     )
     report_user_header: str | None = Field(
-        None, description="header in which a proxy that you trust passes the user's e-mail"
+        None, description="header in which a trusted proxy sends the user's e-mail address"
     )
     memory_limit: str = Field(
         "4GB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|TB|MiB|GiB|TiB)$", description="DuckDB's memory limit"
     )
     threads: int = Field(os.cpu_count() or 2, ge=1, le=1024, description="DuckDB's threads")
-    engine: Engine = Field("duckdb", description="what makes the tables: `duckdb`, or `spark` on a cluster")
+    engine: Engine = Field("duckdb", description="engine that builds the tables: `duckdb` or `spark`")
     spark_host: str = Field("127.0.0.1", description="host of Spark's thrift server")
     spark_port: int = Field(10000, ge=1, le=65535, description="port of Spark's thrift server")
     spark_home: str | None = Field(
-        None, description="what Spark calls the home, such as `s3a://bucket/home`; default: the same path"
+        None, description="path of the home on Spark, such as `s3a://bucket/home`; default: the same path"
     )
 
     @field_validator("home", "project", "dagster", "report_access", "connections")
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     def _no_pattern(cls, path: Path) -> Path:
         if re.search(r"""[*?\[\]{}'"\x00-\x1f]""", str(path)):
             raise ValueError(
-                "the path must hold no quotation mark and none of * ? [ ] { }; rename the folder"
+                "the path must not contain quotation marks or any of * ? [ ] { }; rename the folder"
             )
         return path
 
@@ -170,7 +170,7 @@ class Settings(BaseSettings):
         url = str(landing).rstrip("/")
         if re.search(r"://[^@]*:[^@]*@|\?", url):
             raise ValueError(
-                "the URL must hold no password, key or query; give credentials in variables of their own, for"
+                "the URL must not contain a password, key or query; set credentials as variables, for"
                 " S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         if not re.match(r"[a-z][a-z0-9+.-]*://.", url):
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
         if isinstance(path, Path):
             files = [part for part in (path, *path.parents) if part.exists() and not part.is_dir()]
             if files:
-                raise ValueError(f"{files[0]} is a file, where a folder is expected; name another folder")
+                raise ValueError(f"{files[0]} is a file; expected a folder")
         return path
 
     @field_validator("time_zone")
@@ -204,26 +204,26 @@ class Settings(BaseSettings):
     def _consistent(self) -> "Settings":
         if self.stale_after_hours > self.stale_error_after_hours:
             raise ValueError(f"{PREFIX}STALE_AFTER_HOURS must not exceed {PREFIX}STALE_ERROR_AFTER_HOURS")
-        made = [path for path in self.derived_paths if self.landing_path.is_relative_to(path)]
-        if made and not self.landing_url:
-            raise ValueError(f"{PREFIX}LANDING must not lie in {made[0]}, which `make clean` removes")
+        removed = [path for path in self.derived_paths if self.landing_path.is_relative_to(path)]
+        if removed and not self.landing_url:
+            raise ValueError(f"{PREFIX}LANDING must not be in {removed[0]}, which `make clean` removes")
         return self
 
     @cached_property
     def landing_path(self) -> Path:
-        """Folder of the raw export files; of a landing behind a URL, of the local copies of them."""
+        """Folder of the raw export files. If landing is a URL, the folder of their local copies."""
         if self.landing_url:
             return self.home / "landing-copy"
         return Path(self.landing or self.home / "landing")
 
     @cached_property
     def landing_url(self) -> str | None:
-        """URL of the raw export files, if they do not lie in a folder of this machine."""
+        """URL of the raw export files, or None if landing is a local folder."""
         return self.landing if isinstance(self.landing, str) else None
 
     @cached_property
     def max_unpacked_bytes(self) -> int:
-        """How many bytes a file may unpack to."""
+        """Maximum size of an expanded file, in bytes."""
         return int(self.max_unpacked_gb * 2**30)
 
     @cached_property
@@ -233,12 +233,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def connections_path(self) -> Path:
-        """The TOML file of the accounts' APIs and webhooks; it need not exist."""
+        """The TOML file of the accounts' APIs and webhooks. It is optional."""
         return self.connections or self.project / "connections.toml"
 
     @cached_property
     def fetch_path(self) -> Path:
-        """Folder of how far each account was fetched."""
+        """Folder of the fetch progress of each account."""
         return self.home / "fetch"
 
     @cached_property
@@ -248,42 +248,42 @@ class Settings(BaseSettings):
 
     @cached_property
     def rejected_path(self) -> Path:
-        """Folder of what was refused, with the reasons."""
+        """Folder of the rejected records, with the reasons."""
         return self.home / "rejected"
 
     @cached_property
     def work_path(self) -> Path:
-        """Folder of what an ingest writes before it commits; a killed one leaves it to the next."""
+        """Folder of the files of an ingest before it commits. The next ingest removes what is left."""
         return self.home / "ingest.tmp"
 
     @cached_property
     def set_aside_path(self) -> Path:
-        """Folder of what was ingested before a full refresh, until that has published."""
+        """Folder of the data ingested before a full refresh, kept until the refresh is published."""
         return self.home / "before-refresh"
 
     @cached_property
     def warehouse_path(self) -> Path:
-        """The DuckDB file of the staging views and the intermediate tables."""
+        """DuckDB file of the staging views and the intermediate tables."""
         return self.home / "warehouse.duckdb"
 
     @cached_property
     def candidate_path(self) -> Path:
-        """The DuckDB file of the candidate: every published table, not yet checked."""
+        """DuckDB file of the candidate: the tables to publish, before the checks."""
         return self.home / "candidate.duckdb"
 
     @cached_property
     def lock_path(self) -> Path:
-        """Lock file of whatever changes the home."""
+        """Lock file of every process that changes the home."""
         return self.home / "run.lock"
 
     @cached_property
     def quality_path(self) -> Path:
-        """Folder of what the checks of each run found."""
+        """Folder of the check results of each run."""
         return self.home / "quality"
 
     @cached_property
     def published_path(self) -> Path:
-        """Folder of what readers read."""
+        """Folder of the published data."""
         return self.home / "published"
 
     @cached_property
@@ -293,22 +293,22 @@ class Settings(BaseSettings):
 
     @cached_property
     def dbt_target_path(self) -> Path:
-        """Folder of what dbt compiles and logs."""
+        """Folder of dbt's target and logs."""
         return self.home / "dbt"
 
     @cached_property
     def spark_tables_path(self) -> Path:
-        """Folder of the tables that Spark makes: a folder of Parquet for each, by its layer."""
+        """Folder of the tables built by Spark: one folder of Parquet files per table, by layer."""
         return self.home / "spark" / "tables"
 
     @cached_property
     def hash_key_path(self) -> Path:
-        """File that holds the key of the contact hash, readable by its owner only."""
+        """File with the key of the contact hash, readable by its owner only."""
         return self.home / "hash_key"
 
     @cached_property
     def contact_paths(self) -> tuple[Path, ...]:
-        """Files and folders of the home that may hold contacts; an erasure covers all of them."""
+        """Files and folders that may contain personal data of contacts. An erasure covers all of them."""
         databases = (self.warehouse_path, self.candidate_path)
         return (
             self.raw_path,
@@ -318,31 +318,31 @@ class Settings(BaseSettings):
             self.spark_tables_path,
             self.published_path,
             *databases,
-            *(path.with_name(f"{path.name}{beside}") for path in databases for beside in (".wal", ".tmp")),
+            *(path.with_name(f"{path.name}{suffix}") for path in databases for suffix in (".wal", ".tmp")),
         )
 
     @cached_property
     def derived_paths(self) -> tuple[Path, ...]:
-        """Files and folders of the home that are made from landing."""
+        """Files and folders that are derived from landing."""
         others = ("landing-copy", "quality", "dbt", "dagster", "spark")
         return (*self.contact_paths, *(self.home / name for name in others))
 
     @cached_property
     def private_paths(self) -> tuple[Path, ...]:
-        """Files and folders of the home for their owner alone: all but what is published."""
+        """Files and folders that only their owner may read: all except the published ones."""
         others = {*self.contact_paths, self.home / "landing-copy", self.quality_path, self.dbt_target_path}
         return (*(others - {self.published_path}), self.hash_key_path)
 
     def ensure_home(self) -> Path:
-        """Make the home where there is none; others may enter it, since it holds what is published."""
+        """Create the home, if it does not exist, readable by others: it contains the published data."""
         with readable_by_others():
             self.home.mkdir(parents=True, exist_ok=True)
         return self.home
 
     def ensure_hash_key(self) -> Path:
-        """Write the key file: the set key, or one made at random where there is none yet."""
+        """Write the key file, if needed: the key from the settings, or else a random one. Return its path."""
         path = self.hash_key_path
-        kept = (path.exists() and path.read_text()) or secrets.token_hex(32)  # a crash may leave it empty
+        kept = (path.exists() and path.read_text()) or secrets.token_hex(32)  # empty after a crash
         key = self.hash_key.get_secret_value() if self.hash_key else kept
         if not path.exists() or path.read_text() != key:
             self.ensure_home()
@@ -351,7 +351,7 @@ class Settings(BaseSettings):
         return path
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables through which dbt and Dagster's instance see these settings."""
+        """Return the environment variables that pass these settings to dbt and to Dagster's instance."""
         return {
             f"{PREFIX}HOME": str(self.home),
             f"{PREFIX}ENGINE": self.engine,
@@ -366,10 +366,10 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment, and from `.env` what the environment does not set.
+    """Read the settings from the environment and, for variables that are not set, from `.env`.
 
-    All of `.env` becomes part of the environment, since it may hold credentials for other libraries. Raises
-    `SettingsError` that names every variable that is invalid or unknown.
+    Also loads all other variables of `.env`, such as credentials for libraries. Raises `SettingsError` with
+    one line for each invalid or unknown variable.
     """
     try:
         load_dotenv(DOTENV, interpolate=False, encoding="utf-8-sig")
@@ -383,7 +383,7 @@ def load_settings() -> Settings:
 
 
 def alert_urls() -> SecretStr:
-    """Return the addresses of alerts, even if another setting is invalid."""
+    """Return the URLs that receive alerts, even if another setting is invalid."""
     return SecretStr(os.environ.get(f"{PREFIX}ALERT_URLS", ""))
 
 

@@ -1,6 +1,6 @@
--- What the platform exports of the period's conversations, in its own field names.
--- Belongs here: the records of each entity.
--- Does not: what happened (see period.sql), nor the files (see generate.py).
+-- The exported records of the conversations of a period, with the platform's field names.
+-- Belongs here: the records of each entity. Does not: the course of conversations (see period.sql), nor the files
+-- (see generate.py).
 
 create view conversations as
 select conversation_id(i) as id, started_at as created_on, contact_id(contact) as contact, status, source,
@@ -10,7 +10,7 @@ select conversation_id(i) as id, started_at as created_on, contact_id(contact) a
     if(has_closed_on, closed_at, null) as closed_on
 from outcome;
 
--- `lateness` decides which messages come in a file of their own, after the others.
+-- `lateness` selects the messages that arrive later, in a separate file.
 create view all_messages as
 with drawn as (
     select message.*, contact, speaker <> 'customer' as is_outbound, draw(key, 'delivery') as delivery,
@@ -60,7 +60,7 @@ select format('m{:010d}', key) as id, said_at as "timestamp",
     draw(key, 'late') as lateness
 from delivered join phrases using (kind);
 
--- A few of the late ones were in the first export too.
+-- A few late messages are also in the first export.
 create view messages as select * exclude (lateness) from all_messages where lateness >= 0.004;
 create view late_messages as select * exclude (lateness) from all_messages where lateness < 0.006;
 
@@ -130,9 +130,9 @@ select format('e{:08d}', i * 8 + nth) as id, conversation_id(i) as conversation,
 from events
 where occurred_on < getvariable('cutoff');
 
--- After the cutoff someone tidies up: what was left open gets closed, and a few closed ones get other tags.
-create view tidied as
-select *, later(getvariable('cutoff'), 122400 + 3600 * draw(i, 'tidied at')) as tidied_at
+-- Changes after the cutoff: half of the open conversations are closed, and a few closed ones get other tags.
+create view updated as
+select *, later(getvariable('cutoff'), 122400 + 3600 * draw(i, 'tidied at')) as updated_at
 from outcome
 where draw(i, 'tidied') < if(closed_at is null, 0.5, 0.045) and story <> 'empty';
 
@@ -140,12 +140,12 @@ create view updated_conversations as
 select conversations.* replace (
         if(closed_at is null, 'CLOSED', conversations.status) as status,
         if(closed_at is null, conversations.tags, topic_tags([topics[1], topics[3]], 1.0)) as tags,
-        if(closed_at is null, tidied_at, closed_on) as closed_on,
-        tidied_at as last_updated_on
+        if(closed_at is null, updated_at, closed_on) as closed_on,
+        updated_at as last_updated_on
     ), 'eu-1' as region
-from conversations join tidied on conversations.id = conversation_id(i);
+from conversations join updated on conversations.id = conversation_id(i);
 
 create view updated_events as
 select format('e{:08d}', i * 8 + 7) as id, conversation_id(i) as conversation, 'closed' as type,
-    tidied_at as occurred_on, null::text as agent, 'auto' as reason
-from tidied where closed_at is null and record < 0.6;
+    updated_at as occurred_on, null::text as agent, 'auto' as reason
+from updated where closed_at is null and record < 0.6;

@@ -1,9 +1,10 @@
-"""Write made-up exports of platform `activecampaign`: `python samples/generate.py --out DIR`.
+"""Generate fictional exports of platform `activecampaign`: `python samples/generate.py --out DIR`.
 
-Belongs here: the arguments, and which records go into which file in which format.
-Does not: the records themselves (`world.sql`, `period.sql`, `exports.sql`).
+Belongs here: the arguments, and the distribution of the records over files and formats.
+Does not: the records (`world.sql`, `period.sql`, `exports.sql`).
 
-The same arguments give the same bytes. One period, a month or a day, is in memory at a time, and can spill.
+The same arguments give the same bytes. One period, a month or a day, is in memory at a time and can spill to
+disk.
 """
 
 import argparse
@@ -19,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 HOLIDAYS = HERE.parent / "seeds" / "holidays.csv"
 ZONE = "Europe/Rome"
 
-# Each entity's order in a file, and the macro that writes its instants; Parquet has a type for them.
+# The sort column of each entity, and the macro that formats its times. Parquet stores times natively.
 NOTATION = {
     "conversations": ("created_on", "iso_z"),
     "messages": ("timestamp", "iso_offset"),
@@ -28,7 +29,7 @@ NOTATION = {
     "conversation_events": ("occurred_on", "unix_seconds"),
 }
 
-# In format `mixed`, the file types that the periods of an entity take in turn.
+# The file types of an entity in format `mixed`; its periods alternate between them.
 MIXED = {
     "conversations": ("jsonl", "jsonl.gz"),
     "messages": ("jsonl.gz", "parquet", "jsonl.zst"),
@@ -46,9 +47,9 @@ COPY_OPTIONS = {
     "parquet": "format parquet, compression zstd",
 }
 
-# In format `mixed`, lines put into one file of an entity, by line number: records that a reader must refuse,
-# and one message whose conversation no file holds. README.md says what is wrong with each.
-ODD_LINES = {
+# The lines that format `mixed` inserts into one file of an entity, by line number: invalid records, and one
+# message whose conversation is in no file. README.md describes each.
+EXTRA_LINES = {
     "conversations": {
         40: '{"id":"c-cut","created_on":"2025-10-03T08:15:00Z","contact":"k0000',
         80: '{"id":"c-no-start","contact":"k000001","status":"CLOSED","source":"INBOUND"}',
@@ -79,7 +80,7 @@ def generate(
 ) -> None:
     """Write the exports of an account into `out/<account>/<entity>/`.
 
-    `split` is the time that a file covers: `month` or `day`; `file_format`: `mixed`, `jsonl` or `parquet`.
+    `split` is the period of a file, `month` or `day`. `file_format` is `mixed`, `jsonl` or `parquet`.
     Raises `FileExistsError` if the account's folder is not empty.
     """
     folder = out / account
@@ -128,7 +129,7 @@ def _write_exports(con: duckdb.DuckDBPyConnection, folder: Path, file_format: st
         _set(con, {"share_from": share_from, "share_to": share_to})
         _run(con, "period.sql")
         if number == 0:
-            _run(con, "exports.sql")  # Views; they need the first period's tables to exist.
+            _run(con, "exports.sql")  # The views need the tables of the first period.
         for entity, suffixes in MIXED.items():
             suffix = suffixes[number % len(suffixes)] if mixed else file_format
             _write(con, entity, entity, folder / entity / f"{period}.{suffix}")
@@ -147,9 +148,9 @@ def _write_exports(con: duckdb.DuckDBPyConnection, folder: Path, file_format: st
     _write_agents(con, folder / "agents" / f"{cutoff + timedelta(days=1)}.json", new_names=True)
     if mixed:
         _write(con, "contacts_in_csv", "contacts", folder / "contacts" / f"{last}.csv")
-        _insert(folder / "conversations" / f"{first}.jsonl", ODD_LINES["conversations"])
-        _insert(folder / "messages" / late, ODD_LINES["messages"])
-        _insert(folder / "surveys" / f"{first}.csv", ODD_LINES["surveys"])
+        _insert(folder / "conversations" / f"{first}.jsonl", EXTRA_LINES["conversations"])
+        _insert(folder / "messages" / late, EXTRA_LINES["messages"])
+        _insert(folder / "surveys" / f"{first}.csv", EXTRA_LINES["surveys"])
     else:
         _write(con, "contacts", "contacts", folder / "contacts" / f"{last}.{suffix}")
 
@@ -165,7 +166,7 @@ def _write(con: duckdb.DuckDBPyConnection, relation: str, entity: str, path: Pat
     }
     options = COPY_OPTIONS[suffix]
     if entity == "contacts" and suffix == "csv":
-        # As spreadsheets save it: semicolons, and a byte order mark, here carried by the first column's name.
+        # As saved by a spreadsheet: semicolons, and a byte order mark, which is part of the first name.
         options += ", delimiter ';'"
         fields = {f"\ufeff{name}" if name == "id" else name: field for name, field in fields.items()}
     select = ", ".join(f'{field} as "{name}"' for name, field in fields.items())
@@ -179,44 +180,44 @@ def _write(con: duckdb.DuckDBPyConnection, relation: str, entity: str, path: Pat
 def _write_agents(con: duckdb.DuckDBPyConnection, path: Path, new_names: bool) -> None:
     con.execute(
         f"""copy (select count(*) as count, null as next, list(agent order by id) as results
-        from agents_known({new_names}) as agent) to $path (format json)""",
+        from exported_agents({new_names}) as agent) to $path (format json)""",
         {"path": str(path)},
     )
 
 
 def _insert(path: Path, lines: dict[int, str]) -> None:
-    """Put lines into a text file so that they get these numbers, or at its end if it is shorter."""
+    """Insert lines into a text file at these line numbers, or at its end if it is shorter."""
     original = path.rename(path.with_suffix(".original"))
-    waiting, number = dict(lines), 1
+    remaining, number = dict(lines), 1
     with (
         original.open(encoding="utf-8", newline="") as source,
         path.open("w", encoding="utf-8", newline="") as target,
     ):
         for line in source:
-            while number in waiting:
-                target.write(waiting.pop(number) + "\n")
+            while number in remaining:
+                target.write(remaining.pop(number) + "\n")
                 number += 1
             target.write(line)
             number += 1
-        target.writelines(f"{line}\n" for line in waiting.values())
+        target.writelines(f"{line}\n" for line in remaining.values())
     original.unlink()
 
 
 def main(arguments: list[str] | None = None) -> str | None:
-    """Read the arguments and generate; return the complaint if the output folder is taken."""
+    """Generate exports for the arguments. Return an error message if the output folder is not empty."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
     add("--out", type=Path, required=True, help="the landing folder, such as data/landing")
-    add("--conversations", type=_positive, default=2000, help="how many")
-    add("--seed", type=int, default=1, help="another seed, other records")
+    add("--conversations", type=_positive, default=2000, help="the number of conversations")
+    add("--seed", type=int, default=1, help="seed of the random data")
     add("--from", dest="first_day", type=date.fromisoformat, default=date(2025, 10, 1), help="the first day")
-    add("--days", type=_positive, default=92, help="how many days")
+    add("--days", type=_positive, default=92, help="the number of days")
     add("--account", default="demo", help="name of the account's folder")
-    add("--split", choices=("month", "day"), default="month", help="the time that one file covers")
+    add("--split", choices=("month", "day"), default="month", help="the period of one file")
     formats = ("mixed", "jsonl", "parquet")
-    add("--format", dest="file_format", choices=formats, default="mixed", help="of the files")
+    add("--format", dest="file_format", choices=formats, default="mixed", help="the file format")
     add("--threads", type=_positive, help="DuckDB's threads; the files do not depend on them")
     try:
         return generate(**vars(parser.parse_args(arguments)))

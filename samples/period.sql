@@ -1,15 +1,15 @@
--- The conversations that start in one period, from their opening to what the platform knows of them.
--- Belongs here: what happens in a conversation, in the order in which it happens, for all of them at once.
--- Does not: the calendar, the people and the words (see world.sql), nor what is exported (see exports.sql).
--- Set before: share_from, share_to (the period's part of all conversations).
+-- The conversations that start in one period: turns, messages and outcome.
+-- Belongs here: the course of conversations. Does not: the calendar, the agents and the texts (see world.sql), nor
+-- the exported records (see exports.sql).
+-- Variables: share_from, share_to (the period's share of all conversations).
 
--- Who opens it, whose it is and how the story goes:
---   served       a customer asks, an agent answers, one or more times
---   unanswered   a customer asks and no agent ever answers
---   automated    the flow or the auto-response was enough
---   stalled      the customer stopped in the middle of the flow
---   ignored      an agent's template or a broadcast, and no answer
---   empty        created by the API, never written to
+-- The conversations with their opener, agents and story:
+--   served       an agent answers the customer's questions
+--   unanswered   no agent answers the customer's question
+--   automated    the flow or the auto-response answers the question
+--   stalled      the customer leaves in the middle of the flow
+--   ignored      the customer does not reply to a template or broadcast
+--   empty        created by the API, without messages
 create or replace table conversation as
 with drawn as (
     select *, draw(i, 'source') as chance, draw(i, 'story') as fate
@@ -33,7 +33,7 @@ opened as (
         end as opener
     from sourced
 ),
--- The smallest of exponential draws divided by weights: a weighted choice without repetition.
+-- The smallest exponential draws divided by weights: a weighted choice without repetition.
 subject as (
     select i, arg_min(no, -ln(draw(i * 16 + no, 'topic')) / (weight * (1 + trend * share)
         * if(drawn.rush > 1, topics.rush, 1)), 3) as topics
@@ -43,7 +43,7 @@ staff as (
     select i, arg_min(no, -ln(draw(i * 16 + no, 'agent')) / weight, 2) as agents
     from drawn join agents on not (leaves and share > 0.5) group by i
 ),
-told as (
+stories as (
     select opened.*, topics, agents, topic.pace as topic_pace,
         agent.pace * sqrt(topic.pace) * opened.rush as pace,
         draw(i, 'closed by') < 0.12 as is_left_to_close,
@@ -66,14 +66,14 @@ counted as (
             when 'served' then least(6, 1 + floor(-2.5 * sqrt(topic_pace) * ln(draw(i, 'turn count')))::int)
             when 'unanswered' then 1 when 'automated' then if(source = 'AUTO_RESPONSE', 1, 0) else 0
         end as turn_count
-    from told
+    from stories
 )
 select i, share, started_at, contact, source, opener, story, topics, agents, topic_pace, pace, flow_steps,
     turn_count,
     turn_count > 1 and draw(i, 'reopens') < 0.08 as reopens,
     turn_count > 1 and draw(i, 'transfer') < 0.09 as is_transferred,
     story = 'served' and draw(i, 'thanks') < 0.3 as thanks,
-    -- Before the first question: no gap where the customer opens, hours where a template waits for an answer.
+    -- The time before the first question: none if the customer opens, hours if the customer replies to a template.
     case
         when opener <> 'customer' then delay(4000, 1.3, 250000, draw(i, 'first gap'))
         when source = 'FLOW' then 15 + 45 * draw(i, 'first gap') else 0
@@ -87,12 +87,12 @@ select i, share, started_at, contact, source, opener, story, topics, agents, top
         when story in ('automated', 'stalled') then 'flow'
         when story <> 'served' or is_left_to_close then 'auto' else 'agent'
     end as closed_by,
-    -- The flow's messages are 20 seconds apart; a template is one message.
+    -- Messages of the flow are 20 seconds apart. A template is one message.
     later(started_at, 20 * flow_steps * 2 + if(opener = 'customer', 0, 2)) as opened_until
 from counted;
 
--- Customer turns. Answering takes working time: a question at night waits for the opening, save for a few
--- answers given out of hours. Turn 0 is the opening, and only says when the first question can come.
+-- Customer turns. Answers take working time, so that a question at night waits until the opening, except for a
+-- few answers outside of working hours. Turn 0 is the opening and only sets the earliest time of a question.
 create or replace table turn as
 with recursive turns as (
     select i, 0 as turn, 1 as agent_rank, null::timestamp as closed_at, opened_until as asked_at, 0 as asks,
@@ -138,10 +138,10 @@ with recursive turns as (
 )
 select * from turns where turn > 0;
 
--- Every message, also those after the cutoff. Numbers rise with time in a conversation, so that ids do too.
+-- Every message, including those after the cutoff. Numbers, and so ids, increase with time in a conversation.
 create or replace table message as
-with told as (
-    -- The flow: the customer says hello, then it asks and the customer chooses.
+with messages as (
+    -- The flow: the customer says hello, then the flow asks and the customer chooses.
     select i, n as number, later(started_at, 20 * n) as said_at, if(n % 2 = 0, 'customer', 'FLOW') as speaker,
         case when n = 0 then 'hello' when n % 2 = 0 then 'choice' else 'menu' end as kind
     from conversation, unnest(range(flow_steps * 2)) as steps(n)
@@ -157,21 +157,21 @@ with told as (
         if(turn = 1 and n = 0 and source is distinct from 'FLOW', 'hello', 'topic ' || topics[1]) as kind
     from turn join conversation using (i), unnest(range(asks)) as parts(n)
     union all by name
-    -- Someone who writes out of hours is told so, mostly; in an AUTO_RESPONSE conversation always.
+    -- Most messages outside of working hours get an auto-response, in an AUTO_RESPONSE conversation all.
     select i, turn * 10 + 9 as number, later(asked_until, 1) as said_at, 'AUTO_RESPONSE' as speaker,
         'away' as kind
     from turn join conversation using (i) join hours on hours.hour = date_trunc('hour', asked_until)
     where turn = 1 and story <> 'unanswered'
         and (source = 'AUTO_RESPONSE' or (source = 'INBOUND' and not is_open and draw(i, 'away') < 0.6))
     union all by name
-    -- Later than 24 hours the platform lets an agent write only by a template.
+    -- After 24 hours the platform allows only templates.
     select i, turn * 10 + 10 + n as number, later(answered_at, n * answer_gap) as said_at, 'agent' as speaker,
         'answer' as kind, agents[agent_rank] as agent,
         if(n = 0 and answered_at > asked_until + interval 24 hour, 'riprendi_contatto', null) as template
     from turn join conversation using (i), unnest(range(answers)) as parts(n)
     where answered_at is not null
     union all by name
-    -- Now and then the customer reacts to the last answer.
+    -- In some conversations the customer reacts to the last answer.
     select i, 89 as number, later(max(until), 8) as said_at, 'customer' as speaker, 'reaction' as kind
     from turn join conversation using (i) where story = 'served' and draw(i, 'reaction') < 0.06 group by i
     union all by name
@@ -179,47 +179,47 @@ with told as (
         'customer' as speaker, 'thanks' as kind
     from turn join conversation using (i) where thanks group by i
 )
-select told.*, i * 128 + number as key from told;
+select messages.*, i * 128 + number as key from messages;
 
--- What the platform knows of each conversation at the cutoff.
+-- The state of each conversation at the cutoff.
 create or replace table outcome as
-with seen as (
+with message_times as (
     select i, max(said_at) as ended_at, max(known(said_at)) as last_message_at,
         min(known(said_at)) filter (where kind = 'answer') as first_answer_at
     from message group by i
 ),
-asked as (
+turn_times as (
     select i, min(asked_until) as first_asked_at, max(closed_at) as first_closed_at,
         max(asked_at) filter (where closed_at is not null) as reopened_at,
         min(asked_at) filter (where agent_rank = 2) as transferred_at
     from turn group by i
 ),
-ending as (
+endings as (
     select *, draw(i, 'record') as record, draw(i, 'care') as care, draw(i, 'tagging') as tagging,
-        -- A stalled flow waits for ever, an unanswered question often, and now and then one is forgotten.
+        -- Conversations that are never closed: all with a stalled flow, many without an answer, a few others.
         if(draw(i, 'forgotten') < case story when 'stalled' then 1 when 'unanswered' then 0.4 else 0.015 end,
             null, known(later(ended_at, closing_delay))) as closed_at,
         first_answer_at is not null and known(transferred_at) is not null as has_second_agent
-    from conversation left join seen using (i) left join asked using (i)
+    from conversation left join message_times using (i) left join turn_times using (i)
 ),
-held as (
+assignments as (
     select *,
-        -- An agent takes it to write the template or the first answer; some take one and never answer.
+        -- The first assignment is before the template or the first answer. Some agents never answer.
         known(case
             when opener = 'agent' then later(started_at, 1)
             when story = 'unanswered' and care > 0.6 then later(first_asked_at, 600)
             when first_answer_at is not null then greatest(first_asked_at, later(first_answer_at, -25))
         end) as assigned_at,
         if(story = 'served' and care < 0.04, later(closed_at, -5), null) as unassigned_at
-    from ending
+    from endings
 )
 select *,
-    -- Some closings leave no event, some no closed_on, a few neither.
+    -- Some closes have no event, some no closed_on, a few neither.
     closed_at is not null and (record < 0.9 or reopens) as has_closed_event,
     closed_at is not null and (record < 0.8 or record between 0.9 and 0.985) as has_closed_on,
     case
         when assigned_at is null or unassigned_at is not null then []
-        -- The list is lost, and only an event says who had it.
+        -- Without this list, only an event names the agent.
         when care < 0.06 and closed_at is not null then []
         when has_second_agent then agents else agents[:1]
     end as assigned,
@@ -233,4 +233,4 @@ select *,
     end as status,
     case when tagging < 0.14 then [] when tagging < 0.8 then topics[:1] when tagging < 0.96 then topics[:2]
         else topics end as tags
-from held;
+from assignments;

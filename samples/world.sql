@@ -1,10 +1,11 @@
--- The company behind the sample: chance, calendar, people, topics, contacts, and when conversations start.
--- Belongs here: what is the same for every period. Does not: what happens in a conversation (see period.sql).
--- Set before: seed, account, zone, holidays, split, conversations, first_day, days.
+-- The company of the sample: random numbers, calendar, agents, topics, contacts and starts of conversations.
+-- Belongs here: what is the same for every period. Does not: the course of a conversation (see period.sql).
+-- Variables: seed, account, zone, holidays, split, conversations, first_day, days.
 -- Every instant is a UTC timestamp in whole seconds.
 
--- Chance. A draw is a cubic polynomial of its key over a prime field; its coefficients come from the seed and
--- from what is drawn. Even, any four keys independent, the same for every engine version and thread count.
+-- Random numbers. A draw is a cubic polynomial of its key over a prime field. Its coefficients depend on the
+-- seed and on the name of the draw. Draws are uniform, independent for any four keys, and the same for every
+-- engine version and number of threads.
 create macro coefficient(what, power) as
     (md5_number_lower(concat_ws('/', getvariable('seed'), getvariable('account'), what, power))
         % 2147483647)::bigint;
@@ -14,12 +15,12 @@ create macro cubic(x, what) as
         * x + coefficient(what, 0)) % 2147483647;
 create macro draw(key, what) as (cubic(key % 2147483647, what)::double + 0.5) / 2147483647;
 create macro pick(choices, chance) as choices[1 + floor(chance * len(choices))::int];
--- A skewed delay in seconds: log-logistic, close to lognormal, but from one draw. `most` cuts the tail.
+-- A skewed delay in seconds: log-logistic, close to lognormal, but with one draw. `most` is the maximum.
 create macro delay(median, sigma, most, chance) as
     least(most, median * exp(sigma * 0.5513 * ln(chance / (1 - chance))));
 create macro later(instant, seconds) as instant + to_seconds(round(seconds)::bigint);
 
--- The ways in which exports write an instant.
+-- The time formats of the exports.
 create macro local(instant) as instant at time zone 'UTC' at time zone getvariable('zone');
 create macro utc(local_time) as local_time at time zone getvariable('zone') at time zone 'UTC';
 create macro as_is(instant) as instant at time zone 'UTC';
@@ -30,7 +31,7 @@ create macro iso_offset(instant) as
 create macro unix_seconds(instant) as epoch(instant)::bigint;
 create macro day_first(instant) as strftime(local(instant), '%d/%m/%Y %H:%M');
 
--- Nothing at or after this instant has been exported yet.
+-- The exports contain nothing at or after this time.
 set variable cutoff = utc((getvariable('first_day') + getvariable('days'))::timestamp);
 create macro known(instant) as if(instant < getvariable('cutoff'), instant, null);
 set variable black_friday = (
@@ -39,8 +40,8 @@ set variable black_friday = (
     where isodow(day) = 5
 );
 
--- One row an hour, well beyond the cutoff because answers come later. Opening times and offsets are whole
--- hours, so an hour is worked wholly or not at all. Weights are whole numbers: their sums are exact.
+-- One row per hour, to 60 days after the cutoff because answers come later. Opening times and offsets are full
+-- hours, so every hour is either working time or not. Weights are integers, so that their sums are exact.
 create table hours as
 with clock as (
     select hour, local(hour) as local_hour,
@@ -74,7 +75,7 @@ window so_far as (order by hour rows unbounded preceding);
 
 create table open_hours as select open_before as number, hour from hours where is_open;
 
--- The part of all conversations that starts in each period.
+-- The share of all conversations that starts in each period.
 create table periods as
 select period, min(share_before) as share_from,
     coalesce(lead(min(share_before)) over (order by period), 1) as share_to
@@ -82,7 +83,7 @@ from hours
 where hour < getvariable('cutoff')
 group by period;
 
--- When every conversation starts: evenly over the weights, so that a run of numbers is a run of time.
+-- The starts of conversations, distributed by weight. Numbers increase with time.
 create macro starts(share_from, share_to) as table
 with numbered as (
     select i, (i + draw(i, 'start')) / getvariable('conversations') as share
@@ -92,12 +93,12 @@ with numbered as (
 select i, share, rush,
     later(hour, floor(3599 * least(1, (share - share_before)
         / (weight / (select sum(weight) from hours))))) as started_at,
-    -- The power lets some contacts come back often and many only once.
+    -- With the power, some contacts return often and many write only once.
     floor(getvariable('conversations') * 0.35 * pow(draw(i, 'contact'), 1.3))::bigint as contact
 from numbered asof join (from hours where weight > 0) on share >= share_before
 where share >= share_from and share < share_to;
 
--- `pace` stretches an agent's answering times, `warmth` moves the ratings. Who left is in no agents file.
+-- `pace` multiplies an agent's response times, `warmth` shifts the ratings. An agent who leaves is not exported.
 create table agents (
     no int, id text, first_name text, last_name text, team text, role text,
     weight double, pace double, warmth double, leaves boolean
@@ -114,15 +115,15 @@ insert into agents values
 create macro email(first_name, last_name, host) as
     lower(first_name || '.' || replace(last_name, ' ', '')) || '@' || host;
 
--- What an agents file holds; the later one knows Elena's new name.
-create macro agents_known(new_names) as table
+-- The records of an agents file. The later file has Elena's new name.
+create macro exported_agents(new_names) as table
 select id, first_name, if(new_names and id = 'ag-05', 'Riva Galli', last_name) as last_name,
     email(first_name, last_name, 'shop.example.com') as email, [team] as teams, role
 from agents
 where not leaves;
 
--- Topics become tags: `trend` is their growth over the whole time, `rush` their factor around Black Friday,
--- `pace` stretches the conversation, `warmth` moves the rating.
+-- Topics become tags. `trend` is their growth over the whole period, `rush` their factor around Black Friday.
+-- `pace` multiplies the times of the conversation, `warmth` shifts the rating.
 create table topics (
     no int, name text, weight double, trend double, rush double, pace double, warmth double, asks text[]
 );
@@ -155,7 +156,7 @@ set variable people = (
     from agents
 );
 create macro tag_objects(names) as list_transform(names, lambda name: {'id': md5(name)[:6], 'name': name});
--- Reso was called Resi until the middle of the time: the id stays.
+-- The tag Reso is called Resi in the first half of the period, with the same id.
 create macro topic_tags(numbers, share) as list_transform(
     tag_objects(list_transform(numbers, lambda no: getvariable('topic_names')[no])),
     lambda tag: {'id': tag.id, 'name': if(tag.name = 'Reso' and share < 0.5, 'Resi', tag.name)}
@@ -179,7 +180,7 @@ create macro conversation_id(i) as format('c{:07d}', i);
 create macro contact_id(contact) as format('k{:06d}', contact);
 create macro contact_phone(contact) as format('+39000{:07d}', contact);
 
--- Every contact who writes, created at the latest when the first conversation starts.
+-- Every contact, created at the latest when its first conversation starts.
 create view contacts_in_csv as
 with firsts as (
     select contact, min(started_at) as first_at, max(started_at) as last_at

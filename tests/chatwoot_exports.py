@@ -1,11 +1,12 @@
-"""What the API and the webhooks of platform `chatwoot` look like, and histories made at random.
+"""Random histories of platform `chatwoot` as API responses and webhooks.
 
-Belongs here: a history as plain data, and how the platform tells it. Does not: what any of it means.
+Belongs here: a history as plain data, and its records in the formats of the platform. Does not: expected
+results.
 """
 
 from datetime import UTC, datetime
 
-START = datetime(2025, 3, 3, 9, tzinfo=UTC)  # times below are seconds from here
+START = datetime(2025, 3, 3, 9, tzinfo=UTC)  # all times are seconds after it
 ANNA = {"id": 7, "name": "Anna Neri", "type": "user"}
 BRUNO = {"id": 8, "name": "Bruno", "type": "user"}
 BOT = {"id": 2, "name": "Robot", "type": "agent_bot"}
@@ -30,15 +31,15 @@ def contact(number: int) -> dict:
     return {"id": number, "name": "Carla", "phone_number": "+39333", "type": "contact"}
 
 
-END = 120000  # of every history
+END = 120000  # the end of every history
 
 
 def as_pushed(conversation: dict, sent: dict, now: int) -> dict:
-    """A message as the platform writes it inside a conversation."""
+    """Return a message as nested in a conversation."""
     later_at, later = sent.get("later", (END + 1, {}))
     changed = later if now >= later_at else {}
     sender = sent["sender"] or {}
-    told = {
+    record = {
         "id": sent["id"],
         "content": "Buongiorno",
         "account_id": 1,
@@ -61,11 +62,11 @@ def as_pushed(conversation: dict, sent: dict, now: int) -> dict:
         "conversation": {"assignee_id": 7, "unread_count": 0, "last_activity_at": unix(sent["at"])},
         **changed,
     }
-    return told | ({"sender": sender} if sender else {})
+    return record | ({"sender": sender} if sender else {})
 
 
 def as_in_messages_api(conversation: dict, sent: dict, now: int = END) -> dict:
-    """A message as the platform's list of messages gives it: not of which campaign or template it is."""
+    """Return a message as in the list of messages, which has neither the campaign nor the template."""
     pushed = as_pushed(conversation, sent, now)
     kept = ("id", "content", "inbox_id", "conversation_id", "message_type", "content_type", "status")
     kept += ("content_attributes", "created_at", "private", "source_id", "sender")
@@ -137,10 +138,10 @@ def as_webhook(conversation: dict, sent: dict, event: str, now: int) -> dict:
 
 
 def webhooks(conversations: list[dict]) -> list[dict]:
-    """Every webhook of the history in the order of its time, and some of them twice."""
-    told = []
+    """Return all webhooks of the history in order of time, some of them twice."""
+    events = []
     for conversation in conversations:
-        told.append(
+        events.append(
             (
                 conversation["at"],
                 with_last_message(conversation, conversation["at"]) | {"event": "conversation_created"},
@@ -148,10 +149,10 @@ def webhooks(conversations: list[dict]) -> list[dict]:
         )
         for sent in conversation["messages"]:
             if sent["kind"] != "activity":
-                told.append((sent["at"], as_webhook(conversation, sent, "message_created", sent["at"])))
+                events.append((sent["at"], as_webhook(conversation, sent, "message_created", sent["at"])))
             if "later" in sent:
                 at = sent["later"][0]
-                told.append((at, as_webhook(conversation, sent, "message_updated", at)))
+                events.append((at, as_webhook(conversation, sent, "message_updated", at)))
         for (_, before), (at, after) in zip(
             conversation["statuses"], conversation["statuses"][1:], strict=False
         ):
@@ -160,17 +161,17 @@ def webhooks(conversations: list[dict]) -> list[dict]:
                 {"status": {"previous_value": before, "current_value": after}},
             ]
             state = with_last_message(conversation, at) | {"changed_attributes": changes}
-            told.append((at, state | {"event": "conversation_status_changed"}))
-            told.append((at, state | {"event": "conversation_updated"}))
+            events.append((at, state | {"event": "conversation_status_changed"}))
+            events.append((at, state | {"event": "conversation_updated"}))
         changes = [{"label_list": {"previous_value": [], "current_value": conversation["labels"]}}]
         state = with_last_message(conversation, END) | {"changed_attributes": changes}
-        told.append((END, state | {"event": "conversation_updated"}))
-    told.append((END, {"event": "webwidget_triggered", "id": 1}))
-    ordered = [event for _, event in sorted(told, key=lambda pair: pair[0])]
+        events.append((END, state | {"event": "conversation_updated"}))
+    events.append((END, {"event": "webwidget_triggered", "id": 1}))
+    ordered = [event for _, event in sorted(events, key=lambda pair: pair[0])]
     return ordered + ordered[3:9]
 
 
-# A private note comes to be none, and the reverse: the platform does not do so, but an export may.
+# A private note becomes a message, and the reverse. The platform does not do so, but an export can.
 NOTES = [{"private": True}, {"private": False}]
 LATER = [{"status": "read"}, {"content_attributes": {"deleted": True}}, {"content_attributes": RATED}, *NOTES]
 
@@ -194,7 +195,7 @@ def random_message(dice, number, at, customer):
 
 
 def random_history(dice, conversations=25):
-    """Return the conversations of an account, of eight contacts, until `END`."""
+    """Return the conversations of an account with eight contacts, until `END`."""
     number, history = iter(range(1000, 10**6)).__next__, []
     for identifier in range(11, 11 + conversations):
         started = dice.randrange(0, 90_000, 10)
@@ -222,7 +223,7 @@ def random_history(dice, conversations=25):
 
 
 def merge_contacts(dice, history):
-    """Move the conversations of one contact to another, as the platform does at the end of the history."""
+    """Merge one contact into another, as the platform does, at the end of the history."""
     merged, into = dice.sample(range(501, 509), k=2)
     for conversation in history:
         if conversation["contact"]["id"] == merged:
@@ -231,13 +232,13 @@ def merge_contacts(dice, history):
 
 
 def random_files(dice, history):
-    """Return files of a history by their names, each with its lines: webhooks, and answers of the API."""
-    told, files = webhooks(history), {}
+    """Return the files of a history by name, each with its lines: webhooks and API responses."""
+    all_webhooks, files = webhooks(history), {}
     for name in range(12):
-        files[f"webhooks/{name}.jsonl"] = dice.sample(told, k=len(told) // 8)
+        files[f"webhooks/{name}.jsonl"] = dice.sample(all_webhooks, k=len(all_webhooks) // 8)
     for now in (30_000, 60_000, END):
-        begun = [with_last_message(c, now) for c in history if c["at"] <= now]
-        files[f"conversations/{now}.json"] = [{"data": {"payload": begun}}]
+        started = [with_last_message(c, now) for c in history if c["at"] <= now]
+        files[f"conversations/{now}.json"] = [{"data": {"payload": started}}]
     for one in dice.sample(history, k=len(history) // 2):
         page = {"meta": {}, "payload": [as_in_messages_api(one, sent) for sent in one["messages"]]}
         files[f"messages/{one['id']}.json"] = [page]

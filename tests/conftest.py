@@ -93,7 +93,31 @@ def sample_output(_sample) -> str:
 
 
 @pytest.fixture(scope="session")
-def build() -> Callable[..., Path]:
+def linked(tmp_path_factory) -> Callable[[Settings], Settings]:
+    """Return a function that gives settings whose home and project have the same paths in all tests.
+
+    dbt parses the whole project again where a path differs from that of its last parse. The paths are links
+    to the home and the project of the last settings, so only those can be built.
+    """
+    links = tmp_path_factory.mktemp("linked")
+    parse = links / "dbt" / "partial_parse.msgpack"
+    parse.parent.mkdir()
+
+    def link(settings: Settings) -> Settings:
+        for name in ("home", "project"):
+            (links / name).unlink(missing_ok=True)
+            (links / name).symlink_to(getattr(settings, name))
+        at_links = settings.model_copy(update={name: links / name for name in ("home", "project")})
+        if not parse.exists():
+            dbt(at_links, "parse", "--target-path", str(parse.parent))
+        os.environ["DBT_PARTIAL_PARSE_FILE_PATH"] = str(parse)
+        return at_links
+
+    return link
+
+
+@pytest.fixture(scope="session")
+def build(linked) -> Callable[..., Path]:
     """Return a function that ingests a landing and builds its marts; it gives the path of the candidate."""
 
     def build_marts(landing: Path, home: Path, seeds: Path | None = None) -> Path:
@@ -101,7 +125,7 @@ def build() -> Callable[..., Path]:
         settings = Settings(home=home, landing=landing, project=project, hash_key="the same key for all")
         ingest(settings)
         settings.ensure_hash_key()
-        dbt(settings, "build", "--resource-type", "seed", "--resource-type", "model")
+        dbt(linked(settings), "build", "--resource-type", "seed", "--resource-type", "model")
         complete_build(settings, fingerprint="of the test", rules="of the test", batches=[])
         return settings.candidate_path
 
@@ -163,11 +187,20 @@ def project_with(seeds: Path, folder: Path) -> Path:
 
 def dbt(settings: Settings, *arguments: str) -> None:
     """Run dbt's command line on the project; the test fails with its output if it does."""
-    command = [str(Path(sys.executable).with_name("dbt")), *arguments, "--profiles-dir", "."]
-    paths = ["--target-path", str(settings.dbt_target_path), "--log-path", str(settings.dbt_target_path)]
+    project, target = settings.project / "dbt_project", str(settings.dbt_target_path)
+    paths = [
+        "--project-dir",
+        str(project),
+        "--profiles-dir",
+        ".",
+        "--target-path",
+        target,
+        "--log-path",
+        target,
+    ]
     outcome = subprocess.run(
-        command + paths,
-        cwd=settings.project / "dbt_project",
+        [str(Path(sys.executable).with_name("dbt")), arguments[0], *paths, *arguments[1:]],
+        cwd=project,
         env=os.environ | settings.environment(),
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""A home of its own for a test: drop files in landing, ingest, and look at what came out."""
+"""A home for a test: add files to landing, ingest them, and read the result."""
 
 import gzip
 import json
@@ -9,14 +9,14 @@ import duckdb
 
 from orchestration.ingest.parsing.file_bytes import zstd
 from orchestration.ingest.pipeline import IngestResult, ingest
-from orchestration.ingest.raw_store.ledger import TOLD
+from orchestration.ingest.raw_store.ledger import REASON_TEXT
 from orchestration.settings import Settings
 
 PLATFORM = "activecampaign"
 
 
 class House:
-    """Settings with a home in a temporary folder, and short words for what tests do with it."""
+    """Settings with a home in a temporary folder, and short methods for tests."""
 
     def __init__(self, home: Path, **settings: object) -> None:
         self.settings = Settings(home=home, threads=2, memory_limit="1GB", **settings)
@@ -33,26 +33,26 @@ class House:
     def rows(
         self, entity: str, columns: str = "* EXCLUDE (_batch_id)", platform: str = PLATFORM
     ) -> list[tuple]:
-        """The raw rows of an entity of a platform, in the order of file and line."""
+        """Return the raw rows of an entity of a platform, in order of file and line."""
         folder = self.settings.raw_path / entity / platform
         return self._rows(folder / "*.parquet", columns, "_file, _line")
 
     def rejected(self, columns: str = "* EXCLUDE (batch_id, rejected_at)") -> list[tuple]:
-        """What was refused; each reason with the value it is about, as the summary tells it."""
+        """Return the rejected records and files, each reason with its value as in the summary."""
         files = self.settings.rejected_path / "*.parquet"
-        return self._rows(files, columns, "file, line NULLS FIRST", f"* REPLACE ({TOLD} AS reason)")
+        return self._rows(files, columns, "file, line NULLS FIRST", f"* REPLACE ({REASON_TEXT} AS reason)")
 
     def ledger(self, columns: str = "* EXCLUDE (batch_id, ingested_at, modified_at)") -> list[tuple]:
         return self._rows(self.settings.raw_path / "ingested_files" / "*.parquet", columns, "file, batch_id")
 
     def everything(self) -> dict[str, list[tuple]]:
-        """All that was written, but for the batch and the times."""
+        """Return all ingested data without batch ids and times."""
         entities = sorted(path.parent.name for path in self.settings.raw_path.glob(f"*/{PLATFORM}"))
         raw = {entity: self.rows(entity) for entity in entities}
         return raw | {"rejected": self.rejected(), "ledger": self.ledger()}
 
-    def _rows(self, files: Path, columns: str, order: str, told: str = "*") -> list[tuple]:
-        rows = f"(SELECT {told} FROM read_parquet('{files}'))"
+    def _rows(self, files: Path, columns: str, order: str, selected: str = "*") -> list[tuple]:
+        rows = f"(SELECT {selected} FROM read_parquet('{files}'))"
         with duckdb.connect() as con:
             return con.execute(f"SELECT {columns} FROM {rows} ORDER BY {order}").fetchall()
 

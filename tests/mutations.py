@@ -1,7 +1,7 @@
-"""Good files of every format, broken at random, and what must hold of them all the same.
+"""Randomly corrupted files of every format, and the assertions on their ingest.
 
-Belongs here: making and breaking files, and the check that nothing of them is lost. Does not: how many are
-tried, nor how the dice fall (`test_any_file`, `benchmarks/fuzz_ingest.py`).
+Belongs here: generating and corrupting files, and the assertion that no record is lost. Does not: the number
+of files and the random seeds (`test_any_file`, `benchmarks/fuzz_ingest.py`).
 """
 
 import csv
@@ -52,11 +52,11 @@ JUNK = [
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A file to load.
+class CorruptedFile:
+    """A file to ingest.
 
-    - `name`: with the ending that says what it was before
-    - `good`: how often each id stands in a record that nothing happened to
+    - `name`: with the extension of the format before the corruption
+    - `good`: the number of unchanged records by id
     """
 
     name: str
@@ -64,8 +64,8 @@ class Broken:
     good: Counter[str]
 
 
-def broken_file(dice: random.Random, number: int) -> Broken:
-    """Return a file of a format and a size that the dice choose, broken in up to four places."""
+def corrupted_file(dice: random.Random, number: int) -> CorruptedFile:
+    """Return a file of random format and size, corrupted in up to four places."""
     kind = dice.choice(FORMATS)
     records = _records(dice, number)
     packing = "" if kind == "parquet" else dice.choice([*PACKINGS, "", ""])
@@ -75,17 +75,17 @@ def broken_file(dice: random.Random, number: int) -> Broken:
     packed = PACKINGS[packing](plain)
     for _ in range(dice.choice([0, 1, 1, 1, 2, 4])):
         if packing and dice.random() < 0.4:
-            packed = _break_bytes(dice, packed)
+            packed = _corrupt_bytes(dice, packed)
         else:
-            after = (_break_lines if dice.random() < 0.5 else _break_bytes)(dice, after)
+            after = (_corrupt_lines if dice.random() < 0.5 else _corrupt_bytes)(dice, after)
             packed = PACKINGS[packing](after)
-    whole = packed == PACKINGS[packing](after)
-    good = _untouched(kind, before, after) if whole else Counter()
-    return Broken(f"{number:06}-{kind}.{suffix}{packing}", packed, good)
+    is_intact = packed == PACKINGS[packing](after)
+    good = _unchanged_records(kind, before, after) if is_intact else Counter()
+    return CorruptedFile(f"{number:06}-{kind}.{suffix}{packing}", packed, good)
 
 
-def check(house: House, result: IngestResult, files: list[Broken]) -> None:
-    """Assert that every record of these files was accepted or rejected, and the good ones accepted."""
+def check_result(house: House, result: IngestResult, files: list[CorruptedFile]) -> None:
+    """Assert that every record is accepted or rejected, and every unchanged record accepted."""
     assert result.skipped == []
     outcomes = {outcome.file.split("/")[-1]: outcome for outcome in result.files}
     assert outcomes.keys() == {file.name for file in files}
@@ -153,8 +153,8 @@ def _parquet(seed: int) -> bytes:
         return target.read_bytes()
 
 
-def _break_bytes(dice: random.Random, content: bytes) -> bytes:
-    """Flip, cut, put in, take out or double some bytes."""
+def _corrupt_bytes(dice: random.Random, content: bytes) -> bytes:
+    """Flip, truncate, insert, delete, duplicate or swap bytes."""
     at, length = dice.randint(0, len(content)), dice.choice([1, 1, 2, 8, 60])
     head, part, tail = content[:at], content[at : at + length], content[at + length :]
     match dice.choice(["flip", "cut", "junk", "out", "double", "swap"]):
@@ -171,8 +171,8 @@ def _break_bytes(dice: random.Random, content: bytes) -> bytes:
     return tail + head + part
 
 
-def _break_lines(dice: random.Random, content: bytes) -> bytes:
-    """Double, drop, swap, cut, join or end otherwise some lines, or put junk between them."""
+def _corrupt_lines(dice: random.Random, content: bytes) -> bytes:
+    """Duplicate, delete, swap, truncate or join lines, change line ends, or insert junk."""
     lines = content.splitlines(keepends=True) or [b""]
     at, other = dice.randrange(len(lines)), dice.randrange(len(lines))
     match dice.choice(["double", "drop", "swap", "cut", "join", "junk", "end", "shift"]):
@@ -195,11 +195,11 @@ def _break_lines(dice: random.Random, content: bytes) -> bytes:
     return b"".join(lines)
 
 
-def _untouched(kind: str, before: bytes, after: bytes) -> Counter[str]:
-    """Return how often each id stands in lines still there; of other formats, if nothing happened."""
+def _unchanged_records(kind: str, before: bytes, after: bytes) -> Counter[str]:
+    """Return the number of unchanged lines by id. Other formats only count if the file is unchanged."""
     if kind in ("csv", "semicolon"):
         header, *rows = before.split(b"\n")
-        # With the header gone nobody knows the columns; a quotation mark too many may rightly join rows.
+        # Without the header the columns are unknown, and an unpaired quotation mark can join rows.
         first, *others = _lines(after) or [b""]
         if first != header or any(line.count(b'"') % 2 for line in others):
             return Counter()
@@ -207,7 +207,7 @@ def _untouched(kind: str, before: bytes, after: bytes) -> Counter[str]:
         kept = Counter(others)
         return Counter({row.split(delimiter)[0].decode(): kept[row] for row in rows if row and kept[row]})
     if kind == "jsonl":
-        if after.startswith(b"PAR1"):  # what a file is goes by its first bytes
+        if after.startswith(b"PAR1"):  # the first bytes determine the format
             return Counter()
         kept = Counter(_lines(after))
         return Counter(

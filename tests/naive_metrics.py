@@ -1,6 +1,6 @@
-"""The metric definitions a second time: slowly, conversation by conversation, in plain Python.
+"""A second implementation of the metric definitions: slow and simple, in plain Python.
 
-Belongs here: what the marts must hold, computed from the exported records alone. Does not: SQL, nor any code
+Belongs here: the expected rows of the marts, computed only from the exported records. Does not: SQL, nor code
 of the pipeline.
 """
 
@@ -43,12 +43,12 @@ def latest(entity, files):
 
 
 def in_order(records, instant):
-    """Sort by an instant; at the same instant by id, 9 before 10."""
+    """Sort by instant, then by id, 9 before 10."""
     return sorted(records, key=lambda record: (record[instant], len(record["id"]), record["id"]))
 
 
 def shifts_of(account, first_day, last_day):
-    """Yield when the account opens and closes, without the parts that lie on holidays."""
+    """Yield the opening and closing times of the account, without holidays."""
     zone, week, holidays = ACCOUNTS[account]
     day = first_day
     while day <= last_day:
@@ -90,7 +90,7 @@ def key_of(account, identifier):
 
 
 def owner(conversation_key, contact_key, message_key, keyed_hash):
-    """Return the owner of a row: half the key of its contact, of its conversation, or of the message."""
+    """Return the owner of a row: half of the key of its contact, else its conversation, else its message."""
     unnamed = f"conversation {conversation_key}" if conversation_key else f"message {message_key}"
     return UUID((contact_key or keyed_hash(unnamed))[:32])
 
@@ -100,7 +100,7 @@ def name_of(one):
 
 
 def clean(text):
-    """Return a text composed, without invisible characters and without blanks around it."""
+    """Return a text in NFC, without invisible characters and without leading and trailing spaces."""
     kept = (
         c for c in text if unicodedata.category(c) not in ("Cf", "Cc") and not re.match("[\ufe00-\ufe0f]", c)
     )
@@ -141,7 +141,7 @@ def tag_names(tags, shown):
 
 
 def status_changes(conversation, events):
-    """Return when the conversation was known to be closed and reopened, as pairs of instant and change."""
+    """Return the reported closes and reopenings of a conversation as pairs of instant and change."""
     started = conversation["created_on"]
     changes = {
         (max(event["occurred_on"], started), event["type"])
@@ -165,9 +165,9 @@ def is_close_last(changes):
 
 
 def conversation_of(message, conversations, changes):
-    """Return the id that the message names, else the latest conversation of its contact begun by then.
+    """Return the conversation that the message names, else the latest one that its contact had started.
 
-    None if that one was closed more than a day before.
+    Returns None if that conversation was closed more than 24 hours before.
     """
     if message["conversation"]:
         return message["conversation"]
@@ -198,7 +198,7 @@ def is_from_person(message):
 
 
 def delivery_status(message):
-    """Return the furthest that a message came, by its code or its instants."""
+    """Return the furthest delivery status of a message, from its code and its times."""
     if message["direction"] == "INBOUND":
         return "received"
     steps = {
@@ -216,7 +216,7 @@ def delivery_status(message):
 
 
 def turns_of(messages, changes, inferred, is_closed):
-    """Return the customer's turns, each with its outcome."""
+    """Return the customer turns with their outcomes."""
     items = [(m["timestamp"], 0, len(m["id"]), m["id"], m) for m in messages]
     items += [(at, 1 if change == "closed" else 2, 0, "", change) for at, change in changes]
     items += [(inferred, 1, 0, "", "closed")] if inferred else []
@@ -249,7 +249,7 @@ def turns_of(messages, changes, inferred, is_closed):
 
 
 def is_resumed(items):
-    """Return whether a reopening and then an agent message come before the customer's next message."""
+    """Return whether a reopening and an agent message precede the next message of the customer."""
     is_reopened = False
     for item in items:
         if item == "reopened":
@@ -263,7 +263,7 @@ def is_resumed(items):
 
 
 def within_target(account, measure, start, end):
-    """Return whether the time from start to end keeps the target; None where that is not known."""
+    """Return whether the time from start to end is within the target, None if it is unknown."""
     for of, name, minutes, clock in TARGETS:
         if (of, name) == (account, measure) and start and end:
             seconds = (end - start).total_seconds()
@@ -303,7 +303,7 @@ def turn_rows(account, conversation_key, owner_key, turns, data_through):
 
 
 def first_response(account, turns, events, data_through):
-    """Return the first answered turn, when its clock started, and whether it kept the target."""
+    """Return the first answered turn, the start of its clock, and whether it is within the target."""
     hand_offs = [event["occurred_on"] for event in events if event["type"] == "handed_off"]
     answered = [turn for turn in turns if turn["outcome"] == "answered"]
     waiting = [turn for turn in turns if turn["outcome"] == "waiting"]
@@ -347,7 +347,7 @@ def expired_windows(messages, closes, data_through):
 
 
 def open_periods(messages, changes, inferred, closed):
-    """Return when the conversation was open, as pairs of beginning and end; None: it is open."""
+    """Return the open periods of a conversation as pairs of start and end, None while it is open."""
     inbound = [message["timestamp"] for message in messages if message["direction"] == "INBOUND"]
     ranks = {"inbound": 0, "closed": 1, "reopened": 2}
     items = [(at, "inbound") for at in inbound] + changes + ([(inferred, "closed")] if inferred else [])
@@ -366,7 +366,7 @@ def open_periods(messages, changes, inferred, closed):
 
 
 def counted_survey(surveys):
-    """Return the one survey that counts, or None."""
+    """Return the survey that counts, or None."""
     return max(
         surveys,
         key=lambda survey: (
@@ -381,7 +381,7 @@ def counted_survey(surveys):
 
 
 def agent_of(conversation, events, closed, is_closed, human):
-    """Return the id of the conversation's agent on the platform, or None."""
+    """Return the platform's id of the agent of a conversation, or None."""
     if conversation.get("assigned"):
         return conversation["assigned"][-1]["id"]
     assignments = [
@@ -395,9 +395,9 @@ def agent_of(conversation, events, closed, is_closed, human):
 
 
 def conversation_row(account, conversation, records, shown, contact_tags, data_through, keyed_hash):
-    """Return the conversation's row of fct_conversations, its turns and the periods in which it was open.
+    """Return the row of fct_conversations, the turns and the open periods of a conversation.
 
-    `records`: its messages, events, surveys and status changes, and whether the account has events.
+    `records` has the messages, events, surveys and status changes, and whether the account has events.
     """
     messages, events = records["messages"], records["events"]
     started = conversation["created_on"]
@@ -503,7 +503,7 @@ def conversation_row(account, conversation, records, shown, contact_tags, data_t
 
 
 def add_contact_history(rows):
-    """Add what the contact's earlier conversations say of each, in place."""
+    """Add the columns about the contact's earlier conversations, in place."""
     of_contact = defaultdict(list)
     for row in rows:
         row |= {"contact_conversation_number": None, "days_since_previous": None, "is_repeat": None}
@@ -529,7 +529,7 @@ def add_contact_history(rows):
 
 
 def contact_and_owner(account, message, conversation_rows, keyed_hash):
-    """Return the contact and the owner of a message: those of its conversation, where it is known."""
+    """Return the contact and the owner of a message. A known conversation determines them."""
     conversation_key = key_of(account, message["belongs_to"])
     named = keyed_hash(key_of(account, message["contact"]))
     known = conversation_rows.get(conversation_key)
@@ -539,7 +539,7 @@ def contact_and_owner(account, message, conversation_rows, keyed_hash):
 
 
 def agent_names(account, exports, agents):
-    """Return the names of agents: as exported, else as last seen in any version of a record."""
+    """Return the names of agents: as exported, else the latest name in any version of a record."""
     seen = defaultdict(list)
     for records in exports["conversations"].values():
         for version in records:
@@ -559,7 +559,7 @@ def agent_names(account, exports, agents):
 
 
 def compute_account(account, exports, keyed_hash):
-    """Return the rows of the account: conversations, messages, turns, backlog, and the agents' names."""
+    """Return the rows of an account: conversations, messages, turns, backlog, and agent names."""
     records = {entity: latest(entity, files) for entity, files in exports.items()}
     conversations, grouped = records["conversations"], defaultdict(lambda: defaultdict(list))
     for entity in ("surveys", "conversation_events"):
@@ -643,7 +643,7 @@ def compute_account(account, exports, keyed_hash):
 
 
 def backlog(account, periods, names, data_through):
-    """Return the rows of agg_backlog by (account, agent, day), counted day by day."""
+    """Return the rows of agg_backlog by (account, agent, day)."""
     rows = defaultdict(lambda: {"open": 0, "open_over_1_day": 0, "open_over_7_days": 0})
     last_day = local(account, data_through).date()
     for agent, begun, left in periods:
@@ -668,7 +668,7 @@ def name_shown(names, agent_id):
 
 
 def percentile(values, share):
-    """Return the value below which a share of the values lies, between the two nearest in proportion."""
+    """Return a percentile, linearly interpolated between the two nearest values."""
     if not values:
         return None
     values, place = sorted(values), share * (len(values) - 1)
@@ -695,7 +695,7 @@ TIMES = ("duration", "first_response", "first_response_working", "reply", "total
 
 
 class Tally:
-    """The activity under one key on one day."""
+    """The activity of one key on one day."""
 
     def __init__(self):
         self.counts, self.contacts, self.values = Counter(), set(), defaultdict(list)
@@ -720,12 +720,12 @@ class Tally:
 
 
 def tallies(rows, keys_of_conversation, keys_of_message, responder=None, rated=None, answering=None):
-    """Tally all activity by (account, key, day).
+    """Return all activity by (account, key, day).
 
     - `rows`: the conversations, messages and turns
-    - `keys_of_conversation`, `keys_of_message`: the keys that a conversation or a message counts under
-    - `responder`, `rated`, `answering`: the keys of a first response and of a survey, by conversation, and of
-      a turn; by default those of the conversation
+    - `keys_of_conversation`, `keys_of_message`: functions that return the keys of a conversation or message
+    - `keys_of_conversation`, `keys_of_message`: functions that return the keys of one
+      of a conversation, and of a turn; by default those of the conversation
     """
     responder, rated = responder or keys_of_conversation, rated or keys_of_conversation
     by_id = {one["conversation_id"]: one for one in rows["conversations"]}

@@ -1,7 +1,7 @@
-"""Servers that answer as the platforms' APIs are documented to, over real HTTP, with a clock of their own.
+"""HTTP servers with the documented behavior of the platforms' APIs, each with its own clock.
 
-Belongs here: addresses, pages, orders, limits and faults of the APIs. Does not: what the records look like
-(`chatwoot_exports`), nor what is made of them.
+Belongs here: addresses, pages, sort orders, limits and errors of the APIs. Does not: the records
+(`chatwoot_exports`), nor expected results.
 """
 
 import json
@@ -34,7 +34,7 @@ TOKEN = "planted-token-5f1d0c6b"  # noqa: S105
 
 
 class Server:
-    """A server on a port of its own, in a thread; every request passes `before`, which may answer instead."""
+    """A server on a free port, in a thread. `before` sees every request and can respond instead."""
 
     def __init__(self):
         self.requests: list[str] = []
@@ -59,7 +59,7 @@ class Server:
         self._thread.join()
 
     def count(self, part: str) -> int:
-        """How many requests had this in path and query."""
+        """Return the number of requests with this text in path and query."""
         return sum(part in request for request in self.requests)
 
     async def _app(self, scope, receive, send):
@@ -68,7 +68,7 @@ class Server:
         request = Request(scope, receive)
         self.requests.append(f"{request.url.path}?{request.url.query}")
         self.headers.append(dict(request.headers))
-        response = self.before(request) or self._denied(request)
+        response = self.before(request) or self._authentication_error(request)
         if response is not None:
             response.headers["date"] = self.date()
             await response(scope, receive, send)
@@ -81,10 +81,10 @@ class Server:
     def routes(self) -> list[Route]:
         return []
 
-    def _denied(self, request: Request) -> Response | None:
+    def _authentication_error(self, request: Request) -> Response | None:
         return None
 
-    def answer(self, content: object) -> Response:
+    def respond(self, content: object) -> Response:
         return JSONResponse(content, headers={"date": self.date()})
 
 
@@ -96,13 +96,13 @@ class Chatwoot(Server):
         self.history = history
         self.now = now
         self.enterprise = enterprise
-        self.updates_without_window = False  # an old version, which does not know `updated_within`
+        self.updates_without_window = False  # an old version without the parameter `updated_within`
         self.agents = [{**agent, "role": "agent", "availability_status": "online"} for agent in (ANNA, BRUNO)]
 
     def date(self) -> str:
         return format_datetime(datetime.fromtimestamp(unix(self.now), UTC), usegmt=True)
 
-    def _denied(self, request: Request) -> Response | None:
+    def _authentication_error(self, request: Request) -> Response | None:
         if request.headers.get("api_access_token") != TOKEN:
             return JSONResponse({"errors": ["Invalid Access Token"]}, status_code=401)
         return None
@@ -116,12 +116,12 @@ class Chatwoot(Server):
             Route(f"{base}/reporting_events", self._events),
             Route(f"{base}/contacts", self._contacts),
             Route(f"{base}/csat_survey_responses", self._ratings),
-            Route(f"{base}/agents", lambda request: self.answer(self.agents)),
-            Route(f"{base}/labels", lambda request: self.answer({"payload": [{"id": 1, "title": "vip"}]})),
-            Route(f"{base}/teams", lambda request: self.answer([{"id": 3, "name": "Vendite"}])),
+            Route(f"{base}/agents", lambda request: self.respond(self.agents)),
+            Route(f"{base}/labels", lambda request: self.respond({"payload": [{"id": 1, "title": "vip"}]})),
+            Route(f"{base}/teams", lambda request: self.respond([{"id": 3, "name": "Vendite"}])),
             Route(
                 f"{base}/inboxes",
-                lambda request: self.answer(
+                lambda request: self.respond(
                     {
                         "payload": [
                             {
@@ -136,16 +136,16 @@ class Chatwoot(Server):
             ),
         ]
 
-    # What it holds
+    # The data
 
-    def begun(self) -> list[dict]:
+    def started(self) -> list[dict]:
         return [one for one in self.history if one["at"] <= self.now]
 
     def messages_of(self, conversation: dict) -> list[dict]:
         return [one for one in conversation["messages"] if one["at"] <= self.now]
 
     def changed_at(self, conversation: dict) -> int:
-        """When a conversation was last changed: by a message, a change of one, its status or its labels."""
+        """Return the last change of a conversation: of a message, the status or the labels."""
         times = [conversation["at"], END]  # the labels
         times += [at for at, _ in conversation["statuses"]]
         for one in conversation["messages"]:
@@ -163,7 +163,7 @@ class Chatwoot(Server):
 
     def contacts(self) -> list[dict]:
         found: dict[int, dict] = {}
-        for one in sorted(self.begun(), key=lambda one: one["at"]):
+        for one in sorted(self.started(), key=lambda one: one["at"]):
             contact = found.setdefault(one["contact"]["id"], one["contact"] | {"created_at": unix(one["at"])})
             active = max(message["at"] for message in self.messages_of(one))
             contact["last_activity_at"] = max(contact.get("last_activity_at", 0), unix(active))
@@ -171,7 +171,7 @@ class Chatwoot(Server):
 
     def ratings(self) -> list[dict]:
         found = []
-        for one in self.begun():
+        for one in self.started():
             for message in self.messages_of(one):
                 at, later = message.get("later", (END + 1, {}))
                 values = later.get("content_attributes", {}).get("submitted_values")
@@ -191,7 +191,7 @@ class Chatwoot(Server):
         return sorted(found, key=lambda rating: rating["created_at"])
 
     def events_of(self, conversation: dict) -> list[dict]:
-        """The events that Chatwoot notes; they hold an id of the conversation that no other answer does."""
+        """Return the reporting events. Only they have this internal id of the conversation."""
         found, closed = [], None
         statuses = [one for one in conversation["statuses"] if one[0] <= self.now]
         for (_, before), (at, status) in pairwise(statuses):
@@ -217,15 +217,15 @@ class Chatwoot(Server):
             closed = at if status == "resolved" else closed
         return found
 
-    # What it answers
+    # The responses
 
     def _conversations(self, request: Request) -> Response:
         query = request.query_params
         if (query.get("status"), query.get("assignee_type")) != ("all", "all"):
-            return JSONResponse({"error": "this test asks for all"}, status_code=422)
-        found = self.begun()
+            return JSONResponse({"error": "the test requests all conversations"}, status_code=422)
+        found = self.started()
         if query.get("sort_by") == "created_at_asc":
-            found.sort(key=lambda one: one["id"])  # ids are given in the order of creation
+            found.sort(key=lambda one: one["id"])  # ids increase in order of creation
         else:
             found.sort(key=lambda one: max(m["at"] for m in self.messages_of(one)), reverse=True)
         total = len(found)
@@ -234,7 +234,7 @@ class Chatwoot(Server):
         else:
             found = _page(found, query, 25)
         payload = [self.with_last(one) for one in found]
-        return self.answer({"data": {"meta": {"all_count": total}, "payload": payload}})
+        return self.respond({"data": {"meta": {"all_count": total}, "payload": payload}})
 
     def _messages(self, request: Request) -> Response:
         conversation = self._find(request)
@@ -244,47 +244,49 @@ class Chatwoot(Server):
         found = [one for one in self.messages_of(conversation) if one["id"] < before]
         found.sort(key=lambda one: (one["at"], one["id"]))
         payload = [as_in_messages_api(conversation, one, self.now) for one in found[-20:]]
-        return self.answer({"meta": {}, "payload": payload})
+        return self.respond({"meta": {}, "payload": payload})
 
     def _contacts(self, request: Request) -> Response:
         order = request.query_params["sort"]
         contacts = self.contacts()
         found = sorted(contacts, key=lambda one: one[order.lstrip("-")], reverse=order.startswith("-"))
         payload = _page(found, request.query_params, 15)
-        return self.answer({"meta": {"count": len(contacts), "current_page": 1}, "payload": payload})
+        return self.respond({"meta": {"count": len(contacts), "current_page": 1}, "payload": payload})
 
     def _ratings(self, request: Request) -> Response:
         query = request.query_params
         found = self.ratings()
         if "since" in query and "until" in query:
             found = [r for r in found if int(query["since"]) <= r["created_at"] < int(query["until"])]
-        return self.answer(_page(found, query, 25))
+        return self.respond(_page(found, query, 25))
 
     def _events(self, request: Request) -> Response:
         if not self.enterprise:
             return JSONResponse({"error": "Not found"}, status_code=404)
-        found = [event for one in self.begun() for event in self.events_of(one)]
-        return self.answer({"meta": {"count": len(found)}, "payload": _page(found, request.query_params, 25)})
+        found = [event for one in self.started() for event in self.events_of(one)]
+        return self.respond(
+            {"meta": {"count": len(found)}, "payload": _page(found, request.query_params, 25)}
+        )
 
     def _events_of_one(self, request: Request) -> Response:
         conversation = self._find(request)
         if conversation is None or not self.enterprise:
             return JSONResponse({"error": "Resource could not be found"}, status_code=404)
-        return self.answer(self.events_of(conversation))
+        return self.respond(self.events_of(conversation))
 
     def _find(self, request: Request) -> dict | None:
         number = request.path_params["number"]
-        return next((one for one in self.begun() if one["id"] == number), None)
+        return next((one for one in self.started() if one["id"] == number), None)
 
 
 class ActiveCampaign(Server):
-    """ActiveCampaign's WhatsApp API: lists by page, and nothing of what changed."""
+    """ActiveCampaign's WhatsApp API: paged lists, without a way to list only changes."""
 
     def __init__(self, conversations: list[dict], contacts: list[dict], agents: list[dict]):
         super().__init__()
         self.conversations, self.contacts, self.agents = conversations, contacts, agents
 
-    def _denied(self, request: Request) -> Response | None:
+    def _authentication_error(self, request: Request) -> Response | None:
         if request.headers.get("authorization") != f"Token {TOKEN}":
             return JSONResponse({"detail": "Invalid token."}, status_code=401)
         return None
@@ -293,7 +295,7 @@ class ActiveCampaign(Server):
         return [
             Route("/api/inbox/conversation", lambda request: self._list(request, self.conversations)),
             Route("/api/contact", lambda request: self._list(request, self.contacts)),
-            Route("/api/account-member", lambda request: self.answer(self.agents)),
+            Route("/api/account-member", lambda request: self.respond(self.agents)),
         ]
 
     def _list(self, request: Request, records: list[dict]) -> Response:
@@ -303,11 +305,11 @@ class ActiveCampaign(Server):
             return JSONResponse({"detail": "Invalid page."}, status_code=404)
         following = f"{self.url}/?page={number + 1}" if number * size < len(records) else None
         page = {"count": len(records), "next": following, "previous": None, "results": found}
-        return self.answer(page)
+        return self.respond(page)
 
 
 def once(part: str, response: Callable[[], Response]) -> Callable[[Request], Response | None]:
-    """Return a `before` that answers the first request with this in its address otherwise."""
+    """Return a `before` that responds to the first request with this text in its address."""
     left = [1]
 
     def before(request: Request) -> Response | None:

@@ -1,14 +1,14 @@
-"""Exports made at random, full of hard cases: equal instants, changes of the clocks, gaps, several versions.
+"""Random exports with many edge cases: equal times, clock changes, missing values, several versions.
 
-Belongs here: the accounts with their hours and zones, the records, and how they are written. Does not: what
-any of it means.
+Belongs here: the accounts with their hours and zones, the records, and their files. Does not: expected
+results.
 """
 
 import csv
 import json
 from datetime import UTC, date, datetime, timedelta
 
-CONVERSATIONS = 90  # of each account
+CONVERSATIONS = 90  # per account
 
 DAY = timedelta(days=1)
 WEEK = range(1, 8)
@@ -42,7 +42,7 @@ TARGETS = [
     ("unset", "reply", 120, "calendar"),
 ]
 
-# The spellings of some tags: of the third one is composed and one is not, the fourth has an invisible mark.
+# The spellings of some tags: in composed and decomposed characters, and with an invisible character.
 TAGS = [
     "billing",
     "Billing",
@@ -72,7 +72,7 @@ DELIVERIES = [
 ]
 SOURCES = ["FLOW", "INBOX", "INBOUND", "API", "BROADCAST", "AUTO_RESPONSE", "UNKNOWN"]
 
-# Around the nights on which the clocks of these zones change.
+# The nights on which the clocks of these zones change.
 MOMENTS = [
     datetime(2025, 3, 9, 7, tzinfo=UTC),
     datetime(2025, 3, 30, 1, tzinfo=UTC),
@@ -83,7 +83,7 @@ MOMENTS = [
 
 
 def moment(dice):
-    """Return a time near a change of the clocks, often on the hour or half hour, so that times coincide."""
+    """Return a time near a clock change, often on the full or half hour, so that times coincide."""
     grain = dice.choice([1, 1800])
     return dice.choice(MOMENTS) + timedelta(seconds=dice.randint(-200_000, 200_000) // grain * grain)
 
@@ -95,7 +95,7 @@ def later(dice, instant):
 
 
 def person(dice, role=None):
-    """Return one of seven agents: the last two are never exported, the seventh has no name."""
+    """Return one of seven agents. The last two are never exported, and the seventh has no name."""
     number = dice.randint(1, 7)
     name = {} if number == 7 else {"first_name": f"Agent {number}", "last_name": "Rossi"}
     return {"id": str(number), **name, **({"role": role} if role else {})}
@@ -191,7 +191,7 @@ def random_events(dice, conversation, number):
 
 
 def changed_links(dice, record):
-    """Return, now and then, another contact of a conversation, or another conversation of a message."""
+    """Return, for some records, another contact of a conversation or another conversation of a message."""
     if dice.random() < 0.9:
         return {}
     if "direction" in record:
@@ -200,7 +200,7 @@ def changed_links(dice, record):
 
 
 def changed_version(dice, record):
-    """Return a record as exported at another time: its update time and some of what may change differ."""
+    """Return another version of a record, with another update time and other values."""
     other = record | changed_links(dice, record)
     if other.get("last_updated_on") and dice.random() < 0.7:
         other["last_updated_on"] += dice.choice([-DAY, DAY])
@@ -219,7 +219,7 @@ def changed_version(dice, record):
 
 
 def random_account(dice, has_events=True):
-    """Return {entity: {file: records}}; ids of all entities count from 1, so that they coincide."""
+    """Return {entity: {file: records}}. The ids of all entities start at 1, so that they coincide."""
     message, survey, event = (iter(range(1, 10**6)).__next__ for _ in range(3))
     conversations = [random_conversation(dice, n + 1) for n in range(CONVERSATIONS)]
     records = {
@@ -244,7 +244,7 @@ def random_account(dice, has_events=True):
             versions = [record] + [changed_version(dice, record) for _ in range(dice.choice([0, 0, 1, 2]))]
             for version in versions:
                 files[entity][dice.choice(list(files[entity]))].append(version)
-        # The same content under a second name counts as standing at the last of its names.
+        # Content with two names has the rank of the last name.
         files[entity]["d.jsonl"] = files[entity]["a.jsonl"]
     return files
 
@@ -260,7 +260,7 @@ def write_landing(exports, landing):
 
 
 def write_seeds(seeds):
-    """Write the seeds that hold this test's accounts."""
+    """Write the seeds with the accounts of the tests."""
     accounts = [("account_id", "platform", "time_zone")]
     hours = [("account_id", "iso_weekday", "opens_at", "closes_at")]
     holidays = [("account_id", "holiday_on", "name")]

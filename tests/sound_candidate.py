@@ -1,6 +1,6 @@
-"""A small candidate for which every check holds, with its seeds and raw files, and what tests change in it.
+"""A small candidate that passes every check, with its seeds and raw files, and functions that change it.
 
-Belongs here: the rows, an increment of them, and a published release. Does not: what breaks a check
+Belongs here: the rows, an increment, and a published release. Does not: changes that break a check
 (`test_checks`).
 """
 
@@ -15,7 +15,7 @@ from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings
 
-# Forty days up to 20:00 of yesterday in Rome. The day before yesterday is nearly empty, and a holiday.
+# Forty days until yesterday, 20:00, in Rome. The day before yesterday is a holiday with few conversations.
 FACTS = """
 create schema warehouse.seeds;
 create schema reporting;
@@ -51,7 +51,7 @@ select
 from range(getvariable('conversations')) as t(i)
 where local_at::date <> getvariable('last_day') - 1 or i % 10 = 0;
 
--- The customer and the support in turn, of whose messages every second is automated.
+-- Customer and support alternate. Every second message of the support is automated.
 create table fct_messages as
 select
     account_id || ':m' || i || '-' || j as message_id,
@@ -136,7 +136,7 @@ select
     getvariable('build_id') as build_id
 from drawn;
 
--- An agent answers the first message at once, and then every second one of the customer.
+-- An agent answers the first message, and then every second message of the customer.
 create table fct_customer_turns as
 select
     conversation_id || ':' || n as turn_id,
@@ -184,7 +184,7 @@ select batch_id, account_id, entity, file, 'id' as field, r.reason, 'fix it' as 
 from ingested_files, (values ('id is missing'), ('id is not a text')) as r(reason);
 """
 
-# Every record was exported twice, in two batches.
+# Two batches contain every record.
 RAW = """
 copy (
     select source_conversation_id as id, account_id as _account_id, batch as _batch_id
@@ -194,12 +194,12 @@ copy (
     select source_message_id as id, account_id as _account_id, batch as _batch_id, 'text' as msg_type
     from fct_messages, (values ('1'), ('2')) as versions(batch)
 ) to '{raw}/messages/activecampaign/1.parquet';
-create temp table of_whatsapp as
+create temp table whatsapp_records as
     select 'm' as id, 'a' as _account_id, '1' as _batch_id, 'text' as type, 'g' as group_id,
         'messages' as change_field, 'group' as recipient_type limit 0;
-copy of_whatsapp to '{raw}/messages/whatsapp_cloud/1.parquet';
-copy of_whatsapp to '{raw}/message_echoes/whatsapp_cloud/1.parquet';
-copy of_whatsapp to '{raw}/statuses/whatsapp_cloud/1.parquet';
+copy whatsapp_records to '{raw}/messages/whatsapp_cloud/1.parquet';
+copy whatsapp_records to '{raw}/message_echoes/whatsapp_cloud/1.parquet';
+copy whatsapp_records to '{raw}/statuses/whatsapp_cloud/1.parquet';
 copy (
     select 'note' as id, 'demo' as _account_id, '1' as _batch_id, private, message_type
     from (values ('true', '1'), (null, '2')) as unseen(private, message_type)
@@ -226,7 +226,7 @@ copy (from ingested_files where batch_id = '3') to '{raw}/ingested_files/3.parqu
 
 
 def write_sound_candidate(settings: Settings, conversations: int = 1200, size: int = 8) -> None:
-    """Write the candidate of a full build `build-1`, whose records came in the batches 1 and 2."""
+    """Write the candidate of the full build `build-1`, with the records of batches 1 and 2."""
     settings.ensure_hash_key()
     whatsapp = [f"{entity}/whatsapp_cloud" for entity in ("messages", "message_echoes", "statuses")]
     messages = ("messages/activecampaign", "messages/chatwoot", *whatsapp)
@@ -242,14 +242,14 @@ def write_sound_candidate(settings: Settings, conversations: int = 1200, size: i
 
 
 def change(settings: Settings, sql: str) -> None:
-    """Run statements on the candidate, with the warehouse attached; `{raw}` is the folder of raw files."""
+    """Run statements on the candidate with the warehouse attached. `{raw}` is the folder of raw files."""
     with duckdb.connect(settings.candidate_path) as connection:
         connection.execute(f"attach {quoted(settings.warehouse_path)} as warehouse")
         connection.execute(sql.replace("{raw}", str(settings.raw_path)))
 
 
 def add_increment(settings: Settings) -> None:
-    """Add the increment `build-2`, which read the batch 3; no row is of it yet."""
+    """Add the incremental build `build-2` of batch 3, without rows."""
     change(settings, INCREMENT)
     change(
         settings,
@@ -260,25 +260,25 @@ def add_increment(settings: Settings) -> None:
 
 
 def assign_rows(settings: Settings, build_id: str) -> None:
-    """Make a build the one that made all rows."""
+    """Assign all rows to a build."""
     incremental = [mart.table for mart in MARTS if mart.is_incremental]
     change(settings, "".join(f"update {table} set build_id = '{build_id}';" for table in incremental))
 
 
 def write_release(settings: Settings, rows: dict[str, int], build_id: str = "another build") -> None:
-    """Write the note of a published release, as far as the gate reads it."""
+    """Write the fields of `release.json` that the gate reads."""
     settings.published_path.mkdir(exist_ok=True)
     (settings.published_path / "release.json").write_text(json.dumps({"build_id": build_id, "rows": rows}))
 
 
 def failures(settings: Settings, *tables: str) -> dict[str, CheckResult]:
-    """Return the results of these tables' checks that did not pass, by name."""
+    """Return the results of the failed checks of these tables, by name."""
     marts = [mart for mart in MARTS if mart.table in tables]
     return {result.check.name: result for result in run_gate(settings, marts) if not result.passed}
 
 
 def change_one_row(table: str, change: str, where: str = "true") -> str:
-    """Return the statement that changes one row of a table."""
+    """Return an SQL statement that changes one row of a table."""
     return f"""
         update {table} set {change}
         where rowid = (select min(rowid) from {table} where {where})
@@ -286,7 +286,7 @@ def change_one_row(table: str, change: str, where: str = "true") -> str:
 
 
 def lost_record(entity: str, batch: str = "2", number: int = 2) -> str:
-    """Return the statement that adds a record to the raw files which the candidate does not have."""
+    """Return an SQL statement that adds a record to the raw files, but not to the candidate."""
     return f"""
         copy (select 'lost' as id, 'demo' as _account_id, '{batch}' as _batch_id)
             to '{{raw}}/{entity}/activecampaign/{number}.parquet'

@@ -1,8 +1,7 @@
-"""A candidate that consists of row numbers and hashes, with the columns of the published tables.
+"""A candidate with values from row numbers and hashes, and the columns of the published tables.
 
-Belongs here: the rows that the tests of publishing and of the reports read, and an increment of them.
-Does not: any rule of the pipeline; the numbers are arbitrary, only the columns, their types and the keys
-between the tables are real.
+Belongs here: the rows for tests of publishing and reports, and an increment. Does not: rules of the pipeline.
+The values are arbitrary; the columns, their types and the keys between the tables are real.
 """
 
 from pathlib import Path
@@ -304,7 +303,7 @@ select answered_on as report_date, account_id, origin, tags, csat_agent_id as ag
 
 RATINGS = ", ".join(f"count(*) filter (where rating = {r}) as rating_{r}" for r in range(1, 6))
 
-# The rows of each table by day, and of the two tables that only the report macros read.
+# The rows of each table by day, and of the tables that only the report macros read.
 BY_DAY = {
     "agg_overview": f"""
         select account_id, origin, {_measures()}, report_date
@@ -418,7 +417,7 @@ DAYS = {
     "reporting.rpt_turns": "asked_on",
     "reporting.rpt_counts_by_day": "day",
 }
-# Tables that every build writes whole.
+# Tables that every build rewrites.
 BACKLOG = """
 create or replace temp macro local_day(instant, zone) as timezone(zone, timezone('UTC', instant))::date;
 create or replace table reporting.rpt_open_periods as
@@ -466,7 +465,7 @@ AGGREGATES = "".join(
     for table, query in BY_DAY.items()
 )
 
-# An increment: the conversations of the last day get another reopen, and one message of that day is added.
+# An increment: each conversation of the last day gets a reopen, and one message of that day is added.
 CHANGES = """
 set variable last_day = (select max(started_on) from fct_conversations);
 update fct_conversations set reopens = reopens + 1, build_id = getvariable('build_id')
@@ -502,7 +501,7 @@ def write(
     build_id: str = BUILD,
     fingerprint: str = FINGERPRINT,
 ) -> Path:
-    """Write the candidate of a full build to `path` and return it; another `salt` gives other numbers."""
+    """Write the candidate of a full build to `path` and return the path. `salt` changes the values."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     config = {"memory_limit": memory_limit, "storage_compatibility_version": "v1.5.0"}
@@ -524,7 +523,7 @@ def write(
 
 
 def write_report_inputs(connection: duckdb.DuckDBPyConnection, build_id: str = BUILD) -> None:
-    """Write the tables that only the report macros read from the facts as they are now."""
+    """Write the tables that only the report macros read, from the current facts."""
     connection.execute(EVENTS)
     for table, query in REPORT_INPUTS.items():
         connection.execute(
@@ -538,7 +537,7 @@ def write_report_inputs(connection: duckdb.DuckDBPyConnection, build_id: str = B
 def increment(
     path: Path, build_id: str = "build-2", fingerprint: str = "fingerprint-2", completes: bool = True
 ) -> None:
-    """Change the facts of the last day, compute its rows again, and record it as a build."""
+    """Change the facts of the last day, recompute its rows, and record a build."""
     with duckdb.connect(path) as connection:
         connection.execute(f"set variable build_id = {quoted(build_id)}")
         connection.execute(EVENTS)
@@ -561,7 +560,7 @@ def _record(
     is_full: bool,
     completes: bool = True,
 ) -> None:
-    """Add a row to the record of builds; one that does not complete has no fingerprint and no result."""
+    """Add a row to the log of builds. An incomplete build has no fingerprint and no result."""
     connection.execute(
         "insert into build.builds select $id, $full, if($done, $fingerprint, null), 'rules', ['1 2'],"
         " if($done, 'success', null), number, began, if($done, began + interval 1 minute, null)"

@@ -24,7 +24,7 @@ from orchestration.automation.home_lock import BY_HAND
 from orchestration.automation.notifications import failure, release_problems, send
 from orchestration.automation.sensors import failure_sensor, release_sensor
 from orchestration.publish.assets import build_report_asset
-from orchestration.publish.release import NOTE, current_release, write_note
+from orchestration.publish.release import RELEASE_FILE, current_release, write_release
 from orchestration.settings import PROJECT, Settings
 
 
@@ -212,7 +212,7 @@ def state_accounts(settings: Settings, **ends: str | None) -> None:
     release = current_release(settings)
     accounts = {name: {"time_zone": "UTC", "data_through": end} for name, end in ends.items()}
     for folder in (settings.published_path, settings.published_path / release.folder):
-        write_note(replace(release, accounts=accounts), folder / NOTE)
+        write_release(replace(release, accounts=accounts), folder / RELEASE_FILE)
 
 
 def test_old_data_and_an_old_release_are_reported_apart(sample):

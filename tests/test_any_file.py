@@ -1,7 +1,7 @@
-"""Whatever happens to a file of any format: no crash, nothing uncounted, and no good line of it lost.
+"""Corrupted files of any format: no crash, every record counted, and no unchanged record lost.
 
-Belongs here: letting hypothesis roll the dice. Does not: what is broken and how (`mutations`); ten thousand
-files at once are `benchmarks/fuzz_ingest.py`.
+Belongs here: random cases with hypothesis. Does not: the corruption (`mutations`), nor large numbers of files
+(`benchmarks/fuzz_ingest.py`).
 """
 
 import random
@@ -12,7 +12,7 @@ import pytest
 from house import House
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from mutations import Broken, broken_file, check
+from mutations import CorruptedFile, check_result, corrupted_file
 
 from orchestration.ingest.loading import Group
 
@@ -22,30 +22,30 @@ FILES = 25
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @example(seed=1)
 @given(seed=st.integers(0, 2**32))
-def test_files_broken_at_random_lose_nothing_and_harm_no_other(seed: int) -> None:
+def test_corrupted_files_lose_no_unchanged_record(seed: int) -> None:
     dice = random.Random(seed)
-    files = [broken_file(dice, number) for number in range(FILES)]
+    files = [corrupted_file(dice, number) for number in range(FILES)]
     with tempfile.TemporaryDirectory() as home:
         house = House(Path(home))
         for file in files:
             house.drop(f"conversations/{file.name}", file.content)
-        check(house, house.ingest(), files)
+        check_result(house, house.ingest(), files)
         assert house.ingest().batch_id is None
 
 
-def test_the_check_sees_a_good_record_that_was_lost(tmp_path: Path) -> None:
+def test_the_assertion_detects_a_lost_record(tmp_path: Path) -> None:
     house = House(tmp_path)
-    files = [file for file in (broken_file(random.Random(seed), seed) for seed in range(20)) if file.good]
+    files = [file for file in (corrupted_file(random.Random(seed), seed) for seed in range(20)) if file.good]
     lost = files[0]
-    files[0] = Broken(lost.name, lost.content, lost.good + type(lost.good)(["never loaded"]))
+    files[0] = CorruptedFile(lost.name, lost.content, lost.good + type(lost.good)(["never loaded"]))
     for file in files:
         house.drop(f"conversations/{file.name}", file.content)
     with pytest.raises(AssertionError, match="lost Counter"):
-        check(house, house.ingest(), files)
+        check_result(house, house.ingest(), files)
 
 
-# JSON, as it may stand for a field.
-ODD = [
+# JSON values of a field, valid and invalid.
+VALUES = [
     *(
         "null",
         "true",
@@ -111,7 +111,7 @@ KEYS = [
     "novelty",
     "\\u0069d",
 ]
-# What stands around a record, or in its stead.
+# Text around a record, or instead of it.
 AROUND = ["%s"] * 12 + [
     "\t%s",
     "%s ",
@@ -131,12 +131,12 @@ AROUND += ["", "  ", "\t", "\f", "null", "5", "{", "{}", '{"id":1,}']
 
 @st.composite
 def json_lines(draw: st.DrawFn) -> bytes:
-    """Lines of JSON, most of them sound, in which anything may be odd."""
+    """Return lines of JSON, most of them valid."""
     lines = []
     for number in range(draw(st.integers(1, 12))):
         fields = [("id", f'"c{number}"'), ("created_on", '"2026-08-31T07:44:00+02:00"')]
-        odd = st.tuples(st.sampled_from(KEYS), st.sampled_from(ODD))
-        fields += draw(st.lists(odd, max_size=3)) if draw(st.booleans()) else []
+        changed_field = st.tuples(st.sampled_from(KEYS), st.sampled_from(VALUES))
+        fields += draw(st.lists(changed_field, max_size=3)) if draw(st.booleans()) else []
         record = "{" + ", ".join(f'"{key}": {value}' for key, value in fields) + "}"
         lines.append(draw(st.sampled_from(AROUND)).replace("%s", record))
     end = draw(st.sampled_from(["\n", "\n", "\r\n"]))
@@ -147,7 +147,7 @@ def json_lines(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(files=st.lists(json_lines(), min_size=4, max_size=12))
-def test_plain_lines_come_out_as_if_each_had_been_looked_at_as_text(files: list[bytes]) -> None:
+def test_plain_lines_give_the_same_rows_as_the_general_reader(files: list[bytes]) -> None:
     def everything(home: str) -> dict[str, list[tuple]]:
         house = House(Path(home))
         for number, content in enumerate(files):
@@ -156,7 +156,7 @@ def test_plain_lines_come_out_as_if_each_had_been_looked_at_as_text(files: list[
         return house.everything()
 
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        quickly = everything(one)
+        plain = everything(one)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Group, "can_be_plain", False)
-            assert quickly == everything(other)
+            assert plain == everything(other)

@@ -1,6 +1,6 @@
-"""Several files of an API's pages in one batch: each record is read, and counted to the file that holds it.
+"""Several files of API pages in one batch: each record is read and counted for its file.
 
-Belongs here: files of pages together. Does not: what a page looks like (`test_ingest`).
+Belongs here: several files of pages. Does not: the format of a page (`test_ingest`).
 """
 
 import json
@@ -11,7 +11,7 @@ from house import House, gz
 
 
 def page(first: int, count: int, size: int) -> bytes:
-    """Return a page of conversations, each with one message of so many letters."""
+    """Return a page of conversations, each with one message of `size` letters."""
     payload = [
         {
             "id": number,
@@ -25,7 +25,7 @@ def page(first: int, count: int, size: int) -> bytes:
     return json.dumps({"data": {"payload": payload}}).encode() + b"\n"
 
 
-def test_the_records_of_several_files_of_pages_are_counted_to_their_file(tmp_path: Path):
+def test_the_records_of_api_pages_are_counted_for_their_file(tmp_path: Path):
     seeds = tmp_path / "seeds"
     seeds.mkdir()
     (seeds / "accounts.csv").write_text("account_id,platform,time_zone\ndemo,chatwoot,UTC\n")

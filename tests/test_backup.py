@@ -1,6 +1,6 @@
-"""Backup and restore: nothing that counts is lost, whatever happened while the copy was made.
+"""Backup and restore: a backup is complete and consistent, also if a run changes the home during the copy.
 
-Belongs here: deploy/backup.sh and what a restored home does. Does not: what a run does (`test_pipeline`).
+Belongs here: deploy/backup.sh and runs of a restored home. Does not: other runs (`test_pipeline`).
 """
 
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsy
 
 
 def back_up(settings: Settings, folder: Path, **environment: str) -> Path:
-    """Return the new backup in `folder`."""
+    """Make a backup in `folder` and return its path."""
     names = {"CONVERSATIONS_LANDING": str(settings.landing_path)}
     outcome = subprocess.run(
         [PROJECT / "deploy" / "backup.sh", folder],
@@ -35,7 +35,7 @@ def back_up(settings: Settings, folder: Path, **environment: str) -> Path:
 
 
 def restore(backup: Path, home: Path) -> Settings:
-    """Restore as docs/deploy.md says."""
+    """Restore a backup as described in docs/deploy.md."""
     subprocess.run(["rsync", "--archive", f"{backup}/", f"{home}/"], check=True)
     return Settings(home=home, dagster=home / "dagster")
 
@@ -50,7 +50,7 @@ def backup(sample, tmp_path_factory):
     return back_up(sample, tmp_path_factory.mktemp("backup"))
 
 
-def test_a_restored_home_serves_its_release_and_finds_nothing_new(sample, backup, tmp_path, capfd):
+def test_a_restored_home_has_its_release_and_no_changes(sample, backup, tmp_path, capfd):
     settings = restore(backup, tmp_path / "home")
     assert not settings.warehouse_path.exists()
     assert not settings.candidate_path.exists()
@@ -63,9 +63,7 @@ def test_a_restored_home_serves_its_release_and_finds_nothing_new(sample, backup
 
 
 @pytest.mark.slow
-def test_the_next_run_on_a_restored_home_builds_the_warehouse_anew_and_adds_the_news(
-    sample, backup, tmp_path
-):
+def test_the_next_run_of_a_restored_home_rebuilds_the_warehouse_and_adds_new_files(sample, backup, tmp_path):
     settings = restore(backup, tmp_path / "home")
     shutil.rmtree(settings.landing_path)
     House(settings.home).drop("messages/late.jsonl", jsonl({
@@ -78,7 +76,7 @@ def test_the_next_run_on_a_restored_home_builds_the_warehouse_anew_and_adds_the_
     assert contact_keys(settings) == contact_keys(sample)
 
 
-def test_a_backup_of_what_did_not_change_is_made_of_links(sample, backup):
+def test_a_backup_links_unchanged_files(sample, backup):
     again = back_up(sample, backup.parent)
 
     ledger = sorted(path.relative_to(backup) for path in backup.glob("raw/**/*.parquet"))
@@ -87,21 +85,21 @@ def test_a_backup_of_what_did_not_change_is_made_of_links(sample, backup):
     assert (backup.parent / "latest").resolve() == again
 
 
-def test_a_batch_that_comes_between_any_two_steps_is_whole_or_still_to_come(tmp_path, monkeypatch):
-    """After every rsync of the backup another batch wants to come: the backup must not hold half of one."""
+def test_a_batch_ingested_during_a_backup_is_complete_or_absent(tmp_path):
+    """A batch is ingested after every rsync of the backup. The backup must not contain a part of a batch."""
     home = House(tmp_path / "home")
     home.drop("agents/0.jsonl", jsonl({"id": "ag-0"}))
     home.ingest()
     shim = tmp_path / "bin" / "rsync"
     shim.parent.mkdir()
-    # A batch may have to wait until the ledger and its files are copied, so the backup does not wait for it.
+    # An ingest can wait for the copy of the ledger and its files, so the backup does not wait for it.
     agents = home.settings.landing_path / "demo" / "agents"
     shim.write_text(f"""#!/bin/sh
 {shutil.which("rsync")} "$@" || exit
 number=$(ls {agents} | wc -l)
 echo '{{"id": "ag-'$number'"}}' > {agents}/$number.jsonl
-({sys.executable} -c '{ONE_MORE}'; echo >> {tmp_path}/came) > /dev/null 2>&1 9<&- &
-echo >> {tmp_path}/wanted
+({sys.executable} -c '{INGEST}'; echo >> {tmp_path}/ended) > /dev/null 2>&1 9<&- &
+echo >> {tmp_path}/started
 """)
     shim.chmod(0o755)
 
@@ -113,24 +111,24 @@ echo >> {tmp_path}/wanted
     )
 
     deadline = time.monotonic() + 120
-    while came(tmp_path / "came") < came(tmp_path / "wanted"):
-        assert time.monotonic() < deadline, "a batch still waits for the backup"
+    while line_count(tmp_path / "ended") < line_count(tmp_path / "started"):
+        assert time.monotonic() < deadline, "an ingest still waits for the backup"
         time.sleep(0.1)
 
     restored = House(restore(made, tmp_path / "restored").home)
     there = {batch for (batch,) in restored.rows("agents", "_batch_id")}
-    assert there >= {batch for (batch,) in restored.ledger("batch_id")}, "the ledger names what is not there"
+    assert there >= {batch for (batch,) in restored.ledger("batch_id")}, "the ledger names a missing batch"
     restored.ingest()
-    landed = len(list((restored.settings.landing_path / "demo" / "agents").iterdir()))
-    assert landed > 3, "no batch came between the steps"
-    assert len(restored.rows("agents")) == landed
+    files = len(list((restored.settings.landing_path / "demo" / "agents").iterdir()))
+    assert files > 3, "no batch was ingested between the steps"
+    assert len(restored.rows("agents")) == files
 
 
-def came(count):
-    return len(count.read_text().splitlines()) if count.exists() else 0
+def line_count(path):
+    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-ONE_MORE = """
+INGEST = """
 from orchestration.ingest.pipeline import ingest
 from orchestration.settings import load_settings
 ingest(load_settings())

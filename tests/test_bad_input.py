@@ -1,4 +1,4 @@
-"""Every kind of bad input has words of its own, and costs nothing but itself."""
+"""Every kind of invalid input is rejected with its own reason, and valid records next to it are accepted."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from house import House, gz, jsonl, zst
 
-from orchestration.ingest.loading import ConservationError, Loader
+from orchestration.ingest.loading import Loader, RecordCountError
 from orchestration.ingest.parsing import file_bytes, readers
 
 GOOD = {"id": "good", "timestamp": "2026-08-31T07:44:00+02:00", "direction": "INBOUND"}
@@ -19,8 +19,8 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def one_bad(house: House, name: str, content: bytes | str) -> tuple:
-    """Ingest one file; return line, field and reason of its one bad record, all others being accepted."""
+def reject_one(house: House, name: str, content: bytes | str) -> tuple:
+    """Ingest a file with one invalid record. Return the line, field and reason of its rejection."""
     house.drop(name, content)
     (file,) = house.ingest().files
     assert (file.status, file.records_rejected) == ("loaded", 1)
@@ -52,7 +52,7 @@ BAD_VALUES = [
 ]
 
 
-def test_a_value_that_cannot_be_is_refused_with_its_field(house: House) -> None:
+def test_an_invalid_value_is_rejected_with_its_field(house: House) -> None:
     bad = [{**GOOD, **change} for change, _, _ in BAD_VALUES]
     house.drop("messages/a.jsonl", jsonl(GOOD, *bad, GOOD))
     house.ingest()
@@ -75,17 +75,17 @@ def test_a_value_that_cannot_be_is_refused_with_its_field(house: House) -> None:
         ("abc", 'rating "abc" is not a whole number'),
     ],
 )
-def test_a_rating_must_be_a_whole_number_of_the_scale(house: House, rating: object, reason: str) -> None:
+def test_a_rating_must_be_a_whole_number_within_the_scale(house: House, rating: object, reason: str) -> None:
     good = [{"id": n, "conversation": 1, "rating": value} for n, value in enumerate((4, "4", 4.0))]
     bad = {"id": 9, "conversation": 1, "rating": rating}
-    assert one_bad(house, "surveys/a.jsonl", jsonl(*good, bad)) == (4, "rating", reason)
+    assert reject_one(house, "surveys/a.jsonl", jsonl(*good, bad)) == (4, "rating", reason)
     assert house.rows("surveys", "rating") == [(4,), (4,), (4,)]
 
 
-def test_a_list_of_the_wrong_things_is_refused(house: House) -> None:
+def test_a_list_with_invalid_elements_is_rejected(house: House) -> None:
     good = {"id": 1, "created_on": 1788162240}
     bad = {**good, "tags": [[1]]}
-    line, field, reason = one_bad(house, "conversations/a.jsonl", jsonl(good, bad))
+    line, field, reason = reject_one(house, "conversations/a.jsonl", jsonl(good, bad))
     assert (line, field, reason) == (2, "tags", 'tags "[[1]]" is not a list of objects')
 
 
@@ -93,17 +93,17 @@ BAD_LINES = [
     (b'{"id": 1,', "it is not valid JSON"),
     (b"hello", "it is not valid JSON"),
     (b'{"id": 1} {"id": 2}', "it is not valid JSON"),
-    (b'{"id": "\x00"}', "it holds a NUL byte"),
+    (b'{"id": "\x00"}', "it contains a NUL byte"),
     (b"[1]", "it is not a JSON object"),
     (b"null", "it is not a JSON object"),
     (b'{"id": "\xff"}', "it is not UTF-8"),
-    (b'{"id": "\x1f"}', "it holds a control character"),
-    (b'{"id": 1}\x1eleft out?', "it holds a control character"),
+    (b'{"id": "\x1f"}', "it contains a control character"),
+    (b'{"id": 1}\x1eleft out?', "it contains a control character"),
 ]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
-def test_malformed_lines_are_refused_and_those_between_them_are_not(house: House, end: bytes) -> None:
+def test_malformed_lines_are_rejected_and_the_lines_between_them_accepted(house: House, end: bytes) -> None:
     good = json.dumps(GOOD).encode()
     house.drop("messages/a.jsonl", end.join(line for bad, _ in BAD_LINES for line in (good, b"", bad)))
     house.ingest()
@@ -113,16 +113,14 @@ def test_malformed_lines_are_refused_and_those_between_them_are_not(house: House
 
 
 @pytest.mark.parametrize("first", [b"\n", b"\r\n", b"\r"])
-def test_line_numbers_are_exact_where_line_ends_are_mixed_and_lines_blank(house: House, first: bytes) -> None:
+def test_line_numbers_are_exact_with_mixed_line_ends_and_blank_lines(house: House, first: bytes) -> None:
     record = json.dumps(GOOD).encode()
     content = record + first + record + b"\r\n" + record + b"\n\r\n" + record + b"\r \n" + b"bad\n\n" + record
-    assert one_bad(house, "messages/a.jsonl", content) == (7, None, "it is not valid JSON")
+    assert reject_one(house, "messages/a.jsonl", content) == (7, None, "it is not valid JSON")
     assert house.rows("messages", "_line") == [(1,), (2,), (3,), (5,), (9,)]
 
 
-def test_a_record_too_long_is_refused_and_the_longest_allowed_is_not(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_above_the_maximum_length_is_rejected(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (file_bytes, readers):
         monkeypatch.setattr(module, "MAX_RECORD", 2**21)
     body = {**GOOD, "body": "x" * (2**21 - len(jsonl({**GOOD, "body": ""})) + 1)}
@@ -134,7 +132,7 @@ def test_a_record_too_long_is_refused_and_the_longest_allowed_is_not(
     assert house.rows("messages", "_line") == [(1,), (2,), (5,)]
 
 
-def test_a_body_of_sixteen_megabytes_is_read(house: House) -> None:
+def test_a_body_of_16_mb_is_accepted(house: House) -> None:
     house.drop("messages/a.jsonl", jsonl(GOOD, {**GOOD, "body": "x" * (16 * 2**20 - 200)}, GOOD))
     assert house.ingest().totals().records_accepted == 3
 
@@ -143,58 +141,58 @@ BAD_FILES = {
     "empty.jsonl": (b"", "it is empty"),
     "blank.jsonl": (b"\n \n", "it is empty"),
     "empty.jsonl.gz": (gz(b""), "it is empty"),
-    "cut.jsonl.gz": (gz(jsonl(GOOD))[:-12], "its .gz archive is cut off"),
-    "cut.jsonl.zst": (zst(jsonl(GOOD))[:-12], "its .zst archive is cut off"),
-    "altered.csv.gz": (gz(HEADER + GOOD_CSV)[:-8] + bytes(8), "it is no sound .gz archive"),
-    "plain.jsonl.gz": (jsonl(GOOD), "it is no sound .gz archive"),
-    "plain.jsonl.zst": (jsonl(GOOD), "it is no sound .zst archive"),
+    "cut.jsonl.gz": (gz(jsonl(GOOD))[:-12], "its .gz archive is truncated"),
+    "cut.jsonl.zst": (zst(jsonl(GOOD))[:-12], "its .zst archive is truncated"),
+    "altered.csv.gz": (gz(HEADER + GOOD_CSV)[:-8] + bytes(8), "it is not a valid .gz archive"),
+    "plain.jsonl.gz": (jsonl(GOOD), "it is not a valid .gz archive"),
+    "plain.jsonl.zst": (jsonl(GOOD), "it is not a valid .zst archive"),
     "gzip.jsonl": (gz(jsonl(GOOD)), "wrong extension: it is gzip"),
     "sheet.csv": (b"PK\x03\x04...", "wrong extension: it is a zip archive or a spreadsheet"),
     "utf16.jsonl": (jsonl(GOOD).decode().encode("utf-16"), "wrong extension: it is UTF-16 text"),
-    "array.jsonl": (json.dumps([GOOD, GOOD]).encode(), "wrong extension: it is not one record a line"),
+    "array.jsonl": (json.dumps([GOOD, GOOD]).encode(), "wrong extension: not one record per line"),
     "arrays.jsonl": (
         json.dumps([GOOD, GOOD], indent=1).encode(),
-        "wrong extension: it is not one record a line",
+        "wrong extension: not one record per line",
     ),
-    "pretty.jsonl": (json.dumps(GOOD, indent=1).encode(), "wrong extension: it is not one record a line"),
+    "pretty.jsonl": (json.dumps(GOOD, indent=1).encode(), "wrong extension: not one record per line"),
     "csv.json": (HEADER + GOOD_CSV * 3, "wrong extension: it is not JSON"),
     "json.csv": (jsonl(GOOD), "wrong extension: it is JSON"),
     "json.parquet": (jsonl(GOOD), "wrong extension: it is not Parquet"),
-    "json.txt": (jsonl(GOOD), "wrong extension: no export is named so"),
-    "json.parquet.gz": (jsonl(GOOD), "wrong extension: no export is named so"),
+    "json.txt": (jsonl(GOOD), "wrong extension: not a supported export format"),
+    "json.parquet.gz": (jsonl(GOOD), "wrong extension: not a supported export format"),
     "cut.parquet": (b"PAR1" + bytes(100), "it cannot be read: No magic bytes found at end of file"),
     "cut-array.json": (json.dumps([GOOD, GOOD])[:-5].encode(), "it cannot be read: Malformed JSON"),
     "cut-page.json": (b'{"results": [{"id": 1}', "it cannot be read: Malformed JSON"),
     "more.json": (b'[{"id": 1}] and more', "it cannot be read: Malformed JSON"),
     "latin.json": (b'[{"id": "\xe9"}]', "it cannot be read: Malformed JSON"),
-    "short.csv": (b"id,body\n1,2\n", "its header lacks the required timestamp, direction"),
-    "late.csv": (b"\n" + HEADER + GOOD_CSV, "its header lacks the required id, timestamp, direction"),
+    "short.csv": (b"id,body\n1,2\n", "required columns are missing: timestamp, direction"),
+    "late.csv": (b"\n" + HEADER + GOOD_CSV, "required columns are missing: id, timestamp, direction"),
     "twice.csv": (b"id," + HEADER + GOOD_CSV, "its header names a column twice: id"),
 }
 
 
-def test_a_bad_file_is_refused_as_a_whole_and_the_rest_goes_on(house: House) -> None:
+def test_an_unreadable_file_is_rejected_as_a_whole_and_other_files_are_loaded(house: House) -> None:
     for name, (bad_content, _) in BAD_FILES.items():
         house.drop(f"messages/{name}", bad_content)
     fine = {**GOOD, "contact": "c1"}
-    for number, edge in enumerate(("0", "z"), start=1):
-        house.drop(f"messages/{edge}.jsonl", jsonl(*[fine] * number))
-        house.drop(f"messages/{edge}.json", json.dumps([fine] * number))
-        house.drop(f"messages/{edge}.csv", HEADER + GOOD_CSV * number)
+    for number, position in enumerate(("0", "z"), start=1):
+        house.drop(f"messages/{position}.jsonl", jsonl(*[fine] * number))
+        house.drop(f"messages/{position}.json", json.dumps([fine] * number))
+        house.drop(f"messages/{position}.csv", HEADER + GOOD_CSV * number)
     bad = {file.file.removeprefix("demo/messages/"): file for file in house.ingest().files if file.reason}
-    told = {name: ": ".join(filter(None, (file.reason, file.value))) for name, file in bad.items()}
-    assert {name: told[name][: len(reason)] for name, (_, reason) in BAD_FILES.items()} == {
+    reasons = {name: ": ".join(filter(None, (file.reason, file.value))) for name, file in bad.items()}
+    assert {name: reasons[name][: len(reason)] for name, (_, reason) in BAD_FILES.items()} == {
         name: reason for name, (_, reason) in BAD_FILES.items()
     }
     assert all((file.status, file.records_read) == ("rejected", 0) for file in bad.values())
     rejected = house.rejected("file, reason, line, raw")
-    assert rejected == sorted((file.file, told[name], None, None) for name, file in bad.items())
+    assert rejected == sorted((file.file, reasons[name], None, None) for name, file in bad.items())
     assert None not in house.rejected("remedy")
     assert len(house.rows("messages")) == 9
     assert house.ingest().batch_id is None
 
 
-def test_a_file_refused_under_a_wrong_name_is_loaded_under_the_right_one(house: House) -> None:
+def test_a_file_rejected_for_its_extension_is_loaded_after_it_is_renamed(house: House) -> None:
     path = house.drop("messages/a.csv", jsonl(GOOD))
     house.ingest()
     path.rename(path.with_suffix(".jsonl"))
@@ -209,12 +207,12 @@ BAD_ROWS = [
     (b'1,"1788162240,INBOUND\n', "a quotation mark is out of place"),
     (b'1,"1788162240,INBOUND\r\n', "a quotation mark is out of place"),
     (b"1,\xe9,INBOUND\n", "it is not UTF-8"),
-    (b"1,\x00,INBOUND\n", "it holds a NUL byte"),
+    (b"1,\x00,INBOUND\n", "it contains a NUL byte"),
 ]
 
 
 @pytest.mark.parametrize("delimiter", [b",", b";"])
-def test_a_bad_row_of_a_csv_takes_no_other_with_it(house: House, delimiter: bytes) -> None:
+def test_an_invalid_row_of_a_csv_affects_no_other_row(house: House, delimiter: bytes) -> None:
     good = b'"good","1788162240",INBOUND\n\n'
     rows = HEADER + b"".join(bad + good for bad, _ in BAD_ROWS)
     house.drop("messages/a.csv", rows.replace(b",", delimiter))
@@ -224,7 +222,7 @@ def test_a_bad_row_of_a_csv_takes_no_other_with_it(house: House, delimiter: byte
     assert house.rows("messages", "_line") == [(line + 1,) for line, _ in expected]
 
 
-def test_two_quotation_marks_left_open_lose_only_their_own_rows(house: House) -> None:
+def test_two_unclosed_quotation_marks_affect_only_their_rows(house: House) -> None:
     opened = b'1,"1788162240,INBOUND\n'
     house.drop("messages/a.csv", HEADER + opened + GOOD_CSV + opened + GOOD_CSV)
     house.ingest()
@@ -232,14 +230,14 @@ def test_two_quotation_marks_left_open_lose_only_their_own_rows(house: House) ->
     assert house.rows("messages", "_line") == [(3,), (5,)]
 
 
-def test_a_quotation_mark_inside_a_bare_value_is_part_of_it(house: House) -> None:
+def test_a_quotation_mark_inside_an_unquoted_value_is_part_of_it(house: House) -> None:
     house.drop("agents/a.csv", 'id,first_name\n1,5" screen\n2,Anna\n3,6" screen\n')
     house.ingest()
     assert house.rows("agents", "id, first_name") == [("1", '5" screen'), ("2", "Anna"), ("3", '6" screen')]
 
 
-def test_an_element_that_is_no_object_is_refused_alone(house: House) -> None:
-    assert one_bad(house, "messages/a.json", json.dumps([GOOD, 5, GOOD])) == (
+def test_an_element_that_is_not_an_object_is_rejected_alone(house: House) -> None:
+    assert reject_one(house, "messages/a.json", json.dumps([GOOD, 5, GOOD])) == (
         2,
         None,
         "it is not a JSON object",
@@ -250,7 +248,7 @@ def test_an_element_that_is_no_object_is_refused_alone(house: House) -> None:
     assert house.rejected("line, reason")[-1] == (3, "it is not a JSON object")
 
 
-def test_what_has_no_place_is_refused_by_name_until_it_has_one(house: House) -> None:
+def test_files_outside_the_folders_of_entities_are_reported_by_name_at_every_run(house: House) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}), account="stranger")
     house.drop("hopes/a.jsonl", jsonl({"id": 1}))
     house.drop("agents/deeper/a.jsonl", jsonl({"id": 1}))
@@ -269,7 +267,7 @@ def test_what_has_no_place_is_refused_by_name_until_it_has_one(house: House) -> 
     assert [file for (file,) in house.ledger("file")] == ["demo/agents/good.jsonl"]
 
 
-def test_a_lost_record_stops_the_run_and_commits_nothing(
+def test_a_lost_record_stops_the_ingest_without_a_commit(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
@@ -280,21 +278,21 @@ def test_a_lost_record_stops_the_run_and_commits_nothing(
             way,
             lambda *args, t=typed: f"SELECT * FROM ({t(*args)}) WHERE _line <> 2",
         )
-    with pytest.raises(ConservationError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"):
+    with pytest.raises(RecordCountError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"):
         house.ingest()
     monkeypatch.undo()
     assert house.rows("agents") == house.ledger() == []
     assert house.ingest().totals().records_accepted == 2
 
 
-def test_a_line_the_reader_left_out_stops_the_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_the_reader_skips_stops_the_ingest(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
-    lines, census = readers._lines, readers._census
+    lines, file_counts = readers._lines, readers._file_counts
     monkeypatch.setattr(readers, "_lines", lambda files: f"{lines(files)} WHERE NOT contains(line, '2')")
     monkeypatch.setattr(
         readers,
-        "_census",
-        lambda records, *args: census(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
+        "_file_counts",
+        lambda records, *args: file_counts(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
     )
-    with pytest.raises(ConservationError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
+    with pytest.raises(RecordCountError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
         house.ingest()

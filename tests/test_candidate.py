@@ -1,4 +1,4 @@
-"""Another program that keeps a file of the candidate open: runs wait for it, and name it if it stays."""
+"""Another program that keeps the candidate open: runs wait for it, and name it after a timeout."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=len(sys.ar
 @pytest.fixture
 def settings(tmp_path, monkeypatch) -> Settings:
     monkeypatch.setattr(candidate, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(candidate, "LOOK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(candidate, "POLL_SECONDS", 0.05)
     settings = Settings(home=tmp_path)
     for path in (settings.warehouse_path, settings.candidate_path):
         duckdb.connect(path).close()
@@ -33,7 +33,7 @@ def file(settings, request) -> Path:
 
 
 @contextmanager
-def held(file: Path, *options: str):
+def opened(file: Path, *options: str):
     command = [sys.executable, "-c", HOLD, str(file), *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         program.stdout.readline()
@@ -43,8 +43,8 @@ def held(file: Path, *options: str):
             program.kill()
 
 
-def test_a_program_that_holds_the_candidate_too_long_is_named(settings, file):
-    with held(file) as program, pytest.raises(CandidateHeldError) as error:
+def test_a_program_that_keeps_the_candidate_open_is_named(settings, file):
+    with opened(file) as program, pytest.raises(CandidateHeldError) as error:
         wait_until_free(settings, lambda message: None)
 
     assert f"{file} is held open" in str(error.value)
@@ -53,10 +53,10 @@ def test_a_program_that_holds_the_candidate_too_long_is_named(settings, file):
     assert "reports.duckdb instead" in str(error.value)
 
 
-def test_a_program_that_closes_the_candidate_in_time_is_waited_for(settings, file, monkeypatch):
+def test_a_run_waits_for_a_program_that_closes_the_candidate_in_time(settings, file, monkeypatch):
     monkeypatch.setattr(candidate, "WAIT_SECONDS", 60)
     messages = []
-    with held(file) as program:
+    with opened(file) as program:
 
         def close(message: str) -> None:
             messages.append(message)
@@ -68,19 +68,19 @@ def test_a_program_that_closes_the_candidate_in_time_is_waited_for(settings, fil
     assert f"(PID {program.pid})" in messages[0]
 
 
-def test_readers_block_only_the_writer(settings, file):
-    with held(file, "read only"):
+def test_readers_block_only_writers(settings, file):
+    with opened(file, "read only"):
         wait_until_free(settings, pytest.fail, read_only=True)
         with pytest.raises(CandidateHeldError):
             wait_until_free(settings, lambda message: None)
 
 
-def test_without_a_candidate_there_is_no_wait(tmp_path):
+def test_a_run_does_not_wait_without_a_candidate(tmp_path):
     wait_until_free(Settings(home=tmp_path), pytest.fail)
 
 
-def test_checks_that_cannot_read_the_candidate_name_the_program_that_holds_it(settings, file):
-    with held(file) as program:
+def test_checks_name_the_program_that_keeps_the_candidate_open(settings, file):
+    with opened(file) as program:
         build_id, results = check_candidate(settings, MARTS[:1], lambda message: None)
 
     assert build_id is None

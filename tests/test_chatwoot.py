@@ -1,7 +1,7 @@
-"""One history on platform `chatwoot`, exported in three ways: each gives the same rows, worked out by hand.
+"""One history on platform `chatwoot` in three export formats: all give the same rows, computed by hand.
 
-Belongs here: what becomes in the marts of what the API and webhooks tell. Does not: what these look like
-(`chatwoot_exports`), nor single cases of a staging model (dbt's unit tests).
+Belongs here: the marts of the exports. Does not: the formats of the exports (`chatwoot_exports`), nor single
+cases of a staging model (dbt's unit tests).
 """
 
 import json
@@ -35,7 +35,7 @@ from tests.chatwoot_exports import (
 
 CONVERSATIONS = [
     {
-        # A bot begins; Anna and Bruno answer; closed, reopened by the customer, snoozed, closed.
+        # A bot starts, Anna and Bruno answer, then closed, reopened by the customer, snoozed and closed.
         "id": 11,
         "at": 0,
         "contact": contact(501),
@@ -70,7 +70,7 @@ CONVERSATIONS = [
         ],
     },
     {
-        # Bruno opens with a template, and nobody says anything more.
+        # Bruno opens with a template, and there is no further message.
         "id": 12,
         "at": 1000,
         "contact": contact(502),
@@ -88,7 +88,7 @@ CONVERSATIONS = [
         ],
     },
     {
-        # A campaign in Anna's name; the customer's answer waits.
+        # A campaign in Anna's name; the customer's reply is unanswered.
         "id": 13,
         "at": 2000,
         "contact": contact(503),
@@ -100,7 +100,7 @@ CONVERSATIONS = [
         ],
     },
     {
-        # Still with the bot, whose message somebody deleted.
+        # Still assigned to the bot, whose message is deleted.
         "id": 14,
         "at": 100000,
         "contact": contact(504),
@@ -127,8 +127,8 @@ CONVERSATIONS = [
         ],
     },
 ]
-REPORTED = [
-    # event, conversation, at, what the platform counts as its value
+REPORTING_EVENTS = [
+    # event, conversation, time, value
     ("first_response", 11, 120, 60.5),
     ("conversation_bot_handoff", 11, 60, 60.0),
     ("conversation_opened", 11, 60, 0.0),
@@ -146,7 +146,7 @@ def write(landing: Path, account: str, name: str, content: object) -> None:
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
 
 
-def write_reports(landing: Path, account: str) -> None:
+def write_events_and_ratings(landing: Path, account: str) -> None:
     reported = [
         {
             "id": number,
@@ -162,7 +162,7 @@ def write_reports(landing: Path, account: str) -> None:
             "conversation_display_id": conversation,
             "created_at": iso(at),
         }
-        for number, (name, conversation, at, value) in enumerate(REPORTED, start=1)
+        for number, (name, conversation, at, value) in enumerate(REPORTING_EVENTS, start=1)
     ]
     write(landing, account, "reporting_events/1.json", {"payload": reported, "meta": {"count": 8}})
     answer = {
@@ -179,7 +179,7 @@ def write_reports(landing: Path, account: str) -> None:
     write(landing, account, "csat_survey_responses/1.json", [answer])
 
 
-def write_people(landing: Path, account: str) -> None:
+def write_agents_and_contacts(landing: Path, account: str) -> None:
     agents = [{"id": a["id"], "name": a["name"], "email": "a@b.it", "role": "agent"} for a in (ANNA, BRUNO)]
     write(landing, account, "agents/1.json", agents)
     people = [
@@ -201,31 +201,36 @@ BAD = [
 
 @pytest.fixture(scope="module")
 def home(build, tmp_path_factory) -> Path:
-    """The home of three accounts with the same history, and of one of another platform with the same ids."""
+    """Return a home of three accounts with one history, and one of another platform with the same ids."""
     folder = tmp_path_factory.mktemp("chatwoot")
     landing, seeds = folder / "landing", folder / "seeds"
     seeds.mkdir()
     accounts = "nested,chatwoot,UTC\nwebhooks,chatwoot,UTC\nseparate,chatwoot,UTC\nother,activecampaign,UTC\n"
     (seeds / "accounts.csv").write_text("account_id,platform,time_zone\n" + accounts)
 
-    whole = [
+    with_all_messages = [
         as_conversation(c, END, [as_pushed(c, sent, END) for sent in c["messages"]]) for c in CONVERSATIONS
     ]
-    write(landing, "nested", "conversations/1.json", {"data": {"meta": {"all_count": 5}, "payload": whole}})
-    write_reports(landing, "nested")
-    write_people(landing, "nested")
+    write(
+        landing,
+        "nested",
+        "conversations/1.json",
+        {"data": {"meta": {"all_count": 5}, "payload": with_all_messages}},
+    )
+    write_events_and_ratings(landing, "nested")
+    write_agents_and_contacts(landing, "nested")
 
     write(landing, "webhooks", "webhooks/1.jsonl", jsonl(*webhooks(CONVERSATIONS)) + b"\n".join(BAD) + b"\n")
-    write_people(landing, "webhooks")
+    write_agents_and_contacts(landing, "webhooks")
 
     for now in (2050, END):
-        begun = [with_last_message(c, now) | {"novelty": 1} for c in CONVERSATIONS if c["at"] <= now]
-        write(landing, "separate", f"conversations/{now}.json", {"data": {"payload": begun}})
+        started = [with_last_message(c, now) | {"novelty": 1} for c in CONVERSATIONS if c["at"] <= now]
+        write(landing, "separate", f"conversations/{now}.json", {"data": {"payload": started}})
     for c in CONVERSATIONS:
         page = {"meta": {}, "payload": [as_in_messages_api(c, sent) for sent in c["messages"]]}
         write(landing, "separate", f"messages/{c['id']}.json", page)
-    write_reports(landing, "separate")
-    write_people(landing, "separate")
+    write_events_and_ratings(landing, "separate")
+    write_agents_and_contacts(landing, "separate")
 
     write(landing, "other", "conversations/1.jsonl", jsonl({"id": 11, "created_on": unix(0), "contact": 501}))
     received = {"id": 1001, "timestamp": unix(0), "conversation": 11, "direction": "INBOUND"}
@@ -243,7 +248,7 @@ def marts(home):
 
 
 def rows(marts, table: str, account: str, key: str, without: tuple[str, ...] = ()) -> dict[str, dict]:
-    """Return the rows of an account by key, without what differs between accounts."""
+    """Return the rows of an account by key, without the values that differ between accounts."""
     marts.execute("SET TimeZone = 'UTC'")
     cursor = marts.execute(f"from {table} where account_id = ?", [account])
     columns = [column[0] for column in cursor.description]
@@ -261,7 +266,7 @@ def rows(marts, table: str, account: str, key: str, without: tuple[str, ...] = (
 @pytest.mark.parametrize(
     ("table", "key"), [("fct_conversations", "conversation_id"), ("fct_messages", "message_id")]
 )
-def test_the_three_ways_of_one_history_give_the_same_rows(marts, table, key):
+def test_three_export_formats_of_a_history_give_the_same_rows(marts, table, key):
     nested, webhooks, separate = (rows(marts, table, a, key) for a in ("nested", "webhooks", "separate"))
     assert len(nested) == {"fct_conversations": 5, "fct_messages": 18}[table]
     assert webhooks == nested
@@ -280,7 +285,7 @@ EXPECTED = {
         "team_id": "3",
         "channel_id": "4",
         "conversation_tags": ["billing", "vip"],
-        "messages": 10,  # 13 but for one note and two log lines
+        "messages": 10,  # 13 without one note and two activity lines
         "inbound_messages": 3,
         "agent_messages": 3,
         "automated_messages": 4,
@@ -352,7 +357,7 @@ EXPECTED = {
 }
 
 
-def test_the_figures_are_those_worked_out_by_hand(marts):
+def test_the_figures_match_those_computed_by_hand(marts):
     found = rows(marts, "fct_conversations", "nested", "conversation_id")
     assert found.keys() == EXPECTED.keys()
     for conversation, expected in EXPECTED.items():
@@ -361,7 +366,7 @@ def test_the_figures_are_those_worked_out_by_hand(marts):
         assert values == expected, conversation
 
 
-def test_a_message_says_by_what_it_was_sent_and_what_became_of_it(marts):
+def test_a_message_has_its_source_and_delivery_status(marts):
     found = rows(marts, "fct_messages", "webhooks", "message_id")
     assert {number: row["source"] for number, row in found.items() if row["direction"] == "outbound"} == {
         "1002": "agent_bot",
@@ -385,7 +390,7 @@ def test_a_message_says_by_what_it_was_sent_and_what_became_of_it(marts):
     assert found["1020"]["template_name"] == "order_update"
 
 
-def test_two_labels_are_two_rows_of_the_bridge_and_surveys_sent_count_unanswered_too(marts):
+def test_labels_are_rows_of_the_bridge_and_unanswered_surveys_count_as_sent(marts):
     for account in ("nested", "webhooks", "separate"):
         bridge = marts.execute(
             "select conversation_id, tag from bridge_conversation_tags where account_id = ? order by all",
@@ -408,19 +413,19 @@ def test_every_blocking_check_passes(home):
     assert [(r.table, r.check.name, r.examples) for r in blocking if not r.passed] == []
 
 
-def test_an_account_of_another_platform_with_the_same_ids_is_left_alone(marts):
+def test_an_account_of_another_platform_with_the_same_ids_is_separate(marts):
     (found,) = rows(marts, "fct_conversations", "other", "conversation_id").values()
     assert (found["conversation_id"], found["messages"], found["origin"]) == ("11", 1, "inbound")
     assert (found["conversation_tags"], found["agent_id"], found["survey_sent_at"]) == ([], None, None)
     assert len(rows(marts, "fct_messages", "other", "message_id")) == 1
 
 
-def test_what_cannot_be_read_is_refused_by_line_and_what_is_not_known_is_named(marts):
-    refused = marts.execute(
+def test_invalid_records_are_rejected_by_line_and_unknown_fields_are_named(marts):
+    rejected = marts.execute(
         "select entity, file, line, field, reason from read_parquet(getvariable('rejected')) order by line"
     ).fetchall()
     line = len(webhooks(CONVERSATIONS))
-    assert refused == [
+    assert rejected == [
         ("conversations", "webhooks/webhooks/1.jsonl", line + 1, None, "it is not valid JSON"),
         ("conversations", "webhooks/webhooks/1.jsonl", line + 2, None, "event is missing"),
         (
@@ -435,7 +440,7 @@ def test_what_cannot_be_read_is_refused_by_line_and_what_is_not_known_is_named(m
     assert ledger == [("separate", "conversations", ["novelty"])]
 
 
-def test_who_wrote_and_what_is_not_read(marts):
+def test_contents_and_personal_data_are_not_ingested(marts):
     for folder in ("conversations", "messages", "contacts", "csat_survey_responses"):
         files = f"getvariable('raw') || '/{folder}/chatwoot/*.parquet'"
         query = f"select string_agg(cast(to_json(r) as varchar), '') from read_parquet({files}) as r"

@@ -1,4 +1,4 @@
-"""The results of the last runs are kept in one file, without examples, for publishing."""
+"""The history of check results: one file with the results of the last runs, without examples."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 from orchestration.quality import results
 from orchestration.quality.check import CheckResult
 from orchestration.quality.marts import MARTS
-from orchestration.quality.results import COLUMNS, FILE, history, keep
+from orchestration.quality.results import COLUMNS, FILE, history, store_results
 from orchestration.settings import Settings
 
 CHECKS = [check for mart in MARTS for check in mart.checks]
@@ -31,8 +31,8 @@ def kept(settings: Settings, columns: str = "run_id") -> list[tuple]:
 
 
 def test_results_are_kept_run_by_run_without_examples(settings):
-    keep(settings, "run-1", [FAILED, BROKEN])
-    keep(settings, "run-2", [replace(FAILED, passed=True)])
+    store_results(settings, "run-1", [FAILED, BROKEN])
+    store_results(settings, "run-2", [replace(FAILED, passed=True)])
     assert kept(settings, "run_id, check_name, severity, status, found") == [
         ("run-1", "a_check", "error", "failed", "2 violations"),
         ("run-1", "a_warning", "warn", "broken", "no such table"),
@@ -41,30 +41,30 @@ def test_results_are_kept_run_by_run_without_examples(settings):
     assert b"c-7" not in b"".join(path.read_bytes() for path in settings.quality_path.iterdir())
 
 
-def test_the_history_is_one_file_of_the_last_runs(settings, monkeypatch):
+def test_the_history_is_one_file_with_the_last_runs(settings, monkeypatch):
     monkeypatch.setattr(results, "KEPT_RUNS", 3)
     for number in (9, 8, 1, 5, 2):  # the order in which runs were kept, not that of their ids
-        keep(settings, f"run-{number}", [FAILED, BROKEN])
+        store_results(settings, f"run-{number}", [FAILED, BROKEN])
     assert [path.name for path in settings.quality_path.iterdir()] == [FILE]
     assert kept(settings, "distinct run_id") == [("run-1",), ("run-2",), ("run-5",)]
 
 
 def test_a_run_that_checks_again_replaces_its_results(settings):
-    keep(settings, "run-1", [FAILED])
-    keep(settings, "run-1", [replace(FAILED, passed=True)])
+    store_results(settings, "run-1", [FAILED])
+    store_results(settings, "run-1", [replace(FAILED, passed=True)])
     assert kept(settings, "run_id, status") == [("run-1", "passed")]
 
 
-def test_files_of_single_runs_become_part_of_the_history(settings):
+def test_files_of_single_runs_are_merged_into_the_history(settings):
     for run in ("run-1", "run-2"):
-        keep(settings, run, [FAILED]).rename(settings.quality_path / f"{run}.parquet")
+        store_results(settings, run, [FAILED]).rename(settings.quality_path / f"{run}.parquet")
     assert kept(settings) == [("run-1",), ("run-2",)]
-    keep(settings, "run-3", [FAILED])
+    store_results(settings, "run-3", [FAILED])
     assert [path.name for path in settings.quality_path.iterdir()] == [FILE]
     assert kept(settings) == [("run-1",), ("run-2",), ("run-3",)]
 
 
-def test_without_runs_the_history_has_columns_and_no_rows(settings):
+def test_a_history_without_runs_has_columns_and_no_rows(settings):
     with duckdb.connect() as connection:
         found = connection.execute(history(settings))
         assert [column[0] for column in found.description] == list(COLUMNS)
@@ -72,8 +72,8 @@ def test_without_runs_the_history_has_columns_and_no_rows(settings):
 
 
 def test_a_damaged_history_is_set_aside_and_begins_again(settings, caplog):
-    keep(settings, "run-1", [FAILED]).write_bytes(b"no Parquet")
-    keep(settings, "run-2", [FAILED])
+    store_results(settings, "run-1", [FAILED]).write_bytes(b"no Parquet")
+    store_results(settings, "run-2", [FAILED])
     assert kept(settings) == [("run-2",)]
     assert (settings.quality_path / "results.damaged").read_bytes() == b"no Parquet"
     assert "cannot be read" in caplog.text

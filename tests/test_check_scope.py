@@ -1,4 +1,4 @@
-"""After an increment, row-level checks look at the rows built since the published release, others at all."""
+"""After an incremental build, row-level checks read the rows built since the release, others all rows."""
 
 import pytest
 from sound_candidate import (
@@ -20,7 +20,7 @@ NEGATIVE = "reopens = -1"
 
 @pytest.fixture
 def increment(candidate) -> Settings:
-    """Return a candidate whose first build is published, and whose second made no row yet."""
+    """Return a candidate whose first build is published, and whose second build has no rows."""
     add_increment(candidate)
     write_release(candidate, {}, build_id="build-1")
     return candidate
@@ -36,7 +36,7 @@ def test_an_increment_of_a_sound_candidate_passes_every_check(increment):
     assert len(results) == sum(len(mart.checks) for mart in MARTS)
 
 
-def test_a_bad_row_of_the_published_build_is_not_looked_at(increment):
+def test_a_bad_row_of_the_published_build_is_not_checked(increment):
     change(increment, change_one_row("fct_conversations", NEGATIVE))
     assert failures(increment, "fct_conversations") == {}
 
@@ -58,7 +58,7 @@ def test_a_bad_row_of_a_new_build_fails(increment, bad, check):
     assert len(failed[check].examples) == 1
 
 
-def test_a_bad_row_of_a_build_that_failed_before_is_looked_at(increment):
+def test_a_bad_row_of_an_earlier_failed_build_is_checked(increment):
     change(
         increment,
         "insert into build.builds select * replace ('build-3' as build_id, 3 as build_number)"
@@ -69,7 +69,7 @@ def test_a_bad_row_of_a_build_that_failed_before_is_looked_at(increment):
     assert set(failures(increment, "fct_conversations")) == {"measures_are_not_negative"}
 
 
-def test_rows_of_all_builds_are_looked_at_where_the_release_is_no_ancestor(increment):
+def test_rows_of_all_builds_are_checked_if_the_release_is_not_an_ancestor(increment):
     change(increment, change_one_row("fct_conversations", NEGATIVE))
     write_release(increment, {}, build_id="a build of another candidate")
     failed = failures(increment, "fct_conversations")
@@ -77,19 +77,19 @@ def test_rows_of_all_builds_are_looked_at_where_the_release_is_no_ancestor(incre
 
 
 @pytest.mark.parametrize("note", [None, "", "{}", '{"rows": {}}'])
-def test_rows_of_all_builds_are_looked_at_without_a_readable_release_that_names_its_build(increment, note):
+def test_rows_of_all_builds_are_checked_if_the_build_of_the_release_is_unknown(increment, note):
     change(increment, change_one_row("fct_conversations", NEGATIVE))
     path = increment.published_path / "release.json"
     path.unlink() if note is None else path.write_text(note)
     assert set(failures(increment, "fct_conversations")) == {"measures_are_not_negative"}
 
 
-def test_a_table_that_every_build_writes_is_looked_at_as_a_whole(increment):
+def test_a_table_that_every_build_rewrites_is_checked_as_a_whole(increment):
     change(increment, change_one_row("dim_agents", "agent_name = null"))
     assert set(failures(increment, "dim_agents")) == {"agent_name_is_not_null"}
 
 
-def test_warnings_look_at_all_rows(increment):
+def test_warnings_check_all_rows(increment):
     change(increment, change_one_row("fct_conversations", "status = null", "not is_closed"))
     change(increment, change_one_row("fct_messages", "sent_at = timezone('UTC', now()) + interval 61 minute"))
     failed = failures(increment, "fct_conversations", "fct_messages")
@@ -118,33 +118,33 @@ def test_warnings_look_at_all_rows(increment):
         ("dim_contacts", "build_id_is_known", "update {table} set build_id = 'gone' where rowid = 0"),
     ],
 )
-def test_checks_of_whole_tables_look_at_all_rows(increment, table, check, broken_by):
+def test_checks_of_whole_tables_check_all_rows(increment, table, check, broken_by):
     change(increment, broken_by.format(table=table))
     assert set(failures(increment, table)) == {check}
 
 
 @pytest.mark.parametrize("entity", ["conversations", "messages"])
-def test_a_record_of_a_new_batch_must_arrive(increment, entity):
+def test_a_record_of_a_new_batch_must_be_in_the_mart(increment, entity):
     change(increment, lost_record(entity, batch="3"))
     failed = failures(increment, f"fct_{entity}")
     assert failed[f"{entity}_match_raw_files"].examples == ("demo:lost is not in the mart",)
 
 
 @pytest.mark.parametrize("entity", ["conversations", "messages"])
-def test_a_record_of_a_published_batch_is_compared_only_where_everything_is(increment, entity):
+def test_a_record_of_a_published_batch_is_compared_only_if_all_rows_are_checked(increment, entity):
     change(increment, lost_record(entity, batch="2"))
     assert failures(increment, f"fct_{entity}") == {}
     write_release(increment, {}, build_id="a build of another candidate")
     assert set(failures(increment, f"fct_{entity}")) == {f"{entity}_match_raw_files"}
 
 
-def test_a_batch_that_no_build_recorded_must_arrive_too(increment):
+def test_a_batch_that_no_build_recorded_must_be_in_the_mart(increment):
     change(increment, "update build.builds set batches = null where build_id = 'build-2'")
     change(increment, lost_record("messages", batch="3"))
     assert set(failures(increment, "fct_messages")) == {"messages_match_raw_files"}
 
 
-def test_a_row_of_a_new_build_must_come_from_a_raw_file(increment):
+def test_a_row_of_a_new_build_must_have_a_raw_record(increment):
     change(
         increment,
         change_one_row("fct_messages", "message_id = 'demo:ghost', build_id = 'build-2'")
@@ -155,6 +155,6 @@ def test_a_row_of_a_new_build_must_come_from_a_raw_file(increment):
     assert failed["messages_match_raw_files"].examples == ("demo:ghost is in no raw file",)
 
 
-def test_a_row_of_an_old_record_that_was_rebuilt_is_no_violation(increment):
+def test_a_rebuilt_row_of_an_old_record_is_not_a_violation(increment):
     assign_rows(increment, "build-2")
     assert [result for result in run_gate(increment) if not result.passed] == []

@@ -1,4 +1,4 @@
-"""Every check holds for the sound candidate, and fails alone when its condition is broken."""
+"""Every check passes on the sound candidate, and only that check fails when its condition is violated."""
 
 import re
 
@@ -11,23 +11,23 @@ from orchestration.quality.marts import MARTS
 
 
 def moved(table: str, column: str, limit: str) -> str:
-    """Return the SQL that moves 1 of a day from a row to another in which `column` is at its limit.
+    """Return SQL that moves 1 from a row of a day to another row in which `column` is at its limit.
 
-    The totals of the day stay.
+    The totals of the day do not change.
     """
     return f"""
         create temp table pair as
-        select giver.rowid as giver, taker.rowid as taker
-        from {table} as giver
-        join {table} as taker using (account_id, report_date)
-        where giver.{column} > 0 and taker.rowid <> giver.rowid and taker.{column} >= taker.{limit}
+        select source.rowid as source, target.rowid as target
+        from {table} as source
+        join {table} as target using (account_id, report_date)
+        where source.{column} > 0 and target.rowid <> source.rowid and target.{column} >= target.{limit}
         limit 1;
-        update {table} set {column} = {column} + if({table}.rowid = taker, 1, -1)
-        from pair where {table}.rowid in (giver, taker);
+        update {table} set {column} = {column} + if({table}.rowid = target, 1, -1)
+        from pair where {table}.rowid in (source, target);
     """
 
 
-# What breaks each check that only one mart has, or that would break others of the same mart too.
+# The SQL that violates each check that is specific to one mart.
 CORRUPTIONS = {
     ("ingested_files", "measures_are_not_negative"): change_one_row("ingested_files", "bytes = -1"),
     ("ingested_files", "last_at_is_not_before_first_at"): change_one_row(
@@ -89,10 +89,10 @@ CORRUPTIONS = {
     ("fct_conversations", "waits_match_answered_turns"): change_one_row(
         "fct_conversations", "max_wait_seconds = 1e9", "turns_answered > 0"
     ),
-    ("fct_conversations", "only_the_last_turn_waits"): change_one_row(
+    ("fct_conversations", "only_last_turn_is_waiting"): change_one_row(
         "fct_conversations", "waiting_since = null", "turns_waiting = 1"
     ),
-    ("fct_conversations", "handled_by_is_known_where_the_customer_wrote"): change_one_row(
+    ("fct_conversations", "handled_by_is_set_with_inbound_messages"): change_one_row(
         "fct_conversations", "handled_by = null"
     ),
     ("fct_conversations", "handled_by_is_accepted_value"): change_one_row(
@@ -108,7 +108,7 @@ CORRUPTIONS = {
     ("fct_customer_turns", "turns_begin_with_a_message"): change_one_row(
         "fct_customer_turns", "inbound_messages = 0"
     ),
-    # The conversation changes too, so that the counts still match.
+    # The conversation also changes, so that the counts still match.
     ("fct_customer_turns", "outcome_is_accepted_value"): """
         create temp table lost as
         select turn_id, conversation_id from fct_customer_turns where outcome = 'closed' limit 1;
@@ -131,14 +131,14 @@ CORRUPTIONS = {
     ("fct_customer_turns", "turns_match_conversations"): """
         delete from fct_customer_turns where rowid = (select min(rowid) from fct_customer_turns)
     """,
-    ("agg_backlog", "older_conversations_are_among_the_open_ones"): change_one_row(
+    ("agg_backlog", "aged_conversations_within_open"): change_one_row(
         "agg_backlog", "open_over_7_days = open + 1"
     ),
     ("agg_backlog", "backlog_matches_open_conversations"): """
         update agg_backlog set open = open + 1
         where report_date = (select max(report_date) from agg_backlog) and account_id = 'demo'
     """,
-    ("agg_backlog", "closed_conversations_are_not_in_the_backlog"): """
+    ("agg_backlog", "backlog_has_no_closed_conversations"): """
         update fct_conversations set is_closed = true
         where conversation_id = (
             select min(conversation_id) from reporting.rpt_open_periods where left_at is null
@@ -178,7 +178,7 @@ CORRUPTIONS = {
     ("fct_messages", "message_counts_match_conversations"): change_one_row(
         "fct_conversations", "messages = messages + 1"
     ),
-    # The conversation goes too, so that the counts still match.
+    # The conversation is also deleted, so that the counts still match.
     ("fct_messages", "conversation_is_known"): """
         create temp table gone as select min(conversation_id) as conversation_id from fct_conversations;
         update fct_messages set has_conversation = false where conversation_id in (from gone);
@@ -216,14 +216,14 @@ CORRUPTIONS = {
     ("agg_overview", "surveys_answered_within_surveys_sent"): moved(
         "agg_overview", "surveys_answered", "surveys_sent"
     ),
-    ("agg_overview", "met_targets_within_those_known"): moved(
+    ("agg_overview", "targets_met_within_measured"): moved(
         "agg_overview", "reply_on_target_met", "reply_on_target_n"
     ),
     ("agg_overview", "messages_match_facts"): change_one_row(
         "agg_overview", "messages = messages + 1, inbound_messages = inbound_messages + 1"
     ),
     ("agg_overview", "csat_matches_facts"): change_one_row("agg_overview", "csat_n = csat_n + 1"),
-    ("agg_overview", "last_day_volume_is_usual"): "delete from warehouse.seeds.holidays",
+    ("agg_overview", "last_day_volume_within_limit"): "delete from warehouse.seeds.holidays",
     ("agg_by_agent", "measures_are_not_negative"): change_one_row("agg_by_agent", "distinct_contacts = -1"),
     ("agg_by_agent", "null_agent_is_unassigned"): change_one_row(
         "agg_by_agent", "agent_name = 'Ghost'", "agent_id is null"
@@ -234,7 +234,7 @@ CORRUPTIONS = {
         "agg_by_tag", "conversations = conversations + 1"
     ),
     ("agg_by_tag", "tags_match_tagged_turns"): change_one_row("agg_by_tag", "reply_n = reply_n + 1"),
-    # Two hours of a day change by opposite amounts, so that the day's total stays.
+    # Two hours of a day change by opposite amounts, so that the total of the day does not change.
     ("agg_by_hour", "measures_are_not_negative"): """
         create temp table busiest as
         select account_id, report_date, min(hour) as first_hour, max(hour) as last_hour
@@ -248,7 +248,7 @@ CORRUPTIONS = {
     ("agg_by_hour", "hours_sum_to_overview"): change_one_row(
         "agg_by_hour", "agent_messages = agent_messages + 1"
     ),
-    # Only one template has a price, so that two rows of a day can be changed and its totals stay.
+    # Only one template has a price, so two rows of a day can change without a change of its totals.
     ("agg_delivery", "measures_are_not_negative"): """
         create temp table fullest as
         select account_id, report_date from agg_delivery group by all having count(*) > 1 limit 1;
@@ -294,7 +294,7 @@ CORRUPTIONS = {
     ),
 }
 
-# What a duplicate or incomplete row breaks besides: totals, and the references to it.
+# The other checks that a duplicate or incomplete row violates: totals, and references to the row.
 ENTAILED = {
     *(
         check.name
@@ -317,7 +317,7 @@ ENTAILED = {
 
 
 def corruption(mart: Mart, check: Check) -> str:
-    """Return the SQL that breaks a check: its own, or that of a form which many marts share."""
+    """Return the SQL that violates a check: specific SQL, or that of a form that many marts share."""
     if (mart.table, check.name) in CORRUPTIONS:
         return CORRUPTIONS[mart.table, check.name]
     reference = re.fullmatch(r"(\w+)_is_in_(dim|fct)_\w+", check.name)
@@ -333,7 +333,7 @@ def set_to_null(mart: Mart) -> str:
     return change_one_row(mart.table, ", ".join(f"{column} = null" for column in columns))
 
 
-# The checks that many marts have are broken in all of these at once.
+# The checks that many marts share are violated in all marts at once.
 COMMON = {
     "key_is_unique": ";".join(f"insert into {mart.table} from {mart.table} limit 1" for mart in MARTS),
     "_is_not_null": ";".join(set_to_null(mart) for mart in MARTS),
@@ -362,7 +362,7 @@ CHECKS = [
 ]
 
 
-def test_every_corruption_is_that_of_a_check():
+def test_every_corruption_belongs_to_a_check():
     assert set(CORRUPTIONS) <= {(mart.table, check.name) for mart in MARTS for check in mart.checks}
 
 
@@ -373,7 +373,7 @@ def test_a_sound_candidate_passes_every_check(sound):
 
 
 @pytest.mark.parametrize(("mart", "check"), CHECKS)
-def test_every_check_fails_alone_when_its_condition_is_broken(candidate, mart, check):
+def test_a_violated_condition_fails_only_its_check(candidate, mart, check):
     change(candidate, corruption(mart, check))
     failed = failures(candidate, mart.table)
     assert set(failed) == {check.name}
@@ -384,21 +384,23 @@ def test_every_check_fails_alone_when_its_condition_is_broken(candidate, mart, c
 
 
 @pytest.mark.parametrize("form", COMMON)
-def test_a_check_of_many_marts_fails_in_each_of_them(candidate, form):
+def test_a_check_that_marts_share_fails_in_each_mart(candidate, form):
     change(candidate, COMMON[form])
     failed = {
         (result.table, result.check.name): result for result in run_gate(candidate) if not result.passed
     }
-    due = {(mart.table, check.name) for mart in MARTS for check in mart.checks if check.name.endswith(form)}
-    assert due
-    assert due <= set(failed)
-    assert {name for _, name in set(failed) - due} <= (
+    expected = {
+        (mart.table, check.name) for mart in MARTS for check in mart.checks if check.name.endswith(form)
+    }
+    assert expected
+    assert expected <= set(failed)
+    assert {name for _, name in set(failed) - expected} <= (
         ENTAILED if form in ("key_is_unique", "_is_not_null") else set()
     )
-    assert all(failed[key].examples and not failed[key].broken for key in due)
+    assert all(failed[key].examples and not failed[key].broken for key in expected)
 
 
-def test_a_rejection_names_the_newest_batch_and_the_worst_files(candidate):
+def test_a_high_rejection_rate_names_the_files_with_most_rejections(candidate):
     change(
         candidate,
         """
@@ -413,7 +415,7 @@ def test_a_rejection_names_the_newest_batch_and_the_worst_files(candidate):
     )
 
 
-def test_a_lost_record_and_a_row_without_a_record_are_both_named(candidate):
+def test_lost_records_and_rows_without_a_record_are_named(candidate):
     change(candidate, lost_record("messages"))
     change(candidate, change_one_row("fct_messages", "message_id = 'demo:ghost'"))
     examples = failures(candidate, "fct_messages")["messages_match_raw_files"].examples

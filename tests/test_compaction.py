@@ -1,7 +1,7 @@
-"""Small Parquet files become one, and nothing else changes: not a row, nor what can be done with them.
+"""Compaction merges small Parquet files without any change of rows.
 
-Belongs here: which files are merged, crashes on the way, and what ingest does with merged files afterwards.
-Does not: that increments after a compaction give the rows of a build from nothing (`test_increments`).
+Belongs here: the selection of files, crashes during a compaction, and the use of merged files. Does not:
+incremental builds after a compaction (`test_increments`).
 """
 
 import random
@@ -27,8 +27,8 @@ from tests.house import House, jsonl
 BATCHES = 5
 
 
-def drop(house: House, number: int) -> None:
-    """Drop messages of two contacts, one line refused, and what changes of a record that came before."""
+def add_files(house: House, number: int) -> None:
+    """Add messages of two contacts, an invalid line, and a new version of an existing record."""
     at = f"2025-{number + 1:02}-01T10:00:00Z"
     common = {"timestamp": at, "direction": "INBOUND", "conversation": "c"}
     house.drop(
@@ -42,43 +42,43 @@ def drop(house: House, number: int) -> None:
     house.drop(f"agents/{number}.csv", f"id,first_name\na{number},Anna\n")
 
 
-def placed(house: House) -> dict[Path, list[Path]]:
+def files_by_folder(house: House) -> dict[Path, list[Path]]:
     return {folder: ledger.parquet_files(folder) for folder in ledger.folders(house.settings)}
 
 
 def rows(house: House) -> dict[str, list[str]]:
-    """Return all rows of every folder, with batches and times, whatever files they lie in."""
+    """Return all rows of every folder, with batches and times, from any number of files."""
     with duckdb.connect() as con:
         return {
             str(folder.relative_to(house.settings.home)): sorted(
                 map(repr, con.execute(f"FROM '{folder}/*.parquet'").fetchall())
             )
-            for folder in placed(house)
+            for folder in files_by_folder(house)
         }
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory) -> Path:
-    """Return a folder with the home and the project of five batches, none of them compacted."""
-    folder = tmp_path_factory.mktemp("filled")
+def uncompacted(tmp_path_factory) -> Path:
+    """Return a folder with a project and a home of five batches before compaction."""
+    folder = tmp_path_factory.mktemp("uncompacted")
     (folder / "seeds").mkdir()
     (folder / "seeds" / "accounts.csv").write_text("account_id,platform,time_zone\ndemo,activecampaign,UTC\n")
     project_with(folder / "seeds", folder / "project")
     house = House(folder / "home", project=folder / "project", hash_key="the same key for all")
     for number in range(BATCHES):
-        drop(house, number)
+        add_files(house, number)
         house.ingest()
     return folder
 
 
 @pytest.fixture
-def house(filled: Path, tmp_path: Path) -> House:
-    return copy(filled, tmp_path / "home")
+def house(uncompacted: Path, tmp_path: Path) -> House:
+    return copy(uncompacted, tmp_path / "home")
 
 
-def copy(filled: Path, home: Path, **settings: object) -> House:
-    shutil.copytree(filled / "home", home)
-    return House(home, **{"project": filled / "project", "hash_key": "the same key for all"} | settings)
+def copy(uncompacted: Path, home: Path, **settings: object) -> House:
+    shutil.copytree(uncompacted / "home", home)
+    return House(home, **{"project": uncompacted / "project", "hash_key": "the same key for all"} | settings)
 
 
 @pytest.fixture
@@ -86,44 +86,44 @@ def many(monkeypatch) -> None:
     monkeypatch.setattr(compaction, "MANY", 3)
 
 
-def test_many_small_files_become_one_and_every_row_stays(house, many):
+def test_many_small_files_become_one_with_the_same_rows(house, many):
     before = rows(house)
 
     house.ingest()
 
     assert rows(house) == before
-    assert {len(paths) for paths in placed(house).values()} == {0, 1}
-    merged = {folder: paths for folder, paths in placed(house).items() if paths}
-    assert len(merged) == 4  # messages, agents, what was refused, the ledger
+    assert {len(paths) for paths in files_by_folder(house).values()} == {0, 1}
+    merged = {folder: paths for folder, paths in files_by_folder(house).items() if paths}
+    assert len(merged) == 4  # messages, agents, rejected records, the ledger
     house.ingest()
-    assert {folder: paths for folder, paths in placed(house).items() if paths} == merged
+    assert {folder: paths for folder, paths in files_by_folder(house).items() if paths} == merged
     assert house.ingest().batch_id is None
 
 
-def test_few_files_stay_as_they_are(house):
-    before = placed(house)
+def test_a_few_files_are_not_merged(house):
+    before = files_by_folder(house)
     house.ingest()
-    assert placed(house) == before
+    assert files_by_folder(house) == before
 
 
-def test_what_comes_after_lies_apart_and_counts_once(house, tmp_path, many):
+def test_files_after_a_compaction_are_separate_and_count_once(house, tmp_path, many):
     house.ingest()
-    drop(house, BATCHES)
+    add_files(house, BATCHES)
     house.drop("messages/again.jsonl", (house.settings.landing_path / "demo/messages/1.jsonl").read_bytes())
 
     result = house.ingest()
 
     assert sorted(file.status for file in result.files) == ["duplicate", "loaded", "loaded"]
-    merged, fresh = placed(house)[ledger.raw_folder(house.settings, "messages", "activecampaign")]
-    assert ledger.span(fresh) == (result.batch_id, result.batch_id)
+    merged, new_file = files_by_folder(house)[ledger.raw_folder(house.settings, "messages", "activecampaign")]
+    assert ledger.span(new_file) == (result.batch_id, result.batch_id)
     assert ledger.span(merged)[1] < result.batch_id
-    fresh_house = House(tmp_path / "fresh", landing=house.settings.landing_path)
-    fresh_house.ingest()
-    assert sorted(house.rows("messages")) == sorted(fresh_house.rows("messages"))
-    assert house.rejected() == fresh_house.rejected()
+    new_house = House(tmp_path / "new_home", landing=house.settings.landing_path)
+    new_house.ingest()
+    assert sorted(house.rows("messages")) == sorted(new_house.rows("messages"))
+    assert house.rejected() == new_house.rejected()
 
 
-def test_the_candidate_is_only_added_to_after_a_compaction(house, many):
+def test_builds_stay_incremental_after_a_compaction(house, many):
     built = current_inputs(house.settings)
     house.settings.candidate_path.touch()
 
@@ -131,7 +131,7 @@ def test_the_candidate_is_only_added_to_after_a_compaction(house, many):
     assert current_inputs(house.settings) == built
     assert house.settings.candidate_path.exists()
 
-    drop(house, BATCHES)
+    add_files(house, BATCHES)
     house.ingest()
     now = current_inputs(house.settings)
     assert now.fingerprint != built.fingerprint
@@ -141,12 +141,14 @@ def test_the_candidate_is_only_added_to_after_a_compaction(house, many):
 
 
 @pytest.mark.slow
-def test_killed_at_any_point_no_row_is_missing_and_the_next_ingest_mends(filled, tmp_path, many, monkeypatch):
-    """Crash before each placing and each removal of a compaction in turn, until one goes through."""
+def test_a_compaction_killed_at_any_point_loses_no_row_and_the_next_ingest_repairs_it(
+    uncompacted, tmp_path, many, monkeypatch
+):
+    """Crash before each rename and each removal of a compaction in turn, until one succeeds."""
     replace, unlink = files.replace, Path.unlink
-    whole = rows(copy(filled, tmp_path / "whole"))
+    expected = rows(copy(uncompacted, tmp_path / "expected"))
     for steps in range(100):
-        house, left = copy(filled, tmp_path / str(steps)), iter(range(steps))
+        house, left = copy(uncompacted, tmp_path / str(steps)), iter(range(steps))
 
         def or_crash(do, left=left):
             def guarded(*arguments, **options):
@@ -164,10 +166,10 @@ def test_killed_at_any_point_no_row_is_missing_and_the_next_ingest_mends(filled,
             break
         except KeyboardInterrupt:
             assert {folder: set(found) for folder, found in rows(house).items()} == {
-                folder: set(found) for folder, found in whole.items()
+                folder: set(found) for folder, found in expected.items()
             }, steps
             house.ingest()
-            assert rows(house) == whole, steps
+            assert rows(house) == expected, steps
     assert steps > 4 * BATCHES
 
 
@@ -180,7 +182,7 @@ def test_killed_at_any_point_no_row_is_missing_and_the_next_ingest_mends(filled,
         Again(everything=True),
     ],
 )
-def test_what_is_read_again_counts_once(house, many, again):
+def test_replayed_records_count_once(house, many, again):
     before = house.everything()
     house.ingest()
 
@@ -192,45 +194,45 @@ def test_what_is_read_again_counts_once(house, many, again):
 def test_a_damaged_merged_file_is_named_and_replaced_by_its_batches(house, many):
     before = house.everything()
     house.ingest()
-    drop(house, BATCHES)
+    add_files(house, BATCHES)
     house.ingest()
     messages = ledger.raw_folder(house.settings, "messages", "activecampaign")
-    damaged = placed(house)[messages][0]
+    damaged = files_by_folder(house)[messages][0]
     damaged.write_bytes(b"damaged")
-    told: list[str] = []
+    messages_shown: list[str] = []
     for number in (BATCHES + 1, BATCHES + 2):
-        drop(house, number)
-        house.ingest(told.append)
-    assert [message for message in told if "stay as they are" in message and "messages" in message]
+        add_files(house, number)
+        house.ingest(messages_shown.append)
+    assert [message for message in messages_shown if "stay as they are" in message and "messages" in message]
 
     ingest(house.settings, again=Again(batches=[damaged.stem]))
 
-    held = {row[0] for row in house.rows("messages", "id")}
-    assert held == {f"m{number}" for number in range(BATCHES + 3)} | {"same"}
+    ids = {row[0] for row in house.rows("messages", "id")}
+    assert ids == {f"m{number}" for number in range(BATCHES + 3)} | {"same"}
     assert len(house.rows("messages")) == len(before["messages"]) + 6
 
 
-def test_a_contact_in_a_merged_file_is_erased_as_in_any_other(filled, tmp_path, monkeypatch):
-    project = shutil.copytree(filled / "project", tmp_path / "project")
-    together = copy(filled, tmp_path / "together", project=project)
-    apart = copy(filled, tmp_path / "apart", project=project)
+def test_a_contact_in_a_merged_file_is_erased(uncompacted, tmp_path, monkeypatch):
+    project = shutil.copytree(uncompacted / "project", tmp_path / "project")
+    together = copy(uncompacted, tmp_path / "together", project=project)
+    separate = copy(uncompacted, tmp_path / "separate", project=project)
     with monkeypatch.context() as patched:
         patched.setattr(compaction, "MANY", 3)
         together.ingest()
     seed = project / "seeds" / "erasures.csv"
     seed.write_text("account_id,contact_id,requested_on\ndemo,contact-1,2025-02-01\n")
-    for house in (together, apart):
+    for house in (together, separate):
         house.ingest()
 
-    assert rows(together) == rows(apart)
+    assert rows(together) == rows(separate)
     assert "contact-1" not in repr(rows(together))
     assert len(together.rows("messages")) == 2 * BATCHES
 
 
-def test_what_is_too_old_goes_from_a_merged_file_as_from_any_other(filled, tmp_path, monkeypatch):
+def test_old_records_are_removed_from_a_merged_file(uncompacted, tmp_path, monkeypatch):
     kept = {"keep_raw_days": 1, "keep_rejected_days": 1}
-    together = copy(filled, tmp_path / "together", **kept)
-    apart = copy(filled, tmp_path / "apart", **kept)
+    together = copy(uncompacted, tmp_path / "together", **kept)
+    separate = copy(uncompacted, tmp_path / "separate", **kept)
     with monkeypatch.context() as patched:
         patched.setattr(retention, "now", lambda: datetime(2025, 1, 15, tzinfo=UTC))
         patched.setattr(compaction, "MANY", 3)
@@ -238,21 +240,25 @@ def test_what_is_too_old_goes_from_a_merged_file_as_from_any_other(filled, tmp_p
     today = datetime.now(UTC) + timedelta(days=2)
     for year, month in ((2025, 4), (today.year, today.month)):
         monkeypatch.setattr(retention, "now", lambda y=year, m=month: datetime(y, m, 10, tzinfo=UTC))
-        for house in (together, apart):
+        for house in (together, separate):
             house.ingest()
-        assert rows(together) == rows(apart)
+        assert rows(together) == rows(separate)
         assert len(together.rows("messages")) == (2 * (BATCHES - 3) if year == 2025 else 0)
     assert len(together.ledger()) == 2 * BATCHES
 
 
-@example(seed=230, batches=[3] * 9, middle=300)  # batches that are not small, though each of their files is
+@example(
+    seed=230, batches=[3] * 9, middle=300
+)  # batches that are large, although each of their files is small
 @given(
     seed=st.integers(0, 2**32),
     batches=st.lists(st.integers(1, 3), min_size=1, max_size=60),
     middle=st.sampled_from([1, 20, 300, 2000]),
 )
-def test_files_stay_few_and_their_batches_apart_at_a_bounded_cost(tmp_path_factory, seed, batches, middle):
-    """Merge files of given sizes only, ingest by ingest; a batch may come in several files."""
+def test_compaction_bounds_the_number_of_files_and_the_rewritten_bytes(
+    tmp_path_factory, seed, batches, middle
+):
+    """Merge files of random sizes after each ingest. A batch can have several files."""
     dice, folder = random.Random(seed), tmp_path_factory.mktemp("folder")
     small, many, total, rewritten = 1000, 4, 0, 0
     compaction_small, compaction_many = compaction.SMALL, compaction.MANY
@@ -267,20 +273,20 @@ def test_files_stay_few_and_their_batches_apart_at_a_bounded_cost(tmp_path_facto
                 size = sum(path.stat().st_size for path in paths)
                 for path in paths:
                     path.unlink()
-                write(ledger.compacted(paths), size)
+                write(ledger.compacted_path(paths), size)
                 rewritten += size
     finally:
         compaction.SMALL, compaction.MANY = compaction_small, compaction_many
 
     left = ledger.parquet_files(folder)
     assert sum(path.stat().st_size for path in left) == total
-    assert apart(ledger.span(path) for path in left)
-    # The batches that are not small, one small one beside each, and the last ones; of each up to three files.
+    assert are_separate(ledger.span(path) for path in left)
+    # The large batches, one small batch next to each, and the last ones, each with up to three files.
     spans = [sum(path.stat().st_size for path in paths) for _, paths in groupby(left, ledger.span)]
     big = sum(size >= small for size in spans)
     assert len(spans) <= 2 * big + 1 + many
     assert len(left) <= 3 * len(spans)
-    # Each byte once more when it comes to lie in a file that is not small, and the open end every so often.
+    # Each byte is rewritten until its file is large, and the small files at the end at regular intervals.
     assert rewritten <= 2 * total + small * (sum(batches) / (many - 1) + 1)
 
 
@@ -289,7 +295,7 @@ def write(path: Path, size: int) -> None:
         stream.truncate(size)
 
 
-def apart(spans: Iterable[tuple[str, str]]) -> bool:
-    """Whether no two spans share a batch, but for those of one batch alone, whose files may be several."""
+def are_separate(spans: Iterable[tuple[str, str]]) -> bool:
+    """Return whether spans share no batch, except the files of a single batch."""
     ordered = sorted(set(spans))
     return all(one[1] < other[0] for one, other in pairwise(ordered))

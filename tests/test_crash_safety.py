@@ -1,8 +1,8 @@
-"""Whatever stops a run, the last good release can be read, and the next run does what was left undone.
+"""After any interruption of a run, the last release is readable, and the next run completes the work.
 
-Belongs here: killed runs, full disks, damaged files, stale locks, a clock that goes back. Does not: a release
-that is interrupted or damaged (`test_publish`). The slow tests start runs as a user does, by the functions of
-`benchmarks/kill.py`, and hold what comes out against a run that nobody disturbed.
+Belongs here: killed runs, full disks, damaged files, stale locks, a clock that is set back. Does not: an
+interrupted or damaged release (`test_publish`). The slow tests start runs with the functions of
+`benchmarks/kill.py` and compare the result with that of an uninterrupted run.
 """
 
 import os
@@ -22,8 +22,8 @@ import pytest
 import synthetic_candidate
 from house import House, jsonl
 
-from benchmarks.kill import TARGETS, Laboratory, Run, published
-from benchmarks.readers import look
+from benchmarks.kill import TARGETS, Run, TrialHome, published
+from benchmarks.readers import read_release
 from orchestration.automation.home_lock import BY_HAND, fail_killed_runs, locked_settings
 from orchestration.automation.sensors import killed_run_sensor
 from orchestration.commands import open_instance, run_lock
@@ -37,13 +37,13 @@ from orchestration.warehouse.assets import _remove_damaged
 
 
 @pytest.fixture(scope="module")
-def laboratory(tmp_path_factory) -> Laboratory:
-    return Laboratory(tmp_path_factory.mktemp("laboratory"))
+def trial_home(tmp_path_factory) -> TrialHome:
+    return TrialHome(tmp_path_factory.mktemp("trial_home"))
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Return the folder of a disk of 150 MB of its own."""
+    """Return the folder of a separate disk of 150 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=150m", "tmpfs", str(disk)]
@@ -54,7 +54,7 @@ def small_disk(tmp_path):
 
 
 def fill(disk: Path, kilobytes: int) -> Path:
-    """Leave so much room on the disk; return the file to remove for more."""
+    """Fill the disk except for some kilobytes. Return the file that fills it."""
     ballast = disk / "ballast"
     room = shutil.disk_usage(disk).free - kilobytes * 1024
     with ballast.open("wb") as stream:
@@ -64,7 +64,7 @@ def fill(disk: Path, kilobytes: int) -> Path:
 
 
 def cut(path: Path) -> None:
-    """Leave the first half of a file, as a crash may that the disk did not hear of."""
+    """Truncate a file to its first half, as a crash of the machine can do."""
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -74,46 +74,46 @@ def run(settings: Settings, **environment: str) -> tuple[int, str]:
     return run.finish(), "".join(run.lines)
 
 
-# Killed
+# Killed runs
 
 
 @pytest.mark.slow
-def test_killed_runs_leave_the_release_readable_and_the_next_run_repairs(laboratory):
+def test_after_killed_runs_the_release_is_readable_and_the_next_run_repairs_the_home(trial_home):
     dice = random.Random(3)
-    trial = laboratory.trial([(stage, dice.random()) for stage in dice.sample(TARGETS, 3)])
-    assert trial.is_repaired, trial.told
-    assert not trial.wrong
-    assert trial.looks > 3
+    trial = trial_home.trial([(stage, dice.random()) for stage in dice.sample(TARGETS, 3)])
+    assert trial.is_repaired, trial.result
+    assert not trial.problems
+    assert trial.reads > 3
 
 
 # A full disk
 
 
 @pytest.mark.slow
-def test_a_run_on_a_full_disk_says_so_and_the_next_one_with_room_does_the_work(laboratory, small_disk):
-    laboratory.renew()
-    home = shutil.copytree(laboratory.settings.home, small_disk / "home", symlinks=True)
-    settings = Settings(home=home, dagster=home / "dagster", project=laboratory.settings.project, threads=2)
+def test_a_run_reports_a_full_disk_and_the_next_run_with_space_succeeds(trial_home, small_disk):
+    trial_home.restore()
+    home = shutil.copytree(trial_home.settings.home, small_disk / "home", symlinks=True)
+    settings = Settings(home=home, dagster=home / "dagster", project=trial_home.settings.project, threads=2)
     old = current_release(settings)
 
     for kilobytes in (0, 3000):
         ballast = fill(small_disk, kilobytes)
-        code, told = run(settings)
+        code, output = run(settings)
         ballast.unlink()
-        assert code == 1, told
-        # What dbt's own log says of a full disk stands before it.
-        said = told[told.index(f"The disk that holds {home}") :]
-        assert "is full. Make room and run again" in said
-        assert "Traceback" not in said
-        assert look(settings) is None
+        assert code == 1, output
+        # The log of dbt also reports the full disk, before the summary.
+        message = output[output.index(f"The disk that holds {home}") :]
+        assert "is full. Make room and run again" in message
+        assert "Traceback" not in message
+        assert read_release(settings) is None
         assert current_release(settings) == old
 
-    code, told = run(settings)
-    assert code == 0, told
-    assert laboratory.fault(settings) == ""
+    code, output = run(settings)
+    assert code == 0, output
+    assert trial_home.difference(settings) == ""
 
 
-def test_an_ingest_on_a_full_disk_commits_nothing_and_the_next_one_all(small_disk, tmp_path):
+def test_an_ingest_on_a_full_disk_commits_nothing_and_the_next_one_everything(small_disk, tmp_path):
     def agents(first: int) -> bytes:
         names = ((n, sha512(str(n).encode()).hexdigest()) for n in range(first, first + 500))
         return jsonl(*({"id": f"ag-{number}", "first_name": name} for number, name in names))
@@ -136,7 +136,7 @@ def test_an_ingest_on_a_full_disk_commits_nothing_and_the_next_one_all(small_dis
 
 
 @pytest.mark.parametrize("kilobytes", [0, 500, 4000])
-def test_a_release_that_finds_no_room_leaves_the_old_one_and_nothing_else(small_disk, kilobytes):
+def test_a_publication_on_a_full_disk_leaves_the_old_release_and_no_other_file(small_disk, kilobytes):
     settings = Settings(home=small_disk / "home", memory_limit="500MB", threads=1)
     synthetic_candidate.write(settings.candidate_path)
     publish(settings, {})
@@ -150,13 +150,13 @@ def test_a_release_that_finds_no_room_leaves_the_old_one_and_nothing_else(small_
     ballast.unlink()
 
     assert sorted(settings.published_path.rglob("*")) == files
-    assert look(settings) is None
+    assert read_release(settings) is None
     publish(settings, {})
     assert current_release(settings).build_id == "build-2"
-    assert look(settings) is None
+    assert read_release(settings) is None
 
 
-def test_only_a_full_disk_is_called_full(tmp_path):
+def test_only_errors_of_a_full_disk_are_recognized(tmp_path):
     settings = Settings(home=tmp_path)
     assert full_disk(settings, OSError(28, os.strerror(28)))
     assert full_disk(settings, duckdb.IOException("IO Error: Could not write all: No space left on device"))
@@ -166,16 +166,16 @@ def test_only_a_full_disk_is_called_full(tmp_path):
 # Damaged files
 
 
-def test_a_key_file_that_a_crash_left_empty_gets_a_key(tmp_path):
+def test_an_empty_key_file_gets_a_key(tmp_path):
     settings = Settings(home=tmp_path)
     settings.hash_key_path.touch()
     assert len(settings.ensure_hash_key().read_text()) == 64
 
 
 @pytest.mark.slow
-def test_damaged_files_are_built_anew_by_the_next_run(laboratory):
-    laboratory.renew()
-    settings = laboratory.settings
+def test_damaged_files_are_rebuilt_by_the_next_run(trial_home):
+    trial_home.restore()
+    settings = trial_home.settings
     published_path = settings.published_path
     for path in (
         settings.warehouse_path,
@@ -186,16 +186,16 @@ def test_damaged_files_are_built_anew_by_the_next_run(laboratory):
     ):
         cut(path)
 
-    code, told = run(settings)
+    code, output = run(settings)
 
-    assert code == 0, told
-    assert "warehouse.duckdb is damaged and is rebuilt from raw/" in told
-    assert laboratory.fault(settings) == ""
-    assert look(settings) is None
+    assert code == 0, output
+    assert "warehouse.duckdb is damaged and is rebuilt from raw/" in output
+    assert trial_home.difference(settings) == ""
+    assert read_release(settings) is None
 
 
-def spoil(path: Path) -> None:
-    """Overwrite all of the file but its head, which tells what the tables are."""
+def overwrite_tables(path: Path) -> None:
+    """Overwrite all of the file except its head, which contains the catalog."""
     content = path.read_bytes()
     path.write_bytes(content[: 3 * 4096] + bytes(len(content) - 3 * 4096))
 
@@ -221,7 +221,7 @@ def candidate(tmp_path) -> Settings:
     return settings
 
 
-@pytest.mark.parametrize("damage", [cut, empty, spoil, overwrite_rows])
+@pytest.mark.parametrize("damage", [cut, empty, overwrite_tables, overwrite_rows])
 @pytest.mark.parametrize("name", ["warehouse.duckdb", "candidate.duckdb"])
 def test_a_damaged_candidate_is_removed_and_reported(candidate, name, damage):
     damage(candidate.home / name)
@@ -234,7 +234,7 @@ def test_a_damaged_candidate_is_removed_and_reported(candidate, name, damage):
 
 
 @pytest.mark.parametrize("name", ["warehouse.duckdb", "candidate.duckdb"])
-def test_a_sound_candidate_stays_and_so_does_one_that_another_program_holds(candidate, name):
+def test_a_valid_candidate_is_kept_also_if_another_program_has_it_open(candidate, name):
     messages = []
     _remove_damaged(candidate, messages.append)
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
@@ -251,7 +251,7 @@ def test_a_sound_candidate_stays_and_so_does_one_that_another_program_holds(cand
     assert messages == []
 
 
-def test_the_summary_tells_of_a_damaged_release_without_a_trace(tmp_path, capfd):
+def test_the_summary_reports_a_damaged_release_without_a_stack_trace(tmp_path, capfd):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
     synthetic_candidate.write(settings.candidate_path)
     publish(settings, {})
@@ -266,7 +266,7 @@ def test_the_summary_tells_of_a_damaged_release_without_a_trace(tmp_path, capfd)
 # Stale locks
 
 
-def test_the_lock_of_a_dead_process_holds_nobody_back(tmp_path):
+def test_the_lock_of_a_dead_process_blocks_no_run(tmp_path):
     settings = Settings(home=tmp_path)
     hold = (
         "import sys, time\nfrom orchestration.commands import Settings, run_lock\n"
@@ -293,7 +293,7 @@ def refresh():
 
 
 @pytest.mark.parametrize("tags", [{}, {BY_HAND: "true"}])
-def test_a_run_that_was_killed_while_it_held_the_lock_counts_as_failed(tmp_path, tags):
+def test_a_run_killed_while_it_holds_the_lock_is_marked_as_failed(tmp_path, tags):
     settings = Settings(home=tmp_path, dagster=tmp_path / "dagster")
     started = {"status": dg.DagsterRunStatus.STARTED, "tags": tags}
     with open_instance(settings) as instance, run_lock(settings):
@@ -302,14 +302,14 @@ def test_a_run_that_was_killed_while_it_held_the_lock_counts_as_failed(tmp_path,
 
         left = fail_killed_runs(settings, instance, current.run_id)
 
-        # No other run by hand can be alive. Of the daemon's runs, the lock's holder is known to be dead.
+        # No other run from the command line can be active. Of the daemon's runs, only the holder is dead.
         assert set(left) == ({killed.run_id, other.run_id} if tags else {killed.run_id})
         assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
         assert instance.get_run_by_id(current.run_id).status == dg.DagsterRunStatus.STARTED
         assert fail_killed_runs(settings, instance, current.run_id) == []
 
 
-def test_a_run_of_dagster_holds_the_lock_to_its_end_and_the_one_killed_before_is_failed(tmp_path):
+def test_a_dagster_run_holds_the_lock_and_marks_an_earlier_killed_run_as_failed(tmp_path):
     settings = Settings(home=tmp_path, dagster=tmp_path / "dagster")
     sensor = killed_run_sensor(settings)
 
@@ -325,7 +325,7 @@ def test_a_run_of_dagster_holds_the_lock_to_its_end_and_the_one_killed_before_is
         settings.lock_path.write_text(killed.run_id)
         run = dg.materialize([table], instance=instance, resources={"settings": locked_settings(settings)})
 
-        assert run.output_for_node("table") == "A run or a command is under way."
+        assert run.output_for_node("table") == "A run or a command is in progress."
         assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
         tick = sensor.evaluate_tick(dg.build_sensor_context(instance))
         assert tick.skip_message == "No run was killed."
@@ -335,19 +335,19 @@ def test_a_run_of_dagster_holds_the_lock_to_its_end_and_the_one_killed_before_is
 
 
 @pytest.mark.slow
-def test_with_a_clock_a_year_back_the_new_release_is_the_newest_and_the_same(laboratory):
-    laboratory.renew()
-    settings = laboratory.settings
+def test_after_the_clock_is_set_back_the_new_release_is_the_newest(trial_home):
+    trial_home.restore()
+    settings = trial_home.settings
     old, first = current_release(settings), max(path.name for path in ledger_folder(settings).glob("2*"))
     library = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
 
-    code, told = run(settings, LD_PRELOAD=str(library), FAKETIME="-1y", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    code, output = run(settings, LD_PRELOAD=str(library), FAKETIME="-1y", FAKETIME_DONT_FAKE_MONOTONIC="1")
 
-    assert code == 0, told
+    assert code == 0, output
     new = current_release(settings)
     assert new.published_at[:4] < old.published_at[:4]
     assert new.release_id > old.release_id
     assert max(path.name for path in (settings.published_path / "releases").iterdir()) == new.release_id
     assert max(path.name for path in ledger_folder(settings).glob("2*")) > first
-    assert laboratory.fault(settings) == ""
-    assert published(settings) == laboratory.expected
+    assert trial_home.difference(settings) == ""
+    assert published(settings) == trial_home.expected

@@ -1,7 +1,7 @@
-"""The private names of Dagster and dagster-dbt that this project relies on exist and do what it expects.
+"""The private APIs of Dagster and dagster-dbt that this project uses behave as expected.
 
-Belongs here: a contract test for each use of such a name in `orchestration.dagster_ext`. Does not: what runs
-on top of it.
+Belongs here: a contract test for each use of a private API in `orchestration.dagster_ext`. Does not: the code
+that uses it.
 """
 
 import inspect
@@ -45,7 +45,7 @@ JOB = dg.Definitions(
 
 @pytest.fixture
 def opened():
-    """Return the connections that were opened from here on."""
+    """Return the list of connections that the test opens."""
     found = []
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", listener := lambda *new: found.append(new))
     yield found
@@ -55,12 +55,12 @@ def opened():
 # The history of checks
 
 
-def test_the_latest_evaluation_is_the_last_result_and_none_before_the_first():
+def test_the_latest_evaluation_is_the_last_result_or_none():
     with dg.DagsterInstance.ephemeral() as instance:
         assert [latest_evaluation(instance, spec.key) for spec in CHECKS] == [None] * 20
         JOB.execute_in_process(instance=instance, raise_on_error=False)
         passed = [latest_evaluation(instance, spec.key).passed for spec in CHECKS]
-        instance.create_run_for_job(JOB)  # plans the checks once more
+        instance.create_run_for_job(JOB)  # plans the checks again
         assert passed == [spec.name != "check_7" for spec in CHECKS]
         assert [latest_evaluation(instance, spec.key).passed for spec in CHECKS] == passed
 
@@ -76,7 +76,7 @@ echo "installed: 1.11.16"
 
 @pytest.fixture
 def project(tmp_path):
-    """Return the arguments of a resource whose dbt does nothing but write down how it is called."""
+    """Return the arguments of a resource whose dbt program only logs its arguments."""
     program = tmp_path / "dbt"
     program.write_text(DBT)
     program.chmod(0o755)
@@ -88,20 +88,20 @@ def project(tmp_path):
 
 
 def calls(resource, folder):
-    """Return how a resource starts dbt for one command, as lists of arguments."""
+    """Return the arguments of each dbt process that a resource starts for one command."""
     calls = folder / "calls"
     calls.unlink(missing_ok=True)
     resource.cli(["parse"], target_path=folder / "target").wait()
     return [line.split() for line in calls.read_text().splitlines()]
 
 
-def test_a_command_starts_dbt_once_where_dagster_dbt_asks_for_its_version_too(project, tmp_path):
+def test_a_command_starts_dbt_once_without_a_call_for_its_version(project, tmp_path):
     [own] = calls(DbtProgram(**project), tmp_path)
     assert "parse" in own
     assert calls(DbtCliResource(**project), tmp_path) == [["--version"], own]
 
 
-def test_a_command_builds_no_adapter_where_dagster_dbt_builds_one(project, tmp_path, monkeypatch):
+def test_a_command_builds_no_adapter_in_contrast_to_dagster_dbt(project, tmp_path, monkeypatch):
     built = []
     monkeypatch.setattr(
         DbtCliResource, "_initialize_dbt_core_adapter", lambda self, args: built.append("parse" in args)
@@ -115,13 +115,13 @@ def test_a_command_builds_no_adapter_where_dagster_dbt_builds_one(project, tmp_p
 # Dagster's storage in SQLite
 
 
-def test_what_the_event_log_replaces_is_there_in_dagsters_own():
+def test_the_overridden_methods_exist_in_the_event_log_of_dagster():
     for name in ("_connect", "store_event", "has_table", "dispose"):
         own, replaced = (inspect.signature(getattr(kind, name)) for kind in (EventLog, SqliteEventLogStorage))
         assert list(own.parameters) == list(replaced.parameters), name
 
 
-def test_dagster_uses_this_storage_and_commits_without_waiting_for_the_disk(tmp_path):
+def test_dagster_uses_this_storage_and_commits_without_fsync(tmp_path):
     with open_instance(Settings(home=tmp_path)) as instance:
         log = instance.event_log_storage
         assert isinstance(log, EventLog)
@@ -130,24 +130,24 @@ def test_dagster_uses_this_storage_and_commits_without_waiting_for_the_disk(tmp_
             assert connection.exec_driver_sql("pragma journal_mode").scalar() == "wal"
 
 
-def test_what_a_run_tells_lies_in_the_files_as_dagster_itself_reads_them(tmp_path):
+def test_dagsters_own_storage_reads_the_events_of_a_run(tmp_path):
     settings = Settings(home=tmp_path)
     with open_instance(settings) as instance:
         run_id = JOB.execute_in_process(instance=instance).run_id
-        told = [
+        events = [
             record.event_log_entry
             for record in instance.event_log_storage.get_records_for_run(run_id).records
         ]
 
     plain = SqliteEventLogStorage(str(settings.dagster_path / "history" / "runs"))
-    assert [record.event_log_entry for record in plain.get_records_for_run(run_id).records] == told
+    assert [record.event_log_entry for record in plain.get_records_for_run(run_id).records] == events
     for spec in CHECKS:
         [record] = plain.get_asset_check_execution_history(spec.key, limit=2)
         assert record.evaluation.passed == (spec.name != "check_7")
-    assert not list(settings.dagster_path.glob("history/runs/*-wal")), "something stayed open"
+    assert not list(settings.dagster_path.glob("history/runs/*-wal")), "a connection is still open"
 
 
-def test_an_event_opens_no_file_of_its_own(tmp_path, opened):
+def test_events_share_connections(tmp_path, opened):
     with open_instance(Settings(home=tmp_path)) as instance:
         before = len(opened)
         run_id = JOB.execute_in_process(instance=instance).run_id
@@ -155,14 +155,14 @@ def test_an_event_opens_no_file_of_its_own(tmp_path, opened):
         assert files < len(instance.all_logs(run_id))
 
 
-def test_who_watches_a_run_from_another_process_sees_its_events_before_it_ends(tmp_path):
+def test_an_observer_sees_the_events_of_a_run_before_it_ends(tmp_path):
     settings = Settings(home=tmp_path)
     enough = threading.Event()
 
     @dg.op
     def waits(context):
         context.log.info("look")
-        assert enough.wait(30), "nobody saw it"
+        assert enough.wait(30), "the event was not seen"
 
     @dg.job(executor_def=dg.in_process_executor)
     def watched():
@@ -178,8 +178,8 @@ def test_who_watches_a_run_from_another_process_sees_its_events_before_it_ends(t
         assert watched.execute_in_process(instance=instance, run_id=run_id).success
 
 
-def test_what_only_some_stages_need_is_not_imported_at_the_start():
-    """Great Expectations, charts and dbt take longer to import than all that is done where nothing is new."""
+def test_libraries_of_single_stages_are_not_imported_at_the_start():
+    """The imports of Great Expectations, charts and dbt take longer than a run without changes."""
     late = {"dbt", "great_expectations", "altair", "pandas"}
     script = f"import sys, orchestration.__main__; print(*{late} & sys.modules.keys())"
     ended = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True)

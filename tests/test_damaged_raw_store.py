@@ -1,4 +1,4 @@
-"""A damaged file of raw/: every command and tick names it and the remedy, and the remedy works."""
+"""A damaged file in raw/: every command and tick names the file and the remedy, and the remedy works."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.test_alerts import HTTPServer, _Serving, _Webhook
 
 @pytest.fixture(params=["cut", "empty", "overwritten"])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
-    """Return a home with a damaged file in its ledger, and a new file in landing."""
+    """Return a home with a damaged ledger file and a new file in landing."""
     house = House(tmp_path / "home", dagster=tmp_path / "dagster")
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.ingest()
@@ -41,26 +41,26 @@ def damaged(house: House) -> Path:
     return ledger.parquet_files(ledger.ledger_folder(house.settings))[0]
 
 
-def test_an_ingest_and_the_question_for_changes_name_the_file_and_the_remedy(house: House) -> None:
-    for question in (house.ingest, lambda: has_changes(house.settings)):
+def test_an_ingest_and_the_search_for_changes_name_the_file_and_the_remedy(house: House) -> None:
+    for call in (house.ingest, lambda: has_changes(house.settings)):
         with pytest.raises(RawStoreError) as error:
-            question()
+            call()
         assert str(damaged(house)) in str(error.value)
         assert "make full-refresh FORCE=1" in str(error.value)
 
 
-def test_commands_name_the_file_and_a_forced_full_refresh_reads_all_again(
+def test_commands_name_the_file_and_a_forced_full_refresh_ingests_everything_again(
     house: House, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
-    def no_traceback_but_the_file(code: int) -> None:
+    def assert_file_is_named(code: int) -> None:
         printed = capfd.readouterr()
         assert code == 1
         assert str(damaged(house)) in printed.err
         assert "Traceback" not in printed.err + printed.out
 
-    no_traceback_but_the_file(command.run(house.settings))
-    no_traceback_but_the_file(command.full_refresh(house.settings))
-    no_traceback_but_the_file(command.replay(house.settings, Again(everything=True)))
+    assert_file_is_named(command.run(house.settings))
+    assert_file_is_named(command.full_refresh(house.settings))
+    assert_file_is_named(command.replay(house.settings, Again(everything=True)))
     monkeypatch.setattr(command, "run", lambda settings: house.ingest().totals().records_accepted)
     assert command.full_refresh(house.settings, force=True) == 2
 
@@ -94,7 +94,7 @@ def test_ticks_skip_with_the_reason_and_alert_once(house: House) -> None:
         assert str(damaged(house)) in server.received[1]["message"]
 
 
-def test_an_empty_file_that_is_damaged_is_written_again(tmp_path: Path) -> None:
+def test_a_damaged_empty_file_is_rewritten(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.ingest()

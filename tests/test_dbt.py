@@ -1,6 +1,6 @@
-"""dbt's own tests, as dbt runs them, and what the project as a whole must keep.
+"""dbt's unit tests, and the rules for all models.
 
-Belongs here: running the unit tests, and rules that no single model states. Does not: what a model computes.
+Belongs here: running the unit tests, and rules for the project as a whole. Does not: the results of a model.
 """
 
 import json
@@ -37,18 +37,18 @@ def manifest(sample):
 
 
 def test_every_unit_test_of_the_models_passes(copied):
-    dbt(copied, "run", "--full-refresh")  # the sample builds the staging of its own platform only
+    dbt(copied, "run", "--full-refresh")  # the sample only builds the staging models of its platform
     dbt(copied, "test", "--select", "test_type:unit")
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
-def test_a_model_is_written_so_that_another_engine_can_run_it(path):
+def test_a_model_is_portable_sql(path):
     text = re.sub(r"--.*", "", path.read_text())
     assert [name for name, pattern in NOT_PORTABLE.items() if re.search(pattern, text, re.IGNORECASE)] == []
     assert text.rstrip().endswith("select * from final")
 
 
-def test_every_model_and_column_is_described_and_every_grain_is_stated(manifest):
+def test_every_model_has_a_grain_and_every_column_a_description(manifest):
     nodes = [n for n in manifest["nodes"].values() if n["resource_type"] in ("model", "seed")]
     assert len(nodes) > 30
     for node in nodes:
@@ -57,7 +57,7 @@ def test_every_model_and_column_is_described_and_every_grain_is_stated(manifest)
             assert column["description"].strip(), f"{node['name']}.{column['name']}"
 
 
-def test_every_column_of_the_database_is_described(sample, manifest):
+def test_every_column_of_the_built_tables_is_described(sample, manifest):
     built = set()
     for path in (sample.warehouse_path, sample.candidate_path):
         with duckdb.connect(path, read_only=True) as connection:

@@ -1,6 +1,6 @@
-"""What a stakeholder and the person on call find in Dagster.
+"""The assets, schedules and sensors in Dagster.
 
-Belongs here: what must be told of every asset, and when runs start. Does not: what the assets do.
+Belongs here: the metadata of assets, and when runs start. Does not: the work of the assets.
 """
 
 import dagster as dg
@@ -27,7 +27,7 @@ def specs(repository):
     return {key.to_user_string(): graph.get(key) for key in graph.get_all_asset_keys()}
 
 
-def test_every_asset_tells_what_it_is_and_who_answers_for_it(specs):
+def test_every_asset_has_a_description_and_an_owner(specs):
     assert {name for name in specs if name.startswith("marts/")} == {f"marts/{table}" for table in TABLES}
     assert {f"published/{table}" for table in PUBLISHED} < specs.keys()
     for name, node in specs.items():
@@ -37,7 +37,7 @@ def test_every_asset_tells_what_it_is_and_who_answers_for_it(specs):
         assert node.group_name == (GROUP if node.key == KEY else name.split("/")[0]), name
 
 
-def test_the_graph_leads_from_landing_to_the_published_tables(specs):
+def test_the_lineage_goes_from_landing_to_the_published_tables(specs):
     stages = (
         {"landing"},
         {"raw", "seeds", "candidate"},
@@ -54,26 +54,26 @@ def test_the_graph_leads_from_landing_to_the_published_tables(specs):
         assert specs[f"published/{table}"].parent_keys == {dg.AssetKey(["marts", table])}
 
 
-def test_every_published_table_says_when_it_is_stale(specs):
+def test_every_published_table_has_a_freshness_policy(specs):
     for table in TABLES:
         policy = specs[f"published/{table}"].freshness_policy
         assert policy.fail_window.to_timedelta().total_seconds() == 72 * 3600
         assert policy.warn_window.to_timedelta().total_seconds() == 36 * 3600
 
 
-def test_the_schedule_runs_daily_in_the_set_zone_and_skips_with_a_reason(sample, tmp_path):
+def test_the_schedule_runs_daily_in_the_zone_of_the_settings_and_skips_with_a_reason(sample, tmp_path):
     schedule = daily_schedule(sample)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 5 * * *", "Europe/Rome")
 
     with dg.build_schedule_context() as context:
-        nothing_new = schedule.evaluate_tick(context)
+        unchanged = schedule.evaluate_tick(context)
         first_time = daily_schedule(Settings(home=tmp_path)).evaluate_tick(context)
 
-    assert "Nothing new" in nothing_new.skip_message
+    assert "No changes" in unchanged.skip_message
     assert len(first_time.run_requests) == 1
 
 
-def test_new_files_start_one_run_when_they_have_stopped_arriving(tmp_path):
+def test_new_files_start_one_run_after_they_stop_arriving(tmp_path):
     settings = Settings(home=tmp_path)
     landing = settings.landing_path / "demo" / "agents"
     landing.mkdir(parents=True)
@@ -100,7 +100,7 @@ def test_new_files_start_one_run_when_they_have_stopped_arriving(tmp_path):
         assert again.run_key == first.run_key, "the same files would start a second run"
 
         run_id = instance.create_run_for_job(_empty_refresh, status=dg.DagsterRunStatus.STARTED).run_id
-        assert "a refresh is under way" in tick().skip_message
+        assert "a refresh is in progress" in tick().skip_message
         instance.delete_run(run_id)
 
         ingest(settings)
@@ -113,7 +113,7 @@ def _empty_refresh():
     pass
 
 
-def test_nothing_is_told_to_the_makers_of_the_tools():
+def test_telemetry_is_disabled():
     assert yaml.safe_load((PROJECT / "dagster.yaml").read_text())["telemetry"] == {"enabled": False}
     project = yaml.safe_load((PROJECT / "dbt_project" / "dbt_project.yml").read_text())
     assert project["flags"]["send_anonymous_usage_stats"] is False

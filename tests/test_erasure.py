@@ -1,6 +1,6 @@
-"""Who is on the list of erasures is forgotten, wherever traces were, and the figures stay.
+"""Erasure removes a contact from every file of the home, and the figures do not change.
 
-Belongs here: erasure and the retention of refused texts. Does not: how records are taken in (`test_ingest`).
+Belongs here: erasure and the retention of rejected texts. Does not: ingestion (`test_ingest`).
 """
 
 import itertools
@@ -25,11 +25,27 @@ from orchestration.settings import PROJECT, Settings, SettingsError
 from orchestration.warehouse.inputs import fingerprint
 from tests.conftest import project_with
 
-WHO = "k-forget.me"
-CONTACT = {"id": WHO, "tags": [{"id": 1, "name": "PRIVATE"}], "source": "FAIR", "created_on": 1788162240}
-CONVERSATION = {"id": "v1", "created_on": 1788162240, "contact": WHO, "tags": [{"id": 1, "name": "late"}]}
-MESSAGE = {"id": "m1", "timestamp": 1788162241, "contact": WHO, "direction": "INBOUND", "body": "PRIVATE"}
-SURVEY = {"id": "s1", "conversation": "v1", "contact": WHO, "rating": 5}
+CONTACT_ID = "k-forget.me"
+CONTACT = {
+    "id": CONTACT_ID,
+    "tags": [{"id": 1, "name": "PRIVATE"}],
+    "source": "FAIR",
+    "created_on": 1788162240,
+}
+CONVERSATION = {
+    "id": "v1",
+    "created_on": 1788162240,
+    "contact": CONTACT_ID,
+    "tags": [{"id": 1, "name": "late"}],
+}
+MESSAGE = {
+    "id": "m1",
+    "timestamp": 1788162241,
+    "contact": CONTACT_ID,
+    "direction": "INBOUND",
+    "body": "PRIVATE",
+}
+SURVEY = {"id": "s1", "conversation": "v1", "contact": CONTACT_ID, "rating": 5}
 OTHERS = {
     "contacts": CONTACT | {"id": "other"},
     "conversations": CONVERSATION | {"id": "v2", "contact": "other"},
@@ -52,7 +68,7 @@ def house(tmp_path: Path) -> House:
 
 
 def another(house: House, home: Path) -> House:
-    """Return a house with the same seeds and the same key."""
+    """Return another home with the same seeds and the same key."""
     return House(home, project=house.settings.project, hash_key=house.settings.hash_key)
 
 
@@ -65,7 +81,7 @@ def with_account(house: House, account: str, platform: str) -> None:
         seed.write(f"{account},{platform},UTC\n")
 
 
-def drop_everything(house: House) -> None:
+def add_records(house: House) -> None:
     for entity, record in [
         ("contacts", CONTACT),
         ("conversations", CONVERSATION),
@@ -73,12 +89,16 @@ def drop_everything(house: House) -> None:
         ("surveys", SURVEY),
     ]:
         house.drop(f"{entity}/a.jsonl", jsonl(record, OTHERS[entity]))
-    house.drop("messages/bad.jsonl", jsonl(MESSAGE | {"direction": WHO}, OTHERS["messages"] | {"id": None}))
-    house.drop("messages/bad.csv", f"id,timestamp,direction,contact,body\n1,soon,INBOUND,{WHO},PRIVATE\n")
+    house.drop(
+        "messages/bad.jsonl", jsonl(MESSAGE | {"direction": CONTACT_ID}, OTHERS["messages"] | {"id": None})
+    )
+    house.drop(
+        "messages/bad.csv", f"id,timestamp,direction,contact,body\n1,soon,INBOUND,{CONTACT_ID},PRIVATE\n"
+    )
 
 
 def contents(path: Path) -> bytes:
-    """Return what a reader finds in a file whose bytes may be compressed."""
+    """Return the content of a Parquet or DuckDB file, whose bytes can be compressed."""
     if path.suffix == ".parquet":
         with duckdb.connect() as con:
             return repr(con.execute(f"FROM read_parquet('{path}')").fetchall()).encode()
@@ -91,7 +111,7 @@ def contents(path: Path) -> bytes:
 
 
 def traces(home: Path, *words: str) -> set[Path]:
-    """Return the files, of all but landing, that hold one of the words, as bytes or within Parquet."""
+    """Return the files outside landing that contain one of the words, as bytes or in a table."""
     found = set()
     for path in home.rglob("*"):
         if path.is_file() and "landing" not in path.parts:
@@ -101,44 +121,46 @@ def traces(home: Path, *words: str) -> set[Path]:
     return found
 
 
-def test_an_erased_contact_is_nowhere_and_every_row_is_still_there(house: House) -> None:
-    drop_everything(house)
+def test_an_erased_contact_is_removed_and_every_row_is_kept(house: House) -> None:
+    add_records(house)
     house.ingest()
-    assert len(traces(house.settings.home, WHO)) == 6
+    assert len(traces(house.settings.home, CONTACT_ID)) == 6
     before = house.everything()
 
-    erase(house, WHO)
+    erase(house, CONTACT_ID)
     house.ingest()
 
-    assert traces(house.settings.home, WHO) == set()
+    assert traces(house.settings.home, CONTACT_ID) == set()
     after = house.everything()
     assert {entity: len(rows) for entity, rows in after.items()} == {
         entity: len(rows) for entity, rows in before.items()
     }
     assert after["ledger"] == before["ledger"]
-    [(stand_in, *others)] = {row[:1] for row in house.rows("conversations", "contact") if row != ("other",)}
-    assert stand_in.startswith("erased-")
+    [(pseudonym, *others)] = {row[:1] for row in house.rows("conversations", "contact") if row != ("other",)}
+    assert pseudonym.startswith("erased-")
     assert not others
     rows = "id, tags IS NULL, source, created_on IS NULL"
     assert sorted(house.rows("contacts", rows)) == [
-        (stand_in, True, None, True),
+        (pseudonym, True, None, True),
         ("other", False, "FAIR", False),
     ]
     for entity in ("conversations", "messages", "surveys"):
         assert sorted(house.rows(entity, "id, contact")) == [
-            (f"{entity[0].replace('c', 'v')}1", stand_in),
+            (f"{entity[0].replace('c', 'v')}1", pseudonym),
             (f"{entity[0].replace('c', 'v')}2", "other"),
         ]
-    told = "file, line, field, reason, value IS NULL, raw IS NULL"
-    assert house.rejected(told) == [
+    columns = "file, line, field, reason, value IS NULL, raw IS NULL"
+    assert house.rejected(columns) == [
         ("demo/messages/bad.csv", 2, "timestamp", "timestamp is not a time", True, True),
         ("demo/messages/bad.jsonl", 1, "direction", "direction is none of INBOUND, OUTBOUND", True, True),
         ("demo/messages/bad.jsonl", 2, "id", "id is missing", True, False),
     ]
 
 
-def test_a_customer_of_whatsapp_goes_with_number_and_message_ids_and_the_threads_stay(house: House) -> None:
-    """The platform writes the number into the ids of messages; a status must still meet its message."""
+def test_an_erased_whatsapp_contact_is_removed_with_its_message_ids_and_threads_are_kept(
+    house: House,
+) -> None:
+    """The ids of messages contain the number. A status must still match its message."""
     with_account(house, "cloud", "whatsapp_cloud")
     message = {"id": "wamid.39333", "from": "39333", "from_user_id": "IT.7", "timestamp": "1788162241"}
     other = {"id": "wamid.4", "from": "44", "timestamp": "1788162241"}
@@ -164,19 +186,19 @@ def test_a_customer_of_whatsapp_goes_with_number_and_message_ids_and_the_threads
         messages = con.execute(f"SELECT id, sender FROM {raw.format('messages')} ORDER BY sender").fetchall()
         statuses = con.execute(f"SELECT id, recipient_id FROM {raw.format('statuses')}").fetchall()
         contacts = con.execute(f"SELECT wa_id, user_id FROM {raw.format('contacts')}").fetchall()
-        emptied = con.execute(f"SELECT raw FROM '{house.settings.rejected_path}/*.parquet'").fetchall()
+        raw_texts = con.execute(f"SELECT raw FROM '{house.settings.rejected_path}/*.parquet'").fetchall()
     assert messages[:2] == [("wamid.4", "44")] * 2
     assert statuses == messages[2:]
     assert [wa_id for wa_id, _ in contacts] == [messages[2][1]] * 2
     assert all(user_id.startswith("erased-") for _, user_id in contacts)
-    assert emptied == [(None,)] * 2
+    assert raw_texts == [(None,)] * 2
 
 
 BRAZIL, WITHOUT_NINTH_DIGIT = "5511987654321", "551187654321"
 
 
-def whatsapp(house: House, name: str, *contacts: dict, account: str = "cloud") -> None:
-    """Drop an envelope whose messages and contacts are of these ids: `wa_id`, `user_id`, or both."""
+def add_envelope(house: House, name: str, *contacts: dict, account: str = "cloud") -> None:
+    """Add an envelope with a message of each contact, given by `wa_id`, `user_id` or both."""
     messages = [
         {
             "id": f"{name}{n}",
@@ -197,19 +219,17 @@ def senders(house: House) -> list[tuple]:
 
 
 @pytest.mark.parametrize("listed", [f"+{BRAZIL}", WITHOUT_NINTH_DIGIT, "BR.7", "BR.8"])
-def test_every_id_of_the_contact_is_erased_whichever_is_listed_and_whenever_it_comes(
-    house: House, listed: str
-) -> None:
+def test_every_id_of_a_contact_is_erased_for_any_listed_id(house: House, listed: str) -> None:
     with_account(house, "cloud", "whatsapp_cloud")
-    whatsapp(house, "a", {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.8"}, {"wa_id": "44"})
+    add_envelope(house, "a", {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.8"}, {"wa_id": "44"})
     house.ingest()
     list_erasures(house.settings.project, listed, account="cloud")
     house.ingest()
-    whatsapp(house, "b", {"wa_id": BRAZIL, "user_id": "BR.7"})
+    add_envelope(house, "b", {"wa_id": BRAZIL, "user_id": "BR.7"})
     house.ingest()
-    whatsapp(house, "c", {"wa_id": BRAZIL, "user_id": "BR.8"})
+    add_envelope(house, "c", {"wa_id": BRAZIL, "user_id": "BR.8"})
     house.ingest()
-    whatsapp(house, "d", {"user_id": "BR.7"}, {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.9"})
+    add_envelope(house, "d", {"user_id": "BR.7"}, {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.9"})
     house.ingest()
 
     assert traces(house.settings.home, BRAZIL, WITHOUT_NINTH_DIGIT, "BR.7", "BR.8") == set()
@@ -217,47 +237,47 @@ def test_every_id_of_the_contact_is_erased_whichever_is_listed_and_whenever_it_c
     assert found[2] == ("44", None)
     assert found[-1] == (None, "BR.9")
     ids = {value for row in [*found[:2], *found[3:-1]] for value in row if value}
-    assert len(ids) == 1, "the contact is counted once"
+    assert len(ids) == 1, "the contact must count once"
     assert not has_changes(house.settings)
 
 
-def test_what_a_full_refresh_set_aside_and_what_a_killed_run_left_is_erased_too(house: House) -> None:
-    drop_everything(house)
+def test_set_aside_and_leftover_files_are_erased_too(house: House) -> None:
+    add_records(house)
     house.ingest()
     set_raw_aside(house.settings)
     damaged = next(house.settings.set_aside_path.glob("*/raw/messages/*/2*.parquet"))
     shutil.copy(damaged, damaged.with_name("0-damaged.parquet"))
-    damaged.write_bytes(damaged.read_bytes()[:-20] + WHO.encode())
+    damaged.write_bytes(damaged.read_bytes()[:-20] + CONTACT_ID.encode())
     settings = house.settings
     others = {settings.raw_path, settings.rejected_path, settings.set_aside_path, settings.published_path}
     for place in set(settings.contact_paths) - others:
         place.mkdir(parents=True)
-        (place / "file").write_text(WHO)
-    erase(house, WHO)
+        (place / "file").write_text(CONTACT_ID)
+    erase(house, CONTACT_ID)
 
     house.ingest()
 
-    assert traces(house.settings.home, WHO) == set()
+    assert traces(house.settings.home, CONTACT_ID) == set()
     assert list(house.settings.set_aside_path.glob("*/raw/messages/*/0-damaged.parquet"))
 
 
-def test_every_place_of_a_home_is_one_that_may_hold_contacts_or_never_does(sample: Settings) -> None:
-    """A new place must be erased from, or have a reason why no contact is in it."""
+def test_every_path_of_a_home_is_covered_by_erasures_or_contains_no_contacts(sample: Settings) -> None:
+    """A new path is either covered by erasures, or listed here with the reason why it contains no contact."""
     never = {
         "hash_key",
         "run.lock",
-        "landing",  # the user's own
+        "landing",  # belongs to the user
         "quality",  # figures only
         "dbt",  # compiled SQL, and logs without rows
-        "dagster",  # the test of the whole run below looks for ids in its events
+        "dagster",  # the test of a whole run below searches its events for ids
     }
     places = {path.name for path in sample.home.iterdir()}
     assert places - never <= {path.relative_to(sample.home).parts[0] for path in sample.contact_paths}
     assert set(sample.contact_paths) <= set(sample.derived_paths)
 
 
-def test_of_an_agent_with_the_same_id_as_a_contact_nothing_is_erased(house: House) -> None:
-    """Chatwoot numbers contacts and agents apart, and a sender may be either."""
+def test_an_agent_with_the_id_of_an_erased_contact_is_kept(house: House) -> None:
+    """In Chatwoot, contacts and agents have separate ids, and a sender can be either."""
     with_account(house, "desk", "chatwoot")
     sent = {"id": 1, "created_at": 1788162241, "conversation_id": 5, "sender_id": 7}
     house.drop(
@@ -280,61 +300,61 @@ def test_of_an_agent_with_the_same_id_as_a_contact_nothing_is_erased(house: Hous
     assert senders[1] == ("7",)
 
 
-def test_the_order_of_listing_and_loading_makes_no_difference(house: House, tmp_path: Path) -> None:
+def test_erasure_before_and_after_ingestion_give_the_same_data(house: House, tmp_path: Path) -> None:
     other = another(house, tmp_path / "other")
-    drop_everything(house)
-    drop_everything(other)
+    add_records(house)
+    add_records(other)
     house.ingest()
-    erase(house, WHO)
+    erase(house, CONTACT_ID)
     house.ingest()
     other.ingest()
     assert other.everything() == house.everything()
 
 
-def test_what_comes_later_of_an_erased_contact_is_erased_as_it_comes(house: House) -> None:
-    erase(house, WHO)
-    drop_everything(house)
+def test_later_records_of_an_erased_contact_are_erased(house: House) -> None:
+    erase(house, CONTACT_ID)
+    add_records(house)
     house.ingest()
     house.drop("conversations/late.jsonl", jsonl(CONVERSATION | {"id": "v3"}))
     house.ingest()
-    assert traces(house.settings.home, WHO) == set()
+    assert traces(house.settings.home, CONTACT_ID) == set()
     assert len(set(house.rows("conversations", "contact"))) == 2
 
 
 def test_the_same_list_is_not_applied_twice(house: House) -> None:
-    drop_everything(house)
+    add_records(house)
     house.ingest()
-    erase(house, "other", WHO)
+    erase(house, "other", CONTACT_ID)
     assert has_changes(house.settings)
     house.ingest()
     files = {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")}
-    erase(house, WHO, "other", WHO)
+    erase(house, CONTACT_ID, "other", CONTACT_ID)
     assert not has_changes(house.settings)
     house.ingest()
     assert {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")} == files
 
 
-def test_only_files_that_hold_the_contact_are_written_anew(house: House) -> None:
+def test_only_files_with_the_contact_are_rewritten(house: House) -> None:
     house.drop("conversations/a.jsonl", jsonl(OTHERS["conversations"]))
     house.ingest()
     before = {path: path.stat().st_ino for path in house.settings.home.rglob("*.parquet")}
     house.drop("conversations/b.jsonl", jsonl(CONVERSATION))
     house.ingest()
-    erase(house, WHO)
+    erase(house, CONTACT_ID)
     house.ingest()
     assert {path: path.stat().st_ino for path in before} == before
 
 
-def test_a_kill_at_any_point_loses_nothing_and_the_next_run_finishes(
+def test_an_erasure_killed_at_any_point_loses_nothing_and_the_next_run_completes_it(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop_everything(house)
+    add_records(house)
     house.ingest()
-    undisturbed = another(house, tmp_path / "undisturbed")
-    drop_everything(undisturbed)
-    undisturbed.ingest()
-    erase(house, WHO)
-    undisturbed.ingest()
+    uninterrupted = another(house, tmp_path / "uninterrupted")
+    add_records(uninterrupted)
+    uninterrupted.ingest()
+    erase(house, CONTACT_ID)
+    uninterrupted.ingest()
 
     def counts(of: House) -> dict[str, int]:
         return {entity: len(rows) for entity, rows in of.everything().items()}
@@ -353,9 +373,9 @@ def test_a_kill_at_any_point_loses_nothing_and_the_next_run_finishes(
             house.ingest()
         except KeyboardInterrupt:
             kills += 1
-        assert counts(house) == counts(undisturbed)
+        assert counts(house) == counts(uninterrupted)
     assert kills == 6
-    assert house.everything() == undisturbed.everything()
+    assert house.everything() == uninterrupted.everything()
 
 
 @pytest.mark.parametrize(
@@ -371,7 +391,7 @@ def test_a_kill_at_any_point_loses_nothing_and_the_next_run_finishes(
         ("k1", '{"contact": "k1-2"}', True),
     ],
 )
-def test_a_refused_text_goes_where_the_id_stands_in_it_as_a_word(
+def test_a_rejected_text_is_removed_if_it_contains_the_id_as_a_word(
     house: House, contact: str, text: str, is_gone: bool
 ) -> None:
     house.drop("messages/a.jsonl", text)
@@ -381,16 +401,16 @@ def test_a_refused_text_goes_where_the_id_stands_in_it_as_a_word(
     assert house.rejected("raw IS NULL") == [(is_gone,)]
 
 
-def test_one_account_erases_nothing_of_another(house: House) -> None:
+def test_an_erasure_of_one_account_does_not_affect_another(house: House) -> None:
     (house.settings.seeds / "accounts.csv").write_text(
         "account_id,platform,time_zone\ndemo,activecampaign,Europe/Rome\nb,activecampaign,Europe/Rome\n"
     )
     for account in ("demo", "b"):
-        house.drop("conversations/a.jsonl", jsonl(CONVERSATION, {"contact": WHO}), account)
+        house.drop("conversations/a.jsonl", jsonl(CONVERSATION, {"contact": CONTACT_ID}), account)
     house.ingest()
-    erase(house, WHO)
+    erase(house, CONTACT_ID)
     house.ingest()
-    assert [contact == WHO for (contact,) in house.rows("conversations", "contact")] == [True, False]
+    assert [contact == CONTACT_ID for (contact,) in house.rows("conversations", "contact")] == [True, False]
     assert house.rejected("raw IS NULL") == [(False,), (True,)]
 
 
@@ -399,19 +419,19 @@ def test_one_account_erases_nothing_of_another(house: House) -> None:
     [
         (
             "demos,k1,2026-01-01",
-            "line 2, column account_id: 'demos' is wrong; expected an account of accounts.csv (there is: ",
+            "line 2, column account_id: 'demos' is invalid; expected an account of accounts.csv (known: ",
         ),
         (
             "demo,,2026-01-01",
-            "line 2, column contact_id: this value is wrong; expected the contact's id on the platform",
+            "line 2, column contact_id: this value is invalid; expected the contact's id on the platform",
         ),
         (
             "demo,k1,tomorrow",
-            "line 2, column requested_on: 'tomorrow' is wrong; expected a date as YYYY-MM-DD",
+            "line 2, column requested_on: 'tomorrow' is invalid; expected a date as YYYY-MM-DD",
         ),
     ],
 )
-def test_a_line_that_makes_no_sense_stops_the_run_and_names_itself(
+def test_an_invalid_line_of_the_seed_stops_the_run_and_is_named(
     house: House, line: str, complaint: str, capfd: pytest.CaptureFixture
 ) -> None:
     (house.settings.seeds / "erasures.csv").write_text(f"account_id,contact_id,requested_on\n{line}\n")
@@ -424,26 +444,26 @@ def test_a_line_that_makes_no_sense_stops_the_run_and_names_itself(
     assert "Traceback" not in error
 
 
-def test_a_contact_nobody_knows_and_a_file_named_after_one_are_told_by_their_line(house: House) -> None:
+def test_an_unknown_contact_and_a_file_name_with_a_contact_are_reported_by_line(house: House) -> None:
     house.drop("conversations/a.jsonl", jsonl(CONVERSATION))
-    house.drop(f"conversations/only {WHO}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
-    erase(house, WHO, "stranger")
+    house.drop(f"conversations/only {CONTACT_ID}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
+    erase(house, CONTACT_ID, "stranger")
     house.ingest()
-    told = erasure.doubts(house.settings, read_seeds(house.settings.seeds).erasures)
+    told = erasure.list_warnings(house.settings, read_seeds(house.settings.seeds).erasures)
     assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
-    assert "nothing of account demo names this contact" in told[0]
+    assert "no record of account demo has this contact" in told[0]
     assert "in the name of 1 file of" in told[1]
-    assert not any(contact in message for message in told for contact in (WHO, "stranger"))
+    assert not any(contact in message for message in told for contact in (CONTACT_ID, "stranger"))
 
 
-def test_a_refused_text_goes_after_the_set_days_and_its_reason_stays(
+def test_a_rejected_text_is_removed_after_the_retention_time_and_its_reason_is_kept(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.drop("messages/a.jsonl", jsonl(MESSAGE | {"direction": "PRIVATE"}, MESSAGE))
     house.drop("messages/b.jsonl", '[{"id": "PRIVATE')
     house.ingest()
     kept = House(house.settings.home, project=house.settings.project, keep_rejected_days=30)
-    before, told = kept.everything(), kept.rejected("file, line, field, remedy")
+    before, rejections = kept.everything(), kept.rejected("file, line, field, remedy")
     assert not has_changes(kept.settings)
 
     today = datetime.now(UTC)
@@ -456,13 +476,13 @@ def test_a_refused_text_goes_after_the_set_days_and_its_reason_stays(
     kept.ingest()
 
     assert not has_changes(kept.settings)
-    assert kept.rejected("file, line, field, remedy") == told
+    assert kept.rejected("file, line, field, remedy") == rejections
     assert kept.rejected("value, raw") == [(None, None)] * 2
     assert kept.everything() | {"rejected": []} == before | {"rejected": []}
     assert traces(kept.settings.home, "PRIVATE") == set()
 
 
-def test_records_older_than_set_are_gone_whenever_they_come_and_stay_counted(
+def test_records_older_than_the_retention_time_are_removed_and_remain_counted(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def drop(into: House) -> None:
@@ -492,7 +512,7 @@ def test_records_older_than_set_are_gone_whenever_they_come_and_stay_counted(
     first.ingest()
     second.ingest()
 
-    assert not first.settings.candidate_path.exists(), "the candidate was built from records that are gone"
+    assert not first.settings.candidate_path.exists(), "the candidate was built from removed records"
 
     assert [name for (name,) in first.rows("messages", "id")] == [
         "2026-04-01T00:00:00Z",
@@ -509,8 +529,8 @@ def test_records_older_than_set_are_gone_whenever_they_come_and_stay_counted(
 
 
 def figures(settings: Settings) -> dict[str, list[tuple]]:
-    """Return the rows of the release, without what stands for a contact and describes it."""
-    of_contacts = {
+    """Return the rows of the release without the keys and attributes of contacts."""
+    contact_columns = {
         "fct_conversations": ["contact_key", "contact_tags"],
         "fct_messages": ["contact_key"],
         "dim_contacts": ["contact_key", "source", "contact_tags", "created_at"],
@@ -518,14 +538,14 @@ def figures(settings: Settings) -> dict[str, list[tuple]]:
     with reader(settings) as connection:
         tables = {}
         for table in TABLES:
-            left_out = ["build_id", "owner_key", *of_contacts.get(table, [])]
+            left_out = ["build_id", "owner_key", *contact_columns.get(table, [])]
             query = f"SELECT COLUMNS(lambda name: name NOT IN {left_out}) FROM {table}"
             tables[table] = sorted(connection.execute(query).fetchall(), key=repr)
         return tables
 
 
 @pytest.mark.slow
-def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
+def test_a_run_with_an_erasure_leaves_no_trace_and_does_not_change_the_figures(
     sample: Settings, tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:
     home, seeds = tmp_path / "home", tmp_path / "seeds"
@@ -536,12 +556,12 @@ def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
             f"SELECT DISTINCT contact FROM '{sample.raw_path}/conversations/activecampaign/*.parquet'"
             " ORDER BY contact"
         ).fetchall()
-    forgotten = [contact for (contact,) in known[::10]]
+    erased = [contact for (contact,) in known[::10]]
     with reader(sample) as connection:
         keys = {key for (key,) in connection.execute("SELECT contact_key FROM dim_contacts").fetchall()}
-    assert {Path("warehouse.duckdb")} < traces(home, *forgotten)
+    assert {Path("warehouse.duckdb")} < traces(home, *erased)
     seeds.mkdir()
-    lines = [f"demo,{contact},2026-09-01\n" for contact in [*forgotten, "nobody-knows"]]
+    lines = [f"demo,{contact},2026-09-01\n" for contact in [*erased, "nobody-knows"]]
     (seeds / "erasures.csv").write_text("".join(["account_id,contact_id,requested_on\n", *lines]))
     settings = Settings(
         home=home, dagster=home / "dagster", project=project_with(seeds, tmp_path / "project")
@@ -550,15 +570,15 @@ def test_an_erasure_leaves_no_trace_in_the_home_and_every_figure_as_it_was(
     assert run(settings) == 0
 
     assert figures(settings) == before
-    assert traces(home, *forgotten, "nobody-knows") == set()
+    assert traces(home, *erased, "nobody-knows") == set()
     with reader(settings) as connection:
         left = {key for (key,) in connection.execute("SELECT contact_key FROM dim_contacts").fetchall()}
     assert len(left) == len(keys)
     gone = keys - left
-    assert len(gone) == len(forgotten)
+    assert len(gone) == len(erased)
     assert traces(home, *gone) == set()
     release = current_release(settings)
     assert [path.name for path in (settings.published_path / "releases").iterdir()] == [release.release_id]
     output = capfd.readouterr().out
-    assert f"erasures.csv line {len(forgotten) + 2}: nothing of account demo names this contact" in output
+    assert f"erasures.csv line {len(erased) + 2}: no record of account demo has this contact" in output
     assert is_up_to_date(settings)

@@ -1,7 +1,7 @@
-"""Fetching from the APIs of the platforms, over HTTP, from servers that behave as the APIs are documented to.
+"""Fetching from the APIs of the platforms over HTTP, from servers with the documented behavior.
 
-Belongs here: what arrives in landing and in the marts, faults of the server, interrupted fetches, secrets.
-Does not: webhooks (`test_receiver`), nor what the marts make of records (`test_chatwoot`).
+Belongs here: the files in landing, the marts, server errors, interrupted fetches, secrets. Does not: webhooks
+(`test_receiver`), nor the marts of given records (`test_chatwoot`).
 """
 
 import gzip
@@ -29,7 +29,7 @@ from orchestration.automation.jobs import REFRESH
 from orchestration.definitions import build_definitions
 from orchestration.fetch import landing as landing_files
 from orchestration.fetch.__main__ import main
-from orchestration.fetch.accounts import Fetched, fetch_account
+from orchestration.fetch.accounts import FetchResult, fetch_account
 from orchestration.fetch.client import FetchError
 from orchestration.fetch.connections import connected_accounts, load_connections
 from orchestration.settings import PROJECT, Settings, SettingsError
@@ -40,14 +40,14 @@ DAY = 86_400
 
 
 def history_of(seed: int, conversations: int = 80) -> list[dict]:
-    """Return a random history as the API can give it; one conversation has many messages."""
+    """Return a random history that the API can export. One conversation has many messages."""
     history = sorted(random_history(random.Random(seed), conversations), key=lambda one: one["at"])
     for number, conversation in enumerate(history, start=1):
         conversation["id"] = number
         for sent in conversation["messages"]:
             sent.pop("additional_attributes", None)  # not in the API's list of messages
             if "private" in sent.get("later", (0, {}))[1]:
-                del sent["later"]  # the platform never makes a note of a message
+                del sent["later"]  # the platform never changes a message into a note
     long = history[3]
     start = long["messages"][-1]["at"]
     long["messages"] += [
@@ -57,7 +57,7 @@ def history_of(seed: int, conversations: int = 80) -> list[dict]:
 
 
 def connect(home: Path, servers: dict[str, Server], **settings: object) -> Settings:
-    """Return settings of a home in which these accounts are connected to these servers."""
+    """Return the settings of a home whose accounts are connected to these servers."""
     platforms = {
         name: "chatwoot" if isinstance(s, Chatwoot) else "activecampaign" for name, s in servers.items()
     }
@@ -76,13 +76,13 @@ def connect(home: Path, servers: dict[str, Server], **settings: object) -> Setti
     return Settings(home=home / "home", project=project, **settings)
 
 
-def fetch(settings: Settings, account: str = "acme") -> Fetched:
+def fetch(settings: Settings, account: str = "acme") -> FetchResult:
     (connected,) = connected_accounts(settings, [account])
     return fetch_account(settings, connected, lambda text: None)
 
 
 def landed(settings: Settings, entity: str, account: str = "acme") -> list[dict]:
-    """Return the records of an entity's files in the order of file and line."""
+    """Return the records in the files of an entity, in order of file and line."""
     records = []
     for path in sorted((settings.landing_path / account / entity).glob("[!.]*")):
         for line in gzip.decompress(path.read_bytes()).splitlines():
@@ -101,12 +101,12 @@ def all_messages(history: list[dict]) -> set:
 
 @pytest.fixture
 def chatwoot(tmp_path):
-    """A server with a history and the settings of a home that is connected to it."""
+    """Yield a server with a history, and the settings of a home that is connected to it."""
     with Chatwoot(history_of(1), now=END + 5000) as server:
         yield server, connect(tmp_path, {"acme": server})
 
 
-# What the API holds is what is published
+# From the API to the marts
 
 
 REFERENCE = "reference"
@@ -114,7 +114,7 @@ REFERENCE = "reference"
 
 @pytest.fixture(scope="module")
 def marts(build, tmp_path_factory):
-    """The marts of accounts that were fetched in several ways, and of the same history as plain files."""
+    """Yield the marts of accounts fetched in several ways, and of the same history as files."""
     home = tmp_path_factory.mktemp("fetch")
     history = history_of(7)
     with (
@@ -144,11 +144,11 @@ def marts(build, tmp_path_factory):
 
 
 def write_reference(folder: Path, server: Chatwoot) -> None:
-    begun = server.begun()
-    messages = [as_in_messages_api(c, sent) for c in begun for sent in c["messages"]]
-    events = [event | {"conversation_display_id": c["id"]} for c in begun for event in server.events_of(c)]
+    started = server.started()
+    messages = [as_in_messages_api(c, sent) for c in started for sent in c["messages"]]
+    events = [event | {"conversation_display_id": c["id"]} for c in started for event in server.events_of(c)]
     for entity, records in {
-        "conversations": [server.with_last(one) for one in begun],
+        "conversations": [server.with_last(one) for one in started],
         "messages": messages,
         "reporting_events": events,
         "contacts": server.contacts(),
@@ -160,7 +160,7 @@ def write_reference(folder: Path, server: Chatwoot) -> None:
 
 
 def rows(con: duckdb.DuckDBPyConnection, table: str, account: str) -> list[tuple]:
-    """Return the rows of an account, without what tells the account and the build."""
+    """Return the rows of an account, without the columns that identify the account or the build."""
     columns = [row[0] for row in con.execute(f"describe {table}").fetchall()]
     kept = [name for name in columns if name not in ("account_id", "contact_key", "owner_key", "build_id")]
     listed = ", ".join(f"replace(cast({name} as varchar), '{account}:', '')" for name in kept)
@@ -173,7 +173,7 @@ def rows(con: duckdb.DuckDBPyConnection, table: str, account: str) -> list[tuple
     "table",
     ["fct_conversations", "fct_messages", "fct_conversation_events", "csat_summary", "dim_agents"],
 )
-def test_what_the_api_holds_is_what_the_marts_hold(marts, table, account):
+def test_the_marts_match_the_data_of_the_api(marts, table, account):
     con, _ = marts
     expected = rows(con, table, REFERENCE)
     assert expected
@@ -194,7 +194,7 @@ def test_every_conversation_has_its_messages(marts):
         assert dict(found) == expected, account
 
 
-# One fetch after another
+# Repeated fetches
 
 
 def test_a_second_fetch_without_changes_writes_nothing(chatwoot):
@@ -208,7 +208,7 @@ def test_a_second_fetch_without_changes_writes_nothing(chatwoot):
     assert {path: path.read_bytes() for path in settings.landing_path.rglob("*.gz")} == before
 
 
-def test_an_account_whose_files_were_removed_is_fetched_as_a_whole(chatwoot):
+def test_an_account_without_files_in_landing_is_fetched_completely(chatwoot):
     server, settings = chatwoot
     fetch(settings)
     shutil.rmtree(settings.landing_path / "acme")
@@ -216,7 +216,7 @@ def test_an_account_whose_files_were_removed_is_fetched_as_a_whole(chatwoot):
     assert fetch(settings).records["conversations"] == 80
 
 
-def test_a_later_fetch_reads_what_changed_and_little_more(chatwoot):
+def test_a_later_fetch_reads_mostly_changed_records(chatwoot):
     server, settings = chatwoot
     fetch(settings)
     server.requests.clear()
@@ -231,7 +231,7 @@ def test_a_later_fetch_reads_what_changed_and_little_more(chatwoot):
     assert len(server.requests) < 15
 
 
-def test_an_agent_who_goes_online_is_no_change_but_a_new_name_is(chatwoot):
+def test_the_name_of_an_agent_is_a_change_and_the_availability_is_not(chatwoot):
     server, settings = chatwoot
     fetch(settings)
     server.now += 3600
@@ -245,7 +245,7 @@ def test_an_agent_who_goes_online_is_no_change_but_a_new_name_is(chatwoot):
 # A list that changes while it is read
 
 
-def test_a_conversation_deleted_while_the_list_is_read_hides_no_other(chatwoot):
+def test_a_conversation_deleted_during_the_listing_hides_no_other(chatwoot):
     server, settings = chatwoot
 
     def before(request):
@@ -258,7 +258,7 @@ def test_a_conversation_deleted_while_the_list_is_read_hides_no_other(chatwoot):
     assert ids_of(landed(settings, "messages")) >= all_messages(server.history)
 
 
-def test_a_message_written_while_the_list_is_read_is_fetched_too(chatwoot):
+def test_a_message_written_during_the_listing_is_fetched(chatwoot):
     server, settings = chatwoot
     early = server.history[0]
 
@@ -273,24 +273,24 @@ def test_a_message_written_while_the_list_is_read_is_fetched_too(chatwoot):
     assert 88_888 in ids_of(landed(settings, "messages"))
 
 
-def test_a_conversation_deleted_before_its_messages_are_read_is_left_out(chatwoot):
+def test_a_conversation_deleted_before_its_messages_are_read_is_skipped(chatwoot):
     server, settings = chatwoot
     server.before = once("conversations/5/messages", lambda: JSONResponse({}, 404))
     assert fetch(settings).records["conversations"] == 80
 
 
-# Faults of the server
+# Server errors
 
 
 @pytest.mark.parametrize(
     ("status", "headers", "pause"), [(429, {"retry-after": "2"}, 2), (500, {}, 0.9), (503, {}, 0.9)]
 )
-def test_a_fault_that_passes_is_waited_for(chatwoot, status, headers, pause):
+def test_a_temporary_error_is_retried(chatwoot, status, headers, pause):
     server, settings = chatwoot
     server.before = once("page=2", lambda: JSONResponse({"error": "later"}, status, headers))
-    began = time.monotonic()
+    started_at = time.monotonic()
     assert fetch(settings).records["conversations"] == 80
-    assert time.monotonic() - began >= pause
+    assert time.monotonic() - started_at >= pause
     assert ids_of(landed(settings, "messages")) == all_messages(server.history)
 
 
@@ -305,7 +305,7 @@ def test_a_fault_that_passes_is_waited_for(chatwoot, status, headers, pause):
         (lambda: JSONResponse([{"name": "no id"}]), "the answer holds no list of records"),
     ],
 )
-def test_a_fault_that_stays_names_account_address_and_remedy(
+def test_a_permanent_error_names_account_address_and_remedy(
     chatwoot, capsys, monkeypatch, response, expected
 ):
     server, settings = chatwoot
@@ -332,7 +332,7 @@ def test_the_token_does_not_follow_a_redirect(chatwoot):
         assert other.requests == []
 
 
-def test_without_the_enterprise_edition_the_result_says_what_is_unknown(chatwoot):
+def test_without_the_enterprise_edition_the_result_reports_the_missing_metrics(chatwoot):
     server, settings = chatwoot
     server.enterprise = False
     fetched = fetch(settings)
@@ -344,7 +344,7 @@ def test_without_the_enterprise_edition_the_result_says_what_is_unknown(chatwoot
 # Interrupted fetches
 
 
-def test_a_fetch_that_failed_continues_where_it_was(chatwoot, monkeypatch):
+def test_a_failed_fetch_resumes(chatwoot, monkeypatch):
     server, settings = chatwoot
     monkeypatch.setattr(landing_files, "FLUSH_BYTES", 20_000)
     server.before = once("conversations/70/messages", lambda: JSONResponse({}, 403))
@@ -352,14 +352,14 @@ def test_a_fetch_that_failed_continues_where_it_was(chatwoot, monkeypatch):
         fetch(settings)
     server.requests.clear()
     fetch(settings)
-    asked = Counter(request.split("?")[0].split("/conversations/")[-1] for request in server.requests)
-    assert asked["1/messages"] == 0
-    assert asked["70/messages"] >= 1
+    requested = Counter(request.split("?")[0].split("/conversations/")[-1] for request in server.requests)
+    assert requested["1/messages"] == 0
+    assert requested["70/messages"] >= 1
     assert ids_of(landed(settings, "conversations")) == ids_of(server.history)
     assert ids_of(landed(settings, "messages")) == all_messages(server.history)
 
 
-def test_a_killed_fetch_loses_nothing_and_repeats_little(chatwoot):
+def test_a_killed_fetch_resumes_without_loss(chatwoot):
     server, settings = chatwoot
     command = (
         "import sys; from orchestration.fetch import landing; landing.FLUSH_BYTES = 20_000;"
@@ -379,7 +379,7 @@ def test_a_killed_fetch_loses_nothing_and_repeats_little(chatwoot):
     server.before = before
     assert process.wait(timeout=60) == -signal.SIGKILL
     unfinished = list(settings.landing_path.rglob(".fetch-*"))
-    assert unfinished, "it was killed between two files"
+    assert unfinished, "the fetch was killed between two files"
     server.before = lambda request: None
     server.requests.clear()
     fetch(settings)
@@ -390,7 +390,7 @@ def test_a_killed_fetch_loses_nothing_and_repeats_little(chatwoot):
     assert not any(path.exists() for path in unfinished)
 
 
-def test_two_fetches_of_an_account_do_not_run_at_once(chatwoot):
+def test_a_second_fetch_of_an_account_is_rejected_while_one_runs(chatwoot):
     server, settings = chatwoot
     errors = []
 
@@ -402,10 +402,10 @@ def test_two_fetches_of_an_account_do_not_run_at_once(chatwoot):
 
     server.before = before
     fetch(settings)
-    assert errors == ["another fetch of account acme is under way; wait for its end"]
+    assert errors == ["another fetch of account acme is in progress; wait until it ends"]
 
 
-def test_a_damaged_progress_file_names_itself_and_the_remedy(chatwoot):
+def test_a_damaged_progress_file_is_named_with_the_remedy(chatwoot):
     _, settings = chatwoot
     fetch(settings)
     (settings.fetch_path / "acme.json").write_text('{"parts": ')
@@ -448,7 +448,7 @@ def activecampaign(tmp_path):
         yield server, connect(tmp_path, {"acme": server}, settle_seconds=0)
 
 
-def test_activecampaign_gives_conversations_first_messages_contacts_and_agents(activecampaign):
+def test_activecampaign_exports_conversations_first_messages_contacts_and_agents(activecampaign):
     from orchestration.ingest.pipeline import ingest
 
     _, settings = activecampaign
@@ -468,11 +468,11 @@ def test_activecampaign_gives_conversations_first_messages_contacts_and_agents(a
     assert set(pairs) == {(f"m-{number}", f"c-{number}") for number in range(230)}
 
 
-def test_activecampaign_writes_only_records_that_changed_also_when_they_change_back(activecampaign):
+def test_activecampaign_writes_every_change_of_a_record_and_nothing_else(activecampaign):
     server, settings = activecampaign
     fetch(settings)
     assert fetch(settings).files == []
-    server.conversations.insert(0, server.conversations.pop())  # another order is no change
+    server.conversations.insert(0, server.conversations.pop())  # the order is not a change
     for status in ("CLOSED", "NEW"):
         server.conversations[17]["status"] = status
         fetched = fetch(settings)
@@ -481,12 +481,12 @@ def test_activecampaign_writes_only_records_that_changed_also_when_they_change_b
     assert states == ["NEW", "CLOSED", "NEW"]
 
 
-def test_activecampaign_is_listed_again_where_a_record_moved_out_of_sight(activecampaign):
+def test_activecampaign_is_listed_again_if_records_shift_between_pages(activecampaign):
     server, settings = activecampaign
 
     def before(request):
         if request.url.path.endswith("/conversation") and request.query_params["page"] == "2":
-            server.conversations.append(server.conversations.pop(0))  # all others move up
+            server.conversations.append(server.conversations.pop(0))  # shifts the position of all others
             server.before = lambda request: None
 
     server.before = before
@@ -498,10 +498,10 @@ def test_activecampaign_is_listed_again_where_a_record_moved_out_of_sight(active
 # Secrets and permissions
 
 
-def test_no_secret_is_in_any_file_or_log_and_files_are_private(chatwoot, caplog, capfd, monkeypatch):
+def test_files_and_logs_contain_no_secret_and_files_are_private(chatwoot, caplog, capfd, monkeypatch):
     server, settings = chatwoot
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setenv("RUNTIME__LOG_LEVEL", "DEBUG")  # dlt's own
+    monkeypatch.setenv("RUNTIME__LOG_LEVEL", "DEBUG")  # of dlt
     monkeypatch.setenv("DAGSTER_HOME", str(settings.home / "dagster"))
     (settings.home / "dagster").mkdir(parents=True)
     with any_umask(), dg.DagsterInstance.get() as instance:
@@ -515,7 +515,7 @@ def test_no_secret_is_in_any_file_or_log_and_files_are_private(chatwoot, caplog,
         assert not job.execute_in_process(instance=instance, raise_on_error=False).success
     (settings.home.parent / "token").unlink()
     shown = caplog.text + "".join(capfd.readouterr())
-    assert "page=2" in shown, "requests are not logged: the test looks at nothing"
+    assert "page=2" in shown, "requests are not logged, so the test proves nothing"
     assert TOKEN not in shown
     for path in settings.home.parent.rglob("*"):
         if path.is_file():
@@ -527,7 +527,7 @@ def test_no_secret_is_in_any_file_or_log_and_files_are_private(chatwoot, caplog,
 
 @contextmanager
 def any_umask() -> Iterator[None]:
-    """Let new files be readable by everyone, unless the program asks for less."""
+    """Use a umask with which new files are readable by everyone, unless the program restricts them."""
     before = os.umask(0)
     try:
         yield
@@ -538,7 +538,7 @@ def any_umask() -> Iterator[None]:
 # Configuration
 
 
-BAD_CONNECTIONS = {
+INVALID_CONNECTIONS = {
     "unclosed": ("[acme", "not valid TOML"),
     "unknown account": ('[nowhere]\nurl = "https://x.it"', "no account of accounts.csv (known: acme"),
     "secret in the file": (
@@ -555,7 +555,7 @@ BAD_CONNECTIONS = {
     ),
     "password in the address": (
         '[acme]\nurl = "https://u:planted-literal@x.it"\napi_account = 1\ntoken = { env = "A" }',
-        "must hold no user, password",
+        "must not contain a user, password",
     ),
     "no address": ('[acme]\nurl = "app.chatwoot.com"\ntoken = { env = "A" }', "expected an address such as"),
     "no token": ('[acme]\nurl = "https://x.it"\napi_account = 1', "token: missing"),
@@ -573,9 +573,9 @@ BAD_CONNECTIONS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_CONNECTIONS)
+@pytest.mark.parametrize("case", INVALID_CONNECTIONS)
 def test_an_invalid_connection_names_file_account_and_key(tmp_path, case):
-    content, expected = BAD_CONNECTIONS[case]
+    content, expected = INVALID_CONNECTIONS[case]
     settings = connect(tmp_path, {})
     accounts = "account_id,platform,time_zone\nacme,chatwoot,UTC\nphone,whatsapp_cloud,UTC\n"
     (settings.seeds / "accounts.csv").write_text(accounts)
@@ -605,7 +605,7 @@ def test_a_missing_secret_is_named_by_variable_or_file(chatwoot, monkeypatch, ca
     assert "80 conversations" in capsys.readouterr().out
 
 
-def test_an_account_that_is_not_connected_is_named(chatwoot, monkeypatch, capsys):
+def test_an_unconnected_account_is_named(chatwoot, monkeypatch, capsys):
     _, settings = chatwoot
     assert run_command(settings, monkeypatch, "demo") == 2
     assert "account demo has no url" in capsys.readouterr().err
@@ -625,7 +625,7 @@ def test_the_refresh_does_not_fetch_and_the_schedule_is_off(chatwoot):
     assert schedule.cron_schedule == "*/30 * * * *"
 
 
-def test_one_account_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+def test_a_failed_account_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
     late = END + 5000
     with Chatwoot(history_of(1, 5), late) as bad, Chatwoot(history_of(1, 5), late) as good:
         settings = connect(tmp_path, {"bad": bad, "good": good})

@@ -1,4 +1,4 @@
-"""Files are replaced as a whole, copied with or without shared blocks, and linked."""
+"""Files are replaced atomically, copied with or without shared blocks, and linked."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def cannot_clone(source, target):
     raise OSError(95, "Operation not supported")
 
 
-def test_a_copy_has_the_content_replaces_what_was_there_and_is_a_file_of_its_own(tmp_path, source):
+def test_a_copy_replaces_the_target_and_is_independent_of_the_source(tmp_path, source):
     target = tmp_path / "target"
     target.write_bytes(b"before")
     copy(source, target)
@@ -33,13 +33,13 @@ def test_a_copy_has_the_content_replaces_what_was_there_and_is_a_file_of_its_own
     assert names(tmp_path) == ["source", "target"]
 
 
-def test_where_blocks_cannot_be_shared_the_bytes_are_copied(tmp_path, source, monkeypatch):
+def test_a_copy_copies_the_bytes_if_blocks_cannot_be_shared(tmp_path, source, monkeypatch):
     monkeypatch.setattr(files, "_clone", cannot_clone)
     copy(source, tmp_path / "target")
     assert (tmp_path / "target").read_bytes() == source.read_bytes()
 
 
-def test_a_copy_that_fails_leaves_what_was_there(tmp_path, source, monkeypatch):
+def test_a_failed_copy_keeps_the_target(tmp_path, source, monkeypatch):
     monkeypatch.setattr(files, "_clone", cannot_clone)
     target = tmp_path / "target"
     target.write_bytes(b"before")
@@ -49,7 +49,7 @@ def test_a_copy_that_fails_leaves_what_was_there(tmp_path, source, monkeypatch):
     assert names(tmp_path) == ["source", "target"]
 
 
-def test_a_link_is_the_same_file_and_a_copy_where_there_are_no_links(tmp_path, source, monkeypatch):
+def test_a_link_is_a_hard_link_or_else_a_copy(tmp_path, source, monkeypatch):
     link(source, tmp_path / "linked")
     assert (tmp_path / "linked").stat().st_ino == source.stat().st_ino
 
@@ -62,7 +62,7 @@ def test_a_link_is_the_same_file_and_a_copy_where_there_are_no_links(tmp_path, s
     assert (tmp_path / "copied").read_bytes() == source.read_bytes()
 
 
-def test_a_link_replaces_no_file(tmp_path, source):
+def test_a_link_does_not_replace_a_file(tmp_path, source):
     other = tmp_path / "other"
     other.write_bytes(b"before")
     with pytest.raises(FileExistsError):
@@ -70,7 +70,7 @@ def test_a_link_replaces_no_file(tmp_path, source):
     assert other.read_bytes() == b"before"
 
 
-def test_a_replacement_takes_the_place_of_a_file(tmp_path, source):
+def test_a_replacement_moves_the_source_to_the_target(tmp_path, source):
     target = tmp_path / "target"
     target.write_bytes(b"before")
     content = source.read_bytes()

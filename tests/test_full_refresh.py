@@ -1,4 +1,4 @@
-"""Everything anew from landing, without a moment in which readers have nothing, and nothing lost unasked."""
+"""A full refresh rebuilds everything from landing. Readers keep the release, and no record is lost."""
 
 import shutil
 
@@ -26,7 +26,7 @@ def batches(settings: Settings) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_full_refresh_that_stops_is_finished_by_the_next_run(settings, monkeypatch, capfd):
+def test_an_interrupted_full_refresh_is_completed_by_the_next_run(settings, monkeypatch):
     before, release, loaded = published_rows(settings, LOADING), current_release(settings), batches(settings)
 
     def crash(settings: Settings) -> int:
@@ -46,7 +46,7 @@ def test_a_full_refresh_that_stops_is_finished_by_the_next_run(settings, monkeyp
     assert not settings.set_aside_path.exists()
 
 
-def test_what_left_landing_stays_published_and_a_full_refresh_asks_before_it_goes(settings, capfd):
+def test_a_full_refresh_without_force_stops_if_files_are_missing_in_landing(settings, capfd):
     before = published_rows(settings, LOADING)
     demo = settings.landing_path / "demo"
     (demo / "surveys" / "2025-10.csv").unlink()
@@ -63,9 +63,9 @@ def test_what_left_landing_stays_published_and_a_full_refresh_asks_before_it_goe
     assert settings.raw_path.exists()
 
 
-def test_a_forced_full_refresh_sets_aside_what_it_will_lose(settings, monkeypatch):
+def test_a_forced_full_refresh_sets_aside_the_raw_files(settings, monkeypatch):
     shutil.rmtree(settings.landing_path)
-    monkeypatch.setattr(commands, "refresh", lambda *_: pytest.fail("nothing could be built of nothing"))
+    monkeypatch.setattr(commands, "refresh", lambda *_: pytest.fail("there is nothing to build"))
     monkeypatch.setattr(commands, "is_up_to_date", lambda settings: True)
     monkeypatch.setattr(commands, "print_summary", lambda settings, result: None)
     monkeypatch.setattr(commands, "current_release", lambda settings: None)
@@ -73,11 +73,11 @@ def test_a_forced_full_refresh_sets_aside_what_it_will_lose(settings, monkeypatc
     assert commands.full_refresh(settings, force=True) == 1
 
     assert not settings.raw_path.exists()
-    assert not settings.landing_path.exists(), "the sample is no stand-in for exports that were there"
+    assert not settings.landing_path.exists(), "the sample must not replace removed exports"
     assert list(settings.set_aside_path.glob("*/raw/ingested_files/2*.parquet"))
 
 
-def test_an_emptied_landing_changes_nothing_that_was_published(settings, capfd):
+def test_an_empty_landing_does_not_change_the_release(settings, capfd):
     before = published_rows(settings, LOADING)
     shutil.rmtree(settings.landing_path)
     settings.landing_path.mkdir()
@@ -90,7 +90,7 @@ def test_an_emptied_landing_changes_nothing_that_was_published(settings, capfd):
 
 
 @pytest.mark.parametrize("arguments", [[], ["ran"], ["run", "--force"], ["run", "--fully"]])
-def test_a_command_that_is_none_is_answered_with_those_that_are(arguments, capfd):
+def test_an_unknown_command_prints_the_usage(arguments, capfd):
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 2

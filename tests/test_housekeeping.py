@@ -1,4 +1,4 @@
-"""Old runs go with all that Dagster kept of them; what still tells of the assets as they are stays."""
+"""Old runs are deleted with their events and logs, except the runs of the latest materializations."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,17 +15,17 @@ def table():
 
 
 @dg.job(name="refresh")
-def nothing_made():
+def empty_job():
     pass
 
 
-def test_old_runs_go_but_for_those_that_made_what_is_there_now(tmp_path):
+def test_old_runs_are_deleted_except_those_of_the_latest_materializations(tmp_path):
     settings = Settings(home=tmp_path)
     later = datetime.now(UTC) + timedelta(days=KEEP_RUNS_DAYS, minutes=1)
     with open_instance(settings) as instance:
         first, last = (dg.materialize([table], instance=instance).run_id for _ in range(2))
-        failed, going_on = (
-            instance.create_run_for_job(nothing_made, status=status).run_id
+        failed, running = (
+            instance.create_run_for_job(empty_job, status=status).run_id
             for status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED)
         )
         assert prune_runs(settings, instance) == 0
@@ -33,7 +33,7 @@ def test_old_runs_go_but_for_those_that_made_what_is_there_now(tmp_path):
 
         assert prune_runs(settings, instance, later) == 2
 
-        assert {run.run_id for run in instance.get_runs()} == {last, going_on}
+        assert {run.run_id for run in instance.get_runs()} == {last, running}
         assert instance.get_latest_materialization_event(table.key).run_id == last
         assert instance.all_logs(last)
         for gone in (first, failed):

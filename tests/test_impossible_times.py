@@ -1,4 +1,4 @@
-"""Messages from the future: what is dated more than a day after its file was first ingested is rejected."""
+"""Messages with a time more than a day after their file was first ingested are rejected."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ def house(tmp_path: Path) -> House:
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
-def test_a_message_of_the_next_day_is_accepted_and_a_later_one_rejected(house: House, name: str) -> None:
+def test_a_message_within_the_next_day_is_accepted_and_a_later_one_rejected(house: House, name: str) -> None:
     messages = [message(1, NOW + timedelta(hours=23)), message(2, NOW + timedelta(hours=25)), message(3, NOW)]
     rows = ["id,timestamp,direction", *(f"{m['id']},{m['timestamp']},INBOUND" for m in messages)]
     house.drop(f"messages/{name}", jsonl(*messages) if name == "a.jsonl" else "\n".join(rows))
@@ -37,7 +37,7 @@ def test_a_message_of_the_next_day_is_accepted_and_a_later_one_rejected(house: H
     assert reason == f'timestamp "{messages[1]["timestamp"]}" {REASON}'
 
 
-def test_only_the_time_of_a_message_counts(house: House) -> None:
+def test_only_the_time_of_a_message_is_limited(house: House) -> None:
     later = NOW + timedelta(days=300)
     house.drop("messages/a.jsonl", jsonl(message(1, NOW, read_on=later.isoformat())))
     house.drop("conversations/a.jsonl", jsonl({"id": 1, "created_on": later.isoformat()}))
@@ -46,7 +46,7 @@ def test_only_the_time_of_a_message_counts(house: House) -> None:
 
 
 def test_a_replay_keeps_the_time_of_the_first_ingestion(house: House) -> None:
-    """Two days later the message would be possible; read again, it is still rejected."""
+    """A message that is rejected as too late is still rejected in a replay two days later."""
     house.drop("messages/a.jsonl", jsonl(message(1, NOW - timedelta(hours=1)), message(2, NOW)))
     house.ingest()
     (path,) = ledger.parquet_files(ledger.ledger_folder(house.settings))

@@ -1,7 +1,7 @@
-"""After every delivery an incremental build gives the rows of a full build, in whatever order records arrive.
+"""After every delivery, an incremental build gives the rows of a full build, for any order of records.
 
-Belongs here: random exports that arrive in parts, and the comparison. Does not: what the rows must be (see
-`test_metrics`), nor when a run may build an increment (see `test_pipeline`).
+Belongs here: random exports that arrive in parts, and the comparison. Does not: the expected rows (see
+`test_metrics`), nor when a build is incremental (see `test_pipeline`).
 """
 
 import json
@@ -22,12 +22,12 @@ from orchestration.warehouse.inputs import current_inputs
 from tests.chatwoot_exports import merge_contacts, random_files, random_history
 from tests.conftest import dbt, project_with
 from tests.random_exports import ACCOUNTS, random_account, write_seeds
-from tests.whatsapp_cloud_exports import random_changes, random_stream, write_stream
+from tests.whatsapp_cloud_exports import random_changes, random_stream, stream_files
 
 MODELS = ["--resource-type", "seed", "--resource-type", "model"]
 OTHER_PLATFORMS = {"shop": "chatwoot", "cloud": "whatsapp_cloud"}
-SUMS = ("_sum", "_avg", "_median", "_p90")  # added up in another order, they differ in the last digits
-OF_THE_BUILD = ("batch_id", "ingested_at", "rejected_at", "build_id")
+SUMS = ("_sum", "_avg", "_median", "_p90")  # the order of the sum changes the last digits
+BUILD_COLUMNS = ("batch_id", "ingested_at", "rejected_at", "build_id")
 CHECKS = {"passed": [], "warned": []}
 
 
@@ -44,7 +44,7 @@ def house(tmp_path):
 
 @pytest.fixture
 def full(house, tmp_path):
-    """A second home with the same raw files, in which every build is a full one."""
+    """Return a second home with the same raw files, in which every build is a full build."""
     settings = house.model_copy(update={"home": tmp_path / "full"})
     settings.home.mkdir()
     for name in ("raw", "rejected", "hash_key"):
@@ -53,7 +53,7 @@ def full(house, tmp_path):
 
 
 def random_parts(dice):
-    """Return random exports of all platforms as a list of (file, records): split, and in any order."""
+    """Return random exports of all platforms as a list of (file, records), split and in random order."""
     files = [
         (f"{account}/{entity}/{name}", records)
         for account in ACCOUNTS
@@ -69,8 +69,8 @@ def random_parts(dice):
     parts += [(f"shop/{name}", lines) for name, lines in random_files(dice, history).items()]
     events = random_stream(dice)
     events += random_changes(dice, events)
-    for lot in write_stream(dice, events, Path("cloud/webhooks")):
-        parts += [(str(name).removesuffix(".gz"), envelopes) for name, envelopes in lot]
+    for delivery in stream_files(dice, events, Path("cloud/webhooks")):
+        parts += [(str(name).removesuffix(".gz"), envelopes) for name, envelopes in delivery]
     dice.shuffle(parts)
     return parts
 
@@ -84,7 +84,7 @@ def deliver(settings, parts):
 
 
 def build(settings, *arguments):
-    """Build the models as a run does: in full where more than the batches changed."""
+    """Build the models like a run: with a full build if more than the batches changed."""
     inputs, last = current_inputs(settings), completed_build(settings)
     if last and not inputs.only_add_to(last.rules, last.batches):
         discard_candidate(settings)
@@ -98,14 +98,14 @@ def change_working_hours(settings):
 
 
 def published_rows(settings):
-    """Return the sorted rows of every table of the candidate, without what differs between any two builds."""
+    """Return the sorted rows of every table of the candidate, without columns that differ between builds."""
     with duckdb.connect(settings.candidate_path, read_only=True) as con:
         columns = con.execute(
             """
             select schema_name || '.' || table_name, column_name from duckdb_columns()
             where schema_name in ('main', 'reporting') and not internal and column_name not in ?
             order by column_index""",
-            [list(OF_THE_BUILD)],
+            [list(BUILD_COLUMNS)],
         ).fetchall()
         tables = {}
         for table, column in columns:
@@ -127,7 +127,7 @@ def assert_same_rows(incremental, full):
 
 
 def parquet_rows(settings, release):
-    """Return the ids and builds of the rows in the Parquet files that are divided by month."""
+    """Return the ids and builds of the rows in the monthly Parquet files."""
     folder = settings.published_path / release.parquet
     return duckdb.execute(
         f"select message_id, build_id from '{folder}/fct_messages.parquet/*.parquet' union all"
@@ -146,11 +146,11 @@ def candidate_rows(settings):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_an_incremental_build_gives_the_rows_of_a_full_build(house, full, monkeypatch, seed):
-    monkeypatch.setattr(compaction, "MANY", 2)  # so that increments add to files that were compacted
+    monkeypatch.setattr(compaction, "MANY", 2)  # so that increments add to compacted files
     dice = random.Random(seed)
     parts = random_parts(dice)
     cuts = sorted(dice.sample(range(1, len(parts)), 5))
-    # A check fails between two deliveries, a release is rolled back between two, working hours change.
+    # Between deliveries, a check fails, a release is rolled back, and working hours change.
     steps = [
         "publish",
         *dice.sample(["publish", "fail", "publish and roll back", "change hours"], k=4),
@@ -173,7 +173,7 @@ def test_an_incremental_build_gives_the_rows_of_a_full_build(house, full, monkey
 
 
 @pytest.mark.slow
-def test_the_window_of_a_conversation_without_a_contact_expires_in_an_increment(house):
+def test_the_window_of_a_conversation_without_a_contact_expires_in_an_incremental_build(house):
     def sent(number, conversation, contact, day):
         return {
             "id": number,

@@ -1,4 +1,4 @@
-"""What ingest promises: every format gives the same rows, each file once, and a crash costs nothing."""
+"""The ingest: every format gives the same rows, each file is loaded once, and a crash loses nothing."""
 
 import csv
 import io
@@ -113,7 +113,7 @@ def test_every_format_gives_the_same_typed_rows(house: House, name: str) -> None
     ]
 
 
-def test_a_csv_of_names_and_day_first_dates_is_read_in_the_zone_of_the_account(house: House) -> None:
+def test_a_csv_of_names_and_day_first_dates_is_parsed_in_the_zone_of_the_account(house: House) -> None:
     house.drop(
         "conversations/a.csv",
         'id;created_on;assigned;tags\n1;31/08/2026 07:44;Anna;late; \n2;01/01/2026 07:44:30;;"a;b"\n',
@@ -146,7 +146,7 @@ INSTANTS = [
 ]
 
 
-def test_an_instant_is_stored_in_utc_however_it_is_written(house: House) -> None:
+def test_a_time_of_any_format_is_stored_in_utc(house: House) -> None:
     house.drop("conversations/a.jsonl", jsonl(*({"id": 1, "created_on": written} for written, _ in INSTANTS)))
     house.ingest()
     assert [instant for (instant,) in house.rows("conversations", "created_on")] == [
@@ -154,7 +154,7 @@ def test_an_instant_is_stored_in_utc_however_it_is_written(house: House) -> None
     ]
 
 
-def test_native_parquet_times_without_a_zone_are_local_and_lists_stay_lists(house: House) -> None:
+def test_parquet_times_without_a_zone_are_local_and_lists_are_kept(house: House) -> None:
     path = house.drop("conversations/a.parquet", b"")
     duckdb.sql(f"""COPY (SELECT 5 AS id, TIMESTAMP '2026-08-31 07:44:00' AS created_on,
         TIMESTAMPTZ '2026-08-31 07:44:00+00' AS closed_on, [{{'id': 1, 'name': 'x'}}] AS tags) TO '{path}'""")
@@ -164,7 +164,7 @@ def test_native_parquet_times_without_a_zone_are_local_and_lists_stay_lists(hous
     ]
 
 
-def test_a_raw_row_says_where_it_came_from(house: House) -> None:
+def test_a_raw_row_has_its_file_line_and_batch(house: House) -> None:
     house.drop("agents/a.jsonl", b'\n{"id": 1}\n\n  \n{"id": 2}')
     house.drop("agents/b.csv", 'id,teams\n1,"a\nb"\n\n2,x\n')
     house.drop("agents/c.json", '[{"id": 1}, {"id": 2}]')
@@ -180,7 +180,7 @@ def test_a_raw_row_says_where_it_came_from(house: House) -> None:
     assert house.rows("agents", "DISTINCT _batch_id, _file, _line")[0][0] == result.batch_id
 
 
-def test_a_second_run_finds_nothing_new(house: House) -> None:
+def test_a_second_ingest_finds_no_changes(house: House) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
     assert house.ingest().batch_id
     before = house.everything()
@@ -188,7 +188,7 @@ def test_a_second_run_finds_nothing_new(house: House) -> None:
     assert house.everything() == before
 
 
-def test_landing_that_is_missing_or_empty_is_no_error(house: House) -> None:
+def test_a_missing_or_empty_landing_is_not_an_error(house: House) -> None:
     messages: list[str] = []
     assert house.ingest(messages.append).files == []
     assert "holds no files" in messages[0]
@@ -209,9 +209,7 @@ def test_the_same_content_under_another_name_is_loaded_once(house: House) -> Non
     ]
 
 
-def test_as_many_files_are_opened_at_once_as_there_are_threads(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_opened_in_parallel_by_all_threads(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     together, prepare = threading.Barrier(house.settings.threads, timeout=60), file_bytes.prepare
 
     def prepare_together(*args: object) -> file_bytes.Content:
@@ -224,7 +222,7 @@ def test_as_many_files_are_opened_at_once_as_there_are_threads(
     assert house.ingest().totals().records_accepted == 2
 
 
-def test_the_same_content_in_two_accounts_belongs_to_both(house: House, tmp_path: Path) -> None:
+def test_the_same_content_is_loaded_for_each_account(house: House, tmp_path: Path) -> None:
     seeds = tmp_path / "seeds"
     seeds.mkdir()
     accounts = "demo,activecampaign,Europe/Rome\nother,activecampaign,America/New_York\n"
@@ -240,7 +238,7 @@ def test_the_same_content_in_two_accounts_belongs_to_both(house: House, tmp_path
     ]
 
 
-def test_a_changed_file_is_a_new_file_and_a_removed_one_changes_nothing(house: House) -> None:
+def test_a_changed_file_is_loaded_and_a_removed_file_changes_nothing(house: House) -> None:
     path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.ingest()
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
@@ -251,7 +249,7 @@ def test_a_changed_file_is_a_new_file_and_a_removed_one_changes_nothing(house: H
 
 
 @pytest.mark.parametrize("content", [jsonl({"id": 1}), b"[{"], ids=["loaded", "rejected"])
-def test_a_file_touched_but_not_changed_is_not_new_and_is_hashed_once(
+def test_a_file_with_a_new_time_and_the_same_content_is_unchanged_and_hashed_once(
     house: House, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     path = house.drop("agents/a.json", content)
@@ -266,7 +264,7 @@ def test_a_file_touched_but_not_changed_is_not_new_and_is_hashed_once(
     assert house.everything() == before
 
 
-def test_a_file_of_the_same_size_and_another_content_is_new(house: House) -> None:
+def test_a_file_of_the_same_size_with_other_content_is_loaded(house: House) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.ingest()
     os.utime(house.drop("agents/a.jsonl", jsonl({"id": 2})), (1, 1))
@@ -274,7 +272,7 @@ def test_a_file_of_the_same_size_and_another_content_is_new(house: House) -> Non
     assert house.ingest().totals().records_accepted == 1
 
 
-def test_a_copy_of_a_loaded_file_that_is_removed_during_the_run_costs_no_other_file(
+def test_a_duplicate_removed_during_the_ingest_affects_no_other_file(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
@@ -283,11 +281,11 @@ def test_a_copy_of_a_loaded_file_that_is_removed_during_the_run_costs_no_other_f
     house.drop("agents/z.jsonl", jsonl({"id": 2}))
     load = Loader.load
 
-    def load_while_one_goes(loader: Loader, paths: list[str]) -> list:
+    def remove_one_and_load(loader: Loader, paths: list[str]) -> list:
         copies[0].unlink(missing_ok=True)
         return load(loader, paths)
 
-    monkeypatch.setattr(Loader, "load", load_while_one_goes)
+    monkeypatch.setattr(Loader, "load", remove_one_and_load)
     result = house.ingest()
     assert result.skipped == ["demo/agents/b.jsonl: it is still being written; it is left for the next run"]
     assert [(file.file, file.status) for file in result.files] == [
@@ -296,10 +294,10 @@ def test_a_copy_of_a_loaded_file_that_is_removed_during_the_run_costs_no_other_f
     ]
 
 
-def test_a_loaded_webhook_file_that_changes_during_the_run_costs_no_other_file(
+def test_a_webhook_file_changed_during_the_ingest_affects_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has a row of the ledger for each entity, and each of them is a duplicate."""
+    """The file has a ledger row for each entity, and each row is a duplicate."""
     seeds = tmp_path / "seeds"
     shutil.copytree(PROJECT / "seeds", seeds)
     (seeds / "accounts.csv").write_text("account_id,platform,time_zone\nshop,whatsapp_cloud,UTC\n")
@@ -314,18 +312,18 @@ def test_a_loaded_webhook_file_that_changes_during_the_run_costs_no_other_file(
     house.drop("webhooks/z.jsonl", jsonl(lines[1]), "shop")
     load = Loader.load
 
-    def load_while_it_grows(loader: Loader, paths: list[str]) -> list:
+    def load_and_append(loader: Loader, paths: list[str]) -> list:
         with copy.open("ab") as stream:
             stream.write(b"\n")
         return load(loader, paths)
 
-    monkeypatch.setattr(Loader, "load", load_while_it_grows)
+    monkeypatch.setattr(Loader, "load", load_and_append)
     result = house.ingest()
     assert {file.file for file in result.files} == {"shop/webhooks/z.jsonl"}
     assert result.totals("contacts").records_accepted == 1
 
 
-def test_batches_sort_by_time_even_if_the_clock_was_set_back(house: House) -> None:
+def test_batch_ids_increase_even_if_the_clock_is_set_back(house: House) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.ingest()
     folder = ledger.ledger_folder(house.settings)
@@ -334,7 +332,7 @@ def test_batches_sort_by_time_even_if_the_clock_was_set_back(house: House) -> No
     assert house.ingest().batch_id == "29990101T000000000001Z"
 
 
-def test_the_ledger_tells_what_became_of_a_file(house: House) -> None:
+def test_the_ledger_has_the_result_of_a_file(house: House) -> None:
     first, second = "2026-08-31T07:44:00Z", "2026-08-30T07:44:00Z"
     path = house.drop(
         "conversations/a.jsonl",
@@ -354,20 +352,20 @@ def test_the_ledger_tells_what_became_of_a_file(house: House) -> None:
     ]
 
 
-def drop_a_bit_of_everything(house: House) -> None:
+def add_valid_and_invalid_files(house: House) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"name": "nobody"}))
     house.drop("agents/b.csv", "id\n2\n")
     house.drop("conversations/a.json", json.dumps(RECORDS))
     house.drop("conversations/b.json", "[{")
 
 
-def test_a_crash_at_any_point_of_the_commit_costs_nothing(
+def test_a_crash_at_any_point_of_the_commit_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undisturbed, crashed = House(tmp_path / "undisturbed"), House(tmp_path / "crashed")
-    drop_a_bit_of_everything(undisturbed)
-    drop_a_bit_of_everything(crashed)
-    undisturbed.ingest()
+    uninterrupted, crashed = House(tmp_path / "uninterrupted"), House(tmp_path / "crashed")
+    add_valid_and_invalid_files(uninterrupted)
+    add_valid_and_invalid_files(crashed)
+    uninterrupted.ingest()
     replace = files.replace
 
     def crash_after(moves: int) -> Callable[[Path, Path], None]:
@@ -380,7 +378,7 @@ def test_a_crash_at_any_point_of_the_commit_costs_nothing(
 
         return replace_or_crash
 
-    written = len(list(undisturbed.settings.home.rglob("2*.parquet")))
+    written = len(list(uninterrupted.settings.home.rglob("2*.parquet")))
     for moves in range(written):
         monkeypatch.setattr(files, "replace", crash_after(moves))
         with pytest.raises(KeyboardInterrupt):
@@ -388,17 +386,17 @@ def test_a_crash_at_any_point_of_the_commit_costs_nothing(
     monkeypatch.undo()
     assert len(list(crashed.settings.home.rglob("2*.parquet"))) == written - 1
     assert crashed.ingest().batch_id
-    assert crashed.everything() == undisturbed.everything()
+    assert crashed.everything() == uninterrupted.everything()
     assert len(list(crashed.settings.home.rglob("2*.parquet"))) == written
 
 
-def test_unfinished_and_hidden_files_are_left_alone(house: House) -> None:
+def test_unfinished_and_hidden_files_are_ignored(house: House) -> None:
     for name in (".a.jsonl", "a.jsonl.tmp", "a.jsonl.part", "a.jsonl.crdownload"):
         house.drop(f"agents/{name}", jsonl({"id": 1}))
     assert house.ingest().files == []
 
 
-def test_what_people_wrote_and_who_they_are_never_reaches_raw(house: House) -> None:
+def test_contents_and_personal_data_never_reach_raw(house: House) -> None:
     message = {
         "id": 1,
         "timestamp": 1788162240,
@@ -415,7 +413,7 @@ def test_what_people_wrote_and_who_they_are_never_reaches_raw(house: House) -> N
     assert "SECRET" in house.rejected("raw")[0][0]
 
 
-def test_names_of_files_are_names_and_nothing_else(house: House) -> None:
+def test_file_names_with_special_characters_are_literal(house: House) -> None:
     for name in ("a'b.jsonl", "c*d?.jsonl", "[e].jsonl", 'f";--.jsonl', "perché è così.jsonl"):
         house.drop(f"agents/{name}", jsonl({"id": name}))
     house.ingest()
@@ -424,7 +422,7 @@ def test_names_of_files_are_names_and_nothing_else(house: House) -> None:
 
 
 def test_landing_is_only_read(house: House) -> None:
-    drop_a_bit_of_everything(house)
+    add_valid_and_invalid_files(house)
     before = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in house.settings.landing_path.rglob("*")}
     house.ingest()
     assert {
@@ -432,7 +430,7 @@ def test_landing_is_only_read(house: House) -> None:
     } == before
 
 
-def test_dagster_shows_every_entity_and_warns_of_folders_without_a_place(house: House) -> None:
+def test_dagster_shows_every_entity_and_warns_about_unknown_folders(house: House) -> None:
     house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": None}))
     house.drop("agents/a.jsonl", jsonl({"id": 1}), account="stranger")
     result = materialize(
@@ -445,7 +443,7 @@ def test_dagster_shows_every_entity_and_warns_of_folders_without_a_place(house: 
     assert [agents[name].value for name in counts] == [1, 2, 1, 1, 1]
     assert {event.asset_key for event in metadata} == ingest_asset.keys
     shown = {event.asset_key.path[-1]: event.metadata for event in metadata}
-    files = shown["ingested_files"]["files_of_the_last_batch"].value
+    files = shown["ingested_files"]["files_of_latest_batch"].value
     assert "| demo/agents/a.jsonl | loaded | - | 2 | 1 | 1 |" in files
     reasons = shown["rejected_records"]["most_frequent_reasons"].value
     assert (
@@ -503,20 +501,20 @@ def test_any_split_over_files_formats_and_runs_gives_the_same_rows(
                 house.ingest()
         house.ingest()
         found = house.rows("agents", "id, first_name, teams")
-    wanted = [(r["id"], r["first_name"] or None, [t.strip() for t in r["teams"]]) for r in records]
+    expected = [(r["id"], r["first_name"] or None, [t.strip() for t in r["teams"]]) for r in records]
     assert sorted((i, n, [t.strip() for t in teams or []]) for i, n, teams in found) == sorted(
-        (i, n, teams) for i, n, teams in wanted
+        (i, n, teams) for i, n, teams in expected
     )
 
 
 @PROPERTY
 @given(records=LINES, data=st.data())
-def test_corrupted_lines_are_rejected_and_the_untouched_ones_accepted(
+def test_corrupted_lines_are_rejected_and_unchanged_lines_accepted(
     records: list[dict], data: st.DataObject
 ) -> None:
     lines = jsonl(*records).splitlines()
-    broken = data.draw(st.sets(st.integers(0, len(lines) - 1)))
-    for index in broken:
+    corrupted = data.draw(st.sets(st.integers(0, len(lines) - 1)))
+    for index in corrupted:
         junk = data.draw(
             st.binary(min_size=1, max_size=6).filter(lambda b: b"\n" not in b and b"\r" not in b)
         )
@@ -530,31 +528,31 @@ def test_corrupted_lines_are_rejected_and_the_untouched_ones_accepted(
         rejected = house.rejected("line")
     assert (file.records_read, file.records_accepted, file.records_rejected) == (
         len(lines),
-        len(lines) - len(broken),
-        len(broken),
+        len(lines) - len(corrupted),
+        len(corrupted),
     )
-    assert [line for (line,) in rejected] == sorted(index + 1 for index in broken)
+    assert [line for (line,) in rejected] == sorted(index + 1 for index in corrupted)
     assert {line for (line,) in accepted} == {index + 1 for index in range(len(lines))} - {
-        i + 1 for i in broken
+        i + 1 for i in corrupted
     }
 
 
-def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_run(
+def test_a_file_that_grows_during_the_ingest_is_left_for_the_next_one(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As does a twin of it, which was not loaded only because the other one was."""
+    """The same holds for a file with the same content, which is a duplicate of the first."""
     growing = house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.drop("agents/twin.jsonl", jsonl({"id": 1}))
+    house.drop("agents/duplicate.jsonl", jsonl({"id": 1}))
     house.drop("agents/z.jsonl", jsonl({"id": 9}))
     load = Loader.load
 
-    def load_while_it_grows(loader: Loader, paths: list[str]) -> list:
+    def load_and_append(loader: Loader, paths: list[str]) -> list:
         outputs = load(loader, paths)
         with growing.open("ab") as stream:
             stream.write(jsonl({"id": 2}))
         return outputs
 
-    monkeypatch.setattr(Loader, "load", load_while_it_grows)
+    monkeypatch.setattr(Loader, "load", load_and_append)
     result = house.ingest()
     assert [file.file for file in result.files] == ["demo/agents/z.jsonl"]
     assert result.skipped == ["demo/agents/a.jsonl: it is still being written; it is left for the next run"]
@@ -563,13 +561,13 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_run(
     monkeypatch.undo()
     assert house.ingest().totals().records_accepted == 4
     assert house.rows("agents", "_file, id")[-2:] == [
-        ("demo/agents/twin.jsonl", "1"),
+        ("demo/agents/duplicate.jsonl", "1"),
         ("demo/agents/z.jsonl", "9"),
     ]
 
 
-@pytest.mark.parametrize("change", ["removed", "cut", "spoilt"])
-def test_a_file_that_changes_before_it_is_read_stops_nothing(
+@pytest.mark.parametrize("change", ["removed", "cut", "overwritten"])
+def test_a_file_that_changes_before_it_is_read_affects_no_other_file(
     house: House, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     changing = house.drop("agents/a.json", json.dumps([{"id": 1}, {"id": 2}]))
@@ -579,7 +577,7 @@ def test_a_file_that_changes_before_it_is_read_stops_nothing(
     changes = {
         "removed": lambda path: path.unlink(),
         "cut": lambda path: os.truncate(path, 5),
-        "spoilt": lambda path: path.write_bytes(b"\xff" * 7),
+        "overwritten": lambda path: path.write_bytes(b"\xff" * 7),
     }
     opened = Batch.open_files
 
@@ -597,7 +595,7 @@ def test_a_file_that_changes_before_it_is_read_stops_nothing(
     assert house.rejected() == []
 
 
-def test_a_file_just_written_is_waited_for_and_an_old_one_is_not(
+def test_the_ingest_waits_only_for_recently_written_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house, waits = House(tmp_path, settle_seconds=30), []
@@ -617,9 +615,9 @@ def test_a_file_just_written_is_waited_for_and_an_old_one_is_not(
     assert [message.split(":")[0] for message in result.skipped] == ["demo/agents/a.jsonl"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write anywhere")
-def test_landing_may_be_read_only_and_one_file_forbidden(tmp_path: Path) -> None:
-    """Root may do anything and would prove nothing, so it gives up that right first."""
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root can write everywhere")
+def test_a_read_only_landing_and_an_unreadable_file_do_not_stop_the_ingest(tmp_path: Path) -> None:
+    """The test drops the capabilities of root, which can read and write every file."""
     house = House(tmp_path / "home", landing=tmp_path / "landing")
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.drop("agents/b.csv.gz", gz(b"id\r2\r"))
@@ -627,13 +625,15 @@ def test_landing_may_be_read_only_and_one_file_forbidden(tmp_path: Path) -> None
     folders = [tmp_path / "landing" / "demo" / "agents", tmp_path / "landing" / "demo", tmp_path / "landing"]
     for folder in folders:
         folder.chmod(0o555)
-    humbly = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    drop_capabilities = (
+        ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    )
     command = (
         "from orchestration.ingest.pipeline import ingest; from orchestration.settings import Settings;"
         " s = Settings(); print(*ingest(s).skipped); (s.landing_path / 'demo' / 'probe').touch()"
     )
-    told = subprocess.run(
-        [*humbly, sys.executable, "-c", command],
+    ended = subprocess.run(
+        [*drop_capabilities, sys.executable, "-c", command],
         cwd=PROJECT,
         env=os.environ | house.settings.environment() | {"CONVERSATIONS_LANDING": str(tmp_path / "landing")},
         capture_output=True,
@@ -641,16 +641,16 @@ def test_landing_may_be_read_only_and_one_file_forbidden(tmp_path: Path) -> None
     )
     for folder in folders:
         folder.chmod(0o755)
-    assert "forbidden.jsonl: it cannot be opened (Permission denied)" in told.stdout, told.stderr
-    assert "PermissionError" in told.stderr, "landing could be written after all"
+    assert "forbidden.jsonl: it cannot be opened (Permission denied)" in ended.stdout, ended.stderr
+    assert "PermissionError" in ended.stderr, "landing is writable"
     assert house.rows("agents", "id") == [("1",), ("2",)]
 
 
-def test_the_number_of_queries_does_not_grow_with_the_number_of_files(
+def test_the_number_of_queries_does_not_depend_on_the_number_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def queries(files: int) -> int:
-        house, asked = House(tmp_path / str(files)), itertools.count()
+        house, executed = House(tmp_path / str(files)), itertools.count()
         for number in range(files):
             house.drop(f"agents/{number}.jsonl", jsonl({"id": number}))
             house.drop(f"agents/{number}.json", json.dumps([{"id": number + files}]))
@@ -660,11 +660,11 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_files(
         @contextmanager
         def counting_engine(*args: object) -> Iterator[object]:
             with engine(*args) as con:
-                yield SimpleNamespace(execute=lambda *query: (next(asked), con.execute(*query))[1])
+                yield SimpleNamespace(execute=lambda *query: (next(executed), con.execute(*query))[1])
 
         monkeypatch.setattr(pipeline, "engine", counting_engine)
         assert house.ingest().totals().records_accepted == 3 * files
         monkeypatch.undo()
-        return next(asked)
+        return next(executed)
 
     assert queries(200) == queries(2)

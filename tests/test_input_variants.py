@@ -1,6 +1,6 @@
-"""The ways in which spreadsheets, databases and programs write the same export, each read as what it means.
+"""Variants of the same export from spreadsheets, databases and programs, which are parsed alike.
 
-Belongs here: variants that are read. Does not: what is wrong and rejected (`test_bad_input`).
+Belongs here: valid variants. Does not: rejected input (`test_bad_input`).
 """
 
 import json
@@ -16,7 +16,7 @@ from orchestration.ingest.parsing import surrogates
 from orchestration.settings import PROJECT
 
 T = "2026-08-31T07:44:00Z"
-MARK = "\ufffd"
+REPLACEMENT = "\ufffd"
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def house(tmp_path: Path) -> House:
 
 
 def outcome(house: House, name: str, content: bytes | str) -> tuple[int, int, list[str]]:
-    """Return how many records of a conversations file were read and rejected, and the ids of the others."""
+    """Ingest a conversations file. Return the records read and rejected, and the ids of the accepted ones."""
     house.drop(f"conversations/{name}", content)
     (file,) = house.ingest().files
     assert file.status == "loaded", file
@@ -34,8 +34,8 @@ def outcome(house: House, name: str, content: bytes | str) -> tuple[int, int, li
 
 # Lone surrogates
 
-HALVES = [r"cut \ud83d", r"\ude00 cut", r"\ud83d\ud83d\ude00", r"\uD83Dx", r"\\\ud83d"]
-WHOLE = [r"\ud83d\ude00", r"\\ud83d", r"\\\ud83d\ude00", "\U0001f600"]
+LONE = [r"cut \ud83d", r"\ude00 cut", r"\ud83d\ud83d\ude00", r"\uD83Dx", r"\\\ud83d"]
+PAIRED = [r"\ud83d\ude00", r"\\ud83d", r"\\\ud83d\ude00", "\U0001f600"]
 
 
 def records_with(texts: list[str]) -> list[str]:
@@ -43,16 +43,16 @@ def records_with(texts: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "a.json.gz", "page.json"])
-def test_a_lone_surrogate_in_a_text_that_is_not_read_costs_nothing(house: House, name: str) -> None:
-    records = records_with(HALVES + WHOLE)
+def test_a_lone_surrogate_in_an_ignored_text_rejects_no_record(house: House, name: str) -> None:
+    records = records_with(LONE + PAIRED)
     joined = "\n".join(records) if ".jsonl" in name else f"[{', '.join(records)}]"
     content = (f'{{"results": {joined}}}' if name == "page.json" else joined).encode()
     ids = [str(n) for n in range(len(records))]
     assert outcome(house, name, gz(content) if name.endswith(".gz") else content) == (len(ids), 0, ids)
 
 
-def test_a_lone_surrogate_that_is_read_is_replaced_and_nothing_else_is(house: House) -> None:
-    lines = [line.replace("body", "channel") for line in records_with(HALVES + WHOLE)]
+def test_only_lone_surrogates_of_an_ingested_text_are_replaced(house: House) -> None:
+    lines = [line.replace("body", "channel") for line in records_with(LONE + PAIRED)]
     house.drop("conversations/a.jsonl", "\n".join(lines))
     house.drop(
         "conversations/bytes.json", b'[{"id": 99, "created_on": 1788162240, "channel": "\xed\xa0\xbd."}]'
@@ -60,22 +60,26 @@ def test_a_lone_surrogate_that_is_read_is_replaced_and_nothing_else_is(house: Ho
     house.ingest()
     smile = "\U0001f600"
     assert [channel for (channel,) in house.rows("conversations", "channel")] == [
-        *(f"cut {MARK}", f"{MARK} cut", f"{MARK}{smile}", f"{MARK}x", f"\\{MARK}"),
+        *(
+            f"cut {REPLACEMENT}",
+            f"{REPLACEMENT} cut",
+            f"{REPLACEMENT}{smile}",
+            f"{REPLACEMENT}x",
+            f"\\{REPLACEMENT}",
+        ),
         *(smile, r"\ud83d", f"\\{smile}", smile),
-        f"{MARK}.",
+        f"{REPLACEMENT}.",
     ]
 
 
-def test_a_surrogate_pair_across_two_blocks_stays_whole(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_surrogate_pair_across_two_blocks_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surrogates, "BLOCK", 7)
-    content = f"[{', '.join(records_with([*WHOLE, *HALVES])).replace('body', 'channel')}]"
+    content = f"[{', '.join(records_with([*PAIRED, *LONE])).replace('body', 'channel')}]"
     house.drop("conversations/a.json", content)
     house.ingest()
     channels = [channel for (channel,) in house.rows("conversations", "channel")]
     assert channels[:4] == ["\U0001f600", r"\ud83d", "\\\U0001f600", "\U0001f600"]
-    assert all(MARK in channel for channel in channels[4:])
+    assert all(REPLACEMENT in channel for channel in channels[4:])
 
 
 # Spreadsheets
@@ -96,7 +100,7 @@ def test_a_row_with_a_single_value_is_a_record(house: House) -> None:
 
 
 @pytest.mark.parametrize("ends", [";", ";;", '; ;""'])
-def test_columns_without_a_name_at_the_end_of_a_header_are_ignored(house: House, ends: str) -> None:
+def test_unnamed_columns_at_the_end_of_a_header_are_ignored(house: House, ends: str) -> None:
     width = ends.count(";")
     rows = [f"{HEADER}{ends}", f"1;{T};1;NEW{';' * width}", f"2;{T};1;NEW", f"3;{T};1;NEW{';' * (width + 1)}"]
     assert outcome(house, "a.csv", "\n".join(rows)) == (3, 1, ["1", "2"])
@@ -108,7 +112,7 @@ def test_columns_without_a_name_at_the_end_of_a_header_are_ignored(house: House,
     [("sep=;\r\n", ";"), ("SEP=,\r\n", ","), ('"sep=\t"\n', "\t"), ("sep=|\n", "|"), ("", "\t")],
 )
 @pytest.mark.parametrize("text", ["plain", 'with "quotes" in it', "of two\nlines"])
-def test_the_delimiter_is_named_in_the_first_line_or_found_in_the_header(
+def test_the_delimiter_is_declared_in_the_first_line_or_detected_in_the_header(
     house: House, first: str, delimiter: str, text: str
 ) -> None:
     quoted = '"' + text.replace('"', '""') + '"'
@@ -122,7 +126,7 @@ def test_the_delimiter_is_named_in_the_first_line_or_found_in_the_header(
     ]
 
 
-def test_a_header_is_understood_in_any_case_of_letters(house: House) -> None:
+def test_a_header_is_case_insensitive(house: House) -> None:
     path = house.drop("conversations/a.parquet", b"")
     duckdb.sql(f'COPY (SELECT 7 AS "ID", \'{T}\' AS "Created_On", 1 AS "Novel") TO \'{path}\'')
     house.drop("conversations/a.csv", f"ID;Created_On;CONTACT;id_\n1;{T};c1;x\n")
@@ -132,7 +136,7 @@ def test_a_header_is_understood_in_any_case_of_letters(house: House) -> None:
     assert house.ledger("unknown_fields") == [(["id_"],), (["Novel"],), (["ID"],)]
 
 
-def test_a_line_of_another_encoding_is_rejected_with_a_remedy_about_encoding(house: House) -> None:
+def test_a_line_of_another_encoding_is_rejected_with_a_remedy(house: House) -> None:
     house.drop("conversations/a.csv", f"{HEADER}\n1;{T};caf\xe9;NEW\n2;{T};1;NEW\n".encode("cp1252"))
     house.ingest()
     ((line, reason, remedy),) = house.rejected("line, reason, remedy")
@@ -155,7 +159,7 @@ TIMES = [
     "2025-03-03T09:00:00.000000001 +0000",
     "2025-03-03t09:00:00z",
     "03/03/2025 09:00 UTC",
-    "3/3/2025 10:00 AM",  # local time in Rome, as what follows
+    "3/3/2025 10:00 AM",  # local time in Rome, like the next ones
     "3/3/2025, 10:00:00\u202fAM",
     "2025-03-03 10:00 a.m.",
     "2025-03-03 9:00:00AM +0000",
@@ -163,8 +167,8 @@ TIMES = [
     "2025-03-03 9:00 +0000",
 ]
 WRONG_TIMES = [
-    ("Mon Mar 03 2025 09:00:00 GMT+0000", "is a date in words, which is not read"),
-    ("2025-03-03 09:00 EST", "has a zone that is not read"),
+    ("Mon Mar 03 2025 09:00:00 GMT+0000", "is a date in words, which is not supported"),
+    ("2025-03-03 09:00 EST", "has an unsupported time zone"),
     ("2025-03-03 13:00 PM", "is an impossible time, or not between 2000 and 2100"),
     ("2025-03-03 09:00 +15:00", "is an impossible time, or not between 2000 and 2100"),
     ("2025-02-30 09:00 UTC", "is an impossible time, or not between 2000 and 2100"),
@@ -174,7 +178,7 @@ WRONG_TIMES = [
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_a_time_is_read_as_what_it_says(house: House, name: str) -> None:
+def test_every_format_of_a_time_is_parsed(house: House, name: str) -> None:
     rows = [f'{n};"{time}"' for n, time in enumerate(TIMES)]
     lines = [{"id": n, "created_on": time} for n, time in enumerate(TIMES)]
     content = "\n".join(["id;created_on", *rows]).encode() if name == "a.csv" else jsonl(*lines)
@@ -184,14 +188,14 @@ def test_a_time_is_read_as_what_it_says(house: House, name: str) -> None:
     assert house.rows("conversations", "created_on") == [(NINE,)] * len(TIMES)
 
 
-def test_a_time_that_is_not_read_is_rejected_with_a_true_reason(house: House) -> None:
+def test_an_unsupported_time_is_rejected_with_its_reason(house: House) -> None:
     lines = [{"id": n, "created_on": time} for n, (time, _) in enumerate(WRONG_TIMES)]
     house.drop("conversations/a.jsonl", jsonl(*lines))
     house.ingest()
     assert house.rejected("reason") == [(f'created_on "{time}" {why}',) for time, why in WRONG_TIMES]
 
 
-def test_noon_and_midnight_of_twelve_hours(house: House) -> None:
+def test_noon_and_midnight_on_a_12_hour_clock(house: House) -> None:
     lines = [{"id": n, "created_on": f"2025-03-03 12:30 {half}M UTC"} for n, half in enumerate("AP")]
     house.drop("conversations/a.jsonl", jsonl(*lines))
     house.ingest()

@@ -1,7 +1,7 @@
-"""Every measure of the marts, compared with a second computation of the same random exports.
+"""Every measure of the marts, compared with a second computation from the same random exports.
 
-Belongs here: building both, and the comparison. Does not: the exports (`random_exports`), the second
-computation (`naive_metrics`), nor single cases told one by one (dbt's unit tests).
+Belongs here: both computations, and the comparison. Does not: the exports (`random_exports`), the second
+implementation (`naive_metrics`), nor single cases (dbt's unit tests).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SEED = 20250330
 
 @pytest.fixture(scope="module")
 def both(build, tmp_path_factory):
-    """Return the candidate and the naive rows, made of the same exports."""
+    """Yield the candidate and the naive rows of the same exports."""
     dice = random.Random(SEED)
     exports = {account: random_account(dice, has_events=account != "always") for account in ACCOUNTS}
     folder = tmp_path_factory.mktemp("metrics")
@@ -37,11 +37,11 @@ def both(build, tmp_path_factory):
 
     rows = {"conversations": [], "messages": [], "turns": [], "backlog": {}, "names": {}}
     for account, files in exports.items():
-        of_account = compute_account(account, files, keyed_hash)
+        account_rows = compute_account(account, files, keyed_hash)
         for name in ("conversations", "messages", "turns"):
-            rows[name] += of_account[name]
+            rows[name] += account_rows[name]
         for name in ("backlog", "names"):
-            rows[name] |= of_account[name]
+            rows[name] |= account_rows[name]
     with duckdb.connect(path, read_only=True) as candidate:
         yield candidate, rows
 
@@ -51,7 +51,7 @@ def fetch(candidate, table, keys):
     columns = [column[0] for column in cursor.description]
     rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     found = {tuple(row[key] for key in keys): row for row in rows}
-    assert len(found) == len(rows), f"{table} has two rows of one key"
+    assert len(found) == len(rows), f"{table} has duplicate keys"
     return found
 
 
@@ -62,9 +62,9 @@ def comparable(value):
 
 
 def assert_same(found, expected, columns=None):
-    """Compare rows by key, all columns but the key's, and name the first rows that differ."""
-    assert found.keys() - expected.keys() == set(), "rows that should not be"
-    assert expected.keys() - found.keys() == set(), "rows that are missing"
+    """Compare rows by key, and show the first differences."""
+    assert found.keys() - expected.keys() == set(), "unexpected rows"
+    assert expected.keys() - found.keys() == set(), "missing rows"
     differences = [
         (key, column, f"found {found[key][column]}", f"expected {row[column]}")
         for key, row in expected.items()
@@ -76,7 +76,7 @@ def assert_same(found, expected, columns=None):
     )
 
 
-def test_every_conversation_measures_what_the_definitions_say(both):
+def test_conversations_match_the_definitions(both):
     candidate, rows = both
     found = fetch(candidate, "fct_conversations", ["conversation_id"])
     expected = {(row["conversation_id"],): row for row in rows["conversations"]}
@@ -84,25 +84,25 @@ def test_every_conversation_measures_what_the_definitions_say(both):
     assert_same(found, expected)
 
 
-def test_every_turn_begins_ends_and_waits_as_defined(both):
+def test_turns_match_the_definitions(both):
     candidate, rows = both
     found = fetch(candidate, "fct_customer_turns", ["turn_id"])
     assert set(next(iter(found.values()))) - {"build_id"} == set(rows["turns"][0])
     assert_same(found, {(row["turn_id"],): row for row in rows["turns"]})
 
 
-def test_every_message_has_its_conversation_sender_and_local_hour(both):
+def test_messages_have_their_conversation_sender_and_local_hour(both):
     candidate, rows = both
     found = fetch(candidate, "fct_messages", ["message_id"])
     assert_same(found, {(row["message_id"],): row for row in rows["messages"]})
 
 
-def test_the_backlog_counts_what_is_open_at_the_end_of_each_day(both):
+def test_the_backlog_counts_open_conversations_at_the_end_of_each_day(both):
     candidate, rows = both
     assert_same(fetch(candidate, "agg_backlog", ["account_id", "agent_id", "report_date"]), rows["backlog"])
 
 
-def test_the_overview_adds_up_every_origin_and_day(both):
+def test_the_overview_sums_every_origin_and_day(both):
     candidate, rows = both
     origins = {one["conversation_id"]: one["origin"] for one in rows["conversations"]}
     expected = tallies(
@@ -113,7 +113,7 @@ def test_the_overview_adds_up_every_origin_and_day(both):
     assert_same(fetch(candidate, "agg_overview", ["account_id", "origin", "report_date"]), expected)
 
 
-def test_agents_get_their_conversations_messages_replies_and_ratings(both):
+def test_conversations_messages_replies_and_ratings_count_for_their_agents(both):
     candidate, rows = both
     agents = {one["conversation_id"]: one["agent_id"] for one in rows["conversations"]}
 
@@ -134,7 +134,7 @@ def test_agents_get_their_conversations_messages_replies_and_ratings(both):
     assert_same(fetch(candidate, "agg_by_agent", ["account_id", "agent_id", "report_date"]), expected)
 
 
-def test_a_conversation_counts_under_each_of_its_tags(both):
+def test_a_conversation_counts_for_each_of_its_tags(both):
     candidate, rows = both
     tags = {one["conversation_id"]: one["conversation_tags"] or ["Untagged"] for one in rows["conversations"]}
     expected = tallies(
@@ -145,7 +145,7 @@ def test_a_conversation_counts_under_each_of_its_tags(both):
     assert_same(fetch(candidate, "agg_by_tag", ["account_id", "tag", "report_date"]), expected)
 
 
-def test_answers_count_on_their_own_day_for_origin_agent_and_rated_agent(both):
+def test_survey_answers_count_on_their_day_by_origin_agent_and_rated_agent(both):
     candidate, rows = both
     found = fetch(
         candidate, "csat_summary", ["account_id", "origin", "agent_id", "csat_agent_id", "report_date"]
@@ -153,13 +153,13 @@ def test_answers_count_on_their_own_day_for_origin_agent_and_rated_agent(both):
     assert_same(found, satisfaction(rows["conversations"]))
 
 
-def test_every_hour_of_the_local_day_counts_what_fell_in_it(both):
+def test_activity_counts_by_local_hour(both):
     candidate, rows = both
     found = fetch(candidate, "agg_by_hour", ["account_id", "iso_weekday", "hour", "report_date"])
     assert_same(found, hours(rows["conversations"], rows["messages"]))
 
 
-def test_what_was_sent_out_adds_up_by_template_and_day(both):
+def test_deliveries_are_summed_by_template_and_day(both):
     candidate, rows = both
     found = fetch(
         candidate, "agg_delivery", ["account_id", "template_name", "pricing_category", "report_date"]
@@ -167,8 +167,8 @@ def test_what_was_sent_out_adds_up_by_template_and_day(both):
     assert_same(found, deliveries(rows["messages"]))
 
 
-def test_the_random_exports_hold_the_hard_cases(both):
-    """Without them the comparison above would say little."""
+def test_the_random_exports_contain_the_edge_cases(both):
+    """Without these cases the comparison proves little."""
     _, rows = both
     conversations, messages = rows["conversations"], rows["messages"]
     instants = Counter(
@@ -195,4 +195,4 @@ def test_the_random_exports_hold_the_hard_cases(both):
     assert any(
         one["first_response_seconds"] and one["first_response_seconds"] < one["max_wait_seconds"]
         for one in conversations
-    ), "no hand-off started a clock"
+    ), "no hand-off restarts the clock of a first response"

@@ -198,7 +198,7 @@ def test_one_mart_built_from_newer_input_does_not_pass_for_the_whole(sample, tmp
     assert not refresh(settings, [one]).success, "no check passes without a completed build"
     assert completed_build(settings) is None
     before = current_release(settings)
-    with pytest.raises(PublishError, match="the last build of the candidate did not complete"):
+    with pytest.raises(PublishError, match="last build of the candidate did not complete"):
         publish(settings, {})
     assert current_release(settings) == before
     assert not refresh(settings, [published]).success
@@ -254,7 +254,7 @@ def test_a_folder_without_a_place_is_named_in_the_summary_and_the_rest_goes_on(s
         ("MAX_REJECTED_SHARE", "5%", "valid number"),
         ("MEMORY_LIMIT", "much", "should match pattern"),
         ("LANDING", "s3://", "not a URL; write for example s3://bucket/prefix"),
-        ("LANDING", "s3://key:secret@bucket", "must hold no password, key or query"),
+        ("LANDING", "s3://key:secret@bucket", "must not contain a password, key or query"),
         ("STALE_AFTER_HOURS", "100", "must not exceed CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
     ],
 )
@@ -280,7 +280,7 @@ def test_a_seed_that_makes_no_sense_is_named_and_nothing_runs(tmp_path, capfd):
 
     error = capfd.readouterr().err
     assert (
-        "accounts.csv: line 2, column platform: 'pigeons' is wrong; expected one of activecampaign" in error
+        "accounts.csv: line 2, column platform: 'pigeons' is invalid; expected one of activecampaign" in error
     )
     assert "Traceback" not in error
 
@@ -295,14 +295,12 @@ def test_a_key_that_is_too_short_is_refused_and_never_shown(monkeypatch, capfd):
     assert "hunter2" not in error
 
 
-def test_the_settings_are_those_of_the_readme_and_of_the_example():
+def test_the_documentation_and_the_example_list_all_settings():
     names = {f"CONVERSATIONS_{name.upper()}" for name in Settings.model_fields}
-    readme = (PROJECT / "README.md").read_text()
+    page = (PROJECT / "docs" / "settings.md").read_text()
     example = (PROJECT / ".env.example").read_text()
 
-    assert names == {
-        line.split("`")[1] for line in readme.splitlines() if line.startswith("| `CONVERSATIONS_")
-    }
+    assert names == {line.split("`")[1] for line in page.splitlines() if line.startswith("| `CONVERSATIONS_")}
     assert names == {
         line[2:].split("=")[0] for line in example.splitlines() if line.startswith("# CONVERSATIONS_")
     }

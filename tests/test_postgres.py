@@ -1,6 +1,6 @@
-"""Dagster's storage in PostgreSQL: a server of its own, and the same run and the same gate on it.
+"""Dagster's storage in PostgreSQL: a run and the gate with a separate server.
 
-Belongs here: that what docs/deploy.md says of PostgreSQL works. Does not: what a run does (`test_pipeline`).
+Belongs here: the setup in docs/deploy.md for PostgreSQL. Does not: runs in general (`test_pipeline`).
 """
 
 import os
@@ -22,14 +22,14 @@ from orchestration.settings import PROJECT, Settings
 
 pytestmark = pytest.mark.slow
 
-# The server refuses to run as root.
+# The server does not run as root.
 OWNER = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
 
 
 @pytest.fixture
 def database(monkeypatch) -> Iterator[str]:
-    """Point the environment to an empty database on a server that lives as long as the test; give its URL."""
-    # Not in tmp_path, which is closed to the server's own user.
+    """Start a server with an empty database, set the environment for it, and yield its URL."""
+    # Not in tmp_path, which the user of the server cannot read.
     folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
     if OWNER:
         shutil.chown(folder, OWNER["user"], OWNER["group"])
@@ -66,7 +66,7 @@ def database(monkeypatch) -> Iterator[str]:
 
 
 def program(name: str) -> str:
-    """Find a program of the server where Debian puts it, or on the path."""
+    """Return the path of a server program in the folder of Debian, or on the PATH."""
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     found = str(installed[-1]) if installed else shutil.which(name)
     assert found, f"{name} is missing; install PostgreSQL, on Debian: apt-get install postgresql"
@@ -85,7 +85,7 @@ def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
 
 
 def documented(beginning: str) -> str:
-    """Return the command of docs/deploy.md that begins so."""
+    """Return the command of docs/deploy.md that starts with this text."""
     lines = (PROJECT / "docs" / "deploy.md").read_text().splitlines()
     return next(line for line in lines if line.startswith(beginning))
 
@@ -100,7 +100,7 @@ def rows(url: str, query: str) -> list[tuple]:
         connection.close()
 
 
-def test_on_postgres_the_sample_is_published_and_a_failed_check_keeps_the_release(
+def test_a_run_with_postgres_publishes_and_a_failed_check_keeps_the_release(
     database, tmp_path, monkeypatch, capfd
 ):
     home = tmp_path / "dagster"
@@ -123,4 +123,4 @@ def test_on_postgres_the_sample_is_published_and_a_failed_check_keeps_the_releas
     assert rows(database, "select status from runs order by id") == [("SUCCESS",), ("FAILURE",)]
     evaluated = "select count(*) from asset_check_executions where execution_status = 'SUCCEEDED'"
     assert rows(database, evaluated)[0][0] >= len(release.checks["passed"])
-    assert not list(home.rglob("*.db")), "part of Dagster's storage is still in files"
+    assert not list(home.rglob("*.db")), "a part of Dagster's storage is in files"

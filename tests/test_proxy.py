@@ -1,6 +1,6 @@
-"""What deploy/nginx.conf lets through, by nginx itself in front of a server that shows what reaches it.
+"""The access rules of deploy/nginx.conf, tested with nginx in front of a server that returns its requests.
 
-Belongs here: hosts, origins, methods and headers. Does not: what Dagster or Streamlit answer.
+Belongs here: hosts, origins, methods and headers. Does not: responses of Dagster or Streamlit.
 """
 
 import getpass
@@ -28,8 +28,8 @@ OURS, OTHERS = "https://reports.example.com", "https://evil.example"
 WEBSOCKET = {"Upgrade": "websocket", "Connection": "Upgrade"}
 
 
-class _Shown(BaseHTTPRequestHandler):
-    """Answer with the request's headers."""
+class _EchoHeaders(BaseHTTPRequestHandler):
+    """Respond with the headers of the request."""
 
     def do_GET(self) -> None:
         body = json.dumps([*self.headers.items(), *([("padding", "x" * 5000)])]).encode()
@@ -48,19 +48,23 @@ class _Shown(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Return the port of nginx with deploy/nginx.conf, without TLS, on free ports."""
+    """Yield the port of nginx with deploy/nginx.conf, without TLS, on free ports."""
     folder = tmp_path_factory.mktemp("nginx")
-    behind = ThreadingHTTPServer(("127.0.0.1", 0), _Shown)
-    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    upstream = ThreadingHTTPServer(("127.0.0.1", 0), _EchoHeaders)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
     http, https = free_port(), free_port()
     (folder / "users").write_text("anna@example.com:{PLAIN}secret\n")
+    (folder / "published" / "report").mkdir(parents=True)
+    for name in ("status.html", "report/demo.html", "release.json"):
+        (folder / "published" / name).write_text(name)
     conf = (PROJECT / "deploy" / "nginx.conf").read_text()
     for pattern, replacement in [
         (r"listen 80\b", f"listen 127.0.0.1:{http}"),
         (r"listen 443 ssl\b", f"listen 127.0.0.1:{https}"),
         (r"ssl_certificate.*;", ""),
-        (r"/etc/nginx/conversations.*htpasswd", str(folder / "users")),
-        (r"proxy_pass http://127.0.0.1:\d+", f"proxy_pass http://127.0.0.1:{behind.server_address[1]}"),
+        (r"/etc/nginx/conversations/\w+\.htpasswd", str(folder / "users")),
+        (r"/var/lib/conversations/published", str(folder / "published")),
+        (r"proxy_pass http://127.0.0.1:\d+", f"proxy_pass http://127.0.0.1:{upstream.server_address[1]}"),
     ]:
         conf, count = re.subn(pattern, replacement, conf)
         assert count, pattern
@@ -78,7 +82,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             yield https
         finally:
             server.terminate()
-            behind.shutdown()
+            upstream.shutdown()
 
 
 def free_port() -> int:
@@ -88,13 +92,13 @@ def free_port() -> int:
 
 
 def wait_for(port: int, server: subprocess.Popen, folder: Path) -> None:
-    while ask(port, "GET", "/webhooks/")[0] != 200:
+    while request(port, "GET", "/webhooks/")[0] != 200:
         assert server.poll() is None, (folder / "error.log").read_text()
         time.sleep(0.05)
 
 
-def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Return status, headers and body of the answer; status 0 where the connection ends without one."""
+def request(port: int, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body of the response; status 0 if the connection ends without one."""
     login = "Basic " + b64encode(b"anna@example.com:secret").decode()
     headers = {"Host": "reports.example.com", "Authorization": login} | headers
     connection = HTTPConnection("127.0.0.1", port)
@@ -130,25 +134,30 @@ def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, dict[st
         ("POST", "/dagster/report_asset_materialization/x", {"Origin": OTHERS}, 403),
         ("POST", "/assets/graphql", {"Origin": OURS}, 200),
         ("GET", "/reports/", {}, 200),
+        ("GET", "/status.html", {}, 200),
+        ("GET", "/status.html", {"Authorization": ""}, 401),
+        ("GET", "/report/demo.html", {}, 200),
+        ("GET", "/report/demo.html", {"Authorization": ""}, 401),
+        ("GET", "/report/../release.json", {}, 404),
         ("GET", "/dagster/", {"Authorization": "Basic eDp5"}, 401),
         ("GET", "/reports/", {"Authorization": ""}, 401),
         ("GET", "/dagster/", {"Host": "evil.example"}, 0),
         ("PUT", "/webhooks/a", {}, 403),
     ],
 )
-def test_only_our_own_pages_may_change_anything(
+def test_only_requests_from_our_pages_can_change_state(
     proxy: int, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    assert ask(proxy, method, path, **headers)[0] == status
+    assert request(proxy, method, path, **headers)[0] == status
 
 
-def test_the_user_is_the_login_whatever_the_request_says_and_the_password_stays_here(proxy: int) -> None:
-    _, _, body = ask(proxy, "GET", "/reports/", **{"X-Forwarded-Email": "boss@example.com"})
+def test_the_proxy_sets_the_user_and_removes_the_password(proxy: int) -> None:
+    _, _, body = request(proxy, "GET", "/reports/", **{"X-Forwarded-Email": "boss@example.com"})
     headers = [(name.lower(), value) for name, value in json.loads(body)]
     assert [value for name, value in headers if name == "x-forwarded-email"] == ["anna@example.com"]
     assert "authorization" not in dict(headers)
 
 
-def test_answers_are_compressed(proxy: int) -> None:
-    _, headers, _ = ask(proxy, "GET", "/dagster/", **{"Accept-Encoding": "gzip"})
+def test_responses_are_compressed(proxy: int) -> None:
+    _, headers, _ = request(proxy, "GET", "/dagster/", **{"Accept-Encoding": "gzip"})
     assert headers["Content-Encoding"] == "gzip"

@@ -23,7 +23,7 @@ from orchestration.publish.store import outdated_releases, publish, rollback
 from orchestration.publish.tables import PUBLISHED, TABLES
 from orchestration.quality.check import CheckResult
 from orchestration.quality.marts import MARTS
-from orchestration.quality.results import keep
+from orchestration.quality.results import store_results
 from orchestration.settings import Settings
 from orchestration.warehouse.candidate import builds
 
@@ -31,29 +31,29 @@ CHECKS = {"passed": ["marts/fct_messages:unique"], "warned": ["marts/fct_message
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A candidate and its release, to be copied."""
-    settings = Settings(home=tmp_path_factory.mktemp("made"), memory_limit="500MB", threads=1)
+def published_home(tmp_path_factory):
+    """Return the settings of a home with a candidate and its release. Tests copy it."""
+    settings = Settings(home=tmp_path_factory.mktemp("published_home"), memory_limit="500MB", threads=1)
     synthetic_candidate.write(settings.candidate_path)
     release_now(settings)
     return settings
 
 
 @pytest.fixture
-def settings(tmp_path, made):
-    shutil.copy(made.candidate_path, tmp_path)
+def settings(tmp_path, published_home):
+    shutil.copy(published_home.candidate_path, tmp_path)
     return Settings(home=tmp_path, memory_limit="500MB", threads=1, keep_releases=2)
 
 
 @pytest.fixture
-def old(made, settings):
-    """The release that is current when a test begins."""
-    shutil.copytree(made.published_path, settings.published_path)
+def old(published_home, settings):
+    """Return the release that is current at the start of a test."""
+    shutil.copytree(published_home.published_path, settings.published_path)
     return current_release(settings)
 
 
 def release_now(settings, build=None):
-    """Publish the candidate, after an increment of this id and fingerprint if one is named."""
+    """Publish the candidate. If `build` is given, first add an increment with this id and fingerprint."""
     if build:
         synthetic_candidate.increment(settings.candidate_path, build, build)
     return publish(settings, CHECKS)
@@ -73,14 +73,14 @@ def names(folder: Path):
 
 
 def assert_intact(settings, release):
-    """Readers see this release, whole, and no other file is there."""
+    """Assert that readers see the complete release, and that no other file exists."""
     assert current_release(settings) == release
     assert names(settings.published_path) == ["release.json", "releases", "reports.duckdb"]
-    with reader(settings) as connection, duckdb.connect() as outside:
+    with reader(settings) as connection, duckdb.connect() as other_connection:
         for table, rows in release.rows.items():
             parquet = settings.published_path / release.parquet / f"{table}.parquet"
             assert connection.execute(f"select count(*) from {table}").fetchone() == (rows,)
-            assert outside.execute(f"select count(*) from '{parquet}'").fetchone() == (rows,)
+            assert other_connection.execute(f"select count(*) from '{parquet}'").fetchone() == (rows,)
 
 
 def in_another_process(settings, query):
@@ -89,7 +89,7 @@ def in_another_process(settings, query):
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 
-def test_a_release_holds_exactly_the_tables_of_the_candidate_and_the_macros_described(settings, old):
+def test_a_release_contains_the_tables_of_the_candidate_and_described_macros(settings, old):
     path = settings.published_path / "reports.duckdb"
     with duckdb.connect(path, read_only=True) as connection:
         found = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
@@ -122,12 +122,12 @@ def test_a_release_holds_exactly_the_tables_of_the_candidate_and_the_macros_desc
         assert ("v1.5.0+",) in tags
 
 
-def test_every_macro_file_is_part_of_a_release(old):
+def test_every_macro_file_is_part_of_a_release():
     files = {path.stem for path in FOLDER.iterdir()}
     assert files == set(MACROS)
 
 
-def test_a_release_says_what_it_is_in_its_file_and_beside_it(settings):
+def test_a_release_has_its_manifest_in_the_database_and_in_a_file(settings):
     before = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     release = release_now(settings)
     note = json.loads((settings.published_path / "release.json").read_text())
@@ -170,11 +170,11 @@ def test_a_release_says_what_it_is_in_its_file_and_beside_it(settings):
     assert current_release(settings) == release
 
 
-def test_a_reader_keeps_the_old_release_while_new_readers_get_the_new_one(settings, old):
+def test_an_open_reader_keeps_the_old_release_and_new_readers_get_the_new_one(settings, old):
     query = "select release_id from release()"
-    held = settings.home / "held"
-    held.hardlink_to(settings.published_path / "reports.duckdb")
-    content = held.read_bytes()
+    linked = settings.home / "linked"
+    linked.hardlink_to(settings.published_path / "reports.duckdb")
+    content = linked.read_bytes()
     with duckdb.connect(settings.published_path / "reports.duckdb", read_only=True) as connection:
         change(settings, "delete from bridge_conversation_tags")
         new = release_now(settings)
@@ -183,7 +183,7 @@ def test_a_reader_keeps_the_old_release_while_new_readers_get_the_new_one(settin
         assert count == (old.rows["bridge_conversation_tags"],)
         assert in_another_process(settings, query) == new.release_id
         assert current_release(settings) == new
-    assert held.read_bytes() == content
+    assert linked.read_bytes() == content
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_reader_keeps_the_old_release_while_new_readers_get_the_new_one(settin
         ("alter table fct_messages drop column sent_hour", "sent_hour"),
     ],
 )
-def test_what_must_not_be_published_leaves_the_last_release_in_place(settings, old, sql, complaint):
+def test_a_candidate_with_wrong_tables_or_columns_is_not_published(settings, old, sql, complaint):
     change(settings, sql)
     with pytest.raises(PublishError, match=complaint):
         release_now(settings)
@@ -210,20 +210,20 @@ def test_what_must_not_be_published_leaves_the_last_release_in_place(settings, o
 
 
 @pytest.mark.parametrize("table", ["agg_by_tag", "reporting.rpt_conversations", "build.builds"])
-def test_a_row_lost_on_the_way_is_found_before_the_swap(settings, old, monkeypatch, table):
-    def copy_all_but_a_row(source, target):
+def test_a_row_lost_in_the_copy_is_detected_before_the_swap(settings, old, monkeypatch, table):
+    def copy_without_a_row(source, target):
         copy(source, target)
         with duckdb.connect(target) as connection:
             connection.execute(f"delete from {table} where rowid = (select min(rowid) from {table})")
 
     synthetic_candidate.increment(settings.candidate_path)
-    monkeypatch.setattr(building, "copy", copy_all_but_a_row)
+    monkeypatch.setattr(building, "copy", copy_without_a_row)
     with pytest.raises(PublishError, match=rf"{table}: \d+ rows in the release"):
         release_now(settings)
     assert_intact(settings, old)
 
 
-def test_a_change_that_no_build_recorded_is_found_before_the_swap(settings, old):
+def test_a_change_that_no_build_recorded_is_detected_before_the_swap(settings, old):
     synthetic_candidate.increment(settings.candidate_path)
     first = "(select min(message_id) from fct_messages where sent_on < '2026-04-01')"
     change(settings, f"delete from fct_messages where message_id = {first}")
@@ -232,14 +232,14 @@ def test_a_change_that_no_build_recorded_is_found_before_the_swap(settings, old)
     assert_intact(settings, old)
 
 
-def test_rows_without_a_day_are_in_the_parquet_too(settings):
+def test_rows_without_a_day_are_in_a_parquet_file(settings):
     change(settings, "update fct_messages set sent_on = null where message_id like '%7'")
     release = release_now(settings)
     assert_intact(settings, release)
     assert "none.parquet" in names(settings.published_path / release.parquet / "fct_messages.parquet")
 
 
-def test_changes_that_a_crash_left_beside_the_candidate_are_published(settings, old):
+def test_changes_in_the_wal_file_of_the_candidate_are_published(settings, old):
     code = (
         "import duckdb, os, sys; connection = duckdb.connect(sys.argv[1]);"
         "connection.execute('pragma disable_checkpoint_on_shutdown');"
@@ -252,19 +252,19 @@ def test_changes_that_a_crash_left_beside_the_candidate_are_published(settings, 
     assert_intact(settings, new)
 
 
-def test_the_candidate_is_as_before_after_its_publication(settings):
+def test_a_publication_does_not_change_the_candidate(settings):
     before = settings.candidate_path.read_bytes()
     release_now(settings)
     assert settings.candidate_path.read_bytes() == before
 
 
-def test_nothing_published_yet_is_no_release(settings):
+def test_a_home_without_a_publication_has_no_release(settings):
     assert current_release(settings) is None
 
 
 def test_a_missing_candidate_is_an_error_with_a_remedy(settings):
     settings.candidate_path.unlink()
-    with pytest.raises(PublishError, match=r"There is no candidate at .*: build the marts first"):
+    with pytest.raises(PublishError, match=r"No candidate at .*: build the marts first"):
         release_now(settings)
 
 
@@ -277,18 +277,18 @@ def test_a_damaged_candidate_is_an_error_with_a_remedy(settings, old):
 
 def test_a_candidate_whose_last_build_did_not_complete_is_not_published(settings, old):
     synthetic_candidate.increment(settings.candidate_path, completes=False)
-    with pytest.raises(PublishError, match="the last build of the candidate did not complete"):
+    with pytest.raises(PublishError, match="last build of the candidate did not complete"):
         release_now(settings)
     assert_intact(settings, old)
 
 
-def test_a_build_that_begins_during_the_publication_is_noticed(settings, old, monkeypatch):
+def test_a_build_that_begins_during_the_publication_is_detected(settings, old, monkeypatch):
     def copy_after_a_build(source, target):
         shutil.copyfile(source, target)
         synthetic_candidate.increment(target, "unchecked")
 
     monkeypatch.setattr(building, "copy", copy_after_a_build)
-    with pytest.raises(PublishError, match="Build unchecked began while build-1 was published"):
+    with pytest.raises(PublishError, match="Build unchecked began during the publication of build-1"):
         release_now(settings)
     assert_intact(settings, old)
 
@@ -307,7 +307,7 @@ def crash(*_, **__):
         (store, "_swap"),
     ],
 )
-def test_an_interrupted_release_leaves_the_last_one_in_place(settings, old, monkeypatch, module, moment):
+def test_an_interrupted_publication_keeps_the_last_release(settings, old, monkeypatch, module, moment):
     with monkeypatch.context() as patch:
         patch.setattr(module, moment, crash)
         with pytest.raises(KeyboardInterrupt):
@@ -321,19 +321,19 @@ def inodes(settings, release):
 
 
 def rows_of(settings, release):
-    """Return the rows of the tables of a release, and of their Parquet."""
-    with reader(settings) as connection, duckdb.connect() as outside:
+    """Return the rows of the tables of a release, and of their Parquet files."""
+    with reader(settings) as connection, duckdb.connect() as other_connection:
         folder = settings.published_path / release.parquet
         return {
             table: (
                 sorted(map(repr, connection.execute(f"from {table}").fetchall())),
-                sorted(map(repr, outside.execute(f"from '{folder / table}.parquet'").fetchall())),
+                sorted(map(repr, other_connection.execute(f"from '{folder / table}.parquet'").fetchall())),
             )
             for table in PUBLISHED
         }
 
 
-def test_a_month_that_no_build_since_the_current_release_changed_is_a_link(settings, old):
+def test_a_month_without_changes_since_the_current_release_is_a_link(settings, old):
     synthetic_candidate.increment(settings.candidate_path, "second")
     new = release_now(settings, "third")
 
@@ -352,7 +352,7 @@ def test_a_month_that_no_build_since_the_current_release_changed_is_a_link(setti
     assert_intact(settings, rollback(settings))
 
 
-def test_after_a_rollback_the_months_of_the_release_now_current_are_links(settings, old):
+def test_after_a_rollback_unchanged_months_are_links_to_the_current_release(settings, old):
     release_now(settings, "second")
     rollback(settings)
     new = release_now(settings, "third")
@@ -364,7 +364,7 @@ def test_after_a_rollback_the_months_of_the_release_now_current_are_links(settin
     assert {path.name for path in after if after[path] != before.get(path)} == {"2026-04.parquet"}
 
 
-def test_a_release_that_is_no_ancestor_of_the_candidate_shares_no_file(settings, old):
+def test_a_release_that_is_not_an_ancestor_of_the_candidate_shares_no_file(settings, old):
     synthetic_candidate.write(settings.candidate_path, build_id="another full build")
     new = release_now(settings)
 
@@ -387,7 +387,7 @@ def test_after_an_erasure_a_release_shares_no_file(settings, old):
     assert not set(before.values()) & set(inodes(settings, new).values())
 
 
-def test_a_note_of_an_earlier_version_without_a_build_is_a_release(settings, old):
+def test_a_manifest_without_a_build_id_is_read(settings, old):
     path = settings.published_path / old.folder / "release.json"
     for note in (path, settings.published_path / "release.json"):
         content = json.loads(note.read_text())
@@ -399,27 +399,29 @@ def test_a_note_of_an_earlier_version_without_a_build_is_a_release(settings, old
     assert not set(before.values()) & set(inodes(settings, new).values())
 
 
-def test_without_parquet_a_release_is_the_file_alone(settings, old):
-    without = without_parquet(settings)
+def test_without_parquet_a_release_is_only_the_database(settings, old):
+    settings_without_parquet = without_parquet(settings)
     synthetic_candidate.increment(settings.candidate_path, "second")
 
-    new = publish(without, CHECKS)
+    new = publish(settings_without_parquet, CHECKS)
 
     assert new.parquet is None
     assert names(settings.published_path / new.folder) == ["release.json", "reports.duckdb"]
-    assert current_release(without) == new
-    assert is_intact(without, new)
-    with reader(without) as connection:
+    assert current_release(settings_without_parquet) == new
+    assert is_intact(settings_without_parquet, new)
+    with reader(settings_without_parquet) as connection:
         assert connection.execute("select parquet from release()").fetchone() == (None,)
-    assert_intact(settings, rollback(without))
-    assert rollback(without, new.release_id) == new
+    assert_intact(settings, rollback(settings_without_parquet))
+    assert rollback(settings_without_parquet, new.release_id) == new
     assert_intact(settings, release_now(settings, "third"))
 
 
-def test_what_the_checks_found_in_all_runs_is_published(settings, old):
+def test_the_check_results_of_all_runs_are_published(settings, old):
     check = next(check for mart in MARTS for check in mart.checks)
-    keep(settings, "failed-run", [CheckResult("fct_messages", check, passed=False, found="too many")])
-    keep(settings, "good-run", [CheckResult("fct_messages", check)])
+    store_results(
+        settings, "failed-run", [CheckResult("fct_messages", check, passed=False, found="too many")]
+    )
+    store_results(settings, "good-run", [CheckResult("fct_messages", check)])
 
     new = release_now(settings)
 
@@ -429,7 +431,7 @@ def test_what_the_checks_found_in_all_runs_is_published(settings, old):
     assert sorted(found) == [("failed-run", "failed", "too many"), ("good-run", "passed", "as expected")]
 
 
-def test_a_rollback_puts_the_release_before_back_and_a_second_one_undoes_it(settings, old):
+def test_a_rollback_restores_the_previous_release_and_can_be_undone(settings, old):
     new = release_now(settings, "newer")
 
     back = rollback(settings)
@@ -442,16 +444,16 @@ def test_a_rollback_puts_the_release_before_back_and_a_second_one_undoes_it(sett
 
 
 def test_a_rollback_goes_no_further_than_what_is_kept(settings, old):
-    with pytest.raises(PublishError, match=r"No earlier release is kept whole\. There is: "):
+    with pytest.raises(PublishError, match=r"No earlier valid release is kept\. Kept: "):
         rollback(settings)
     with pytest.raises(
-        PublishError, match=r"Release nonsense is not kept, or damaged. There is: .*KEEP_RELEASES"
+        PublishError, match=r"Release nonsense is not kept, or is damaged. Kept: .*KEEP_RELEASES"
     ):
         rollback(settings, "nonsense")
     assert_intact(settings, old)
 
 
-def test_a_rollback_stopped_half_way_leaves_one_release_or_the_other(settings, old, monkeypatch):
+def test_an_interrupted_rollback_keeps_the_current_release(settings, old, monkeypatch):
     new = release_now(settings, "newer")
     with monkeypatch.context() as patch:
         patch.setattr(store, "_swap", crash)
@@ -472,12 +474,12 @@ def test_the_release_after_a_rollback_is_the_newest(settings, old):
 
 
 @pytest.mark.slow
-def test_analysts_that_read_on_while_releases_come_and_go_see_one_release_each_time(settings, old):
-    """Of many processes' reads none fails, waits for a writer or mixes two releases."""
+def test_readers_see_one_consistent_release_during_publications(settings, old):
+    """Several processes read in a loop. No read fails, waits for a writer or mixes two releases."""
     file = settings.published_path / "reports.duckdb"
     readers = [
         subprocess.Popen(
-            [sys.executable, "-c", READ_ON, str(file)],
+            [sys.executable, "-c", READ_IN_LOOP, str(file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -499,7 +501,7 @@ def test_analysts_that_read_on_while_releases_come_and_go_see_one_release_each_t
         assert len(lines) > 6
 
 
-READ_ON = """
+READ_IN_LOOP = """
 import select, sys, duckdb
 report = "select count(*) from report_overview('2000-01-01', '2100-01-01')"
 codes = "select count(distinct error_code), max(error_code) from fct_messages"
@@ -528,7 +530,7 @@ def test_a_crash_between_the_renames_is_repaired_by_the_next_release(settings, o
     assert_intact(settings, new)
 
 
-def test_what_a_crash_left_half_built_is_swept_away(settings):
+def test_files_of_an_interrupted_publication_are_removed(settings):
     releases = settings.published_path / "releases"
     (releases / ".building-20260101T000000Z-00000000").mkdir(parents=True)
     for name in ("x.duckdb", "x.duckdb.wal", "x.json"):
@@ -538,7 +540,7 @@ def test_what_a_crash_left_half_built_is_swept_away(settings):
 
 
 @pytest.mark.parametrize("content", ['{"release_id": "2026', '{"release_id": "x"}'])
-def test_an_unreadable_note_hides_no_release_and_the_next_one_replaces_it(settings, old, content, caplog):
+def test_an_unreadable_manifest_does_not_hide_the_release_and_is_replaced(settings, old, content, caplog):
     (settings.published_path / "release.json").write_text(content)
     assert current_release(settings) == old
     assert "release.json cannot be read" in caplog.text
@@ -546,14 +548,14 @@ def test_an_unreadable_note_hides_no_release_and_the_next_one_replaces_it(settin
     assert_intact(settings, release_now(settings))
 
 
-def test_a_broken_file_is_no_release_and_the_next_one_replaces_it(settings, old):
+def test_an_unreadable_database_is_not_a_release_and_is_replaced(settings, old):
     (settings.published_path / "reports.duckdb").write_bytes(b"half written")
     assert current_release(settings) is None
     assert_intact(settings, release_now(settings))
 
 
-def spoil(path):
-    """Overwrite a byte in the middle, not in the macro that states which release it is."""
+def overwrite_byte(path):
+    """Overwrite a byte in the middle of the file, outside the macro with the release id."""
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
@@ -568,7 +570,7 @@ def cut(path):
 @pytest.mark.parametrize(
     ("damage", "name"),
     [
-        (spoil, "reports.duckdb"),
+        (overwrite_byte, "reports.duckdb"),
         (cut, "reports.duckdb"),
         (Path.unlink, "reports.duckdb"),
         (Path.unlink, "release.json"),
@@ -577,7 +579,7 @@ def cut(path):
         (cut, "{parquet}/release.json"),
     ],
 )
-def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_repairs_it(
+def test_a_damaged_release_is_detected_and_repaired_by_a_rollback_or_the_next_release(
     settings, old, damage, name
 ):
     new = release_now(settings, "second")
@@ -593,16 +595,16 @@ def test_a_damaged_release_is_noticed_and_a_rollback_or_the_next_release_repairs
     assert_intact(settings, release_now(settings))
 
 
-def test_a_rollback_does_not_go_to_a_damaged_release(settings, old):
+def test_a_rollback_skips_a_damaged_release(settings, old):
     new = release_now(settings, "second")
     cut(next((settings.published_path / old.parquet).glob("fct_messages.parquet/2026-04.parquet")))
     for wanted in (None, old.release_id):
-        with pytest.raises(PublishError, match=rf"There is: {new.release_id}\."):
+        with pytest.raises(PublishError, match=rf"Kept: {new.release_id}\."):
             rollback(settings, wanted)
     assert_intact(settings, new)
 
 
-def test_the_last_few_releases_are_kept_and_nothing_foreign_is_touched(settings, old):
+def test_the_last_releases_are_kept_and_other_folders_are_ignored(settings, old):
     (settings.published_path / "releases" / "notes").mkdir()
     others = [release_now(settings) for _ in range(2)]
     kept = [release.release_id for release in others]
@@ -610,7 +612,9 @@ def test_the_last_few_releases_are_kept_and_nothing_foreign_is_touched(settings,
     assert old.release_id < kept[0] < kept[1]
 
 
-def test_after_an_erasure_all_older_releases_go_even_if_the_removal_was_cut_short(settings, old, monkeypatch):
+def test_after_an_erasure_all_older_releases_are_removed_also_after_an_interruption(
+    settings, old, monkeypatch
+):
     erase(settings, "k1")
     assert outdated_releases(settings)
     with monkeypatch.context() as patch:
@@ -625,8 +629,8 @@ def test_after_an_erasure_all_older_releases_go_even_if_the_removal_was_cut_shor
     assert not outdated_releases(settings)
 
 
-def test_a_home_restored_with_releases_from_before_an_erasure_loses_them(settings, old):
-    """The state of the erasures is part of what it describes: of raw/ and of every release."""
+def test_restored_releases_from_before_an_erasure_are_removed(settings, old):
+    """The state of erasures is stored in raw/ and in every release."""
     backup = shutil.copytree(settings.published_path, settings.home / "backup")
     erase(settings, "k1")
     new = release_now(settings)
@@ -640,13 +644,13 @@ def test_a_home_restored_with_releases_from_before_an_erasure_loses_them(setting
 
 
 def erase(settings: Settings, *contacts: str) -> None:
-    """Write the state that an ingest leaves in raw/ when it erased these contacts."""
+    """Write the state that an ingest writes to raw/ after it has erased these contacts."""
     settings.raw_path.mkdir(exist_ok=True)
     state = {"applied": repr(contacts), "pseudonyms": {contact: contact for contact in contacts}}
     (settings.raw_path / "erasures.json").write_text(json.dumps(state))
 
 
-def test_ids_go_on_rising_where_the_clock_goes_back(settings, old, monkeypatch):
+def test_release_ids_increase_even_if_the_clock_is_set_back(settings, old, monkeypatch):
     class Earlier(datetime):
         @classmethod
         def now(cls, tz=None):
@@ -658,7 +662,7 @@ def test_ids_go_on_rising_where_the_clock_goes_back(settings, old, monkeypatch):
     assert_intact(settings, new)
 
 
-def test_the_same_marts_give_the_same_rows_whatever_their_order(settings, old):
+def test_the_order_of_rows_does_not_change_a_release(settings, old):
     def rows():
         with reader(settings) as connection:
             return {
@@ -675,11 +679,11 @@ def test_the_same_marts_give_the_same_rows_whatever_their_order(settings, old):
 # The gate in Dagster
 
 
-def gated(settings, outcomes):
-    """Return a code location of fake marts, each with one blocking check that returns its outcome.
+def definitions_with(settings, outcomes):
+    """Return a code location of fake marts, each with a blocking check that returns its outcome.
 
-    A table without an outcome has a check that is never run; one whose outcome is None has no check. The
-    checks judge the last build of the candidate.
+    The check of a table without an outcome never runs. A table with outcome None has no
+    check. The checks refer to the last build of the candidate.
     """
     keys = {table: dg.AssetKey(["marts", table]) for table in TABLES}
 
@@ -744,8 +748,8 @@ def instance():
         yield instance
 
 
-def test_every_table_is_published_when_every_check_passed(settings, instance):
-    result = run(gated(settings, ALL_PASS), "all", instance)
+def test_every_table_is_published_if_every_check_passes(settings, instance):
+    result = run(definitions_with(settings, ALL_PASS), "all", instance)
     assert result.success
     events = {event.asset_key.path[-1]: event for event in result.asset_materializations_for_node("publish")}
     assert events.keys() == PUBLISHED.keys()
@@ -762,15 +766,15 @@ def test_every_table_is_published_when_every_check_passed(settings, instance):
     assert "| id is missing | fix it | 4 | 2 |" in events["rejected_records"].metadata["preview"].value
 
 
-def test_a_failed_blocking_check_keeps_publishing_from_running(settings, instance):
-    result = run(gated(settings, ALL_PASS | {"dim_agents": False}), "all", instance)
+def test_a_failed_blocking_check_prevents_publication(settings, instance):
+    result = run(definitions_with(settings, ALL_PASS | {"dim_agents": False}), "all", instance)
     assert not result.success
     assert not [e for e in result.all_events if e.is_step_start and e.step_key == "publish"]
     assert current_release(settings) is None
 
 
-def test_a_failed_check_blocks_a_later_run_too(settings, instance):
-    definitions = gated(settings, ALL_PASS | {"dim_agents": False})
+def test_a_failed_check_blocks_a_later_run(settings, instance):
+    definitions = definitions_with(settings, ALL_PASS | {"dim_agents": False})
     run(definitions, "all", instance)
     result = run(definitions, "published", instance)
     assert "- marts/dim_agents:gate failed" in failure(result)
@@ -779,50 +783,50 @@ def test_a_failed_check_blocks_a_later_run_too(settings, instance):
 
 def test_a_check_that_never_ran_blocks(settings, instance):
     outcomes = {table: True for table in TABLES if table != "dim_agents"}
-    result = run(gated(settings, outcomes), "all", instance)
+    result = run(definitions_with(settings, outcomes), "all", instance)
     assert "- marts/dim_agents:gate has not run" in failure(result)
     assert current_release(settings) is None
 
 
 def test_a_mart_without_a_blocking_check_blocks(settings, instance):
-    result = run(gated(settings, ALL_PASS | {"dim_agents": None}), "all", instance)
+    result = run(definitions_with(settings, ALL_PASS | {"dim_agents": None}), "all", instance)
     assert "- marts/dim_agents has no blocking check" in failure(result)
 
 
 def test_a_check_older_than_its_table_blocks(settings, instance):
-    definitions = gated(settings, ALL_PASS)
+    definitions = definitions_with(settings, ALL_PASS)
     assert run(definitions, "all", instance).success
     first = current_release(settings)
     assert run(definitions, "marts", instance).success
     result = run(definitions, "published", instance)
-    assert "marts/fct_messages:gate judged an earlier version of the table" in failure(result)
+    assert "marts/fct_messages:gate checked an earlier version of the table" in failure(result)
     assert current_release(settings) == first
 
 
 def test_a_check_of_an_earlier_build_blocks(settings, instance):
-    definitions = gated(settings, ALL_PASS)
+    definitions = definitions_with(settings, ALL_PASS)
     assert run(definitions, "all", instance).success
     first = current_release(settings)
     synthetic_candidate.increment(settings.candidate_path, "second")
     result = run(definitions, "published", instance)
-    assert "gate judged build build-1, the candidate is of build second" in failure(result)
+    assert "gate checked build build-1, but the candidate is build second" in failure(result)
     assert current_release(settings) == first
 
 
-def test_after_a_failed_test_of_dbt_checks_that_pass_do_not_allow_a_release(settings, instance):
-    definitions = gated(settings, ALL_PASS)
+def test_passed_checks_after_a_failed_dbt_test_do_not_allow_a_release(settings, instance):
+    definitions = definitions_with(settings, ALL_PASS)
     assert run(definitions, "all", instance).success
     first = current_release(settings)
     synthetic_candidate.increment(settings.candidate_path, "second", completes=False)
     assert run(definitions, "checks", instance).success
     result = run(definitions, "published", instance)
-    assert "the last build of the candidate did not complete" in failure(result)
+    assert "last build of the candidate did not complete" in failure(result)
     assert current_release(settings) == first
 
 
-def test_the_path_of_a_table_is_its_file_with_and_without_parquet(settings, instance):
+def test_the_path_of_a_table_is_its_parquet_file_or_the_database(settings, instance):
     for given, name in [(settings, "dim_agents.parquet"), (without_parquet(settings), "reports.duckdb")]:
-        result = run(gated(given, ALL_PASS), "all", instance)
+        result = run(definitions_with(given, ALL_PASS), "all", instance)
         events = result.asset_materializations_for_node("publish")
         (path,) = {
             event.metadata["path"].value for event in events if event.asset_key.path[-1] == "dim_agents"
@@ -831,12 +835,12 @@ def test_the_path_of_a_table_is_its_file_with_and_without_parquet(settings, inst
         assert Path(path).is_file()
 
 
-def test_a_blocking_check_that_only_warned_allows_the_release_and_is_reported(settings, instance):
-    assert run(gated(settings, ALL_PASS | {"dim_agents": Warned()}), "all", instance).success
+def test_a_blocking_check_with_a_warning_allows_the_release_and_is_reported(settings, instance):
+    assert run(definitions_with(settings, ALL_PASS | {"dim_agents": Warned()}), "all", instance).success
     assert current_release(settings).checks["warned"] == ["marts/dim_agents:gate"]
 
 
-def test_the_freshness_windows_are_the_settings(settings):
+def test_the_freshness_windows_are_those_of_the_settings(settings):
     for hours, warn_hours in [(72, 36), (72, 72)]:
         given = settings.model_copy(
             update={"stale_error_after_hours": hours, "stale_after_hours": warn_hours}

@@ -1,4 +1,4 @@
-"""The gate reports what each check found, and Dagster and publishing can rely on its results."""
+"""The results of the quality gate, and their use in Dagster and for publishing."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from sound_candidate import change, change_one_row, failures, write_release
 
-from orchestration.quality.asset_checks import blocking_checks, check_candidate, quality_gate
+from orchestration.quality.asset_checks import SPECS, check_candidate, quality_gate
 from orchestration.quality.gate import run_gate
 from orchestration.quality.marts import MARTS
 from orchestration.quality.marts.csat import CSAT_SUMMARY
@@ -19,7 +19,7 @@ from orchestration.settings import PROJECT, Settings
 UNMAPPED_STATUS = change_one_row("fct_conversations", "status = null", "not is_closed")
 
 
-def test_a_table_that_shrank_fails_in_every_mart(candidate):
+def test_a_lower_row_count_fails_in_every_mart(candidate):
     with duckdb.connect(candidate.candidate_path) as connection:
         rows = {
             mart.table: connection.execute(f"select count(*) from {mart.table}").fetchone()[0]
@@ -35,7 +35,7 @@ def test_a_table_that_shrank_fails_in_every_mart(candidate):
     assert contacts.check.expected.endswith(f"in the last release: {rows['dim_contacts'] * 2 + 1:,} rows")
 
 
-def test_half_the_rows_of_the_last_release_are_just_enough(candidate):
+def test_half_the_rows_of_the_last_release_pass(candidate):
     write_release(candidate, {"dim_agents": 16})
     assert failures(candidate, "dim_agents") == {}
 
@@ -67,7 +67,7 @@ def test_a_failed_check_reports_the_number_of_violations_and_five_keys(candidate
     assert re.fullmatch(r"demo \d{4}-\d\d-\d\d closed: (\d+)\.0 instead of (\d+)\.0", example)
 
 
-def test_a_check_that_cannot_run_is_broken_and_affects_no_other(candidate):
+def test_a_check_that_cannot_run_is_broken_and_affects_no_other_check(candidate):
     change(candidate, "alter table fct_conversations drop column windows_expired")
     failed = failures(candidate, "fct_conversations")
     assert list(failed) == ["measures_are_not_negative"]
@@ -75,7 +75,7 @@ def test_a_check_that_cannot_run_is_broken_and_affects_no_other(candidate):
     assert "windows_expired" in failed["measures_are_not_negative"].found
 
 
-def test_an_expectation_that_cannot_run_is_broken_too(candidate):
+def test_an_expectation_that_cannot_run_is_broken(candidate):
     change(candidate, "alter table dim_agents drop column agent_name")
     failed = failures(candidate, "dim_agents")
     assert list(failed) == ["agent_name_is_not_null"]
@@ -91,7 +91,7 @@ def test_missing_raw_files_break_the_check_that_reads_them(candidate):
     assert "No files found" in failed["messages_match_raw_files"].found
 
 
-def test_a_missing_table_breaks_all_its_checks_and_no_others(candidate):
+def test_a_missing_table_breaks_only_its_checks(candidate):
     change(candidate, "drop table csat_summary")
     failed = [result for result in run_gate(candidate) if not result.passed]
     assert {result.table for result in failed} == {"csat_summary"}
@@ -100,7 +100,7 @@ def test_a_missing_table_breaks_all_its_checks_and_no_others(candidate):
 
 
 def run_in_dagster(settings: Settings) -> tuple[dg.ExecuteInProcessResult, dict]:
-    """Run marts, the gate on them, and an asset that depends on all marts; return run and evaluations."""
+    """Run marts, the gate, and an asset that depends on all marts. Return the run and its evaluations."""
     marts = [dg.AssetKey(["marts", mart.table]) for mart in MARTS]
 
     @dg.multi_asset(specs=[dg.AssetSpec(key) for key in marts])
@@ -125,32 +125,32 @@ def is_published(run: dg.ExecuteInProcessResult) -> bool:
     return bool(run.asset_materializations_for_node("published"))
 
 
-def test_every_check_is_evaluated_with_its_build_and_a_warning_blocks_nothing(candidate):
+def test_every_check_is_evaluated_with_its_build_and_a_warning_does_not_block(candidate):
     change(candidate, UNMAPPED_STATUS)
     run, evaluations = run_in_dagster(candidate)
     assert run.success
     assert is_published(run)
     assert set(evaluations) == {spec.key for spec in quality_gate.check_specs}
-    assert set(blocking_checks()) < set(evaluations)
+    assert {spec.key for spec in SPECS if spec.blocking} < set(evaluations)
     assert {evaluation.metadata["build_id"].value for evaluation in evaluations.values()} == {"build-1"}
     [failed] = [evaluation for evaluation in evaluations.values() if not evaluation.passed]
     assert failed.check_name == "status_code_is_mapped"
     assert failed.severity is dg.AssetCheckSeverity.WARN
 
 
-def test_a_failed_check_blocks_what_depends_on_its_table(candidate):
+def test_a_failed_check_blocks_downstream_assets(candidate):
     change(candidate, change_one_row("fct_messages", "sent_hour = 24"))
     run, evaluations = run_in_dagster(candidate)
     assert not is_published(run)
     [failed] = [evaluation for evaluation in evaluations.values() if not evaluation.passed]
-    assert failed.asset_check_key in blocking_checks()
+    assert failed.asset_check_key in {spec.key for spec in SPECS if spec.blocking}
     assert failed.severity is dg.AssetCheckSeverity.ERROR
     assert failed.metadata["expected"].value == "sent_hour from 0 to 23"
     assert failed.metadata["found"].value == "1 violation"
     assert failed.metadata["examples"].value.startswith("demo:m")
 
 
-def fails_for_lack_of_a_build(settings: Settings) -> None:
+def assert_broken_without_a_build(settings: Settings) -> None:
     run, evaluations = run_in_dagster(settings)
     assert not is_published(run)
     assert len(evaluations) == len(quality_gate.check_specs)
@@ -162,12 +162,12 @@ def fails_for_lack_of_a_build(settings: Settings) -> None:
 
 
 def test_without_a_candidate_every_check_is_broken_and_nothing_is_published(tmp_path):
-    fails_for_lack_of_a_build(Settings(home=tmp_path))
+    assert_broken_without_a_build(Settings(home=tmp_path))
 
 
-def test_a_build_that_did_not_complete_breaks_every_check(candidate):
+def test_an_incomplete_build_breaks_every_check(candidate):
     change(candidate, "update build.builds set result = null, completed_at = null")
-    fails_for_lack_of_a_build(candidate)
+    assert_broken_without_a_build(candidate)
 
 
 def test_without_the_warehouse_every_check_is_broken(candidate):
@@ -190,12 +190,12 @@ def test_a_subset_of_the_checks_can_be_run(candidate):
 
 
 def test_the_list_of_checks_is_read_without_great_expectations():
-    code = "import sys; from orchestration.quality.asset_checks import blocking_checks; blocking_checks();"
+    code = "import sys; from orchestration.quality.asset_checks import SPECS;"
     code += "sys.exit('great_expectations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
 
 
-def test_the_gate_does_not_depend_on_publishing():
+def test_the_gate_does_not_import_publishing():
     code = "import sys; import orchestration.quality.gate, orchestration.quality.asset_checks;"
     code += "sys.exit(any(name.startswith('orchestration.publish') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

@@ -1,6 +1,7 @@
-"""Receiving webhooks: who may send, what is acknowledged, and what a crash leaves.
+"""Receiving webhooks: authentication, acknowledgement and crashes.
 
-Belongs here: the receiver's command as a process, over HTTP. Does not: its speed (`benchmarks.receiver`).
+Belongs here: the command of the receiver as a process, over HTTP. Does not: its speed
+(`benchmarks.receiver`).
 """
 
 import asyncio
@@ -34,13 +35,13 @@ from tests.webhook_sender import (
 )
 from tests.whatsapp_cloud_exports import START, envelope
 
-# uvicorn closes in order and then raises the signal again, unless its process ignores it.
+# uvicorn shuts down and then raises the signal again, unless its process ignores it.
 ENDED = (0, -signal.SIGTERM)
 
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    """The settings of a home with an account for each kind of webhook."""
+    """Return the settings of a home with an account for each kind of webhook."""
     (tmp_path / "seeds").mkdir()
     (tmp_path / "seeds" / "accounts.csv").write_text(ACCOUNTS)
     project = project_with(tmp_path / "seeds", tmp_path / "project")
@@ -62,29 +63,29 @@ def encoded(content: object) -> bytes:
     return json.dumps(content).encode()
 
 
-# Who may send
+# Authentication
 
 
-def test_meta_gets_its_challenge_back_for_the_verify_token_only(settings):
-    question = "/webhooks/phone?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
+def test_the_challenge_of_meta_requires_the_verify_token(settings):
+    challenge = "/webhooks/phone?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
     with Receiver(settings) as receiver:
-        status, headers, body = receiver.request("GET", question + VERIFY_TOKEN)
+        status, headers, body = receiver.request("GET", challenge + VERIFY_TOKEN)
         assert (status, body) == (200, b"1158201444")
         assert headers["content-type"].startswith("text/plain")
         for wrong in ("x", "", VERIFY_TOKEN + "x", "%C3%A9"):
-            assert receiver.request("GET", question + wrong)[0] == 401
+            assert receiver.request("GET", challenge + wrong)[0] == 401
         assert receiver.request("GET", "/webhooks/phone")[0] == 401
-        assert receiver.request("GET", question.replace("phone", "inbox") + VERIFY_TOKEN)[0] == 401
+        assert receiver.request("GET", challenge.replace("phone", "inbox") + VERIFY_TOKEN)[0] == 401
 
 
-def test_a_signed_webhook_is_in_landing_when_its_file_is_complete(settings):
+def test_a_signed_webhook_is_in_landing_after_its_file_is_complete(settings):
     body = encoded(inbound(1))
     event = encoded(webhooks(random_history(random.Random(1), 1))[0])
     with Receiver(settings) as receiver:
         assert receiver.post("/webhooks/phone", body, meta_signature(body)) == 200
         assert receiver.post("/webhooks/inbox", event, chatwoot_signature(event)) == 200
         assert receiver.post(f"/webhooks/inbox/{PATH_SECRET}", event) == 200
-        assert received(settings, "phone") == [], "a file that is being written is not to be seen"
+        assert received(settings, "phone") == [], "an unfinished file must be hidden"
         assert receiver.end() in ENDED
     assert received(settings, "phone") == [json.loads(body)]
     assert received(settings, "inbox") == [json.loads(event)] * 2
@@ -108,14 +109,14 @@ def test_a_signed_webhook_is_in_landing_when_its_file_is_complete(settings):
         ("/webhooks/nowhere", meta_signature(encoded(inbound(1)))),
     ],
 )
-def test_a_webhook_without_its_proof_is_turned_away(settings, path, headers):
+def test_a_webhook_without_a_valid_signature_is_rejected(settings, path, headers):
     with Receiver(settings) as receiver:
         assert receiver.post(path, encoded(inbound(1)), headers) == 401
         receiver.end()
     assert received(settings, "phone") == received(settings, "inbox") == []
 
 
-def test_a_body_that_is_too_large_or_no_json_object_is_turned_away(settings):
+def test_a_body_that_is_too_large_or_not_a_json_object_is_rejected(settings):
     with Receiver(settings) as receiver:
         large = encoded({"text": "x" * 5 * 2**20})
         assert receiver.post("/webhooks/phone", large, meta_signature(large)) == 413
@@ -123,7 +124,7 @@ def test_a_body_that_is_too_large_or_no_json_object_is_turned_away(settings):
         connection.request(
             "POST", "/webhooks/phone", iter([large[: 2**22], large[2**22 :]]), meta_signature(large)
         )
-        assert connection.getresponse().status == 413, "without a length, by what was sent"
+        assert connection.getresponse().status == 413, "without a length, the receiver counts the bytes"
         connection.close()
         for body in (b"", b"{", b"[1]", b'"text"', b"\xff{}", b'{"a": 1}\x0b', b"[" * 100_000):
             assert receiver.post("/webhooks/phone", body, meta_signature(body)) == 400, body[:20]
@@ -141,7 +142,7 @@ def test_a_body_that_is_too_large_or_no_json_object_is_turned_away(settings):
         ("POST", "/health"),
     ],
 )
-def test_nothing_else_is_answered(settings, method, path):
+def test_other_methods_and_paths_are_rejected(settings, method, path):
     with Receiver(settings) as receiver:
         assert receiver.request(method, path, b"{}")[0] in (404, 405)
 
@@ -157,7 +158,7 @@ def test_a_body_of_several_lines_is_one_line_of_the_file(settings):
 # Files
 
 
-def test_files_are_private_and_no_secret_is_in_them_or_in_the_output(settings):
+def test_files_are_private_and_contain_no_secret(settings):
     body = encoded(inbound(1))
     with Receiver(settings, before="umask 0") as receiver:
         receiver.post("/webhooks/phone", body, meta_signature(body))
@@ -174,7 +175,7 @@ def test_files_are_private_and_no_secret_is_in_them_or_in_the_output(settings):
             assert path.is_dir() or secret.encode() not in path.read_bytes()
 
 
-def test_a_file_appears_when_its_time_is_over_and_the_next_begins(tmp_path):
+def test_a_file_appears_after_its_period_and_a_new_one_is_started(tmp_path):
     now = [0.0]
     folder = tmp_path / "webhooks"
 
@@ -191,25 +192,25 @@ def test_a_file_appears_when_its_time_is_over_and_the_next_begins(tmp_path):
         await writer
         return seen
 
-    # The one that is first after an hour is the last of that hour's file.
+    # The first webhook after an hour is the last one in the file of that hour.
     assert asyncio.run(use()) == [0, 0, 1, 2]
     lines = [path.read_text().splitlines() for path in sorted(folder.glob("*.jsonl"))]
     assert [len(one) for one in lines] == [3, 1]
 
 
-def test_a_line_that_a_crash_cut_off_is_removed_and_the_others_are_kept(settings):
+def test_a_line_truncated_by_a_crash_is_removed_and_the_others_are_kept(settings):
     folder = settings.landing_path / "phone" / "webhooks"
     folder.mkdir(parents=True)
-    whole = encoded(inbound(1)) + b"\n"
-    (folder / ".received-webhooks.jsonl").write_bytes(whole + encoded(inbound(2))[:40])
+    complete = encoded(inbound(1)) + b"\n"
+    (folder / ".received-webhooks.jsonl").write_bytes(complete + encoded(inbound(2))[:40])
     with Receiver(settings) as receiver:
         assert received(settings, "phone") == [inbound(1)]
         receiver.end()
     assert list(folder.glob(".*")) == []
 
 
-def test_what_cannot_be_written_is_not_acknowledged_and_harms_no_other(settings):
-    """A limit of 64 KB on the size of a file is a disk that is full."""
+def test_a_webhook_that_cannot_be_written_is_not_acknowledged_and_affects_no_other(settings):
+    """A file size limit of 64 KB simulates a full disk."""
     small, large = encoded(inbound(1)), encoded(inbound(2) | {"text": "x" * 100_000})
     with Receiver(settings, before="ulimit -f 64") as receiver:
         assert receiver.post("/webhooks/phone", small, meta_signature(small)) == 200
@@ -221,14 +222,14 @@ def test_what_cannot_be_written_is_not_acknowledged_and_harms_no_other(settings)
     assert "cannot be written" in receiver.output
 
 
-def test_more_than_can_wait_for_the_disk_is_turned_away(tmp_path, monkeypatch):
+def test_webhooks_above_the_buffer_limit_are_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr(spool_module, "PENDING_BYTES", 100)
     folder = tmp_path / "webhooks"
 
     async def use() -> list[object]:
         spool = Spool([folder], seconds=3600)
         waiting = [asyncio.create_task(spool.append(folder, b'{"a": "%s"}' % (b"x" * 40))) for _ in range(3)]
-        await asyncio.sleep(0)  # all have asked before anything is written
+        await asyncio.sleep(0)  # all tasks wait before anything is written
         writer = asyncio.create_task(spool.run())
         results = await asyncio.gather(*waiting, return_exceptions=True)
         await spool.append(folder, b"{}")
@@ -239,7 +240,7 @@ def test_more_than_can_wait_for_the_disk_is_turned_away(tmp_path, monkeypatch):
     assert [type(one) for one in asyncio.run(use())] == [type(None), type(None), OverloadError]
 
 
-def test_a_second_receiver_is_turned_away_and_says_why(settings, monkeypatch, capsys):
+def test_a_second_receiver_is_rejected_with_the_reason(settings, monkeypatch, capsys):
     for name, value in (SECRETS | {"CONVERSATIONS_HOME": str(settings.home)}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CONVERSATIONS_PROJECT", str(settings.project))
@@ -255,9 +256,7 @@ def test_a_second_receiver_is_turned_away_and_says_why(settings, monkeypatch, ca
         (("APP_SECRET", ""), "[phone] webhooks.secret: the environment variable APP_SECRET is not set"),
     ],
 )
-def test_a_missing_or_short_secret_is_named_before_anything_is_received(
-    settings, monkeypatch, capsys, change, expected
-):
+def test_a_missing_or_short_secret_is_named_at_the_start(settings, monkeypatch, capsys, change, expected):
     for name, value in (SECRETS | dict([change])).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(settings.home))
@@ -270,18 +269,18 @@ def test_a_missing_or_short_secret_is_named_before_anything_is_received(
 
 
 @pytest.mark.slow
-def test_what_was_acknowledged_survives_twenty_kills_and_is_counted_once(settings, build, tmp_path):
+def test_acknowledged_webhooks_survive_kills_and_count_once(settings, build, tmp_path):
     acknowledged, numbers, lock = set(), iter(range(10**6)), threading.Lock()
-    sending = threading.Event()
+    stopped = threading.Event()
 
     def send(port: list[int]) -> None:
         connection, body = None, b""
-        while not sending.is_set():
+        while not stopped.is_set():
             with lock:
                 number = next(numbers)
             body = encoded(inbound(number))
-            for _ in range(200):  # as platforms do, the same again until it is acknowledged
-                if sending.is_set():
+            for _ in range(200):  # like a platform, repeat a webhook until it is acknowledged
+                if stopped.is_set():
                     break
                 try:
                     connection = connection or http.client.HTTPConnection("127.0.0.1", port[0], timeout=5)
@@ -308,7 +307,7 @@ def test_what_was_acknowledged_survives_twenty_kills_and_is_counted_once(setting
             time.sleep(random.uniform(0, 0.1))
             assert receiver.end(signal.SIGKILL) == -signal.SIGKILL
             receiver.start()
-        sending.set()
+        stopped.set()
         for sender in senders:
             sender.join()
         assert receiver.end() in ENDED
@@ -317,7 +316,7 @@ def test_what_was_acknowledged_survives_twenty_kills_and_is_counted_once(setting
     ]
     assert {f"wamid.{number}" for number in acknowledged} <= set(found)
     assert len(acknowledged) > 1000
-    assert len(found) > len(set(found)), "none came twice: the test shows nothing of that"
+    assert len(found) > len(set(found)), "no webhook was received twice, so the test proves nothing"
     candidate = build(settings.landing_path, tmp_path / "build", settings.seeds)
     with duckdb.connect(candidate, read_only=True) as con:
         counts = con.execute("select count(*), count(distinct message_id) from fct_messages").fetchone()

@@ -1,6 +1,6 @@
-"""Landing behind a URL: read as a folder would be, copied no more than needed, and errors that speak.
+"""Landing as a URL: the same result as a folder, minimal downloads, and clear errors.
 
-Belongs here: what is read from a store, against an S3 server of its own. Does not: what becomes of the files
+Belongs here: reading from an object store, with an S3 server. Does not: the ingest of the files
 (`test_ingest`).
 """
 
@@ -42,7 +42,7 @@ def server():
 
 @pytest.fixture
 def bucket(server, monkeypatch):
-    """Return an empty bucket; the environment leads to its server."""
+    """Yield an empty bucket, with the environment set for its server."""
     for name, value in {
         "AWS_ENDPOINT_URL": server,
         "AWS_ACCESS_KEY_ID": "a-key",
@@ -62,17 +62,17 @@ def bucket(server, monkeypatch):
 
 @pytest.fixture
 def downloads(monkeypatch) -> list[str]:
-    """Return the list of what was asked for, to which every later download is added."""
-    asked = []
+    """Return a list to which every download adds its key."""
+    keys = []
     call = S3FileSystem._call_s3
 
     async def counted(self, method, *arguments, **named):
         if method == "get_object":
-            asked.append(named["Key"])
+            keys.append(named["Key"])
         return await call(self, method, *arguments, **named)
 
     monkeypatch.setattr(S3FileSystem, "_call_s3", counted)
-    return asked
+    return keys
 
 
 @pytest.fixture
@@ -88,13 +88,13 @@ def agents(*ids: str) -> bytes:
     return jsonl(*({"id": name} for name in ids))
 
 
-def test_the_rows_are_those_of_the_same_files_in_a_folder(bucket, house, tmp_path):
+def test_a_store_gives_the_same_rows_as_a_folder(bucket, house, tmp_path):
     local = House(tmp_path / "local")
     shutil.copytree(SAMPLES, local.settings.landing_path)
     for path in SAMPLES.rglob("*.*"):
         put(bucket, path.relative_to(SAMPLES).as_posix(), path.read_bytes())
     for folder in ("demo", "demo/agents"):
-        put(bucket, f"{folder}/", b"")  # what consoles make of an empty folder
+        put(bucket, f"{folder}/", b"")  # an empty folder, as created by consoles
     bucket.put_object(Key="from/platform-2/demo/agents/another.jsonl", Body=agents("another"))
     put(bucket, "demo/agents/coming.jsonl.part", agents("half"))
 
@@ -105,7 +105,7 @@ def test_the_rows_are_those_of_the_same_files_in_a_folder(bucket, house, tmp_pat
 
 
 @pytest.mark.parametrize("url", ["file://{}", "memory://exports"])
-def test_any_file_system_of_fsspec_will_do(tmp_path, url):
+def test_any_file_system_of_fsspec_works(tmp_path, url):
     url = url.format(tmp_path / "away")
     with fsspec.open(f"{url}/demo/agents/1.jsonl", "wb", auto_mkdir=True) as file:
         file.write(agents("1", "2"))
@@ -117,7 +117,7 @@ def test_any_file_system_of_fsspec_will_do(tmp_path, url):
     assert not has_changes(house.settings)
 
 
-def test_a_store_that_does_not_tell_when_a_file_changed_is_no_landing(tmp_path, monkeypatch):
+def test_a_store_without_modification_times_is_rejected(tmp_path, monkeypatch):
     with fsspec.open("memory://timeless/demo/agents/1.jsonl", "wb") as file:
         file.write(agents("1"))
     find = MemoryFileSystem.find
@@ -130,7 +130,7 @@ def test_a_store_that_does_not_tell_when_a_file_changed_is_no_landing(tmp_path, 
         has_changes(Settings(home=tmp_path, landing="memory://timeless"))
 
 
-def test_with_nothing_new_nothing_is_downloaded(bucket, house, downloads):
+def test_unchanged_files_are_not_downloaded(bucket, house, downloads):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     assert has_changes(house.settings)
     assert [file.name for file in new_files(house.settings)] == ["demo/agents/1.jsonl"]
@@ -146,7 +146,7 @@ def test_with_nothing_new_nothing_is_downloaded(bucket, house, downloads):
     assert downloads == ["from/platform/demo/agents/1.jsonl", "from/platform/demo/agents/2.jsonl"]
 
 
-def test_a_lost_copy_of_what_was_loaded_is_not_news(bucket, house, downloads):
+def test_a_missing_copy_of_a_loaded_file_is_not_a_change(bucket, house, downloads):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     house.ingest()
     shutil.rmtree(house.settings.landing_path)
@@ -156,14 +156,14 @@ def test_a_lost_copy_of_what_was_loaded_is_not_news(bucket, house, downloads):
     assert len(downloads) == 1
 
 
-def test_what_is_out_of_place_is_named_as_in_a_folder_and_never_downloaded(bucket, house, downloads):
+def test_misplaced_objects_are_named_and_not_downloaded(bucket, house, downloads):
     for name in ("stray.jsonl", "nobody/agents/1.jsonl", "demo/agent/1.jsonl", "demo/agents/deep/1.jsonl"):
         put(bucket, name, agents("1"))
 
-    refused = house.ingest().skipped
+    rejected = house.ingest().skipped
 
-    assert [message.split(";")[0] for message in refused] == [
-        "stray.jsonl: a file out of place",
+    assert [message.split(";")[0] for message in rejected] == [
+        "stray.jsonl: a file in the wrong folder",
         "demo/agent/: no entity of activecampaign",
         "demo/agents/deep: not a file",
         "nobody/: no account of this name",
@@ -172,9 +172,9 @@ def test_what_is_out_of_place_is_named_as_in_a_folder_and_never_downloaded(bucke
     assert not has_changes(house.settings)
 
 
-def test_an_object_that_changed_is_a_new_file_though_size_and_second_are_the_same(bucket, house, monkeypatch):
+def test_a_changed_object_with_the_same_size_and_second_is_loaded(bucket, house, monkeypatch):
     now = datetime(2026, 1, 1, 12)
-    monkeypatch.setattr("moto.s3.models.utcnow", lambda: now)  # the store's clock
+    monkeypatch.setattr("moto.s3.models.utcnow", lambda: now)  # the clock of the store
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     house.ingest()
     put(bucket, "demo/agents/1.jsonl", agents("2"))
@@ -186,14 +186,12 @@ def test_an_object_that_changed_is_a_new_file_though_size_and_second_are_the_sam
 
 
 @pytest.mark.parametrize("change", ["replaced", "removed"])
-def test_an_object_that_changes_while_it_is_copied_is_left_for_the_next_run(
-    bucket, house, monkeypatch, change
-):
+def test_an_object_that_changes_during_the_copy_is_left_for_the_next_run(bucket, house, monkeypatch, change):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     put(bucket, "demo/agents/2.jsonl", agents("2"))
     get_file = S3FileSystem._get_file
 
-    async def meddled(self, source, *arguments, **named):
+    async def change_during_copy(self, source, *arguments, **named):
         if source.endswith("/2.jsonl") and change == "removed":
             bucket.Object("from/platform/demo/agents/2.jsonl").delete()
         await get_file(self, source, *arguments, **named)
@@ -201,21 +199,21 @@ def test_an_object_that_changes_while_it_is_copied_is_left_for_the_next_run(
             put(bucket, "demo/agents/2.jsonl", agents("3"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(S3FileSystem, "_get_file", meddled)
+        patch.setattr(S3FileSystem, "_get_file", change_during_copy)
         result = house.ingest()
 
     message = "demo/agents/2.jsonl: it changed while it was copied; it is left for the next run"
     assert result.skipped == [message]
     assert house.rows("agents", "id") == [("1",)]
     assert [path.name for path in house.settings.landing_path.rglob("*.*")] == ["1.jsonl"]
-    S3FileSystem.clear_instance_cache()  # it keeps the methods that it began with
+    S3FileSystem.clear_instance_cache()  # it keeps the patched methods
     if change == "removed":
         put(bucket, "demo/agents/2.jsonl", agents("3"))
     house.ingest()
     assert house.rows("agents", "id") == [("1",), ("3",)]
 
 
-def test_a_store_that_fails_half_way_stops_the_run_and_what_was_copied_serves_the_next(
+def test_a_failed_copy_stops_the_run_and_complete_copies_are_used_by_the_next(
     bucket, house, monkeypatch, downloads
 ):
     for name in "12":
@@ -233,7 +231,7 @@ def test_a_store_that_fails_half_way_stops_the_run_and_what_was_copied_serves_th
             house.ingest()
 
     assert f"CONVERSATIONS_LANDING={URL}: it cannot be copied (the line broke); check" in str(failure.value)
-    S3FileSystem.clear_instance_cache()  # it keeps the methods that it began with
+    S3FileSystem.clear_instance_cache()  # it keeps the patched methods
     assert house.rows("agents") == house.ledger() == []
     assert [path.name for path in house.settings.landing_path.rglob("*") if path.is_file()] == ["1.jsonl"]
     house.ingest()
@@ -241,7 +239,7 @@ def test_a_store_that_fails_half_way_stops_the_run_and_what_was_copied_serves_th
     assert sorted(downloads) == [f"from/platform/demo/agents/{name}.jsonl" for name in "122"]
 
 
-def test_an_object_that_may_not_be_read_is_named_and_the_rest_goes_on(bucket, house, monkeypatch):
+def test_an_unreadable_object_is_named_and_others_are_loaded(bucket, house, monkeypatch):
     for name in "12":
         put(bucket, f"demo/agents/{name}.jsonl", agents(name))
     get_file = S3FileSystem._get_file
@@ -259,25 +257,25 @@ def test_an_object_that_may_not_be_read_is_named_and_the_rest_goes_on(bucket, ho
     assert house.rows("agents", "id") == [("2",)]
 
 
-EVIL = ["../../escaped.jsonl", "demo/agents/../../../escaped.jsonl", "demo/agents/..\\escaped.jsonl",
+UNSAFE_NAMES = ["../../escaped.jsonl", "demo/agents/../../../escaped.jsonl", "demo/agents/..\\escaped.jsonl",
         "demo//agents/escaped.jsonl", "/escaped.jsonl", "demo/agents/1.jsonl?versionId=7",
         "demo/agents/./escaped.jsonl", "demo/agents/" + "x" * 256 + ".jsonl"]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", EVIL)
-def test_no_name_leads_out_of_the_folder(bucket, house, tmp_path, name):
+@pytest.mark.parametrize("name", UNSAFE_NAMES)
+def test_no_object_name_escapes_the_folder(bucket, house, tmp_path, name):
     put(bucket, name, agents("evil"))
     put(bucket, "demo/agents/1.jsonl", agents("1"))
 
-    refused = house.ingest().skipped
+    rejected = house.ingest().skipped
 
-    assert refused == [f"{name!r}: no name for a file; rename the object"]
+    assert rejected == [f"{name!r}: not a valid file name; rename the object"]
     assert house.rows("agents", "id") == [("1",)]
     assert not list(tmp_path.rglob("*escaped*"))
     assert not has_changes(house.settings)
 
 
-def test_what_was_removed_there_is_removed_here_and_a_full_refresh_asks_first(bucket, house, capfd):
+def test_copies_of_removed_objects_are_removed_and_a_full_refresh_needs_force(bucket, house, capfd):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     put(bucket, "demo/agents/2.jsonl", agents("2"))
     put(bucket, "demo/agents/3.jsonl", agents("3"))
@@ -296,15 +294,15 @@ def test_what_was_removed_there_is_removed_here_and_a_full_refresh_asks_first(bu
     assert house.rows("agents", "id") == [("1",), ("2",), ("3",)]
 
 
-def test_files_of_ones_own_in_the_home_are_not_touched(bucket, house):
-    own = house.settings.home / "landing" / "demo" / "agents" / "1.jsonl"
-    own.parent.mkdir(parents=True)
-    own.write_bytes(agents("own"))
+def test_files_of_the_user_in_the_home_are_not_changed(bucket, house):
+    user_file = house.settings.home / "landing" / "demo" / "agents" / "1.jsonl"
+    user_file.parent.mkdir(parents=True)
+    user_file.write_bytes(agents("user_file"))
     put(bucket, "demo/agents/1.jsonl", agents("1"))
 
     house.ingest()
 
-    assert own.read_bytes() == agents("own")
+    assert user_file.read_bytes() == agents("user_file")
     assert house.rows("agents", "id") == [("1",)]
 
 
@@ -317,7 +315,7 @@ def test_files_of_ones_own_in_the_home_are_not_touched(bucket, house):
         ("pigeon://exports", {}, "Protocol not known: pigeon"),
     ],
 )
-def test_a_store_that_does_not_answer_is_one_sentence_and_nothing_runs(
+def test_an_unreachable_store_is_an_error_without_a_stack_trace(
     bucket, tmp_path, monkeypatch, capfd, url, environment, reason
 ):
     for name, value in ({"AWS_MAX_ATTEMPTS": "1"} | environment).items():
@@ -332,11 +330,11 @@ def test_a_store_that_does_not_answer_is_one_sentence_and_nothing_runs(
     assert "credentials" in error
     assert "Traceback" not in error
     assert "the-secret" not in error
-    assert not settings.landing_path.exists(), "the sample is no stand-in for a store that is silent"
+    assert not settings.landing_path.exists(), "the sample must not replace an unreachable store"
 
 
-def test_credentials_that_are_none_are_told_so(bucket, house, server):
-    """The server's own switch makes it look at the keys."""
+def test_invalid_credentials_are_reported(bucket, house, server):
+    """A switch of the server enables its authentication."""
     requests.post(f"{server}/moto-api/reset-auth", data=b"0", timeout=10)
     try:
         with pytest.raises(SettingsError) as failure:
@@ -351,17 +349,17 @@ def test_credentials_that_are_none_are_told_so(bucket, house, server):
     assert "a-key" not in message
 
 
-def test_without_the_library_the_command_that_brings_it_is_named(tmp_path, monkeypatch):
+def test_a_missing_library_is_reported_with_the_command_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CONVERSATIONS_LANDING", URL)
-    without = "import sys; sys.modules['s3fs'] = None; from orchestration.__main__ import main; main(['run'])"
-    outcome = subprocess.run([sys.executable, "-c", without], cwd=PROJECT, capture_output=True, text=True)
+    code = "import sys; sys.modules['s3fs'] = None; from orchestration.__main__ import main; main(['run'])"
+    outcome = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
 
     assert "pip install -r requirements-s3.txt" in outcome.stderr
     assert "Traceback" not in outcome.stderr
 
 
-def test_a_silent_store_makes_the_sensor_skip_and_the_daily_run_fail_aloud(bucket, tmp_path):
+def test_with_an_unreachable_store_the_sensor_skips_and_the_daily_run_fails(bucket, tmp_path):
     settings = Settings(home=tmp_path, landing="s3://no-such-bucket/x")
     with dg.build_schedule_context() as context:
         assert len(daily_schedule(settings).evaluate_tick(context).run_requests) == 1
@@ -373,18 +371,18 @@ def test_a_silent_store_makes_the_sensor_skip_and_the_daily_run_fail_aloud(bucke
 @pytest.mark.parametrize(
     "url", ["s3://user:hunter2@bucket/x", "s3://AKIA:hun/ter2@bucket", "s3://b/x?key=hunter2"]
 )
-def test_a_url_with_a_secret_is_refused_and_never_shown(monkeypatch, capfd, url):
+def test_a_url_with_a_secret_is_rejected_and_not_shown(monkeypatch, capfd, url):
     monkeypatch.setenv("CONVERSATIONS_LANDING", url)
 
     assert main(["run"]) == 2
 
     error = capfd.readouterr().err
-    assert "CONVERSATIONS_LANDING: the URL must hold no password, key or query" in error
+    assert "CONVERSATIONS_LANDING: the URL must not contain a password, key or query" in error
     assert "hunter2" not in error
     assert "ter2" not in error
 
 
-def test_a_folder_stays_a_folder_and_a_url_a_url(monkeypatch, tmp_path):
+def test_a_landing_is_a_folder_or_a_url(monkeypatch, tmp_path):
     for landing, path, url in [
         (str(tmp_path / "x"), tmp_path / "x", None),
         (f"{URL}/", tmp_path / "home" / "landing-copy", URL),

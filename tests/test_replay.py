@@ -18,7 +18,7 @@ from orchestration.common import files
 from orchestration.common.candidate_files import discard_candidate
 from orchestration.ingest.assets import ingest as take_in
 from orchestration.ingest.assets import landing
-from orchestration.ingest.parsing import readers
+from orchestration.ingest.parsing import layouts
 from orchestration.ingest.parsing.file_bytes import BadFileError
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store.replay import Again, ReplayError
@@ -145,11 +145,11 @@ def test_a_file_refused_by_a_rule_that_was_wrong_is_loaded(tmp_path, monkeypatch
     house = House(tmp_path)
     house.drop("agents/1.csv", "id;first_name\na1;Anna\n")
 
-    def refuse(header: str, entity: object) -> readers.Layout:
+    def refuse(header: str, entity: object) -> layouts.Layout:
         raise BadFileError("its header is refused by a rule", "change the rule")
 
     with monkeypatch.context() as patched:
-        patched.setattr(readers, "csv_layout", refuse)
+        patched.setattr(layouts, "csv_layout", refuse)
         house.ingest()
     assert house.ledger("status") == [("rejected",)]
 
@@ -188,16 +188,16 @@ def test_who_was_forgotten_stays_so(tmp_path):
 @pytest.mark.parametrize(
     ("again", "told"),
     [
-        (Again(), "Nothing was chosen"),
-        (Again(force=True), "Nothing was chosen"),
-        (Again(everything=True, accounts=["demo"]), "everything goes with no other choice"),
-        (Again(accounts=["demo", "nobody"]), "accounts: nothing that was taken in is of nobody"),
-        (Again(entities=["pigeons"]), "entities: nothing that was taken in is of pigeons"),
-        (Again(files=["demo/*", "*/2024*"]), "files: nothing that was taken in is of */2024*"),
-        (Again(batches=["20250101"]), "batches: nothing that was taken in is of 20250101"),
-        (Again(from_day="2025-13-01"), "from_day '2025-13-01' is no day: write YYYY-MM-DD"),
+        (Again(), "No files are selected"),
+        (Again(force=True), "No files are selected"),
+        (Again(everything=True, accounts=["demo"]), "everything cannot be combined"),
+        (Again(accounts=["demo", "nobody"]), "accounts: no ingested file matches nobody"),
+        (Again(entities=["pigeons"]), "entities: no ingested file matches pigeons"),
+        (Again(files=["demo/*", "*/2024*"]), "files: no ingested file matches */2024*"),
+        (Again(batches=["20250101"]), "batches: no ingested file matches 20250101"),
+        (Again(from_day="2025-13-01"), "from_day '2025-13-01' is not a date: write YYYY-MM-DD"),
         (Again(from_day="2025-01-02", to_day="2025-01-01"), "is later than to_day"),
-        (Again(from_day="2026-01-01"), "No file that was taken in fits all that was chosen"),
+        (Again(from_day="2026-01-01"), "No ingested file matches all options"),
     ],
 )
 def test_a_choice_that_makes_no_sense_is_refused_and_nothing_is_touched(house, again, told):
@@ -220,7 +220,7 @@ def test_what_landing_no_longer_holds_is_named_and_kept(house):
     with pytest.raises(ReplayError) as refused:
         ingest(house.settings, again=Again(everything=True))
 
-    assert "no longer holds 2 of these files" in str(refused.value)
+    assert "2 of these files are no longer in landing" in str(refused.value)
     assert "demo/messages/1.jsonl" in str(refused.value)
     assert "demo/messages/3.jsonl" in str(refused.value)
     assert bytes_of(house.settings.home) == before
@@ -325,7 +325,7 @@ def test_the_launchpad_shows_the_fields_and_runs_them(house):
         said = job.execute_in_process(instance=instance, run_config=config)
 
     [failed] = unsaid.get_step_failure_events()
-    assert "Nothing was chosen" in failed.step_failure_data.error.message
+    assert "No files are selected" in failed.step_failure_data.error.message
     assert said.asset_materializations_for_node("ingest")[0].metadata["files"].value == 1
 
 
@@ -334,7 +334,7 @@ def test_a_refused_command_says_why_and_runs_nothing(sample, tmp_path, monkeypat
     monkeypatch.setattr(commands, "refresh", lambda *_: pytest.fail("it ran"))
 
     assert main(["replay"]) == 1
-    assert "Nothing was chosen" in capfd.readouterr().err
+    assert "No files are selected" in capfd.readouterr().err
     assert main(["replay", "--accounts", "nobody", "--force"]) == 1
     assert "of nobody" in capfd.readouterr().err
     assert main(["rebuild", "agg_by_pigeon"]) == 2

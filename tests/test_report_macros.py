@@ -1,4 +1,4 @@
-"""The report macros against the same questions answered slowly in Python, and against the daily marts."""
+"""The report macros, compared with a second implementation in Python and with the daily marts."""
 
 import re
 from collections import Counter, defaultdict
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from orchestration.publish.reader import reader
 from orchestration.publish.store import publish
 from orchestration.settings import Settings
+from tests.naive_metrics import statistics
 
 FIRST_DAY = date.fromisoformat(synthetic_candidate.FIRST_DAY)
 SATISFIED_FROM = {"demo": 5, "second": 4}
@@ -59,7 +60,7 @@ def connection(tmp_path_factory):
 
 
 class Facts:
-    """The facts of the release. No dataclass: hypothesis would print it, which took longer than the tests."""
+    """The facts of the release. Not a dataclass, because hypothesis would print it, which is slow."""
 
     def __init__(self, connection):
         self.conversations = rows(connection, "from fct_conversations")
@@ -83,12 +84,12 @@ def report(connection, name, from_date, to_date, filters):
     return rows(connection, f"from {name}($a, $b{named})", {"a": from_date, "b": to_date, **filters})
 
 
-# The slow answer
+# The second implementation
 
 
 def selects(filters, conversation):
-    """Tell whether the filters select the conversation."""
-    mine = {
+    """Return whether the filters select the conversation."""
+    own = {
         "accounts": [conversation["account_id"]],
         "agents": [
             conversation["agent_id"] or "Unassigned",
@@ -103,7 +104,7 @@ def selects(filters, conversation):
     return all(
         conversation["is_in_working_hours"] == wanted
         if name == "working_hours"
-        else bool(set(wanted) & set(mine[name]))
+        else bool(set(wanted) & set(own[name]))
         for name, wanted in filters.items()
         if wanted is not None
     )
@@ -119,7 +120,7 @@ def local_day(account, instant):
 
 
 def activity(facts, filters):
-    """Yield all activity: day, key columns, and the record under the name of its kind."""
+    """Yield all activity as day, key columns, kind and record."""
     selected = {c["conversation_id"]: c for c in facts.conversations if selects(filters, c)}
     for c in selected.values():
         keys = keys_of(c)
@@ -142,11 +143,11 @@ def activity(facts, filters):
             )
     accounts = filters.get("accounts")
     only_accounts = all(wanted is None for name, wanted in filters.items() if name != "accounts")
-    nothing = {"origin": "other", "agent_id": None, "channel_id": None, "team_id": None, "tags": []}
+    unknown_keys = {"origin": "other", "agent_id": None, "channel_id": None, "team_id": None, "tags": []}
     for m in facts.messages:
         c = selected.get(m["conversation_id"])
         if c or (only_accounts and (accounts is None or m["account_id"] in accounts)):
-            keys = (keys_of(c) if c else nothing) | {"account_id": m["account_id"]}
+            keys = (keys_of(c) if c else unknown_keys) | {"account_id": m["account_id"]}
             if m["direction"] == "outbound":
                 keys |= {"agent_id": m["agent_id"]}
             yield m["sent_on"], keys, "message", m
@@ -157,8 +158,8 @@ def keys_of(conversation):
     return {name: conversation[name] for name in names} | {"tags": tags(conversation)}
 
 
-def slow_report(facts, name, from_date, to_date, filters):
-    """Return the rows of a report, by their keys."""
+def expected_report(facts, name, from_date, to_date, filters):
+    """Return the rows of a report by key."""
     keys, groups = REPORTS[name], defaultdict(lambda: defaultdict(list))
     if not keys:
         groups[()] = defaultdict(list)
@@ -206,7 +207,8 @@ def measure(kinds):
         **{f"rating_{rating}": values.count(rating) for rating in range(1, 6)},
     }
     for name, column in TIMED.items():
-        measures |= statistics(name, [record[column] for record in kinds[KIND.get(name, "conversation")]])
+        values = [record[column] for record in kinds[KIND.get(name, "conversation")]]
+        measures |= statistics(name, [value for value in values if value is not None])
     for name, (kind, column) in TARGETS.items():
         known = [record[column] for record in kinds[kind] if record[column] is not None]
         measures |= {
@@ -215,26 +217,6 @@ def measure(kinds):
             f"{name}_on_target_rate": sum(known) / len(known) if known else None,
         }
     return measures
-
-
-def statistics(name, values):
-    values = sorted(value for value in values if value is not None)
-    return {
-        f"{name}_n": len(values),
-        f"{name}_sum": sum(values) if values else None,
-        f"{name}_avg": fmean(values) if values else None,
-        f"{name}_median": quantile(values, 0.5),
-        f"{name}_p90": quantile(values, 0.9),
-    }
-
-
-def quantile(values, share):
-    if not values:
-        return None
-    place = (len(values) - 1) * share
-    low = int(place)
-    high = min(low + 1, len(values) - 1)
-    return values[low] + (values[high] - values[low]) * (place - low)
 
 
 # The comparisons
@@ -267,11 +249,11 @@ PERIODS = st.tuples(st.integers(-3, 27), st.integers(0, 20)).map(
 @example(period=(FIRST_DAY, FIRST_DAY + timedelta(9)), filters={"accounts": ["second"]})
 @example(period=(FIRST_DAY, FIRST_DAY + timedelta(9)), filters={"accounts": []})
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_report_says_what_counting_by_hand_says(connection, facts, name, period, filters):
+def test_a_report_matches_the_second_implementation(connection, facts, name, period, filters):
     found = {
         tuple(row[key] for key in REPORTS[name]): row for row in report(connection, name, *period, filters)
     }
-    expected = slow_report(facts, name, *period, filters)
+    expected = expected_report(facts, name, *period, filters)
     assert found.keys() == expected.keys()
     for key, measures in expected.items():
         assert {measure: found[key][measure] for measure in measures} == pytest.approx(measures, abs=1e-3), (
@@ -282,7 +264,7 @@ def test_a_report_says_what_counting_by_hand_says(connection, facts, name, perio
 @pytest.mark.parametrize(
     "filters", [{}, {"accounts": ["demo"], "agents": ["Unassigned"], "working_hours": True}]
 )
-def test_the_details_list_the_conversations_that_started_in_the_period(connection, facts, filters):
+def test_the_details_contain_the_conversations_that_started_in_the_period(connection, facts, filters):
     period = FIRST_DAY + timedelta(5), FIRST_DAY + timedelta(15)
     names = {f"{account}:{i}": f"Agent {i}" for account in SATISFIED_FROM for i in range(4)} | {
         None: "Unassigned"
@@ -309,7 +291,7 @@ def test_the_details_list_the_conversations_that_started_in_the_period(connectio
     )
 
 
-def test_the_details_in_no_order_are_the_same(connection):
+def test_the_unordered_details_have_the_same_rows(connection):
     period, filters = (
         (FIRST_DAY, FIRST_DAY + timedelta(9)),
         {"accounts": ["demo"], "conversation_tags": ["refund"]},
@@ -323,17 +305,17 @@ def test_the_details_in_no_order_are_the_same(connection):
     assert ordered
 
 
-NO_MEASURES = ("report_date", "build_id")
+NOT_MEASURES = ("report_date", "build_id")
 MARTS = {
     "agg_overview": ("report_overview_by_day", "origin"),
     "agg_by_agent": ("report_by_agent", "agent_id"),
     "agg_by_tag": ("report_by_tag", "tag"),
 }
-EVER = FIRST_DAY - timedelta(9), FIRST_DAY + timedelta(99)
+ALL_DAYS = FIRST_DAY - timedelta(9), FIRST_DAY + timedelta(99)
 
 
 @pytest.mark.parametrize("mart", MARTS)
-def test_a_report_of_one_day_is_the_day_of_the_mart_row_by_row(connection, mart):
+def test_a_report_of_one_day_matches_the_mart(connection, mart):
     name, key = MARTS[mart]
     days = connection.execute(f"select distinct report_date from {mart} order by all").fetchall()
     for (day,) in days[::5]:
@@ -341,19 +323,19 @@ def test_a_report_of_one_day_is_the_day_of_the_mart_row_by_row(connection, mart)
         found = {(row["account_id"], row[key]): row for row in report(connection, name, day, day, {})}
         assert len(found) == len(expected) > 0
         for row in expected:
-            values = {column: value for column, value in row.items() if column not in NO_MEASURES}
+            values = {column: value for column, value in row.items() if column not in NOT_MEASURES}
             same = found[row["account_id"], row[key]]
             assert {column: same[column] for column in values} == pytest.approx(values, abs=1e-3)
 
 
 @pytest.mark.parametrize("mart", MARTS)
-def test_a_report_of_a_period_adds_up_the_days_of_the_mart(connection, mart):
+def test_a_report_of_a_period_sums_the_days_of_the_mart(connection, mart):
     name, key = MARTS[mart]
     columns = [row["column_name"] for row in rows(connection, f"describe {mart}")]
     additive = [column for column in columns if column.endswith(("_n", "_met", "_sum")) or column in ADDITIVE]
     sums = ", ".join(f"coalesce(sum({column}), 0) as {column}" for column in additive)
     groups = f"select account_id, {key}, {sums} from {{}} group by account_id, {key} order by all"
-    first, last = EVER
+    first, last = ALL_DAYS
     assert rows(connection, groups.format(f"{name}('{first}', '{last}')")) == [
         pytest.approx(row, abs=1e-2) for row in rows(connection, groups.format(mart))
     ]
@@ -365,9 +347,9 @@ ADDITIVE = (
 )
 
 
-def test_the_surveys_of_the_overview_are_those_of_the_daily_summary(connection):
+def test_the_surveys_of_the_overview_match_the_csat_summary(connection):
     measures = ["surveys_sent", "satisfied", "dissatisfied", *(f"rating_{rating}" for rating in range(1, 6))]
-    (overview,) = report(connection, "report_overview", *EVER, {})
+    (overview,) = report(connection, "report_overview", *ALL_DAYS, {})
     sums = ", ".join(f"sum({column}) as {column}" for column in measures)
     (summary,) = rows(
         connection, f"select sum(responses) as csat_n, sum(csat_sum) as csat_sum, {sums} from csat_summary"
@@ -375,9 +357,9 @@ def test_the_surveys_of_the_overview_are_those_of_the_daily_summary(connection):
     assert {column: overview[column] for column in summary} == summary
 
 
-def test_the_hours_are_those_of_the_daily_mart(connection):
+def test_the_report_by_hour_matches_the_mart(connection):
     columns = "account_id, iso_weekday, hour, sum(conversations), sum(inbound_messages), sum(agent_messages)"
-    first, last = EVER
+    first, last = ALL_DAYS
     found, expected = (
         connection.execute(f"select {columns} from {source} group by all order by all").fetchall()
         for source in (f"report_by_hour('{first}', '{last}')", "agg_by_hour")
@@ -385,7 +367,7 @@ def test_the_hours_are_those_of_the_daily_mart(connection):
     assert found == expected
 
 
-def test_a_period_without_news_is_a_row_of_zeros_and_unknowns(connection):
+def test_a_period_without_activity_is_a_row_of_zeros_and_nulls(connection):
     (overview,) = report(connection, "report_overview", date(2001, 1, 1), date(2001, 1, 2), {})
     unknown = {name for name, value in overview.items() if value is None}
     assert {value for value in overview.values() if value is not None} == {0}
@@ -393,7 +375,7 @@ def test_a_period_without_news_is_a_row_of_zeros_and_unknowns(connection):
     assert report(connection, "report_by_agent", date(2001, 1, 1), date(2001, 1, 2), {}) == []
 
 
-# What the report pages ask besides
+# Other macros of the report pages
 
 PER = {
     "total": lambda known: [(None, "total")],
@@ -419,7 +401,7 @@ def days_of(from_date, to_date):
 @example(period=(FIRST_DAY, FIRST_DAY + timedelta(19)), filters={})
 @pytest.mark.parametrize("grain", STARTS)
 @pytest.mark.parametrize("per", PER)
-def test_a_report_over_time_says_what_counting_by_hand_says(connection, facts, per, grain, period, filters):
+def test_a_report_over_time_matches_the_second_implementation(connection, facts, per, grain, period, filters):
     groups = defaultdict(lambda: defaultdict(list))
     for day, known, kind, record in activity(facts, filters):
         if day and period[0] <= day <= period[1]:
@@ -440,7 +422,7 @@ def test_a_report_over_time_says_what_counting_by_hand_says(connection, facts, p
 
 @pytest.mark.parametrize("grain", STARTS)
 @pytest.mark.parametrize("filters", [{}, {"accounts": ["demo"], "contact_tags": ["new"]}])
-def test_origins_over_time_are_those_of_the_whole_report(connection, grain, filters):
+def test_origins_over_time_match_the_report_over_time(connection, grain, filters):
     named = "".join(f", {name} := ${name}" for name in filters)
     period = {"a": FIRST_DAY, "b": FIRST_DAY + timedelta(15), **filters}
     columns = "select period_start, {} as origin, conversations from {}($a, $b" + named
@@ -465,7 +447,7 @@ def test_agents_over_time_have_their_names(connection):
 
 @pytest.mark.parametrize("filters", [{}, {"accounts": ["second"], "origins": ["flow", "inbox"]}])
 @pytest.mark.parametrize("length", [1, 7])
-def test_the_period_before_is_as_long_and_ends_the_day_before(connection, length, filters):
+def test_the_previous_period_has_the_same_length_and_ends_the_day_before(connection, length, filters):
     start = FIRST_DAY + timedelta(9)
     now = start, start + timedelta(length - 1)
     before = start - timedelta(length), start - timedelta(1)
@@ -481,7 +463,7 @@ def test_the_period_before_is_as_long_and_ends_the_day_before(connection, length
     assert messages["change"] == pytest.approx(current["messages"] / previous["messages"] - 1)
 
 
-def test_nothing_before_leaves_the_change_unknown(connection):
+def test_without_previous_values_the_change_is_null(connection):
     found = report(connection, "report_overview_compared", FIRST_DAY - timedelta(5), FIRST_DAY, {})
     (conversations,) = (row for row in found if row["measure"] == "conversations")
     assert (conversations["previous_value"], conversations["change"]) == (0, None)
@@ -519,14 +501,14 @@ def started(facts, filters, days):
 
 
 @pytest.mark.parametrize("filters", [{}, {"agents": ["demo:1", "Unassigned"]}])
-def test_tags_are_compared_with_the_period_before(connection, facts, filters):
+def test_tags_are_compared_with_the_previous_period(connection, facts, filters):
     period = FIRST_DAY + timedelta(10), FIRST_DAY + timedelta(14)
     before = days_of(FIRST_DAY + timedelta(5), FIRST_DAY + timedelta(9))
     counts = defaultdict(lambda: [0, 0])
-    for place, days in enumerate((days_of(*period), before)):
+    for position, days in enumerate((days_of(*period), before)):
         for c in started(facts, filters, days):
             for tag in tags(c):
-                counts[c["account_id"], tag][place] += 1
+                counts[c["account_id"], tag][position] += 1
     found = report(connection, "report_by_tag_compared", *period, filters)
     assert {
         (row["account_id"], row["tag"]): (
@@ -558,13 +540,13 @@ def test_the_inbox_counts_all_that_is_open_now_and_what_started_in_the_period(co
     assert sum(row["open"] for row in found) > sum(c["status"] != "closed" for c in in_period)
 
 
-def test_a_timeline_tells_who_wrote_and_when(connection, facts):
+def test_a_timeline_contains_the_events_in_order(connection, facts):
     for c in facts.conversations[:30]:
-        mine = [m for m in facts.messages if m["conversation_id"] == c["conversation_id"]]
+        own = [m for m in facts.messages if m["conversation_id"] == c["conversation_id"]]
         found = rows(connection, "from report_timeline(?)", [c["conversation_id"]])
         kinds = [row["event"] for row in found]
-        assert kinds.count("inbound") == sum(m["direction"] == "inbound" for m in mine)
-        assert kinds.count("automated") == sum(m["is_automated"] for m in mine)
+        assert kinds.count("inbound") == sum(m["direction"] == "inbound" for m in own)
+        assert kinds.count("automated") == sum(m["is_automated"] for m in own)
         assert kinds.count("closed") == c["is_closed"]
         assigned = [row["agent_id"] for row in found if row["event"] == "assigned"]
         assert assigned == ([c["agent_id"]] if c["is_closed"] and c["agent_id"] else [])
@@ -572,7 +554,7 @@ def test_a_timeline_tells_who_wrote_and_when(connection, facts):
         assert {row["time_zone"] for row in found} == {synthetic_candidate.ACCOUNTS[c["account_id"]]}
 
 
-def test_the_waits_of_a_timeline_are_those_of_the_conversation(sample):
+def test_the_waits_of_a_timeline_match_the_conversation(sample):
     with reader(sample) as connection:
         conversations = rows(
             connection, "from fct_conversations where agent_messages > 1 order by conversation_id limit 60"
@@ -593,8 +575,8 @@ def test_a_timeline_of_another_account_is_empty(connection, facts):
 
 
 @pytest.mark.parametrize("accounts", [None, ["demo"], []])
-def test_the_choices_are_what_the_accounts_hold(connection, facts, accounts):
-    mine = [c for c in facts.conversations if accounts is None or c["account_id"] in accounts]
+def test_the_choices_are_the_values_of_the_accounts(connection, facts, accounts):
+    own = [c for c in facts.conversations if accounts is None or c["account_id"] in accounts]
     found = defaultdict(set)
     for row in rows(connection, "from report_choices(accounts := ?)", [accounts]):
         found[row["filter"]].add(row["value"])
@@ -602,18 +584,18 @@ def test_the_choices_are_what_the_accounts_hold(connection, facts, accounts):
         name: values
         for name, values in {
             "accounts": set(SATISFIED_FROM if accounts is None else accounts),
-            "agents": {c["agent_id"] or "Unassigned" for c in mine},
-            "origins": {c["origin"] for c in mine},
-            "channels": {c["channel_id"] for c in mine},
-            "teams": {c["team_id"] for c in mine} - {None},
-            "conversation_tags": {tag for c in mine for tag in tags(c)},
-            "contact_tags": {tag for c in mine for tag in c["contact_tags"]},
+            "agents": {c["agent_id"] or "Unassigned" for c in own},
+            "origins": {c["origin"] for c in own},
+            "channels": {c["channel_id"] for c in own},
+            "teams": {c["team_id"] for c in own} - {None},
+            "conversation_tags": {tag for c in own for tag in tags(c)},
+            "contact_tags": {tag for c in own for tag in c["contact_tags"]},
         }.items()
         if values
     }
 
 
-def test_the_days_are_those_of_the_daily_mart(connection):
+def test_the_days_match_the_mart(connection):
     found = rows(connection, "from report_days(accounts := ['second'])")
     expected = connection.execute(
         "select min(report_date), max(report_date) from agg_overview where account_id = 'second'"
@@ -624,33 +606,36 @@ def test_the_days_are_those_of_the_daily_mart(connection):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        ("report_overview($b, $a)", "exchange them"),
-        ("report_trend($b, $a)", "exchange them"),
-        ("report_by_hour($b, $a)", "exchange them"),
-        ("report_backlog($b, $a)", "exchange them"),
+        ("report_overview($b, $a)", "swap them"),
+        ("report_trend($b, $a)", "swap them"),
+        ("report_by_hour($b, $a)", "swap them"),
+        ("report_backlog($b, $a)", "swap them"),
         (
             "report_details($a, $b, agents := ['Agent 9'])",
-            "possible are: Agent 0, Agent 1, Agent 2, Agent 3, Unassigned",
+            "possible values: Agent 0, Agent 1, Agent 2, Agent 3, Unassigned",
         ),
         ("report_details($a, $b, agents := ['Agent 0', 'Agent 9'])", "does not exist: Agent 9; possible"),
         ("report_by_tag($a, $b, conversation_tags := ['vip'])", "billing, delivery, refund, Untagged"),
-        ("report_overview($a, $b, contact_tags := ['billing'])", "possible are: new, vip"),
-        ("report_by_agent($a, $b, channels := ['c9'])", "possible are: c0, c1"),
-        ("report_by_agent($a, $b, teams := ['t9'])", "possible are: t1"),
-        ("report_over_time($a, $b, grain := 'fortnight')", "possible are: day, week, month, quarter, year"),
+        ("report_overview($a, $b, contact_tags := ['billing'])", "possible values: new, vip"),
+        ("report_by_agent($a, $b, channels := ['c9'])", "possible values: c0, c1"),
+        ("report_by_agent($a, $b, teams := ['t9'])", "possible values: t1"),
+        (
+            "report_over_time($a, $b, grain := 'fortnight')",
+            "possible values: day, week, month, quarter, year",
+        ),
         (
             "report_over_time($a, $b, per := 'people')",
-            "possible are: total, origin, agent, channel, team, tag",
+            "possible values: total, origin, agent, channel, team, tag",
         ),
     ],
 )
-def test_a_value_that_is_invalid_is_an_error_that_lists_what_is_possible(connection, call, named):
+def test_an_invalid_value_is_an_error_with_the_possible_values(connection, call, named):
     with pytest.raises(duckdb.Error, match=re.escape(named)):
         rows(connection, f"from {call}", {"a": FIRST_DAY, "b": FIRST_DAY + timedelta(5)})
 
 
 def test_only_the_agents_of_the_accounts_are_listed_in_an_error(connection):
-    with pytest.raises(duckdb.Error, match="possible are: Unassigned"):
+    with pytest.raises(duckdb.Error, match="possible values: Unassigned"):
         rows(
             connection,
             "from report_overview($a, $a, accounts := ['nobody'], agents := ['Agent 9'])",
@@ -658,9 +643,9 @@ def test_only_the_agents_of_the_accounts_are_listed_in_an_error(connection):
         )
 
 
-def test_the_backlog_is_that_of_the_daily_mart(connection):
+def test_the_backlog_report_matches_the_mart(connection):
     columns = "account_id, agent_id, agent_name, report_date, open, open_over_1_day, open_over_7_days"
-    first, last = EVER
+    first, last = ALL_DAYS
     found, expected = (
         connection.execute(f"select {columns} from {source} order by all").fetchall()
         for source in (f"report_backlog('{first}', '{last}')", "agg_backlog")

@@ -1,6 +1,6 @@
-"""The sample exports: the same for the same arguments, what README.md promises, and consistent in themselves.
+"""The sample exports: reproducible, as described in README.md, and consistent.
 
-Belongs here: the generator and its shipped output. Does not: what the pipeline makes of them.
+Belongs here: the generator and its shipped output. Does not: runs of the pipeline on the sample.
 """
 
 from pathlib import Path
@@ -8,11 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from samples.generate import HERE, ODD_LINES, generate, main
+from samples.generate import EXTRA_LINES, HERE, generate, main
 
 SHIPPED = HERE / "landing" / "demo"
 README = (HERE / "README.md").read_text(encoding="utf-8")
-ODD_FILES = {
+FILES_WITH_EXTRA_LINES = {
     "conversations": SHIPPED / "conversations" / "2025-10.jsonl",
     "messages": SHIPPED / "messages" / "2025-12-late.jsonl",
     "surveys": SHIPPED / "surveys" / "2025-10.csv",
@@ -30,7 +30,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def records(path: Path) -> list[tuple]:
-    """Records of a file, not its bytes: another version of the engine may compress them otherwise."""
+    """Return the records of a file, because another engine version can compress the bytes differently."""
     if path.suffix == ".parquet":
         return duckdb.read_parquet(str(path)).fetchall()
     return duckdb.read_csv(
@@ -38,7 +38,7 @@ def records(path: Path) -> list[tuple]:
     ).fetchall()
 
 
-def test_the_same_arguments_give_the_same_bytes_whatever_the_threads(tmp_path):
+def test_the_same_arguments_give_the_same_bytes_for_any_number_of_threads(tmp_path):
     generate(tmp_path / "one", **SMALL, threads=1)
     generate(tmp_path / "four", **SMALL, threads=4)
     assert files(tmp_path / "one") == files(tmp_path / "four")
@@ -54,7 +54,7 @@ def test_another_seed_or_account_gives_other_records_in_the_same_files(tmp_path)
     assert len({first[name], seed[name], account[name]}) == 3
 
 
-def test_a_split_by_day_holds_the_same_conversations(tmp_path):
+def test_a_split_by_day_has_the_same_conversations(tmp_path):
     generate(tmp_path / "month", **TINY)
     generate(tmp_path / "day", **TINY, split="day")
     month = records(tmp_path / "month/demo/conversations/2025-10.parquet")
@@ -62,34 +62,34 @@ def test_a_split_by_day_holds_the_same_conversations(tmp_path):
     assert len(month) == 50
 
 
-def test_the_shipped_files_are_what_the_documented_command_writes(tmp_path):
+def test_the_documented_command_writes_the_shipped_files(tmp_path):
     assert "python samples/generate.py --out samples/landing\n" in README
     assert main(["--out", str(tmp_path)]) is None
-    made, shipped = tree(tmp_path / "demo"), tree(SHIPPED)
-    assert made.keys() == shipped.keys()
-    for name in made:
-        assert records(made[name]) == records(shipped[name]), name
+    generated, shipped = tree(tmp_path / "demo"), tree(SHIPPED)
+    assert generated.keys() == shipped.keys()
+    for name in generated:
+        assert records(generated[name]) == records(shipped[name]), name
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+def test_a_folder_that_is_not_empty_is_not_changed(tmp_path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "precious").write_text("")
     assert "is not empty" in main(["--out", str(tmp_path)])
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["precious"]
 
 
-def test_every_odd_line_stands_where_the_readme_says():
-    for entity, lines in ODD_LINES.items():
-        text = ODD_FILES[entity].read_text(encoding="utf-8").splitlines()
+def test_the_readme_lists_every_extra_line():
+    for entity, lines in EXTRA_LINES.items():
+        text = FILES_WITH_EXTRA_LINES[entity].read_text(encoding="utf-8").splitlines()
         for number, line in lines.items():
             assert text[number - 1] == line
-            name = f"`{entity}/{ODD_FILES[entity].name}`"
+            name = f"`{entity}/{FILES_WITH_EXTRA_LINES[entity].name}`"
             assert f"| {name} | {number} |" in README or f"{name}, line {number}," in README
 
 
 @pytest.fixture(scope="module")
 def sample():
-    """The shipped files as views; `message`, `conversation` … without the odd records."""
+    """Yield tables of the valid records of the shipped files; singular names exclude updates."""
     with duckdb.connect() as con:
         con.execute(f"set timezone = 'Europe/Rome'; set file_search_path = '{SHIPPED}'")
         con.execute("""
@@ -124,7 +124,7 @@ def sample():
             where id is not null;
             create table message as
             select distinct on (id) * from messages where id like 'm0%' order by id, filename;
-            -- Per conversation: first and last message, who spoke.
+            -- The first and last message and the number of senders of each conversation.
             create table talk as
             select conversation as id, min(timestamp) as first_at, max(timestamp) as last_at,
                 count(sender) filter (template is null or not starts_with(template, 'apertura')) as answers,
@@ -166,13 +166,13 @@ def test_every_type_of_event_and_source_of_a_message_appears(sample):
 CLOSED = "status in ('CLOSED', 'RESOLVED')"
 EVENTS_OF = "from event where event.conversation = conversation.id and type"
 
-PROMISED = {
+SPECIAL_CASES = {
     "no tag": "from conversation where len(tags) = 0",
     "two tags": "from conversation where len(tags) = 2",
     "three tags": "from conversation where len(tags) = 3",
     "unassigned": "from conversation where len(assigned) = 0",
     "two agents": "from conversation join talk using (id) where len(assigned) = 2 and senders = 2",
-    "given back": f"from conversation where len(assigned) = 0 and exists ({EVENTS_OF} = 'unassigned')",
+    "unassigned later": f"from conversation where len(assigned) = 0 and exists ({EVENTS_OF} = 'unassigned')",
     "assigned by event only": f"""from conversation where len(assigned) = 0
         and exists ({EVENTS_OF} = 'assigned') and not exists ({EVENTS_OF} = 'unassigned')""",
     "reopened, then closed again": f"""from conversation where {CLOSED}
@@ -182,15 +182,15 @@ PROMISED = {
     "closed by event only": f"from conversation where closed_on is null and exists ({EVENTS_OF} = 'closed')",
     "closed without event": f"""from conversation where closed_on is not null
         and not exists ({EVENTS_OF} = 'closed')""",
-    "closed, nobody knows when": f"""from conversation where {CLOSED} and closed_on is null
+    "closed without event and closed_on": f"""from conversation where {CLOSED} and closed_on is null
         and not exists ({EVENTS_OF} = 'closed')""",
-    "nobody ever answered": """from conversation join talk using (id)
+    "unanswered": """from conversation join talk using (id)
         where source = 'INBOUND' and asks > 0 and answers = 0""",
-    "a window missed": """from (select *, lead(timestamp) over (partition by conversation order by id)
+    "an expired window": """from (select *, lead(timestamp) over (partition by conversation order by id)
         as next_at from message) where direction = 'INBOUND' and next_at > timestamp + interval 24 hour""",
     "automation only": f"""from conversation join talk using (id)
         where {CLOSED} and source = 'FLOW' and answers = 0""",
-    "never written to": "from conversation anti join talk using (id) where status = 'CREATED'",
+    "no messages": "from conversation anti join talk using (id) where status = 'CREATED'",
     "opened by an agent": "from message where template = 'apertura_inbox' and sender is not null",
     "a broadcast": "from message where source = 'BROADCAST' and template is not null and sender is null",
     "an agent's template late in a conversation": "from message where template = 'riprendi_contatto'",
@@ -208,7 +208,7 @@ PROMISED = {
         where new.region is not null and new.last_updated_on > old.last_updated_on""",
     "closed later": f"""from conversations as new join conversation as old using (id)
         where new.region is not null and new.{CLOSED} and not old.{CLOSED}""",
-    "an agent who left": "from message anti join agent on sender = agent.id where sender is not null",
+    "a former agent": "from message anti join agent on sender = agent.id where sender is not null",
     "a renamed agent": "select id from agent group by id having count(distinct last_name) = 2",
     "contact tags": "from contact where tags = 'b2b;newsletter'",
     "a returning contact": "select contact from conversation group by contact having count(*) > 5",
@@ -217,7 +217,7 @@ PROMISED = {
     "answered days later": "from survey where responded_on > sent_on + interval 1 day",
     "a comment": "from survey where comment is not null",
     "a reaction": "from message where type = 'reaction'",
-    "thanks, then a close": f"""from conversation join talk using (id) where {CLOSED} and id in (
+    "closed after thanks": f"""from conversation join talk using (id) where {CLOSED} and id in (
         select conversation from message group by conversation
         having arg_max(direction, id) = 'INBOUND' and count(sender) > 0)""",
     "a transfer": """select conversation from event where type = 'assigned' group by conversation
@@ -232,43 +232,44 @@ PROMISED = {
 
 IMPOSSIBLE = {
     "starts after its first message": "from conversation join talk using (id) where first_at < created_on",
-    "talks after it closed": "from conversation join talk using (id) where last_at > closed_on",
-    "closed by event before its last message": f"""from conversation join talk using (id) where {CLOSED}
+    "has a message after its close": "from conversation join talk using (id) where last_at > closed_on",
+    "is closed by event before its last message": f"""from conversation join talk using (id) where {CLOSED}
         and (select max(occurred_on) {EVENTS_OF} = 'closed') < last_at""",
-    "updated before its last message": """from conversation join talk using (id)
+    "is updated before its last message": """from conversation join talk using (id)
         where last_at > last_updated_on or closed_on > last_updated_on""",
-    "an event before the start": """from event join conversation on event.conversation = conversation.id
+    "has an event before its start": """from event join conversation on event.conversation = conversation.id
         where occurred_on < created_on""",
-    "assigned after the first answer": """from (select conversation, min(occurred_on) as taken_at from event
+    "is assigned after an answer": """from (select conversation, min(occurred_on) as taken_at from event
         where type = 'assigned' group by conversation)
         join message using (conversation) where sender is not null and timestamp < taken_at""",
-    "ids against time": """from message as a join message as b on a.conversation = b.conversation
+    "has unordered ids": """from message as a join message as b on a.conversation = b.conversation
         and a.timestamp < b.timestamp and a.id > b.id""",
-    "sent to another's conversation": """from message
+    "has a message of another contact": """from message
         join conversation on message.conversation = conversation.id
         where message.contact <> conversation.contact""",
-    "read before sent": "from message where sent_on < timestamp or read_on < delivered_on",
-    "surveyed before the end": """from survey join conversation on survey.conversation = conversation.id
+    "has a message read before sent": "from message where sent_on < timestamp or read_on < delivered_on",
+    "has a survey before its end": """from survey join conversation on survey.conversation = conversation.id
         where survey.sent_on < closed_on or responded_on < survey.sent_on""",
     "is older than its contact": """from conversation join contact on conversation.contact = contact.id
         where strptime(contact.created_on, '%d/%m/%Y %H:%M') > conversation.created_on::timestamp""",
-    "a contact without record": "from conversation anti join contact on conversation.contact = contact.id",
-    "a real number": """from message where not (from_number like '+39000%' and to_number like '+39000%')""",
-    "after the end of the year": "from message where timestamp >= '2026-01-01'",
+    "has an unknown contact": "from conversation anti join contact on conversation.contact = contact.id",
+    "has real numbers": """from message
+        where not (from_number like '+39000%' and to_number like '+39000%')""",
+    "has a message after the end of the year": "from message where timestamp >= '2026-01-01'",
 }
 
 
-@pytest.mark.parametrize("query", PROMISED.values(), ids=PROMISED.keys())
-def test_the_sample_has(sample, query):
+@pytest.mark.parametrize("query", SPECIAL_CASES.values(), ids=SPECIAL_CASES.keys())
+def test_the_sample_contains(sample, query):
     assert sample.execute(f"select count(*) from ({query} limit 1)").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("query", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-def test_the_sample_has_no_conversation_that(sample, query):
+def test_the_sample_contains_no_conversation_that(sample, query):
     assert sample.execute(query).fetchall() == []
 
 
-def test_the_year_has_its_seasons(sample):
+def test_the_quarter_has_seasons(sample):
     busiest, weekend, christmas = sample.execute("""
         select mode(created_on::date)::text, avg((isodow(created_on) > 5)::int),
             count(*) filter (created_on between '2025-12-24' and '2025-12-27')

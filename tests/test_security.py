@@ -1,7 +1,7 @@
-"""What somebody might do who writes the exports, or reads what is published: nothing but be read as data.
+"""Attacks by the author of an export or by a reader of the release have no effect.
 
-Belongs here: secrets, names, archives that burst, hostile values on their way through the whole house.
-Does not: who may see which account (`test_reports`), nor bad input that means no harm (`test_bad_input`).
+Belongs here: secrets, names, decompression bombs, hostile values in all stages. Does not: access to accounts
+(`test_reports`), nor harmless invalid input (`test_bad_input`).
 """
 
 import csv
@@ -57,8 +57,8 @@ def record(number: object, **fields: object) -> dict:
 # Secrets
 
 
-def texts_of(file: Path) -> bytes:
-    """Return all that a file says, of a table of the engine its rows, which lie packed in the file."""
+def content_of(file: Path) -> bytes:
+    """Return the content of a file. For Parquet and DuckDB files, which are compressed, return the rows."""
     if file.suffix not in (".parquet", ".duckdb"):
         return file.read_bytes()
     with duckdb.connect() as con:
@@ -67,13 +67,13 @@ def texts_of(file: Path) -> bytes:
             return repr(rows).encode()
         con.execute(f"attach '{file}' as it (read_only)")
         tables = con.execute("select schema_name, table_name from duckdb_tables() where not internal")
-        told = [
+        texts = [
             con.execute(f'select cast(rows as varchar) from it."{schema}"."{table}" as rows').fetchall()
             for schema, table in tables.fetchall()
         ]
-        told += con.execute("select macro_definition from duckdb_functions() where not internal").fetchall()
-        told += con.execute("select sql from duckdb_views() where not internal").fetchall()
-        return repr(told).encode()
+        texts += con.execute("select macro_definition from duckdb_functions() where not internal").fetchall()
+        texts += con.execute("select sql from duckdb_views() where not internal").fetchall()
+        return repr(texts).encode()
 
 
 def assert_no_secret_in(home: Path, output: str) -> None:
@@ -81,28 +81,28 @@ def assert_no_secret_in(home: Path, output: str) -> None:
     assert {"reports.duckdb", "release.json", "manifest.json", "dbt.log"} <= {file.name for file in files}
     assert [secret for secret in SECRETS if secret in output] == []
     for file in files:
-        told = texts_of(file)
-        assert [secret for secret in SECRETS if secret.encode() in told] == [], file
+        text = content_of(file)
+        assert [secret for secret in SECRETS if secret.encode() in text] == [], file
 
 
-def test_no_secret_is_in_anything_that_a_run_leaves_behind(sample: Settings, sample_output: str) -> None:
+def test_a_run_writes_no_secret(sample: Settings, sample_output: str) -> None:
     assert sample.hash_key_path.read_text() == PLANTED["hash_key"]
     assert sample.hash_key_path.stat().st_mode & 0o777 == 0o600
     assert_no_secret_in(sample.home, sample_output)
 
 
 def modes(home: Path) -> dict[str, int]:
-    """Return the permissions of all that a home holds, links left out."""
+    """Return the permissions of all files and folders of a home, without links."""
     found = [path for path in home.rglob("*") if not path.is_symlink()]
     return {path.relative_to(home).as_posix(): path.stat().st_mode & 0o777 for path in found}
 
 
 def is_open(name: str) -> bool:
-    """Return whether others may read this: what is published; what lies in landing is not ours."""
+    """Return whether other users may read a path: published files, and landing, which belongs to the user."""
     return name.split("/")[0] in ("published", "landing")
 
 
-def test_only_what_is_published_can_be_read_by_others(sample):
+def test_other_users_can_only_read_published_files(sample):
     found = modes(sample.home)
     assert sample.home.stat().st_mode & 0o777 == 0o755
     assert [name for name, mode in found.items() if not is_open(name) and mode & 0o077] == []
@@ -112,8 +112,8 @@ def test_only_what_is_published_can_be_read_by_others(sample):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
-def test_what_is_ingested_is_private_under_any_umask_and_the_home_can_be_entered(tmp_path, umask):
-    """Also in a home that another version left open."""
+def test_ingested_files_are_private_with_any_umask(tmp_path, umask):
+    """The same holds for a home that an earlier version left readable."""
     (tmp_path / "home" / "raw").mkdir(parents=True, mode=0o755) if umask else None
     house = House(tmp_path / "home")
     house.drop("agents/a.jsonl", '{"id": 1}\n{"name": "no id"}')
@@ -133,37 +133,37 @@ def test_what_is_ingested_is_private_under_any_umask_and_the_home_can_be_entered
 
 
 @pytest.mark.slow
-def test_no_secret_is_in_anything_that_a_failed_run_leaves_behind(sample: Settings, tmp_path: Path) -> None:
+def test_a_failed_run_writes_no_secret(sample: Settings, tmp_path: Path) -> None:
     home = tmp_path / "home"
     subprocess.run(["cp", "-r", sample.home, home], check=True)
     (home / "landing" / "demo" / "agents" / "new.jsonl").write_text('{"id": "new"}')
-    broken = list((home / "raw" / "messages" / "activecampaign").glob("*.parquet"))
-    for file in broken:
+    damaged = list((home / "raw" / "messages" / "activecampaign").glob("*.parquet"))
+    for file in damaged:
         file.write_bytes(b"PAR1 no more")
-    told = {f"CONVERSATIONS_{name.upper()}": str(value) for name, value in PLANTED.items()}
-    told |= {"CONVERSATIONS_HOME": str(home), "CONVERSATIONS_DAGSTER": str(home / "dagster")}
+    variables = {f"CONVERSATIONS_{name.upper()}": str(value) for name, value in PLANTED.items()}
+    variables |= {"CONVERSATIONS_HOME": str(home), "CONVERSATIONS_DAGSTER": str(home / "dagster")}
     ended = subprocess.run(
         [sys.executable, "-m", "orchestration", "run"],
         cwd=PROJECT,
-        env=os.environ | PLANTED_VARIABLES | told,
+        env=os.environ | PLANTED_VARIABLES | variables,
         capture_output=True,
         text=True,
     )
     assert ended.returncode == 1
     assert "FAILED" in ended.stdout
     assert "Address 1 of CONVERSATIONS_ALERT_URLS could not be told" in ended.stdout + ended.stderr
-    for file in broken:  # of which nothing could be read
+    for file in damaged:  # the content cannot be read
         file.unlink(missing_ok=True)
     assert_no_secret_in(home, ended.stdout + ended.stderr)
 
 
-# Who may reach the servers
+# Network
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("target", "path"), [("ui", "/server_info"), ("reports", "/_stcore/health")])
-def test_a_server_listens_on_this_machine_only(tmp_path: Path, target: str, path: str) -> None:
-    """What listens on every address answers on 127.0.0.2 too."""
+def test_a_server_listens_on_localhost_only(tmp_path: Path, target: str, path: str) -> None:
+    """A server that listens on all addresses also responds on 127.0.0.2."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -207,7 +207,7 @@ def wait_for(url: str, seconds: int = 180) -> None:
             time.sleep(0.5)
 
 
-def test_the_deployed_servers_listen_on_the_machine_itself_and_the_proxy_is_in_front() -> None:
+def test_deployed_servers_listen_on_localhost_behind_the_proxy() -> None:
     compose = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert ports
@@ -216,10 +216,10 @@ def test_the_deployed_servers_listen_on_the_machine_itself_and_the_proxy_is_in_f
     assert re.findall(r"--host (\S+)", unit) == ["127.0.0.1"]
 
 
-# What the published file may do
+# The published file
 
 
-def test_no_query_on_the_published_file_opens_another(sample: Settings, tmp_path: Path) -> None:
+def test_a_query_on_the_published_file_cannot_open_another_file(sample: Settings, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("a\n1\n")
     with reader(sample) as connection:
@@ -255,11 +255,11 @@ def test_no_query_on_the_published_file_opens_another(sample: Settings, tmp_path
         unique=True,
     )
 )
-def test_a_name_of_a_file_is_a_name_and_nothing_else(
+def test_any_file_name_is_literal_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
 ) -> None:
     house = House(tmp_path_factory.mktemp("names"))
-    hard = [
+    special = [
         "a'b",
         "*",
         "?",
@@ -272,8 +272,8 @@ def test_a_name_of_a_file_is_a_name_and_nothing_else(
         "\x1b[2J",
         "../x".replace("/", "\\"),
     ]
-    hard += ["è" * 124, " ", "'); drop table files; --", "\u202egpj"]
-    written = {f"{name}.jsonl": number for number, name in enumerate([*hard, *names])}
+    special += ["è" * 124, " ", "'); drop table files; --", "\u202egpj"]
+    written = {f"{name}.jsonl": number for number, name in enumerate([*special, *names])}
     for name, number in written.items():
         house.drop(f"agents/{name}", jsonl({"id": number}))
     result = house.ingest()
@@ -282,13 +282,13 @@ def test_a_name_of_a_file_is_a_name_and_nothing_else(
     assert found == loaded
     refused = [name for name in written if name not in found and not name.startswith(".")]
     assert len(result.skipped) == len(refused)
-    assert all("the name is not UTF-8 or holds a control character" in told for told in result.skipped)
+    assert all("the name is not UTF-8 or contains a control character" in told for told in result.skipped)
     assert not any(CONTROL.search(told) or "\n" in told for told in result.skipped)
     assert {"a\nb.jsonl", "\x1b[2J.jsonl", "\u202egpj.jsonl"} <= set(refused)
     assert {"*.jsonl", "[!a].jsonl", "a'b.jsonl", "%41.jsonl"} <= set(found)
 
 
-def test_no_link_leads_out_of_landing(tmp_path: Path) -> None:
+def test_links_out_of_landing_are_not_followed(tmp_path: Path) -> None:
     house = House(tmp_path / "home")
     secret = tmp_path / "secret.jsonl"
     secret.write_bytes(jsonl({"id": "secret"}))
@@ -303,7 +303,7 @@ def test_no_link_leads_out_of_landing(tmp_path: Path) -> None:
     result = house.ingest()
     assert house.rows("agents", "id") == [("good",)]
     assert house.rows("contacts", "id") == []
-    assert [told.split(":")[0] for told in result.skipped] == [
+    assert [message.split(":")[0] for message in result.skipped] == [
         "demo/contacts",
         "demo/?\ufffd",
         "demo/agents/link.jsonl",
@@ -312,30 +312,28 @@ def test_no_link_leads_out_of_landing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("account", ["..", ".", "", "a/b", "a\\b", "a:b", " a", "a\nb", "x" * 101, "\x1b[2J"])
-def test_an_account_that_could_name_another_folder_or_id_is_refused(tmp_path: Path, account: str) -> None:
+def test_an_unsafe_account_name_is_rejected(tmp_path: Path, account: str) -> None:
     (tmp_path / "seeds").mkdir()
     with (tmp_path / "seeds" / "accounts.csv").open("w", newline="") as seed:
         csv.writer(seed).writerows(
             [["account_id", "platform", "time_zone"], [account, "activecampaign", "UTC"]]
         )
-    with pytest.raises(SettingsError, match=r"line [23], column account_id: .* is wrong; expected"):
+    with pytest.raises(SettingsError, match=r"line [23], column account_id: .* is invalid; expected"):
         ingest(Settings(home=tmp_path / "home", project=tmp_path))
 
 
 @pytest.mark.parametrize("home", ["a'b", "a*", "a?", "[ab]", "{a,b}", 'a"b'])
-def test_a_home_that_the_engine_would_read_as_a_pattern_is_refused(
-    monkeypatch: pytest.MonkeyPatch, home: str
-) -> None:
+def test_a_home_with_pattern_characters_is_rejected(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
     monkeypatch.setenv("CONVERSATIONS_HOME", f"/srv/{home}")
     with pytest.raises(SettingsError, match=r"CONVERSATIONS_HOME.*rename the folder"):
         load_settings()
 
 
-# Archives and records that burst
+# Decompression bombs and long records
 
-MOST_WRITTEN = 32 * 2**20  # bytes that any one file may take while the bombs are read
-MOST_MEMORY = 900  # MB, of which the libraries alone take a third
-BOMBED = """
+MAX_FILE_BYTES = 32 * 2**20  # maximum bytes of a file during the ingest of the bombs
+MAX_MEMORY_MB = 900  # MB; the libraries take a third
+INGEST_BOMBS = """
 import json, resource, sys
 from pathlib import Path
 from orchestration.ingest.pipeline import ingest
@@ -343,15 +341,15 @@ from orchestration.settings import Settings
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 settings = Settings(home=Path(sys.argv[1]), memory_limit="500MB", threads=2, max_unpacked_gb=1 / 64)
 result = ingest(settings)
-told = {file.file.split("/")[-1]: [file.status, file.reason] for file in result.files}
-# Not ru_maxrss, which begins with what the process that started this one takes.
+results = {file.file.split("/")[-1]: [file.status, file.reason] for file in result.files}
+# Not ru_maxrss, which includes the memory of the parent process.
 peak = next(int(n.split()[1]) for n in open("/proc/self/status") if n.startswith("VmHWM")) // 1024
-print(json.dumps([told, result.skipped, peak]))
+print(json.dumps([results, result.skipped, peak]))
 """
 
 
-def test_archives_that_burst_are_refused_and_take_neither_memory_nor_disk(tmp_path: Path) -> None:
-    """In a process of its own, of which no file may grow beyond a limit, and whose memory is measured."""
+def test_decompression_bombs_are_rejected_with_bounded_memory_and_disk(tmp_path: Path) -> None:
+    """The ingest runs in a separate process with a limit on file sizes, and its memory is measured."""
     house = House(tmp_path)
     zeros, spaces = bytes(2**27), b" " * 2**27
     line = json.dumps(record(1)).encode()
@@ -370,23 +368,23 @@ def test_archives_that_burst_are_refused_and_take_neither_memory_nor_disk(tmp_pa
     house.drop("conversations/good.jsonl", line)
     house.drop("conversations/good.jsonl.gz", gz(json.dumps(record(2)).encode()))
     ended = subprocess.run(
-        [sys.executable, "-c", BOMBED, str(tmp_path), str(MOST_WRITTEN)],
+        [sys.executable, "-c", INGEST_BOMBS, str(tmp_path), str(MAX_FILE_BYTES)],
         cwd=PROJECT,
         capture_output=True,
         text=True,
         check=True,
     )
     told, _, peak = json.loads(ended.stdout)
-    large = ["rejected", "it unpacks to more than 0.015625 GB"]
+    large = ["rejected", "it expands to more than 0.015625 GB"]
     assert {name: told[name] for name in [*bombs, "rows.parquet"]} == dict.fromkeys(
         [*bombs, rows.name], large
     )
     assert house.rows("conversations", "id", "activecampaign")[:2] == [("1",), ("2",)]
     assert "CONVERSATIONS_MAX_UNPACKED_GB" in house.rejected("remedy")[0][0]
-    assert peak < MOST_MEMORY
+    assert peak < MAX_MEMORY_MB
 
 
-def test_a_file_that_takes_too_much_memory_is_left_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_a_file_that_needs_too_much_memory_is_skipped_and_others_are_loaded(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.settings = house.settings.model_copy(update={"memory_limit": "150MB"})
     deep = "[" * 4_000_000 + "]" * 4_000_000
@@ -395,22 +393,22 @@ def test_a_file_that_takes_too_much_memory_is_left_and_the_rest_goes_on(tmp_path
         house.drop(f"conversations/{number}.json", json.dumps({"results": [record(number)]}))
     result = house.ingest()
     (message,) = result.skipped
-    assert message.startswith("demo/conversations/deep.json: it takes more memory than there is")
+    assert message.startswith("demo/conversations/deep.json: it needs more memory than is available")
     assert "CONVERSATIONS_MEMORY_LIMIT" in message
     assert house.rows("conversations", "id") == [("2",), ("3",), ("4",)]
     house.settings = house.settings.model_copy(update={"memory_limit": "4GB"})
     assert house.ingest().totals().records_accepted == 1
 
 
-def test_a_quotation_mark_left_open_costs_no_more_than_its_lines(tmp_path: Path) -> None:
-    """Counting all lines held anew at each of them, this takes minutes."""
+def test_an_unclosed_quotation_mark_takes_linear_time(tmp_path: Path) -> None:
+    """With a quadratic algorithm this takes minutes."""
     house = House(tmp_path)
     house.drop("agents/a.csv", 'id,first_name\n1,"open\n' + "2,b\n" * 300_000)
     assert house.ingest().totals().records_rejected == 1
     assert len(house.rows("agents", "id")) == 300_000
 
 
-# Hostile values, from landing to everything that is read
+# Hostile values from landing to the reports
 
 MARKUP = "<img src=x onerror=hit()>"
 ACCOUNT = "o'x\"<imgsrc>&amp;"
@@ -424,7 +422,7 @@ def hostile(field: str) -> str:
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, str]]:
-    """Return the settings of a home that took in nothing but hostile texts, and what the run printed."""
+    """Return the settings of a home with only hostile texts, and the output of its run."""
     folder = tmp_path_factory.mktemp("attacked")
     (folder / "seeds").mkdir()
     with (folder / "seeds" / "accounts.csv").open("w", newline="") as seed:
@@ -516,7 +514,7 @@ def captured() -> Iterator[io.StringIO]:
 
 
 class Page(html.parser.HTMLParser):
-    """The tags and the attributes of a page."""
+    """The tags and the attributes of an HTML page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -530,7 +528,7 @@ class Page(html.parser.HTMLParser):
 
 
 @pytest.mark.slow
-def test_hostile_values_are_published_as_they_are(attacked: tuple[Settings, str]) -> None:
+def test_hostile_values_are_published_unchanged(attacked: tuple[Settings, str]) -> None:
     settings, _ = attacked
     with reader(settings) as connection:
         for query, expected in (
@@ -569,8 +567,8 @@ def test_hostile_values_are_text_on_every_page(attacked: tuple[Settings, str]) -
 def test_hostile_values_are_text_in_dagster(attacked: tuple[Settings, str]) -> None:
     settings, _ = attacked
     with open_instance(settings) as instance:
-        (told,) = instance.get_run_records(limit=1)
-        entries = instance.all_logs(told.dagster_run.run_id)
+        (record,) = instance.get_run_records(limit=1)
+        entries = instance.all_logs(record.dagster_run.run_id)
     shown = []
     for entry in entries:
         event = entry.dagster_event
@@ -589,7 +587,7 @@ def test_hostile_values_are_text_in_dagster(attacked: tuple[Settings, str]) -> N
 
 
 @pytest.mark.slow
-def test_hostile_values_are_no_formula_and_no_command(attacked: tuple[Settings, str]) -> None:
+def test_hostile_values_are_not_formulas_or_terminal_commands(attacked: tuple[Settings, str]) -> None:
     settings, output = attacked
     assert not CONTROL.search(output)
     with reader(settings) as connection:
@@ -605,13 +603,13 @@ def test_hostile_values_are_no_formula_and_no_command(attacked: tuple[Settings, 
             assert not [cell for row in cells for cell in row if re.match(r"[=+@]|-\D", cell)]
 
 
-def test_a_name_that_cannot_stand_in_a_drawing_stops_nothing() -> None:
-    """The engine that draws aborts the whole process at a character that XML does not know."""
+def test_a_name_with_invalid_xml_characters_is_drawn() -> None:
+    """The chart renderer aborts the process at a character that is invalid in XML."""
     names = [f"a{chr(code)}b" for code in (*range(32), *range(127, 160), 0x202E, 0xFFFE, 0xFFFF)]
     assert "a\ufffdb" in bars(pd.DataFrame({"name": names, "number": 1}), 300)
 
 
-def test_a_value_commands_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_value_does_not_control_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     house = House(tmp_path)
     house.drop(
         "conversations/a.jsonl",

@@ -1,4 +1,4 @@
-"""Seeds as people edit them: read as they mean, or an error that names file, line, column and remedy."""
+"""Seeds are read in common formats, or rejected with file, line, column and remedy."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,7 @@ def seeds(tmp_path: Path) -> Path:
     return tmp_path / "seeds"
 
 
-FAULTS = [
+INVALID_SEEDS = [
     (
         "accounts.csv",
         ACCOUNTS + "a,telepathy,UTC\n",
@@ -37,13 +37,18 @@ FAULTS = [
         "accounts.csv",
         ACCOUNTS + "a/b,activecampaign,UTC\n",
         "line 2, column account_id: 'a/b'",
-        "none of them",
+        "without blanks",
     ),
     ("accounts.csv", ACCOUNTS + "a,activecampaign\n", "line 2 has 2 values, the header 3", "one value"),
     ("accounts.csv", ACCOUNTS + "a,activecampaign,UTC,x\n", "line 2 has 4 values, the header 3", "one value"),
     ("accounts.csv", ACCOUNTS + "\na,activecampaign,UTC\n", "line 2 is blank", "remove it"),
     ("accounts.csv", ACCOUNTS + "a,activecampaign,UTC\na,chatwoot,UTC\n", "line 3 repeats line 2", "remove"),
-    ("accounts.csv", ACCOUNTS + "a ,activecampaign,UTC\n", "line 2, column account_id: 'a '", "no blanks"),
+    (
+        "accounts.csv",
+        ACCOUNTS + "a ,activecampaign,UTC\n",
+        "line 2, column account_id: 'a '",
+        "without surrounding blanks",
+    ),
     ("accounts.csv", ACCOUNTS + 'a,activecampaign,"UTC\n', "is not valid CSV", "quotation marks"),
     (
         "accounts.csv",
@@ -51,10 +56,10 @@ FAULTS = [
         "line 3 is not UTF-8",
         "save",
     ),
-    ("accounts.csv", ACCOUNTS.replace(",", ";"), "line 1: the header lacks the columns account_id", "commas"),
-    ("accounts.csv", "", "line 1: the header lacks the columns account_id", "name them"),
+    ("accounts.csv", ACCOUNTS.replace(",", ";"), "line 1: the header has no columns account_id", "commas"),
+    ("accounts.csv", "", "line 1: the header has no columns account_id", "add them"),
     ("accounts.csv", None, "the seed is missing", "restore it"),
-    ("accounts.csv", "account_id,platform,time_zone,time_zone\n", "names time_zone twice", "remove one"),
+    ("accounts.csv", "account_id,platform,time_zone,time_zone\n", "has time_zone twice", "remove one"),
     ("working_hours.csv", HOURS + "demo,8,09:00,18:00\n", "line 2, column iso_weekday: '8'", "1 (Monday)"),
     ("working_hours.csv", HOURS + "demo,1,9,18:00\n", "line 2, column opens_at: '9'", "09:00"),
     ("working_hours.csv", HOURS + "demo,1,24:00,18:00\n", "line 2, column opens_at: '24:00'", "09:00"),
@@ -101,9 +106,9 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "fault", "remedy"), FAULTS)
-def test_a_fault_is_named_by_file_line_and_column(
-    seeds: Path, name: str, content: str | None, fault: str, remedy: str
+@pytest.mark.parametrize(("name", "content", "problem", "remedy"), INVALID_SEEDS)
+def test_an_invalid_seed_is_named_by_file_line_and_column(
+    seeds: Path, name: str, content: str | None, problem: str, remedy: str
 ) -> None:
     (seeds / name).unlink(missing_ok=True)
     if content is not None:
@@ -111,11 +116,11 @@ def test_a_fault_is_named_by_file_line_and_column(
     with pytest.raises(SettingsError) as error:
         read_seeds(seeds)
     assert str(error.value).startswith(str(seeds / name))
-    assert fault in str(error.value)
+    assert problem in str(error.value)
     assert remedy in str(error.value)
 
 
-def test_an_erased_contact_is_never_named(seeds: Path) -> None:
+def test_an_error_never_contains_an_erased_contact(seeds: Path) -> None:
     header = "account_id,contact_id,requested_on\n"
     for line in ("demo,39333,soon", "demo,39333", "none,39333,2026-01-01"):
         (seeds / "erasures.csv").write_text(f"{header}{line}\n")
@@ -126,7 +131,7 @@ def test_an_erased_contact_is_never_named(seeds: Path) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "mixed"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_any_line_ends_and_a_byte_order_mark_are_read(seeds: Path, end: str, mark: str) -> None:
+def test_any_line_ends_and_a_byte_order_mark_are_accepted(seeds: Path, end: str, mark: str) -> None:
     lines = [ACCOUNTS.strip(), 'a,"activecampaign",UTC', "b,chatwoot,Europe/Rome"]
     ends = ["\r\n", "\n", "\r"] if end == "mixed" else [end] * 3
     (seeds / "accounts.csv").write_bytes(
@@ -139,22 +144,22 @@ def test_any_line_ends_and_a_byte_order_mark_are_read(seeds: Path, end: str, mar
     }
 
 
-def test_a_platform_without_a_scale_is_rated_from_one_to_five(seeds: Path) -> None:
+def test_the_default_rating_scale_is_one_to_five(seeds: Path) -> None:
     (seeds / "csat_scales.csv").write_text("platform,rating_min,rating_max\nchatwoot,0,10\n")
     assert read_seeds(seeds).rating_scales == dict.fromkeys(PLATFORMS, (1, 5)) | {"chatwoot": (0, 10)}
 
 
-def test_the_seeds_of_the_project_have_no_fault() -> None:
+def test_the_seeds_of_the_project_are_valid() -> None:
     assert "demo" in read_seeds(PROJECT / "seeds").accounts
 
 
-def test_every_seed_is_looked_at_before_anything_is_done_and_by_ticks(seeds: Path, tmp_path: Path) -> None:
+def test_every_seed_is_validated_before_an_ingest_and_by_sensor_ticks(seeds: Path, tmp_path: Path) -> None:
     house = House(tmp_path / "home", project=tmp_path)
     house.drop("agents/a.jsonl", '{"id": 1}')
     (seeds / "working_hours.csv").write_text(HOURS + "demo,1,25:00,26:00\n")
-    for question in (house.ingest, lambda: has_changes(house.settings)):
+    for call in (house.ingest, lambda: has_changes(house.settings)):
         with pytest.raises(SettingsError, match="working_hours"):
-            question()
+            call()
     assert not house.settings.raw_path.exists()
     with dg.DagsterInstance.ephemeral() as instance:
         skipped = new_exports_sensor(house.settings)(dg.build_sensor_context(instance))

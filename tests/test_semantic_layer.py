@@ -1,4 +1,4 @@
-"""dbt's metrics against the report macros: two ways to ask, one answer."""
+"""dbt's metrics, compared with the report macros."""
 
 import csv
 import os
@@ -23,7 +23,7 @@ BY_AGENT = ["conversations", "agent_messages", "first_response_median", "reply_m
 
 @pytest.fixture(scope="module")
 def query(sample, tmp_path_factory):
-    """Return a function that asks MetricFlow for metrics of November, as dicts of text."""
+    """Return a function that queries MetricFlow for metrics of November and returns dicts of text."""
     folder = tmp_path_factory.mktemp("metrics")
     project = project_with(PROJECT / "seeds", folder / "project") / "dbt_project"
     for name in ("warehouse.duckdb", "candidate.duckdb", "hash_key"):
@@ -41,20 +41,20 @@ def query(sample, tmp_path_factory):
         )
         assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
-    def answer(metrics, *group_by):
+    def query_metrics(metrics, *group_by):
         first, last = NOVEMBER
-        period = ["--start-time", first, "--end-time", last, "--csv", str(folder / "answer.csv")]
+        period = ["--start-time", first, "--end-time", last, "--csv", str(folder / "query_metrics.csv")]
         groups = ["--group-by", ",".join(group_by)] if group_by else []
         call("mf", "query", "--metrics", ",".join(metrics), *groups, *period)
-        with (folder / "answer.csv").open() as file:
+        with (folder / "query_metrics.csv").open() as file:
             return list(csv.DictReader(file))
 
     call("dbt", "--quiet", "parse")
-    return answer
+    return query_metrics
 
 
 def macro(sample, name, metrics, key):
-    """Return what the macro says of November, by key."""
+    """Return the values of a macro for November, by key."""
     with reader(sample) as connection:
         rows = connection.execute(
             f"select {key}, {', '.join(metrics)} from {name}(?, ?)", NOVEMBER
@@ -63,20 +63,20 @@ def macro(sample, name, metrics, key):
 
 
 def figures(row, metrics):
-    """Return the figures of a row; a count of nothing is 0, also where the query has no row to count."""
+    """Return the figures of a row. A count without rows is 0, also if the query returns null."""
     found = {metric: float(row[metric]) if row[metric] else None for metric in metrics}
     return found | {metric: found[metric] or 0.0 for metric in metrics if metric.endswith("_n")}
 
 
 @pytest.mark.slow
-def test_every_metric_is_that_of_the_overview(query, sample):
+def test_metrics_match_the_overview(query, sample):
     (row,) = query(METRICS)
     assert figures(row, METRICS) == pytest.approx(macro(sample, "report_overview", METRICS, "1")[1])
 
 
 @pytest.mark.slow
-def test_metrics_by_agent_are_those_of_the_macro(query, sample):
-    """Agent messages count for the sender, first responses and replies for the agent who answered."""
+def test_metrics_by_agent_match_the_macro(query, sample):
+    """Agent messages count for the sender, first responses and replies for the answering agent."""
     rows = query(BY_AGENT, "agent__agent_name")
     found = {row["agent__agent_name"] or "Unassigned": figures(row, BY_AGENT) for row in rows}
     expected = macro(sample, "report_by_agent", BY_AGENT, "agent_name")

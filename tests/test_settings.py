@@ -1,4 +1,4 @@
-"""Settings as they are given: by the environment, by .env, and by mistake."""
+"""Settings from the environment and from .env, and invalid settings."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / ".env"
 
 
-def test_a_value_of_dotenv_is_taken_as_it_is_written_and_the_environment_comes_first(
+def test_values_of_dotenv_are_literal_and_the_environment_has_priority(
     env_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     env_file.write_text(
@@ -57,8 +57,8 @@ def test_an_unknown_setting_is_an_error_with_the_nearest_name(
     )
 
 
-def test_an_empty_variable_is_the_default(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty home must lead neither make nor Dagster to the repository, or to the root of the machine."""
+def test_an_empty_variable_means_the_default(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an empty home, make and Dagster must use neither the repository nor the root folder."""
     for name in ("HOME", "DAGSTER", "LANDING", "THREADS"):
         monkeypatch.setenv(f"CONVERSATIONS_{name}", "")
     settings = load_settings()
@@ -69,7 +69,7 @@ def test_an_empty_variable_is_the_default(env_file: Path, monkeypatch: pytest.Mo
     assert f"export DAGSTER_HOME={shlex.quote(str(PROJECT))}" in shell_lines().splitlines()
 
 
-ABSURD = [
+OUT_OF_RANGE = [
     ("KEEP_RAW_DAYS", "99999999999"),
     ("KEEP_REJECTED_DAYS", "99999999999"),
     ("MEMORY_LIMIT", "0GB"),
@@ -87,8 +87,8 @@ ABSURD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), ABSURD)
-def test_an_absurd_value_is_rejected_by_name(
+@pytest.mark.parametrize(("name", "value"), OUT_OF_RANGE)
+def test_a_value_out_of_range_is_rejected_by_name(
     env_file: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"CONVERSATIONS_{name}", value)
@@ -106,17 +106,17 @@ def test_a_folder_below_a_file_is_rejected_by_name(
         load_settings()
 
 
-def test_a_landing_among_what_is_made_from_it_is_rejected(
+def test_a_landing_inside_a_derived_folder_is_rejected(
     env_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     monkeypatch.setenv("CONVERSATIONS_LANDING", str(tmp_path / "raw" / "exports"))
-    with pytest.raises(SettingsError, match="CONVERSATIONS_LANDING must not lie in"):
+    with pytest.raises(SettingsError, match="CONVERSATIONS_LANDING must not be in"):
         load_settings()
 
 
 def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
-    """Run make in the repository, as if all were installed."""
+    """Run make in the repository without an installation."""
     return subprocess.run(
         ["make", "--assume-old=.venv/installed", "--assume-old=requirements.txt", *arguments],
         cwd=PROJECT,
@@ -126,7 +126,7 @@ def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_make_clean_removes_what_the_home_that_is_set_derived_from_landing(tmp_path: Path) -> None:
+def test_make_clean_removes_the_derived_files_of_the_set_home(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     settings.ensure_hash_key()
     for path in settings.derived_paths:

@@ -80,9 +80,10 @@ CASES = {
             ) as listed
         ) as exploded""",
     "clean_text": """
-        select '<' || {{ clean_text('text') }} || '>' from (
+        select '<' || coalesce({{ clean_text('text') }}, 'null') || '>' from (
             select ' a\u200bb ' as text union all select 'x\u202ey' union all select 'z\ufe0f'
             union all select 'a\tb' union all select 'Über' union all select ''
+            union all select 'cafe\u0301' union all select 'ﬁ' union all select null
         ) as t""",
     "previous_value, next_value": """
         select name || ' ' || coalesce(earlier, 'none') || ' ' || coalesce(later, 'none') from (

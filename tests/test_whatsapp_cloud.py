@@ -1,8 +1,7 @@
 """Platform `whatsapp_cloud` from its envelopes to the published tables.
 
-Belongs here: a small landing whose figures are told by hand, the numbers and ids that nobody may read, and
-random streams compared with the rule of conversations in plain Python. Does not: single cases of one model
-(dbt's unit tests).
+Belongs here: a small landing with figures computed by hand, personal data, and random streams compared with a
+second implementation of conversations. Does not: single cases of a model (dbt's unit tests).
 """
 
 import csv
@@ -28,8 +27,8 @@ from tests.whatsapp_cloud_exports import (
     WINDOW,
     envelope,
     random_stream,
+    stream_files,
     write_lines,
-    write_stream,
 )
 
 ADA, BOB, CARLA = "393331112223", "393334445556", "393337778889"
@@ -74,7 +73,7 @@ def write_seeds(folder, accounts):
 
 @pytest.fixture(scope="module")
 def shop(build, tmp_path_factory):
-    """Return the settings of a home in which three customers' envelopes were built and published."""
+    """Return the settings of a home with the published envelopes of three customers."""
     folder = tmp_path_factory.mktemp("shop")
     landing = folder / "landing" / "shop" / "webhooks"
     ada = contact("Ada Verdi", wa_id=ADA, user_id="IT.77")
@@ -93,7 +92,7 @@ def shop(build, tmp_path_factory):
             statuses=[status("B1", "delivered", "2026-03-02T10:01:00", BOB, **price("marketing", True))]
         ),
     ]
-    refused = status(
+    rejected = status(
         "C1",
         "failed",
         "2026-03-02T10:00:02",
@@ -105,7 +104,7 @@ def shop(build, tmp_path_factory):
         messages=[text("B2", "2026-03-03T09:59:59", **{"from": BOB})],
     )
     thanked = envelope(statuses=[status("B3", "sent", "2026-03-03T10:00:01", BOB, **price("service", False))])
-    # Ada's number is withheld by now; a notice and a message without a time come with hers.
+    # Ada's number is withheld. The envelope also contains a notice and a message without a time.
     notice = {
         "id": WAMID + "N1",
         "from": ADA,
@@ -122,7 +121,7 @@ def shop(build, tmp_path_factory):
         ],
     )
     other = envelope("account_update", event="VERIFIED_ACCOUNT")
-    write_lines(landing / "2026-03-02.jsonl", [answered, *offered, envelope(statuses=[refused])])
+    write_lines(landing / "2026-03-02.jsonl", [answered, *offered, envelope(statuses=[rejected])])
     write_lines(landing / "2026-03-04.jsonl.gz", [back, other, thanked, offered[0]])
     (landing / "one.json").write_text(json.dumps(asked))
     (landing / "several.json").write_text(json.dumps([replied, asked]))
@@ -144,8 +143,8 @@ def rows(settings, query):
         return connection.execute(query).fetchall()
 
 
-def test_each_message_stands_once_with_what_became_of_it(shop):
-    told = rows(
+def test_each_message_has_one_row_with_its_delivery(shop):
+    found = rows(
         shop,
         """
         select source, message_type, delivery_status, error_code, pricing_category, is_billable,
@@ -155,7 +154,7 @@ def test_each_message_stands_once_with_what_became_of_it(shop):
         """,
     )
     yes, no = True, False
-    assert told == [
+    assert found == [
         ("inbound", "text", "received", None, None, None, no, no, yes, "02 09:00:00", None, None),
         ("business_app", "text", None, None, None, None, yes, no, yes, "02 09:10:00", None, None),
         ("api", None, "read", None, "marketing", yes, no, yes, yes, "02 10:00:00", "10:01", "10:05"),
@@ -166,8 +165,8 @@ def test_each_message_stands_once_with_what_became_of_it(shop):
     ]
 
 
-def test_conversations_are_cut_where_the_window_closed(shop):
-    told = rows(
+def test_a_closed_window_starts_a_new_conversation(shop):
+    found = rows(
         shop,
         """
         select origin, status, channel_id, messages, inbound_messages, agent_messages, automated_messages,
@@ -175,16 +174,16 @@ def test_conversations_are_cut_where_the_window_closed(shop):
         from fct_conversations order by started_at
         """,
     )
-    assert told == [
+    assert found == [
         ("inbound", "closed", "1060", 2, 1, 1, 0, True, 600.0, 600.0, "02 09:00"),
-        # Bob answered the offer a second before it no longer waited.
+        # Bob answers the offer a second before the end of its waiting time.
         ("other", "closed", "1060", 3, 1, 0, 2, False, None, 86401.0, "02 10:00"),
         ("other", "not_contacted", "1060", 1, 0, 0, 1, False, None, None, "02 10:00"),
         ("inbound", "in_progress", "1060", 1, 1, 0, 0, False, None, None, "04 12:00"),
     ]
 
 
-def test_a_contact_is_one_whether_the_number_is_withheld_or_not(shop):
+def test_a_contact_with_and_without_a_number_is_one_contact(shop):
     keys = [key for (key,) in rows(shop, "select contact_key from fct_conversations order by started_at")]
     assert len(set(keys)) == 3
     assert keys[0] == keys[3]
@@ -194,8 +193,8 @@ def test_a_contact_is_one_whether_the_number_is_withheld_or_not(shop):
     ]
 
 
-def test_the_delivery_of_a_day_is_told_by_price(shop):
-    told = rows(
+def test_deliveries_are_counted_by_day_and_pricing_category(shop):
+    found = rows(
         shop,
         """
         select day(report_date), pricing_category, messages, sent, delivered, read, failed, billable,
@@ -203,28 +202,28 @@ def test_the_delivery_of_a_day_is_told_by_price(shop):
         from agg_delivery order by report_date, pricing_category nulls last
         """,
     )
-    assert told == [
+    assert found == [
         (2, "marketing", 1, 1, 1, 1, 0, 1, 1.0, 1.0, 0.0),
         (2, None, 2, 0, 0, 0, 1, 0, None, None, 1.0),
         (3, "service", 1, 1, 0, 0, 0, 0, 0.0, None, 0.0),
     ]
 
 
-def test_what_lacks_its_time_is_refused_and_nothing_else(shop):
+def test_only_a_message_without_a_time_is_rejected(shop):
     with duckdb.connect() as connection:
-        refused = connection.execute(
+        rejected = connection.execute(
             f"select entity, file, line, field, reason from '{shop.rejected_path}/*.parquet' where raw <> ''"
         ).fetchall()
         unknown = connection.execute(
             f"select distinct unnest(unknown_fields) from '{shop.raw_path}/ingested_files/*.parquet'"
         ).fetchall()
-    assert refused == [
+    assert rejected == [
         ("messages", "shop/webhooks/2026-03-04.jsonl.gz", 1, "timestamp", "timestamp is missing")
     ]
-    assert unknown == [("entry.changes.value.event",)], "of a change that holds no messages"
+    assert unknown == [("entry.changes.value.event",)], "a field of a change without messages"
 
 
-def test_no_number_and_no_message_id_reaches_the_published_folder(shop):
+def test_published_files_contain_no_personal_data(shop):
     secrets = [ADA, BOB, CARLA, "390612345678", "wamid", WAMID[6:], "4711", "Verdi", "Neri", "IT.77"]
     secrets += [hashlib.sha256(secret.encode()).hexdigest() for secret in (ADA, f"shop:{ADA}")]
     files = [path for path in shop.published_path.rglob("*") if path.is_file()]
@@ -232,7 +231,7 @@ def test_no_number_and_no_message_id_reaches_the_published_folder(shop):
     for path in files:
         found = [secret for secret in secrets if secret.encode() in path.read_bytes()]
         assert found == [], path
-    # What is compressed in a file is read as a reader reads it.
+    # The content of the database is compressed, so the test also reads its rows.
     for (table,) in rows(shop, "select schema_name || '.' || table_name from duckdb_tables()"):
         values = "\n".join(value for (value,) in rows(shop, f"select t::varchar from {table} as t"))
         assert [secret for secret in secrets if secret in values] == [], table
@@ -247,23 +246,23 @@ def failed_checks(settings, *tables):
     }
 
 
-def test_the_gate_finds_nothing_but_the_rejected_records(shop):
+def test_the_gate_fails_only_for_the_rejected_records(shop):
     assert failed_checks(shop) == {"rejection_rate_within_limit"}
 
 
 @pytest.mark.parametrize("source", ["inbound", "business_app", "api"])
-def test_the_gate_misses_a_message_that_did_not_arrive(shop, tmp_path, source):
-    spoilt = Settings(home=shutil.copytree(shop.home, tmp_path / "home"), project=shop.project)
-    with duckdb.connect(spoilt.candidate_path) as connection:
+def test_the_gate_detects_a_missing_message(shop, tmp_path, source):
+    damaged = Settings(home=shutil.copytree(shop.home, tmp_path / "home"), project=shop.project)
+    with duckdb.connect(damaged.candidate_path) as connection:
         connection.execute(f"delete from fct_messages where source = '{source}'")
-    assert "messages_match_raw_files" in failed_checks(spoilt, "fct_messages")
+    assert "messages_match_raw_files" in failed_checks(damaged, "fct_messages")
 
 
 FURTHEST = ["read", "delivered", "deleted", "failed", "sent"]
 
 
 def naive_messages(account, events, sha):
-    """Return the account's messages by the definitions, in order, and the ids of their conversations."""
+    """Return the messages of an account in order, computed from the definitions."""
     linked = {user: wa for *_, (wa, user), _ in events if wa and user}
     found = {}
     for kind, channel, (wa, user), record in events:
@@ -290,21 +289,21 @@ def naive_messages(account, events, sha):
     return sorted(found.values(), key=lambda one: (one["at"], not one["inbound"], one["hash"]))
 
 
-def cut(messages, window=WINDOW):
-    """Give each message its conversation by going through them one by one."""
-    asked_by, wrote, current = {}, {}, {}
+def add_conversations(messages, window=WINDOW):
+    """Add the conversation to each message, message by message."""
+    outreach_at, last_inbound, current = {}, {}, {}
     for message in messages:
         at, thread = message["at"], (message["channel"], message["contact"])
-        is_closed = thread not in wrote or at - wrote[thread] >= window
-        is_waited_for = thread in asked_by and at - asked_by[thread] < window
-        if is_closed and not is_waited_for:
+        is_closed = thread not in last_inbound or at - last_inbound[thread] >= window
+        is_answerable = thread in outreach_at and at - outreach_at[thread] < window
+        if is_closed and not is_answerable:
             current[thread] = message["hash"]
         message["conversation"] = current[thread]
         if message["inbound"]:
-            wrote[thread] = at
-            asked_by.pop(thread, None)
+            last_inbound[thread] = at
+            outreach_at.pop(thread, None)
         elif is_closed:
-            asked_by[thread] = at
+            outreach_at[thread] = at
 
 
 def utc(at):
@@ -312,27 +311,27 @@ def utc(at):
 
 
 def first(message, code):
-    return utc(min((at for told, at in message["statuses"] if told == code), default=None))
+    return utc(min((at for status, at in message["statuses"] if status == code), default=None))
 
 
 @pytest.fixture(scope="module")
 def streams(build, tmp_path_factory):
-    """Return the candidate of random accounts, ingested twice, and their messages in plain Python."""
+    """Yield the candidate of random accounts, ingested in two runs, and their messages in plain Python."""
     dice = random.Random(20260302)
     folder = tmp_path_factory.mktemp("streams")
     accounts = {f"a{number}": random_stream(dice) for number in range(24)}
     write_seeds(folder / "seeds", accounts)
-    lots = [
-        write_stream(dice, events, folder / "landing" / name / "webhooks")
+    deliveries = [
+        stream_files(dice, events, folder / "landing" / name / "webhooks")
         for name, events in accounts.items()
     ]
     project = project_with(folder / "seeds", folder / "home" / "project")
     settings = Settings(home=folder / "home", landing=folder / "landing", project=project)
-    for early, _ in lots:
+    for early, _ in deliveries:
         for path, envelopes in early:
             write_lines(path, envelopes)
     ingest(settings)
-    for _, late in lots:
+    for _, late in deliveries:
         for path, envelopes in late:
             write_lines(path, envelopes)
     path = build(folder / "landing", folder / "home", folder / "seeds")
@@ -343,22 +342,22 @@ def streams(build, tmp_path_factory):
         return hashlib.sha256((key + inner).encode()).hexdigest()
 
     messages = {account: naive_messages(account, events, sha) for account, events in accounts.items()}
-    for of_account in messages.values():
-        cut(of_account)
-        for message in of_account:
+    for account_messages in messages.values():
+        add_conversations(account_messages)
+        for message in account_messages:
             message["contact_key"] = sha(message["contact"])
     with duckdb.connect(path, read_only=True) as candidate:
         yield candidate, messages
 
 
-def test_every_message_of_a_random_stream_is_cut_and_delivered_by_the_rule(streams):
+def test_messages_of_random_streams_match_the_definitions(streams):
     candidate, messages = streams
     expected = {}
-    for account, of_account in messages.items():
-        for one in of_account:
+    for account, account_messages in messages.items():
+        for one in account_messages:
             category = billable = None
             if one["prices"]:
-                category, billable = max(one["prices"], key=lambda told: told[0])[1].values()
+                category, billable = max(one["prices"], key=lambda price: price[0])[1].values()
             expected[f"{account}:{one['hash']}"] = (
                 f"{account}:{one['conversation']}",
                 one["contact_key"],
@@ -382,18 +381,18 @@ def test_every_message_of_a_random_stream_is_cut_and_delivered_by_the_rule(strea
     assert {key: tuple(values) for key, *values in found} == expected
 
 
-def test_every_conversation_of_a_random_stream_is_what_its_messages_say(streams):
+def test_conversations_of_random_streams_match_the_definitions(streams):
     candidate, messages = streams
     expected = {}
-    for account, of_account in messages.items():
-        data_through = max((one["at"] for one in of_account), default=None)
-        together = defaultdict(list)
-        for one in of_account:
-            together[one["conversation"]].append(one)
-        for key, ones in together.items():
-            wrote = [one["at"] for one in ones if one["inbound"]]
-            status = "not_contacted" if not wrote else "in_progress"
-            if wrote and data_through - max(wrote) >= WINDOW:
+    for account, account_messages in messages.items():
+        data_through = max((one["at"] for one in account_messages), default=None)
+        by_conversation = defaultdict(list)
+        for one in account_messages:
+            by_conversation[one["conversation"]].append(one)
+        for key, ones in by_conversation.items():
+            last_inbound = [one["at"] for one in ones if one["inbound"]]
+            status = "not_contacted" if not last_inbound else "in_progress"
+            if last_inbound and data_through - max(last_inbound) >= WINDOW:
                 status = "closed"
             origins = {"messages": "inbound", "message_echoes": "inbox", "statuses": "other"}
             expected[f"{account}:{key}"] = (
@@ -402,7 +401,7 @@ def test_every_conversation_of_a_random_stream_is_what_its_messages_say(streams)
                 origins[ones[0]["kind"]],
                 status,
                 len(ones),
-                len(wrote),
+                len(last_inbound),
                 utc(ones[0]["at"]),
                 utc(ones[-1]["at"]) if status == "closed" else None,
             )
@@ -414,17 +413,17 @@ def test_every_conversation_of_a_random_stream_is_what_its_messages_say(streams)
         """
     ).fetchall()
     assert {key: tuple(values) for key, *values in found} == expected
-    assert min(Counter(row[4] for row in found).values()) > 10, "a status hardly occurs"
+    assert min(Counter(row[4] for row in found).values()) > 10, "a status is too rare"
 
 
-def test_the_delivery_of_random_streams_adds_up_by_day_and_price(streams):
+def test_deliveries_of_random_streams_are_summed_by_day_and_pricing_category(streams):
     candidate, messages = streams
     days = defaultdict(Counter)
-    for account, of_account in messages.items():
-        for one in of_account:
+    for account, account_messages in messages.items():
+        for one in account_messages:
             if one["inbound"]:
                 continue
-            pricing = max(one["prices"], key=lambda told: told[0])[1] if one["prices"] else {}
+            pricing = max(one["prices"], key=lambda price: price[0])[1] if one["prices"] else {}
             status = one["status"]
             days[account, pricing.get("category"), utc(one["at"]).date()].update(
                 messages=1,
@@ -443,13 +442,13 @@ def test_the_delivery_of_random_streams_adds_up_by_day_and_price(streams):
     }
 
 
-def test_the_random_streams_hold_the_hard_cases(streams):
-    """Without them the comparison above would say little."""
+def test_the_random_streams_contain_the_edge_cases(streams):
+    """Without these cases the comparison proves little."""
     _, messages = streams
     seen = Counter()
-    for of_account in messages.values():
+    for account_messages in messages.values():
         threads = defaultdict(list)
-        for one in of_account:
+        for one in account_messages:
             threads[one["channel"], one["contact"]].append(one)
         for ones in threads.values():
             for before, one in pairwise(ones):
@@ -463,7 +462,7 @@ def test_the_random_streams_hold_the_hard_cases(streams):
     assert seen["edge", 0, False] == 0
 
 
-def test_a_history_is_ingested_with_the_customer_of_each_thread_and_other_changes_are_counted(tmp_path):
+def test_a_history_is_ingested_with_its_threads_and_other_changes_are_counted(tmp_path):
     write_seeds(tmp_path / "seeds", ["shop"])
     history = [
         {

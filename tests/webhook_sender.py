@@ -1,6 +1,6 @@
-"""A receiver in a process of its own, and senders that sign as the platforms do.
+"""A receiver in a separate process, and webhooks with the signatures of the platforms.
 
-Belongs here: starting and ending the process, signatures, requests. Does not: what a webhook holds.
+Belongs here: starting and ending the process, signatures, requests. Does not: the content of webhooks.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ ACCOUNTS = "account_id,platform,time_zone\nphone,whatsapp_cloud,UTC\ninbox,chatw
 
 
 class Receiver:
-    """The receiver's command on a free port; `before` is shell that runs first, such as a limit."""
+    """The receiver command on a free port. `before` is a shell command that runs first, such as a limit."""
 
     def __init__(self, settings: Settings, before: str = "", **environment: str):
         self.settings = settings
@@ -76,7 +76,7 @@ class Receiver:
         raise AssertionError(f"the receiver did not start: {self.process.communicate()[0]}")
 
     def end(self, signal_number: int = signal.SIGTERM) -> int:
-        """End the process; return its exit code."""
+        """End the process and return its exit code."""
         self.process.send_signal(signal_number)
         self.output += self.process.communicate(timeout=60)[0]
         return self.process.returncode
@@ -89,7 +89,7 @@ class Receiver:
             self.end()
 
     def request(self, method: str, path: str, body: bytes = b"", headers: dict | None = None):
-        """Return status, headers and body of the answer."""
+        """Return status, headers and body of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, headers or {})
@@ -113,6 +113,6 @@ def chatwoot_signature(body: bytes, at: str = "1750000000", secret: str = WEBHOO
 
 
 def received(settings: Settings, account: str) -> list[dict]:
-    """Return the webhooks in an account's files of landing, in their order."""
+    """Return the webhooks in the landing files of an account, in order."""
     files = sorted((settings.landing_path / account / "webhooks").glob("[!.]*.jsonl"))
     return [json.loads(line) for path in files for line in Path(path).read_bytes().splitlines()]

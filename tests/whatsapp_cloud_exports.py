@@ -1,6 +1,6 @@
-"""The envelopes of platform `whatsapp_cloud`, and streams of them made at random.
+"""Random streams of platform `whatsapp_cloud` as envelopes.
 
-Belongs here: events as plain data, and how the platform tells them. Does not: what any of it means.
+Belongs here: events as plain data, and their envelopes. Does not: expected results.
 """
 
 import gzip
@@ -29,7 +29,7 @@ def write_lines(path, envelopes):
 
 
 def random_contact(dice, number):
-    """Return the ids under which a contact shows itself; one that uses both is linked by some record."""
+    """Return the ids of a contact as (number, user id). A contact with both is linked by a record."""
     wa_id, user_id = f"39333{number:07}", f"IT.{number}"
     return {"number": [(wa_id, None)], "hidden": [(None, user_id)]}.get(
         dice.choice(["number", "hidden", "both"]), [(wa_id, None), (None, user_id), (wa_id, user_id)]
@@ -37,11 +37,11 @@ def random_contact(dice, number):
 
 
 def random_stream(dice):
-    """Return the events of an account: (kind, business number, contact's ids, record), each told once."""
+    """Return the events of an account without repetition: (kind, business number, contact ids, record)."""
     events, number = [], iter(range(10**6))
-    for guise in (random_contact(dice, n) for n in range(4)):
-        if len(guise) > 1:
-            events.append(("contacts", "1", guise[2], {}))
+    for contact_ids in (random_contact(dice, n) for n in range(4)):
+        if len(contact_ids) > 1:
+            events.append(("contacts", "1", contact_ids[2], {}))
         for channel in ("1", "2"):
             at = START + dice.randint(0, 3) * HOUR
             for _ in range(dice.choice([0, 1, 3, 6, 10])):
@@ -50,27 +50,27 @@ def random_stream(dice):
                 kind = dice.choice(["messages", "messages", "message_echoes", "statuses"])
                 if kind != "statuses":
                     record = {"id": identifier, "timestamp": str(at), "type": "text"}
-                    events.append((kind, channel, dice.choice(guise), record))
+                    events.append((kind, channel, dice.choice(contact_ids), record))
                 if kind == "statuses" or (kind == "message_echoes" and dice.random() < 0.5):
-                    events += random_statuses(dice, identifier, at, channel, guise)
+                    events += random_statuses(dice, identifier, at, channel, contact_ids)
     return events
 
 
-def random_statuses(dice, identifier, at, channel, guise):
+def random_statuses(dice, identifier, at, channel, contact_ids):
     pricing = {"category": dice.choice(["marketing", "utility"]), "billable": dice.random() < 0.5}
     for code in dice.sample(CODES, k=dice.choice([1, 1, 2, 3])):
-        told = {"id": identifier, "status": code, "timestamp": str(at + dice.choice([0, 0, 1, 60]))}
+        record = {"id": identifier, "status": code, "timestamp": str(at + dice.choice([0, 0, 1, 60]))}
         if dice.random() < 0.5:
-            told["pricing"] = pricing
+            record["pricing"] = pricing
         if code == "failed":
-            told["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
-        yield "statuses", channel, dice.choice(guise), told
+            record["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
+        yield "statuses", channel, dice.choice(contact_ids), record
 
 
 def random_changes(dice, events):
-    """Return records that link contacts, or name none, for the events of an account.
+    """Return records of an account that link contacts or name none.
 
-    A notice of a changed number, the two forms of a Brazilian number, and a status that names no contact.
+    These are a notice of a changed number, two forms of a Brazilian number, and statuses without a contact.
     """
     numbers = sorted({ids[0] for _, _, ids, _ in events if ids[0]})
     times = [int(record["timestamp"]) for _, _, _, record in events if "timestamp" in record]
@@ -98,17 +98,17 @@ NAMES = {
 }
 
 
-def write_stream(dice, events, folder):
-    """Write the events into envelopes and files in any order, some of them twice; return two lots."""
-    told = events + dice.choices(events, k=len(events) // 3)
-    dice.shuffle(told)
+def stream_files(dice, events, folder):
+    """Return two deliveries of files with the events in random order, some of them twice."""
+    shuffled = events + dice.choices(events, k=len(events) // 3)
+    dice.shuffle(shuffled)
     envelopes = []
-    while told:
+    while shuffled:
         values = defaultdict(list)
-        for kind, channel, ids, record in told[: dice.choice([1, 1, 2, 4])]:
+        for kind, channel, ids, record in shuffled[: dice.choice([1, 1, 2, 4])]:
             named = {name: value for name, value in zip(NAMES[kind], ids, strict=True) if value}
             values[channel, kind].append(record | named)
-        told = told[sum(map(len, values.values())) :]
+        shuffled = shuffled[sum(map(len, values.values())) :]
         changes = [
             envelope(number=channel, **{kind: records})["entry"][0]["changes"][0]
             for (channel, kind), records in values.items()
@@ -117,10 +117,10 @@ def write_stream(dice, events, folder):
         if dice.random() < 0.5:
             entries = [{"id": "1", "changes": changes}]
         envelopes.append({"object": "whatsapp_business_account", "entry": entries})
-    lots = [], []
+    deliveries = [], []
     while envelopes:
         size = dice.choice([1, 5, 20])
         name = f"{dice.randrange(10**9)}.jsonl{dice.choice(['', '.gz'])}"
-        dice.choice(lots).append((folder / name, envelopes[:size]))
+        dice.choice(deliveries).append((folder / name, envelopes[:size]))
         envelopes = envelopes[size:]
-    return lots
+    return deliveries

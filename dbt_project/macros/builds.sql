@@ -1,10 +1,11 @@
-{# The record of builds, in schema `build` of the candidate: which build made a row, and whether a build may add to the one before.
+{# The log of builds, in schema `build` of the candidate. It shows which build wrote a row and whether a build can be incremental.
 
-   `builds` has a row for each build since the last full one, that one included. `changes` has a row for each day that gained or
-   lost a row of a table in an incremental build. A build is complete once the program that ran dbt has written `completed_at`. #}
+   `builds` has one row for the last full build and for each build after it. `changes` has one row for each day on which an
+   incremental build added or removed rows of a table. A build is complete once `completed_at` is set,
+   which the program that runs dbt does. #}
 
-{# Runs before the models. A build is full where you ask for it, and where the one before it did not complete. One of a part of the
-   models is not: the rows of the other tables keep their builds. #}
+{# Runs before the models and logs the build. A build is full if it is a full refresh of all models, if it is the first one, or if
+   a previous build did not complete. A full refresh of some models is not: the rows of the other tables keep their `build_id`. #}
 {% macro begin_build() -%}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- do run_query('create schema if not exists candidate.build') -%}
@@ -37,7 +38,7 @@
 {%- endmacro %}
 
 
-{# The one switch between full and incremental builds, in place of dbt's own: models and materializations ask it. #}
+{# The only switch between full and incremental builds. It overrides dbt's macro, which models and materializations call. #}
 {% macro should_full_refresh() -%}
     {%- if flags.FULL_REFRESH or target.type != 'duckdb' or model.resource_type == 'unit_test'
         or flags.WHICH not in ('build', 'run') -%}
@@ -48,13 +49,13 @@
 {%- endmacro %}
 
 
-{# Whether this build adds to the tables of the builds before it. While dbt parses, true, so that it finds all dependencies. #}
+{# Whether this build is incremental. True while dbt parses, so that dbt finds all dependencies. #}
 {% macro is_increment() -%}
     {{ return(not execute or not should_full_refresh()) }}
 {%- endmacro %}
 
 
-{# The build that makes the row. #}
+{# The id of the current build. #}
 {% macro build_id() -%}
     '{{ invocation_id }}'
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{# Look-ups in `int_calendar`: the stretch of time that holds an instant, and the working seconds passed until then. #}
+{# Look-ups in `int_calendar`: the row of an instant, and the working seconds passed until then. #}
 
 {% macro on_calendar(calendar, account_id, instant) -%}
     {{ account_id }} = {{ calendar }}.account_id

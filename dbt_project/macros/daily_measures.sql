@@ -1,10 +1,10 @@
 {# The measures that the daily aggregates share, each defined once.
 
-   An aggregate stacks the activity of a day (conversations started and closed, turns, messages, surveys) under its own key by
-   `activity`, and then aggregates the stack by `daily_measures`. #}
+   An aggregate model unions all activity by key and day with `activity` (conversations started and closed, turns, messages,
+   surveys), and aggregates the union with `daily_measures`. #}
 
-{# The stack, out of the CTEs `conversations`, `turns` and `messages`, each of which has the key's column. First responses and
-   surveys may count under other columns of `conversations`, as the agent who answered or was rated. #}
+{# The union of the activity in the CTEs `conversations`, `turns` and `messages`. Each of them has the key column. First responses
+   and surveys can have other key columns of `conversations`: the agent who responded and the agent who was rated. #}
 {% macro activity(key, responder=none, rated=none) -%}
     {%- set parts = [
         {'kind': 'conversation', 'from': 'conversations', 'key': key, 'day': 'started_on'},
@@ -46,7 +46,7 @@
 {%- endmacro %}
 
 
-{# What each kind of activity adds to the stack: a measure's column, by the SQL of its value. #}
+{# The measures of each kind of activity: the SQL of the value by column. #}
 {% macro activity_values() -%}
     {{ return({
         'conversation': {
@@ -90,7 +90,7 @@
 {%- endmacro %}
 
 
-{# The columns of the stack for a kind of activity; the columns of other kinds are null. #}
+{# The columns of the union for one kind of activity. The columns of other kinds are null. #}
 {% macro activity_columns(kind) -%}
     {%- set values = activity_values()[kind] -%}
     {%- set types = {'contact_key': dbt.type_string()} -%}
@@ -104,7 +104,7 @@
 {%- endmacro %}
 
 
-{# The measures of a group of the stack. The number of reopens is unknown where that of each conversation is. #}
+{# The measures of a group of the union. The number of reopens is null if it is null for every conversation. #}
 {% macro daily_measures() -%}
     {%- for count in var('counts') %}
         {%- if count == 'distinct_contacts' %}

@@ -1,4 +1,4 @@
-{# Layers are schemas of their own (`staging`, `intermediate`, `marts`, `seeds`), without the target's name before them. #}
+{# Each layer is a schema (`staging`, `intermediate`, `marts`, `seeds`), without the target schema as a prefix. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ custom_schema_name | trim if custom_schema_name else target.schema }}
 {%- endmacro %}

@@ -1,10 +1,10 @@
 {# Incremental builds: the contact is the unit of change. See docs/architecture.md.
 
    A build lists the owners whose rows may change (`int_changed_owners`) and every record that can belong to them
-   (`int_changed_records`). Staging reads these records alone, with all their versions. Every model then computes the rows of
-   these owners as a full build does, and the strategy replaces the rows that differ. #}
+   (`int_changed_records`). Staging reads only these records, with all their versions. Every model then computes the rows of these
+   owners as in a full build, and the incremental strategy replaces the rows that differ. #}
 
-{# The columns of a mention: which conversation and which contact a raw record names. The ids are those of the platform. #}
+{# The columns of a mention: the conversation and the contact that a raw record names. #}
 {% macro mention(entity, record_id, conversation_id='null', contact_id='null', row_id=none) -%}
     select
         '{{ entity }}' as entity,
@@ -17,7 +17,8 @@
 {%- endmacro %}
 
 
-{# The raw records of an entity: in an increment, all versions of the changed ones. `id` names a record as in the mentions. #}
+{# The raw records of an entity; in an incremental build, all versions of the changed records. `id` is the record id as
+   in the mentions. #}
 {% macro raw_records(entity, source, id='id') -%}
     {%- if is_increment() -%}
     (
@@ -63,7 +64,7 @@
 {%- endmacro %}
 
 
-{# The condition on a row that one of its days is rebuilt; true in a full build. #}
+{# The condition on a row that at least one of its days is rebuilt; true in a full build. #}
 {% macro is_on_changed_day() -%}
     {%- if is_increment() -%}
     (
@@ -78,8 +79,8 @@
 {%- endmacro %}
 
 
-{# The owner of a row: half the key of the contact, else of the conversation, else of the message. Half a key is a number, which is
-   fast to compare. #}
+{# The owner of a row: half of the contact's key, else of the conversation's, else of the message's. Half a key is a number, which
+   is fast to compare. #}
 {% macro owner_key(contact_key, conversation_id, message_id) -%}
     {{ half_key('coalesce(' ~ [
         contact_key,
@@ -89,10 +90,10 @@
 {%- endmacro %}
 
 
-{# Replaces the rows that differ, and logs the days that gained or lost one.
+{# Replaces the rows that differ, and logs the days on which rows were added or removed.
 
-   Of a table whose `unique_key` is account and day, whole days are replaced; of any other, rows of changed owners. `counts_on`
-   lists the other days on which a row counts. `build_id` is no difference: equal rows keep theirs. #}
+   If `unique_key` is account and day, the strategy compares the rows of changed days, otherwise the rows of changed owners.
+   `counts_on` lists the columns with the days to log. `build_id` is not compared, so equal rows keep it. #}
 {% macro get_incremental_replace_changed_sql(arguments) -%}
     {%- set target_table = arguments['target_relation'] -%}
     {%- set new_rows = arguments['temp_relation'] -%}

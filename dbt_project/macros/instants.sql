@@ -32,7 +32,7 @@
     {{ return(adapter.dispatch('to_utc', 'conversation_reports')(local_time, time_zone)) }}
 {%- endmacro %}
 
-{# Spark takes the first of a time that comes twice. Clocks go back by an hour, on Lord Howe Island by half of one. #}
+{# Spark takes the first of a time that occurs twice. Clocks go back by an hour, on Lord Howe Island by half of one. #}
 {% macro default__to_utc(local_time, time_zone) -%}
     {%- set first_at = 'to_utc_timestamp(' ~ local_time ~ ', ' ~ time_zone ~ ')' -%}
     case {{ local_time }}

@@ -1,5 +1,5 @@
 {# A keyed hash of a value, which cannot be computed or tested without the key. The query reads the key from its file, so that no
-   compiled query and no log holds it. Hashed twice, the key first each time, as HMAC does. #}
+   compiled query and no log contains it. Hashed twice, the key first each time, as HMAC does. #}
 {% macro keyed_hash(value) -%}
     {{ return(adapter.dispatch('keyed_hash', 'conversation_reports')(value)) }}
 {%- endmacro %}

@@ -65,7 +65,7 @@
 {%- endmacro %}
 
 
-{# A number that is the same for the same values, and seldom for others. #}
+{# A number that is equal for equal values, and rarely for others. #}
 {% macro hash_of(values) -%}
     {{ return(adapter.dispatch('hash_of', 'conversation_reports')(values)) }}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {# Lists: one row an element, the last element, and lists of tags. #}
 
-{# One row for each element; a null or empty list gives none. #}
+{# One row for each element; no row for a null or empty list. #}
 {% macro explode_list(list) -%}
     {{ return(adapter.dispatch('explode_list', 'conversation_reports')(list)) }}
 {%- endmacro %}

@@ -1,6 +1,6 @@
-{# Measures of the aggregates: an average never stands alone. #}
+{# Measures of the aggregates: each average with its number, sum, median and percentile. #}
 
-{# The value below which a share of the values lies, linearly interpolated between the two nearest. To a tenth of a
+{# The percentile of the values for a share, linearly interpolated between the two nearest. Rounded to a tenth of a
    microsecond, since engines differ in the last bits of a product. #}
 {% macro percentile(value, share) -%}
     round({{ adapter.dispatch('interpolated', 'conversation_reports')(value, share) }}, 7)

@@ -20,7 +20,7 @@
 {%- endmacro %}
 
 
-{# What identifies a tag in an account: its id where the platform gives one, else its name as written. `tagged` is what carries the
+{# The identifier of a tag in an account: its id if the platform has one, else its name as written. `tagged` is what carries the
    tag, `conversation` or `contact`, each with ids of its own. #}
 {% macro tag_key(tagged, source_tag_id, tag_name) -%}
     {{ tagged }} || case
@@ -35,9 +35,10 @@
     {{ return(adapter.dispatch('clean_text', 'conversation_reports')(text)) }}
 {%- endmacro %}
 
-{# Spark has no function for composed characters. #}
+{# Spark has no function for composed characters, but comes with a library that does. #}
 {% macro default__clean_text(text) -%}
-    {{ trimmed("regexp_replace(" ~ text ~ ", '[\\\\p{Cf}\\\\p{Cc}\\\\x{FE00}-\\\\x{FE0F}]', '')") }}
+    {%- set visible = "regexp_replace(" ~ text ~ ", '[\\\\p{Cf}\\\\p{Cc}\\\\x{FE00}-\\\\x{FE0F}]', '')" -%}
+    {{ trimmed("if(" ~ text ~ " is null, null, reflect('com.ibm.icu.text.Normalizer', 'compose', " ~ visible ~ ", false))") }}
 {%- endmacro %}
 
 {% macro duckdb__clean_text(text) -%}

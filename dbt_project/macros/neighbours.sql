@@ -1,4 +1,4 @@
-{# The nearest row before or after in a window, of those in which a value is not null: that value. #}
+{# The nearest value before or after a row of a window that is not null. #}
 
 {% macro previous_value(value, window) -%}
     {{ return(adapter.dispatch('previous_value', 'conversation_reports')(value, window)) }}

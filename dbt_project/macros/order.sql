@@ -9,7 +9,7 @@
 {%- endmacro %}
 
 
-{# Whether there is a row and it comes after another in this order. #}
+{# Whether there is a row, and it is after another in this order. #}
 {% macro is_after(later, earlier) -%}
     ({{ later }} is not null
         and ({{ later }}.at, {{ later }}.id_length, {{ later }}.id) > ({{ earlier }}.at, {{ earlier }}.id_length, {{ earlier }}.id))

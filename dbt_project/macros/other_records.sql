@@ -1,10 +1,10 @@
-{# What a raw message of a platform is if it is no message to report; else null. See also `whatsapp_cloud.sql`. #}
+{# The kind of a raw message that is not a message to report; null for a message to report. See also `whatsapp_cloud.sql`. #}
 
 {% macro kind_of_notice() -%}
     case when lower(msg_type) in ('reaction', 'edit', 'revoke', 'system', 'note', 'call') then lower(msg_type) end
 {%- endmacro %}
 
-{# The customer sees neither the agents' notes nor the platform's log lines. #}
+{# Private notes and activity lines are not visible to the customer. #}
 {% macro kind_of_log_line() -%}
     case
         when private = 'true' then 'private_note'
@@ -13,7 +13,7 @@
 {%- endmacro %}
 
 
-{# The number of records by file and kind, of those with a kind. #}
+{# The number of records by file and kind, for records with a kind. #}
 {% macro records_by_kind(records, kind) -%}
     select
         _account_id as account_id,

@@ -20,14 +20,14 @@
 {%- endmacro %}
 
 
-{# The name that Spark has for what lies in the home: by default the same. #}
+{# The path at which Spark reads a file of the home; by default the same. #}
 {% macro spark_path(path) -%}
     {%- set home = env_var('CONVERSATIONS_HOME', '../data') -%}
     {{ return(path | replace(home, env_var('CONVERSATIONS_SPARK_HOME', home))) }}
 {%- endmacro %}
 
 
-{# Where the tables of a layer lie. #}
+{# The folder of the tables of a layer. #}
 {% macro layer_folder(layer) -%}
     {{ return(spark_path(env_var('CONVERSATIONS_HOME', '../data') ~ '/spark/tables/' ~ layer)) }}
 {%- endmacro %}
@@ -38,7 +38,7 @@
 {%- endmacro %}
 
 
-{# Another home, or somebody else, may have a schema of this name: its tables are not ours to replace. #}
+{# A schema of this name can belong to another home: its tables must not be replaced. #}
 {% macro require_own_layer(layer) -%}
     {%- for row in run_query('describe schema ' ~ layer).rows if row[0] == 'Location' -%}
         {%- if not row[1].endswith(layer_folder(layer).split(':') | last) -%}

@@ -1,4 +1,4 @@
-{# The rows of one entity over all platforms that have it: `stg_<platform>__<entity>` of each. #}
+{# The rows of one entity from all built platforms that have it: the union of `stg_<platform>__<entity>`. #}
 {% macro union_platforms(entity) -%}
     {%- for platform in platforms() if entity not in var('missing_entities').get(platform, []) %}
     select * from {{ ref('stg_' ~ platform ~ '__' ~ entity) }}
@@ -12,13 +12,13 @@
 {%- endmacro %}
 
 
-{# The platforms that are built: those that an account uses, or all of them where CONVERSATIONS_PLATFORMS is not set. #}
+{# The platforms to build: those that an account uses, or all platforms if CONVERSATIONS_PLATFORMS is not set. #}
 {% macro platforms() -%}
     {{ return(env_var('CONVERSATIONS_PLATFORMS', 'activecampaign,chatwoot,whatsapp_cloud').split(',')) }}
 {%- endmacro %}
 
 
-{# An entity that no platform has. #}
+{# No rows of an entity that none of the built platforms has. #}
 {% macro no_rows_of(entity) -%}
     {{ no_rows({
         'tag_names': {
@@ -38,7 +38,7 @@
 {%- endmacro %}
 
 
-{# No rows, with these columns: {name: type}, in which `text` is the engine's type of strings and `owner` that of an owner's key. #}
+{# No rows, with the given columns (type by name). `text` is the engine's string type, `owner` the type of an owner key. #}
 {% macro no_rows(columns) -%}
     select
         {% for column, type in columns.items() -%}
@@ -54,7 +54,7 @@
 {%- endmacro %}
 
 
-{# The platforms that export a kind of conversation event, as an SQL list. #}
+{# The platforms that export an event type, as an SQL list. #}
 {% macro platforms_with_event(event_type) -%}
     {%- set names = [] -%}
     {%- for platform, event_types in var('event_types').items() if event_type in event_types -%}

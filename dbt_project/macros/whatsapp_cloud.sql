@@ -28,13 +28,13 @@
 {%- endmacro %}
 
 
-{# The agent for everyone who answers from the WhatsApp Business app of a number: the platform gives no names. #}
+{# The agent for all users of the WhatsApp Business app of a number: the platform does not export their names. #}
 {% macro business_app(account_id, phone_number_id='null') -%}
     ({{ account_id }} || ':' || coalesce('business_app_' || {{ phone_number_id }}, 'business_app'))
 {%- endmacro %}
 
 
-{# Whether a raw message is the business's own: the history of a number holds what both sides sent. #}
+{# Whether a raw message is the business's own: the history of a number contains the messages of both sides. #}
 {% macro is_from_business() -%}
     coalesce(is_from_business = 'true' or {{ whatsapp_number('sender') }} = {{ whatsapp_number('business_number') }}, false)
 {%- endmacro %}

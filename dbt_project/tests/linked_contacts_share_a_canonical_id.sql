@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_contact_identities'}}}) }}
 
--- A chain of links longer than the rounds of the model would leave a contact in two.
+-- Detects chains of links that are longer than the iterations of the model.
 select
     links.contact_id,
     links.linked_contact_id

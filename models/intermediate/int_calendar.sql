@@ -26,7 +26,7 @@ openings as (
 
 ),
 
-bounds as (
+account_ranges as (
 
     select
         accounts.account_id,
@@ -47,17 +47,17 @@ hours as (
         account_id,
         time_zone,
         {{ explode_hours('first_at', 'last_at') }} as hour_at
-    from bounds
+    from account_ranges
 
 ),
 
--- Between two cuts nothing changes: not the hour of UTC, not the local one, not whether it is working time.
-cuts as (
+-- Between two boundaries the UTC hour, the local hour and the working state are constant.
+boundaries as (
 
     select
         account_id,
         time_zone,
-        hour_at as cut_at
+        hour_at as boundary_at
     from hours
 
     union distinct
@@ -65,49 +65,49 @@ cuts as (
     select
         account_id,
         time_zone,
-        {{ dbt.dateadd('minute', '-' ~ local_minutes, 'hour_at') }} as cut_at
+        {{ dbt.dateadd('minute', '-' ~ local_minutes, 'hour_at') }} as boundary_at
     from hours
 
     union distinct
 
     select
-        bounds.account_id,
-        bounds.time_zone,
-        openings.opens_at as cut_at
+        account_ranges.account_id,
+        account_ranges.time_zone,
+        openings.opens_at as boundary_at
     from openings
-    inner join bounds
-        on openings.account_id = bounds.account_id
+    inner join account_ranges
+        on openings.account_id = account_ranges.account_id
 
     union distinct
 
     select
-        bounds.account_id,
-        bounds.time_zone,
-        openings.closes_at as cut_at
+        account_ranges.account_id,
+        account_ranges.time_zone,
+        openings.closes_at as boundary_at
     from openings
-    inner join bounds
-        on openings.account_id = bounds.account_id
+    inner join account_ranges
+        on openings.account_id = account_ranges.account_id
 
 ),
 
-stretches as (
+intervals as (
 
     select
         account_id,
-        cut_at as starts_at,
+        boundary_at as starts_at,
         coalesce(
-            lead(cut_at) over (
+            lead(boundary_at) over (
                 partition by account_id
-                order by cut_at
+                order by boundary_at
             ),
-            {{ dbt.dateadd('hour', 1, 'cut_at') }}
+            {{ dbt.dateadd('hour', 1, 'boundary_at') }}
         ) as ends_at,
-        {{ to_local('cut_at', 'time_zone') }} as local_time
-    from cuts
+        {{ to_local('boundary_at', 'time_zone') }} as local_time
+    from boundaries
 
 ),
 
-local_stretches as (
+local_intervals as (
 
     select
         account_id,
@@ -116,26 +116,26 @@ local_stretches as (
         cast(local_time as date) as local_on,
         cast(extract(hour from local_time) as integer) as local_hour,
         {{ seconds_between('starts_at', 'ends_at') }} as seconds
-    from stretches
+    from intervals
 
 ),
 
-open_stretches as (
+open_intervals as (
 
     select distinct
-        local_stretches.account_id,
-        local_stretches.starts_at
-    from local_stretches
+        local_intervals.account_id,
+        local_intervals.starts_at
+    from local_intervals
     inner join openings
         on
-            local_stretches.account_id = openings.account_id
-            and local_stretches.local_on = openings.day_on
-            and local_stretches.starts_at >= openings.opens_at
-            and local_stretches.starts_at < openings.closes_at
+            local_intervals.account_id = openings.account_id
+            and local_intervals.local_on = openings.day_on
+            and local_intervals.starts_at >= openings.opens_at
+            and local_intervals.starts_at < openings.closes_at
 
 ),
 
--- Where no hours are set there is no working time: unknown, which is not the same as none.
+-- Without working hours the working time is unknown, so it is null and not zero.
 accounts_with_hours as (
 
     select distinct account_id
@@ -143,24 +143,24 @@ accounts_with_hours as (
 
 ),
 
-marked as (
+intervals_with_state as (
 
     select
-        local_stretches.*,
+        local_intervals.*,
         case
-            when accounts_with_hours.account_id is not null then open_stretches.account_id is not null
+            when accounts_with_hours.account_id is not null then open_intervals.account_id is not null
         end as is_working
-    from local_stretches
+    from local_intervals
     left join accounts_with_hours
-        on local_stretches.account_id = accounts_with_hours.account_id
-    left join open_stretches
+        on local_intervals.account_id = accounts_with_hours.account_id
+    left join open_intervals
         on
-            local_stretches.account_id = open_stretches.account_id
-            and local_stretches.starts_at = open_stretches.starts_at
+            local_intervals.account_id = open_intervals.account_id
+            and local_intervals.starts_at = open_intervals.starts_at
 
 ),
 
-summed as (
+intervals_with_total as (
 
     select
         *,
@@ -169,7 +169,7 @@ summed as (
             order by starts_at
             rows between unbounded preceding and current row
         ) as working_seconds_after
-    from marked
+    from intervals_with_state
 
 ),
 
@@ -187,7 +187,7 @@ final as (
         {{ dbt.date_trunc('hour', 'starts_at') }} as hour_at,
         starts_at,
         ends_at
-    from summed
+    from intervals_with_total
 
 )
 

@@ -1,11 +1,11 @@
--- Linked contacts are one: the canonical id of a group is the first in sort order, which puts numbers before user
--- ids. A link reaches all members of a group within `rounds` steps; a data test finds groups that need more.
+-- Linked contacts are one contact. The canonical id of a group is its first id in sort order, which puts numbers before
+-- user ids. Each round follows one more link. A data test fails for a group that needs more than `rounds`.
 {{ config(
     materialized='incremental' if target.type == 'duckdb' else 'table',
     incremental_strategy='delete+insert',
     unique_key='contact_id',
 ) }}
-{# Spark repeats the plan of each round in the next, until its driver has no memory left for more. #}
+{# Spark repeats the plan of each round in the next one. With more rounds its driver runs out of memory. #}
 {% set rounds = 8 if target.type == 'duckdb' else 3 %}
 
 with
@@ -35,7 +35,7 @@ links as (
 
 ),
 
-known as (
+previous_groups as (
 
     {% if is_incremental() -%}
     select
@@ -71,20 +71,20 @@ contacts as (
 
 ),
 
--- The groups of the build before represent their members.
+-- A group of the previous build represents its members.
 groups as (
 
     select
         contacts.account_id,
         contacts.contact_id,
-        coalesce(known.canonical_contact_id, contacts.contact_id) as group_id
+        coalesce(previous_groups.canonical_contact_id, contacts.contact_id) as group_id
     from contacts
-    left join known
-        on contacts.contact_id = known.contact_id
+    left join previous_groups
+        on contacts.contact_id = previous_groups.contact_id
 
 ),
 
-linked as (
+linked_groups as (
 
     select
         one.group_id,
@@ -102,28 +102,28 @@ edges as (
     select
         group_id,
         linked_group_id
-    from linked
+    from linked_groups
 
     union distinct
 
     select
         linked_group_id as group_id,
         group_id as linked_group_id
-    from linked
+    from linked_groups
 
     union distinct
 
     select
         group_id,
         group_id as linked_group_id
-    from linked
+    from linked_groups
 
     union distinct
 
     select
         linked_group_id as group_id,
         linked_group_id
-    from linked
+    from linked_groups
 
 ),
 
@@ -171,7 +171,7 @@ members as (
 
 ),
 
-canonical as (
+canonical_contacts as (
 
     select
         members.contact_id,
@@ -192,7 +192,7 @@ final as (
         {{ keyed_hash('canonical_contact_id') }} as contact_key,
         {{ half_key(keyed_hash('canonical_contact_id')) }} as owner_key,
         {{ half_key(keyed_hash('contact_id')) }} as own_key
-    from canonical
+    from canonical_contacts
 
 )
 

@@ -18,8 +18,9 @@ statuses as (
 
 ),
 
--- Of a closed conversation the assignment just before its last close counts: some platforms unassign as they close.
-summed as (
+-- The assignment of a closed conversation is the last one before its last close, because some platforms unassign a
+-- conversation when they close it.
+event_totals as (
 
     select
         events.conversation_id,
@@ -58,7 +59,7 @@ final as (
         reopens,
         first_assigned_at,
         handed_off_at
-    from summed
+    from event_totals
 
 )
 

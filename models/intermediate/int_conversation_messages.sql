@@ -21,8 +21,9 @@ changes as (
 
 ),
 
--- By days of UTC: all but the last message of a day are followed within 24 hours, so that they need no order.
-by_day as (
+-- Messages by UTC day. Every message but the last of a day is followed by another within 24 hours, so that only the
+-- first and the last message of a day need an order.
+messages_by_day as (
 
     select
         conversation_id,
@@ -42,13 +43,13 @@ by_day as (
 
 ),
 
-followed as (
+days_with_next as (
 
     select
-        by_day.*,
+        messages_by_day.*,
         row_number() over day_order as day_number,
         lead(first_message.at) over day_order as next_sent_at
-    from by_day
+    from messages_by_day
     window day_order as (
         partition by conversation_id
         order by first_message.at
@@ -56,7 +57,7 @@ followed as (
 
 ),
 
-summed as (
+totals as (
 
     select
         conversation_id,
@@ -74,19 +75,19 @@ summed as (
         max(last_automated) as last_automated,
         max(last_inbound_at) as last_inbound_at,
         max(last_message.at) as last_message_at
-    from followed
+    from days_with_next
     group by conversation_id, account_id
 
 ),
 
--- Inbound messages that no message followed for a day.
-last_words as (
+-- Inbound messages without a following message within 24 hours.
+unfollowed_messages as (
 
     select
         conversation_id,
         last_message.at as sent_at,
         next_sent_at is null as is_last
-    from followed
+    from days_with_next
     where
         last_message.is_inbound
         and (
@@ -96,22 +97,22 @@ last_words as (
 
 ),
 
--- A close ends the customer service window too.
+-- A close also ends the customer service window.
 windows as (
 
     select
-        last_words.conversation_id,
-        count(case when not last_words.is_last then 1 end) as windows_expired,
-        max(case when last_words.is_last then 1 else 0 end) = 1 as is_last_window_running
-    from last_words
+        unfollowed_messages.conversation_id,
+        count(case when not unfollowed_messages.is_last then 1 end) as windows_expired,
+        max(case when unfollowed_messages.is_last then 1 else 0 end) = 1 as is_last_window_running
+    from unfollowed_messages
     left join changes
         on
-            last_words.conversation_id = changes.conversation_id
+            unfollowed_messages.conversation_id = changes.conversation_id
             and changes.change = 'closed'
-            and last_words.sent_at <= changes.changed_at
-            and {{ dbt.dateadd('second', window_seconds, 'last_words.sent_at') }} > changes.changed_at
+            and unfollowed_messages.sent_at <= changes.changed_at
+            and {{ dbt.dateadd('second', window_seconds, 'unfollowed_messages.sent_at') }} > changes.changed_at
     where changes.conversation_id is null
-    group by last_words.conversation_id
+    group by unfollowed_messages.conversation_id
 
 ),
 
@@ -128,19 +129,19 @@ agents as (
 
 ),
 
--- An agent who sent no more than the template that opened the conversation has not replied.
-replied as (
+-- An agent who sent only the template that opened the conversation has not replied.
+replying_agents as (
 
     select
         agents.conversation_id,
         count(*) as agents_replied
     from agents
-    inner join summed
-        on agents.conversation_id = summed.conversation_id
+    inner join totals
+        on agents.conversation_id = totals.conversation_id
     where
         agents.messages > 1
-        or agents.message_id <> summed.opening_template_id
-        or summed.opening_template_id is null
+        or agents.message_id <> totals.opening_template_id
+        or totals.opening_template_id is null
     group by agents.conversation_id
 
 ),
@@ -148,37 +149,37 @@ replied as (
 final as (
 
     select
-        summed.conversation_id,
-        summed.account_id,
-        summed.opening_template_id,
-        summed.messages,
-        summed.inbound_messages,
-        summed.messages - summed.inbound_messages as outbound_messages,
-        summed.messages_of_agents
-        - case when summed.opening_template_id is not null then 1 else 0 end as agent_messages,
-        summed.automated_messages,
-        coalesce(replied.agents_replied, 0) as agents_replied,
+        totals.conversation_id,
+        totals.account_id,
+        totals.opening_template_id,
+        totals.messages,
+        totals.inbound_messages,
+        totals.messages - totals.inbound_messages as outbound_messages,
+        totals.messages_of_agents
+        - case when totals.opening_template_id is not null then 1 else 0 end as agent_messages,
+        totals.automated_messages,
+        coalesce(replying_agents.agents_replied, 0) as agents_replied,
         coalesce(windows.windows_expired, 0) as windows_expired,
         case
-            when summed.last_by_agent.id <> summed.opening_template_id or summed.opening_template_id is null
-                then summed.last_by_agent.agent_id
+            when totals.last_by_agent.id <> totals.opening_template_id or totals.opening_template_id is null
+                then totals.last_by_agent.agent_id
         end as last_agent_id,
         case
-            when summed.first_inbound is null then null
-            when {{ is_after('summed.last_by_agent', 'summed.first_inbound') }} then 'agent'
-            when {{ is_after('summed.last_automated', 'summed.first_inbound') }} then 'automation'
+            when totals.first_inbound is null then null
+            when {{ is_after('totals.last_by_agent', 'totals.first_inbound') }} then 'agent'
+            when {{ is_after('totals.last_automated', 'totals.first_inbound') }} then 'automation'
             else 'nobody'
         end as handled_by,
-        summed.is_begun_by_contact,
+        totals.is_begun_by_contact,
         coalesce(windows.is_last_window_running, false) as is_last_window_running,
-        summed.first_inbound.at as first_inbound_at,
-        summed.last_inbound_at,
-        summed.last_message_at
-    from summed
-    left join replied
-        on summed.conversation_id = replied.conversation_id
+        totals.first_inbound.at as first_inbound_at,
+        totals.last_inbound_at,
+        totals.last_message_at
+    from totals
+    left join replying_agents
+        on totals.conversation_id = replying_agents.conversation_id
     left join windows
-        on summed.conversation_id = windows.conversation_id
+        on totals.conversation_id = windows.conversation_id
 
 )
 

@@ -34,7 +34,7 @@ accounts as (
 
 ),
 
-summed as (
+turn_totals as (
 
     select
         conversation_id,
@@ -52,7 +52,7 @@ summed as (
 
 ),
 
--- The turn with the first response; where there is none, the one that waits for it.
+-- The turn with the first response; without a response, the waiting turn.
 response_turns as (
 
     select
@@ -63,20 +63,20 @@ response_turns as (
         turns.asked_at,
         coalesce(turns.ended_at, data_through.data_through_at) as lasts_until_at
     from turns
-    inner join summed
-        on turns.conversation_id = summed.conversation_id
+    inner join turn_totals
+        on turns.conversation_id = turn_totals.conversation_id
     left join data_through
         on turns.account_id = data_through.account_id
     where
-        turns.turn_number = summed.first_answered_turn
+        turns.turn_number = turn_totals.first_answered_turn
         or (
             turns.outcome = 'waiting'
-            and summed.first_answered_turn is null
+            and turn_totals.first_answered_turn is null
         )
 
 ),
 
--- The time before the flow handed over is not the agent's.
+-- The time before a hand-off does not count for the agent.
 hand_offs as (
 
     select
@@ -95,7 +95,7 @@ hand_offs as (
 
 ),
 
-clocked as (
+response_clocks as (
 
     select
         response_turns.*,
@@ -109,15 +109,15 @@ clocked as (
 timed as (
 
     select
-        clocked.*,
-        {{ seconds_between('clocked.clock_started_at', 'clocked.lasts_until_at') }} as seconds,
-        {{ working_seconds_at('lasting', 'clocked.lasts_until_at') }}
-        - {{ working_seconds_at('starting', 'clocked.clock_started_at') }} as working_seconds
-    from clocked
-    left join calendar as starting
-        on {{ on_calendar('starting', 'clocked.account_id', 'clocked.clock_started_at') }}
-    left join calendar as lasting
-        on {{ on_calendar('lasting', 'clocked.account_id', 'clocked.lasts_until_at') }}
+        response_clocks.*,
+        {{ seconds_between('response_clocks.clock_started_at', 'response_clocks.lasts_until_at') }} as seconds,
+        {{ working_seconds_at('end_interval', 'response_clocks.lasts_until_at') }}
+        - {{ working_seconds_at('start_interval', 'response_clocks.clock_started_at') }} as working_seconds
+    from response_clocks
+    left join calendar as start_interval
+        on {{ on_calendar('start_interval', 'response_clocks.account_id', 'response_clocks.clock_started_at') }}
+    left join calendar as end_interval
+        on {{ on_calendar('end_interval', 'response_clocks.account_id', 'response_clocks.lasts_until_at') }}
 
 ),
 
@@ -136,15 +136,15 @@ responses as (
 final as (
 
     select
-        summed.conversation_id,
-        summed.account_id,
+        turn_totals.conversation_id,
+        turn_totals.account_id,
         responses.answered_by_agent_id as first_response_agent_id,
-        summed.turns_answered,
-        summed.turns_closed,
-        summed.turns_waiting,
-        summed.total_wait_seconds,
-        summed.max_wait_seconds,
-        summed.total_wait_working_seconds,
+        turn_totals.turns_answered,
+        turn_totals.turns_closed,
+        turn_totals.turns_waiting,
+        turn_totals.total_wait_seconds,
+        turn_totals.max_wait_seconds,
+        turn_totals.total_wait_working_seconds,
         case when responses.is_answered then responses.seconds end as first_response_seconds,
         case when responses.is_answered then responses.working_seconds end as first_response_working_seconds,
         case
@@ -152,10 +152,10 @@ final as (
             when not responses.is_within_target then false
         end as is_first_response_within_target,
         case when responses.is_answered then responses.lasts_until_at end as first_response_at,
-        summed.waiting_since
-    from summed
+        turn_totals.waiting_since
+    from turn_totals
     left join responses
-        on summed.conversation_id = responses.conversation_id
+        on turn_totals.conversation_id = responses.conversation_id
 
 )
 

@@ -25,7 +25,7 @@ data_through as (
 
 ),
 
-summed as (
+change_times as (
 
     select
         conversation_id,
@@ -37,7 +37,7 @@ summed as (
 
 ),
 
--- A conversation that was cut from its messages is closed once no message can join it any more.
+-- A conversation that is derived from messages is closed once no message can join it any more.
 current_conversations as (
 
     select
@@ -56,30 +56,30 @@ current_conversations as (
 
 ),
 
--- The close that the status implies is inferred where neither an event nor the record reports it.
-inferred as (
+-- If the status implies a close that neither an event nor the record reports, the close is inferred.
+inferred_closes as (
 
     select
         conversations.conversation_id,
         conversations.account_id,
         conversations.status,
         conversations.data_through_at,
-        summed.first_closed_at,
-        summed.last_closed_at,
+        change_times.first_closed_at,
+        change_times.last_closed_at,
         case
             when
                 conversations.status = 'closed'
                 and conversations.closed_at is null
                 and (
-                    summed.last_closed_at is null
-                    or summed.last_closed_at <= summed.last_reopened_at
+                    change_times.last_closed_at is null
+                    or change_times.last_closed_at <= change_times.last_reopened_at
                 )
                 and messages.last_message_at is not null
                 then greatest(messages.last_message_at, conversations.started_at)
         end as inferred_closed_at
     from current_conversations as conversations
-    left join summed
-        on conversations.conversation_id = summed.conversation_id
+    left join change_times
+        on conversations.conversation_id = change_times.conversation_id
     left join messages
         on conversations.conversation_id = messages.conversation_id
 
@@ -96,7 +96,7 @@ final as (
         case when status = 'closed' then least(first_closed_at, inferred_closed_at) end as first_closed_at,
         case when status = 'closed' then greatest(last_closed_at, inferred_closed_at) end as closed_at,
         data_through_at
-    from inferred
+    from inferred_closes
 
 )
 

@@ -18,8 +18,9 @@ calendar as (
 
 ),
 
--- One survey a conversation counts: one with a rating before one without, then the last answered, then the last sent.
-ranked as (
+-- One survey per conversation counts: a survey with a rating before one without, then the latest answer, then the
+-- latest sending.
+ranked_surveys as (
 
     select
         *,
@@ -36,41 +37,41 @@ ranked as (
 
 ),
 
-counted as (
+first_surveys as (
 
     select
-        ranked.conversation_id,
-        ranked.account_id,
-        ranked.agent_id,
-        ranked.rating,
-        coalesce(ranked.sent_at, ranked.responded_at, conversations.started_at) as sent_at,
+        ranked_surveys.conversation_id,
+        ranked_surveys.account_id,
+        ranked_surveys.agent_id,
+        ranked_surveys.rating,
+        coalesce(ranked_surveys.sent_at, ranked_surveys.responded_at, conversations.started_at) as sent_at,
         case
-            when ranked.rating is not null
-                then coalesce(ranked.responded_at, ranked.sent_at, conversations.started_at)
+            when ranked_surveys.rating is not null
+                then coalesce(ranked_surveys.responded_at, ranked_surveys.sent_at, conversations.started_at)
         end as responded_at
-    from ranked
+    from ranked_surveys
     inner join conversations
-        on ranked.conversation_id = conversations.conversation_id
-    where ranked.survey_rank = 1
+        on ranked_surveys.conversation_id = conversations.conversation_id
+    where ranked_surveys.survey_rank = 1
 
 ),
 
 final as (
 
     select
-        counted.conversation_id,
-        counted.account_id,
-        counted.agent_id,
-        counted.rating,
-        sending.local_on as sent_on,
-        answer.local_on as responded_on,
-        counted.sent_at,
-        counted.responded_at
-    from counted
-    left join calendar as sending
-        on {{ on_calendar('sending', 'counted.account_id', 'counted.sent_at') }}
-    left join calendar as answer
-        on {{ on_calendar('answer', 'counted.account_id', 'counted.responded_at') }}
+        first_surveys.conversation_id,
+        first_surveys.account_id,
+        first_surveys.agent_id,
+        first_surveys.rating,
+        sent_interval.local_on as sent_on,
+        responded_interval.local_on as responded_on,
+        first_surveys.sent_at,
+        first_surveys.responded_at
+    from first_surveys
+    left join calendar as sent_interval
+        on {{ on_calendar('sent_interval', 'first_surveys.account_id', 'first_surveys.sent_at') }}
+    left join calendar as responded_interval
+        on {{ on_calendar('responded_interval', 'first_surveys.account_id', 'first_surveys.responded_at') }}
 
 )
 

@@ -14,9 +14,9 @@ identities as (
 
 ),
 
--- From its start on a conversation is its contact's current one, until the next begins. (The conversations are read
--- where they are needed: as a CTE, the engine would copy all of them.)
-currents as (
+-- A conversation is the current one of its contact from its start until the next one starts. The model has no import
+-- CTE for the conversations, because the engine would copy all of them.
+current_periods as (
 
     select
         conversation_id,
@@ -31,13 +31,13 @@ currents as (
 
 ),
 
-steps as (
+conversation_steps as (
 
     select
         conversation_id,
         'begun' as step,
         started_at as step_at
-    from currents
+    from current_periods
 
     union all
 
@@ -49,7 +49,7 @@ steps as (
 
 ),
 
-followed as (
+spans as (
 
     select
         conversation_id,
@@ -59,48 +59,49 @@ followed as (
             partition by conversation_id
             order by step_at, step
         ) as next_step_at
-    from steps
+    from conversation_steps
 
 ),
 
--- A message can join a closed conversation for a day, and an open one as long as it is its contact's current one.
-periods as (
+-- A message can join a closed conversation for 24 hours, and an open one as long as it is the current one.
+joinable_periods as (
 
     select
-        currents.conversation_id,
-        currents.contact_id,
-        followed.step_at as joins_from_at,
-        least(followed.next_step_at, currents.next_started_at) as joins_before_at,
-        case when followed.step = 'closed' then {{ dbt.dateadd('hour', 24, 'followed.step_at') }} end as joins_until_at
-    from followed
-    inner join currents
-        on followed.conversation_id = currents.conversation_id
+        current_periods.conversation_id,
+        current_periods.contact_id,
+        spans.step_at as joins_from_at,
+        least(spans.next_step_at, current_periods.next_started_at) as joins_before_at,
+        case when spans.step = 'closed' then {{ dbt.dateadd('hour', 24, 'spans.step_at') }} end as joins_until_at
+    from spans
+    inner join current_periods
+        on spans.conversation_id = current_periods.conversation_id
 
 ),
 
--- A message that names no conversation belongs to the one of its contact that was current when it was sent.
+-- A message that names no conversation joins the one that was current for its contact when it was sent.
 joined as (
 
     select
         messages.*,
-        coalesce(messages.conversation_id, periods.conversation_id) as joined_conversation_id
+        coalesce(messages.conversation_id, joinable_periods.conversation_id) as joined_conversation_id
     from messages
-    left join periods
+    left join joinable_periods
         on
-            case when messages.conversation_id is null then messages.contact_id end = periods.contact_id
-            and messages.sent_at >= periods.joins_from_at
+            case when messages.conversation_id is null then messages.contact_id end = joinable_periods.contact_id
+            and messages.sent_at >= joinable_periods.joins_from_at
             and (
-                messages.sent_at < periods.joins_before_at
-                or periods.joins_before_at is null
+                messages.sent_at < joinable_periods.joins_before_at
+                or joinable_periods.joins_before_at is null
             )
             and (
-                messages.sent_at <= periods.joins_until_at
-                or periods.joins_until_at is null
+                messages.sent_at <= joinable_periods.joins_until_at
+                or joinable_periods.joins_until_at is null
             )
 
 ),
 
--- A message belongs to the contact of its conversation; only where that is unknown, to the contact that it names.
+-- A message belongs to the contact of its conversation. If the conversation is unknown, it belongs to the contact that
+-- it names.
 final as (
 
     select

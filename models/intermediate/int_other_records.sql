@@ -1,4 +1,4 @@
--- Accepted records that are no message to report, such as reactions: counted by kind.
+-- The number of accepted records that are not messages to report, such as reactions, by kind.
 {{ config(
     materialized='incremental' if target.type == 'duckdb' else 'table',
     incremental_strategy='delete+insert',

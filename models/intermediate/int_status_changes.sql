@@ -40,7 +40,7 @@ summed as (
 
 ),
 
--- Where no event reports the close that the status implies, the record of the conversation may.
+-- If no event reports the close that the status implies, the record of the conversation can.
 unreported as (
 
     select

@@ -1,4 +1,4 @@
--- The names under which tags were seen, in whatever version of a record, and when last.
+-- The names of tags in any version of a record, with the last time of each.
 {{ config(
     materialized='incremental' if target.type == 'duckdb' else 'table',
     incremental_strategy='delete+insert',

@@ -6,7 +6,7 @@ tag_names as (
 
 ),
 
--- A tag with an id may be renamed: its latest name counts.
+-- A tag with an id can be renamed: its latest name counts.
 ranked as (
 
     select

@@ -80,7 +80,7 @@ openings as (
 
 ),
 
--- Hours that run past midnight are two openings, so that each lies in one local day.
+-- Hours past midnight are two openings, so that each is within one local day.
 local_openings as (
 
     select

@@ -1,4 +1,4 @@
--- The changes of each day are added up, so that the cost does not depend on how long conversations stay open.
+-- The model sums up the changes of each day, so that its cost does not depend on how long conversations stay open.
 {{ config(materialized='table') }}
 
 {% set ages = {'open': 0, 'open_over_1_day': 24, 'open_over_7_days': 168} %}
@@ -38,7 +38,7 @@ data_through as (
 
 ),
 
--- A period counts from the day on which it has reached an age by midnight, until the day on which it ends.
+-- A period counts from the day at whose end it has reached the age until the day on which it ends.
 local_periods as (
 
     select
@@ -57,7 +57,7 @@ local_periods as (
 
 ),
 
-steps as (
+changes as (
 
     {% for name in ages -%}
     select
@@ -66,7 +66,7 @@ steps as (
         {% for other in ages -%}
         {{ 1 if other == name else 0 }} as {{ other }},
         {% endfor -%}
-        {{ name }}_from as step_on
+        {{ name }}_from as changed_on
     from local_periods
     where
         left_on is null
@@ -80,7 +80,7 @@ steps as (
         {% for other in ages -%}
         {{ -1 if other == name else 0 }} as {{ other }},
         {% endfor -%}
-        left_on as step_on
+        left_on as changed_on
     from local_periods
     where left_on > {{ name }}_from
 
@@ -90,7 +90,7 @@ steps as (
     {%- endfor %}
 ),
 
-by_day as (
+changes_by_day as (
 
     select
         account_id,
@@ -98,13 +98,13 @@ by_day as (
         {% for name in ages -%}
         sum({{ name }}) as {{ name }},
         {% endfor -%}
-        step_on
-    from steps
-    group by account_id, agent_id, step_on
+        changed_on
+    from changes
+    group by account_id, agent_id, changed_on
 
 ),
 
-bounds as (
+last_days as (
 
     select
         data_through.account_id,
@@ -115,13 +115,13 @@ bounds as (
 
 ),
 
-first_steps as (
+first_days as (
 
     select
         account_id,
         agent_id,
-        min(step_on) as first_on
-    from by_day
+        min(changed_on) as first_on
+    from changes_by_day
     group by account_id, agent_id
 
 ),
@@ -129,27 +129,27 @@ first_steps as (
 days as (
 
     select
-        first_steps.account_id,
-        first_steps.agent_id,
-        days_of_calendar.day_on
-    from first_steps
-    inner join bounds
-        on first_steps.account_id = bounds.account_id
-    inner join {{ ref('int_days') }} as days_of_calendar
+        first_days.account_id,
+        first_days.agent_id,
+        calendar_days.day_on
+    from first_days
+    inner join last_days
+        on first_days.account_id = last_days.account_id
+    inner join {{ ref('int_days') }} as calendar_days
         on
-            first_steps.first_on <= days_of_calendar.day_on
-            and bounds.last_on >= days_of_calendar.day_on
+            first_days.first_on <= calendar_days.day_on
+            and last_days.last_on >= calendar_days.day_on
 
 ),
 
-summed as (
+running_totals as (
 
     select
         days.account_id,
         days.agent_id,
         {% for name in ages -%}
         cast(
-            sum(coalesce(by_day.{{ name }}, 0)) over (
+            sum(coalesce(changes_by_day.{{ name }}, 0)) over (
                 partition by days.account_id, days.agent_id
                 order by days.day_on
                 rows between unbounded preceding and current row
@@ -158,29 +158,29 @@ summed as (
         {% endfor -%}
         days.day_on as report_date
     from days
-    left join by_day
+    left join changes_by_day
         on
-            days.account_id = by_day.account_id
-            and coalesce(days.agent_id, '') = coalesce(by_day.agent_id, '')
-            and days.day_on = by_day.step_on
+            days.account_id = changes_by_day.account_id
+            and coalesce(days.agent_id, '') = coalesce(changes_by_day.agent_id, '')
+            and days.day_on = changes_by_day.changed_on
 
 ),
 
 final as (
 
     select
-        summed.account_id,
-        summed.agent_id,
+        running_totals.account_id,
+        running_totals.agent_id,
         coalesce(agents.agent_name, 'Unassigned') as agent_name,
         {{ build_id() }} as build_id,
         {% for name in ages -%}
-        summed.{{ name }},
+        running_totals.{{ name }},
         {% endfor -%}
-        summed.report_date
-    from summed
+        running_totals.report_date
+    from running_totals
     left join agents
-        on summed.agent_id = agents.agent_id
-    where summed.open > 0
+        on running_totals.agent_id = agents.agent_id
+    where running_totals.open > 0
 
 )
 

@@ -2,7 +2,7 @@
 
 with
 
--- A first response counts for the agent who gave it, one that is missing for the agent of the conversation.
+-- A first response counts for the agent who gave it, a missing one for the agent of the conversation.
 conversations as (
 
     select
@@ -12,14 +12,14 @@ conversations as (
 
 ),
 
-turns_of_days as (
+changed_turns as (
 
     select * from {{ ref('fct_customer_turns') }}
     where {{ is_on_changed_day('asked_on') }}
 
 ),
 
-messages_of_days as (
+changed_messages as (
 
     select * from {{ ref('fct_messages') }}
     where {{ is_on_changed_day('sent_on') }}
@@ -36,14 +36,14 @@ agents as (
 turns as (
 
     select
-        turns_of_days.*,
+        changed_turns.*,
         case
-            when turns_of_days.outcome = 'answered' then turns_of_days.answered_by_agent_id
+            when changed_turns.outcome = 'answered' then changed_turns.answered_by_agent_id
             else conversations.agent_id
         end as agent_id
-    from turns_of_days
+    from changed_turns
     left join {{ ref('fct_conversations') }} as conversations
-        on turns_of_days.conversation_id = conversations.conversation_id
+        on changed_turns.conversation_id = conversations.conversation_id
 
 ),
 
@@ -51,18 +51,18 @@ turns as (
 messages as (
 
     select
-        messages_of_days.account_id,
+        changed_messages.account_id,
         case
-            when messages_of_days.direction = 'inbound' then conversations.agent_id
-            else messages_of_days.agent_id
+            when changed_messages.direction = 'inbound' then conversations.agent_id
+            else changed_messages.agent_id
         end as agent_id,
-        messages_of_days.direction,
-        messages_of_days.is_agent_message,
-        messages_of_days.is_automated,
-        messages_of_days.sent_on
-    from messages_of_days
+        changed_messages.direction,
+        changed_messages.is_agent_message,
+        changed_messages.is_automated,
+        changed_messages.sent_on
+    from changed_messages
     left join {{ ref('fct_conversations') }} as conversations
-        on messages_of_days.conversation_id = conversations.conversation_id
+        on changed_messages.conversation_id = conversations.conversation_id
 
 ),
 
@@ -72,7 +72,7 @@ activity as (
 
 ),
 
-named as (
+activity_with_name as (
 
     select
         activity.*,
@@ -92,7 +92,7 @@ final as (
         {{ build_id() }} as build_id,
         {{ daily_measures() }},
         report_date
-    from named
+    from activity_with_name
     group by account_id, agent_id, agent_name, report_date
 
 )

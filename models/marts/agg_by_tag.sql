@@ -2,7 +2,7 @@
 
 with
 
--- A conversation with two tags counts in the rows of both, and so does its activity.
+-- A conversation with two tags counts in the rows of both tags, as do its turns and messages.
 conversations as (
 
     select
@@ -18,7 +18,7 @@ conversations as (
 
 ),
 
-turns_of_days as (
+changed_turns as (
 
     select * from {{ ref('fct_customer_turns') }}
     where {{ is_on_changed_day('asked_on') }}
@@ -28,15 +28,15 @@ turns_of_days as (
 turns as (
 
     select
-        turns_of_days.*,
+        changed_turns.*,
         coalesce(conversation_tags.tag, 'Untagged') as tag
-    from turns_of_days
+    from changed_turns
     left join {{ ref('bridge_conversation_tags') }} as conversation_tags
-        on turns_of_days.conversation_id = conversation_tags.conversation_id
+        on changed_turns.conversation_id = conversation_tags.conversation_id
 
 ),
 
-messages_of_days as (
+changed_messages as (
 
     select * from {{ ref('fct_messages') }}
     where
@@ -48,11 +48,11 @@ messages_of_days as (
 messages as (
 
     select
-        messages_of_days.*,
+        changed_messages.*,
         coalesce(conversation_tags.tag, 'Untagged') as tag
-    from messages_of_days
+    from changed_messages
     left join {{ ref('bridge_conversation_tags') }} as conversation_tags
-        on messages_of_days.conversation_id = conversation_tags.conversation_id
+        on changed_messages.conversation_id = conversation_tags.conversation_id
 
 ),
 

@@ -8,7 +8,7 @@ messages as (
 
 ),
 
--- A message that was read was delivered, and one that was delivered was sent, whether or not the platform says so.
+-- A message that was read was delivered, and one that was delivered was sent, whether or not the platform reports it.
 outbound as (
 
     select

@@ -8,40 +8,40 @@ conversations as (
 
 ),
 
-turns_of_days as (
+changed_turns as (
 
     select * from {{ ref('fct_customer_turns') }}
     where {{ is_on_changed_day('asked_on') }}
 
 ),
 
-messages_of_days as (
+changed_messages as (
 
     select * from {{ ref('fct_messages') }}
     where {{ is_on_changed_day('sent_on') }}
 
 ),
 
--- The turns and messages of these days belong to conversations of any day.
+-- The turns and messages of the changed days can belong to conversations of any day.
 turns as (
 
     select
-        turns_of_days.*,
+        changed_turns.*,
         conversations.origin
-    from turns_of_days
+    from changed_turns
     inner join {{ ref('fct_conversations') }} as conversations
-        on turns_of_days.conversation_id = conversations.conversation_id
+        on changed_turns.conversation_id = conversations.conversation_id
 
 ),
 
 messages as (
 
     select
-        messages_of_days.*,
+        changed_messages.*,
         coalesce(conversations.origin, 'other') as origin
-    from messages_of_days
+    from changed_messages
     left join {{ ref('fct_conversations') }} as conversations
-        on messages_of_days.conversation_id = conversations.conversation_id
+        on changed_messages.conversation_id = conversations.conversation_id
 
 ),
 

@@ -15,7 +15,7 @@ accounts as (
 
 ),
 
--- A survey counts as sent, and as answered since, on the day of the sending, its rating on the day of the answer.
+-- A survey counts as sent and as answered on the day on which it was sent. Its rating counts on the day of the answer.
 activity as (
 
     select
@@ -48,7 +48,7 @@ activity as (
 
 ),
 
-rated as (
+rated_activity as (
 
     select
         activity.*,
@@ -60,7 +60,7 @@ rated as (
 
 ),
 
-counted as (
+counts as (
 
     select
         account_id,
@@ -78,7 +78,7 @@ counted as (
         cast(sum(rating) as double) as csat_sum,
         avg(rating) as csat_avg,
         report_date
-    from rated
+    from rated_activity
     group by account_id, origin, agent_id, csat_agent_id, report_date
 
 ),
@@ -104,7 +104,7 @@ final as (
         satisfied / nullif(cast(responses as double), 0) as csat_score,
         surveys_answered / nullif(cast(surveys_sent as double), 0) as response_rate,
         report_date
-    from counted
+    from counts
 
 )
 

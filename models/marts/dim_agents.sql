@@ -14,8 +14,8 @@ names as (
 
 ),
 
--- Everyone who was assigned or answered is an agent, exported or not: agents leave, their work stays.
-seen as (
+-- Everyone who was assigned or sent a message is an agent, even if the export of agents does not contain them.
+all_agents as (
 
     select
         agent_id,
@@ -45,7 +45,7 @@ seen as (
 
 ),
 
-ranked as (
+ranked_names as (
 
     select
         agent_id,
@@ -58,9 +58,9 @@ ranked as (
 
 ),
 
-last_names as (
+latest_names as (
 
-    select * from ranked
+    select * from ranked_names
     where name_rank = 1
 
 ),
@@ -68,22 +68,22 @@ last_names as (
 final as (
 
     select
-        seen.agent_id,
-        seen.account_id,
-        substring(seen.agent_id, length(seen.account_id) + 2) as source_agent_id,
+        all_agents.agent_id,
+        all_agents.account_id,
+        substring(all_agents.agent_id, length(all_agents.account_id) + 2) as source_agent_id,
         coalesce(
             agents.agent_name,
-            last_names.agent_name,
-            substring(seen.agent_id, length(seen.account_id) + 2)
+            latest_names.agent_name,
+            substring(all_agents.agent_id, length(all_agents.account_id) + 2)
         ) as agent_name,
         agents.role,
         coalesce(agents.team_names, {{ empty_text_list() }}) as team_names
-    from seen
+    from all_agents
     left join agents
-        on seen.agent_id = agents.agent_id
-    left join last_names
-        on seen.agent_id = last_names.agent_id
-    where seen.agent_id is not null
+        on all_agents.agent_id = agents.agent_id
+    left join latest_names
+        on all_agents.agent_id = latest_names.agent_id
+    where all_agents.agent_id is not null
 
 )
 

@@ -33,7 +33,7 @@ tags as (
 
 ),
 
-exported as (
+exported_contacts as (
 
     select
         identities.contact_key,
@@ -53,11 +53,11 @@ exploded as (
         contact_key,
         account_id,
         {{ explode_list('tags') }} as tag
-    from exported
+    from exported_contacts
 
 ),
 
-tagged as (
+named_tags as (
 
     select distinct
         exploded.contact_key,
@@ -71,23 +71,23 @@ tagged as (
 
 ),
 
-lists_of_tags as (
+tag_lists as (
 
     select
         contact_key,
         {{ sorted_list('tag') }} as contact_tags
-    from tagged
+    from named_tags
     group by contact_key
 
 ),
 
--- Everyone who took part is a contact, whether or not the contacts were exported.
-seen as (
+-- Everyone in a conversation or message is a contact, even if the export of contacts does not contain them.
+all_contacts as (
 
     select
         contact_key,
         account_id
-    from exported
+    from exported_contacts
 
     union distinct
 
@@ -107,27 +107,27 @@ seen as (
 
 ),
 
-owned as (
+contacts_with_owner as (
 
     select
-        seen.contact_key,
-        seen.account_id,
-        {{ half_key('seen.contact_key') }} as owner_key,
-        exported.source,
+        all_contacts.contact_key,
+        all_contacts.account_id,
+        {{ half_key('all_contacts.contact_key') }} as owner_key,
+        exported_contacts.source,
         {{ build_id() }} as build_id,
-        coalesce(lists_of_tags.contact_tags, {{ empty_text_list() }}) as contact_tags,
-        exported.created_at
-    from seen
-    left join exported
-        on seen.contact_key = exported.contact_key
-    left join lists_of_tags
-        on seen.contact_key = lists_of_tags.contact_key
+        coalesce(tag_lists.contact_tags, {{ empty_text_list() }}) as contact_tags,
+        exported_contacts.created_at
+    from all_contacts
+    left join exported_contacts
+        on all_contacts.contact_key = exported_contacts.contact_key
+    left join tag_lists
+        on all_contacts.contact_key = tag_lists.contact_key
 
 ),
 
 final as (
 
-    select * from owned
+    select * from contacts_with_owner
     where {{ is_changed() }}
 
 )

@@ -14,7 +14,7 @@ conversations as (
 
 ),
 
-owned as (
+events_with_owner as (
 
     select
         events.event_id,
@@ -34,7 +34,7 @@ owned as (
 
 final as (
 
-    select * from owned
+    select * from events_with_owner
     where {{ is_changed() }}
 
 )

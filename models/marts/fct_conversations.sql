@@ -92,7 +92,7 @@ joined as (
         coalesce(messages.agent_messages, 0) as agent_messages,
         coalesce(messages.automated_messages, 0) as automated_messages,
         coalesce(messages.agents_replied, 0) as agents_replied,
-        -- The window of the last message expires by time alone.
+        -- The window of the last message expires as time passes.
         coalesce(messages.windows_expired, 0)
         + case
             when
@@ -107,7 +107,7 @@ joined as (
         messages.last_inbound_at,
         messages.last_message_at,
         history.assigned_agent_id,
-        -- Where the account has no events at all, or its platform cannot export a kind, their number is unknown.
+        -- The numbers are null if the account has no events or if its platform does not export the event type.
         case when event_types.has_reopened then coalesce(history.reopens, 0) end as reopens,
         case when event_types.has_assigned then coalesce(history.assignments, 0) end as assignments,
         case when event_types.has_assigned then coalesce(history.agents_assigned, 0) end as agents_assigned,
@@ -125,7 +125,7 @@ joined as (
 
 ),
 
--- A conversation of an agent who was unassigned as it was closed stays the agent's.
+-- If the agent is unassigned when the conversation is closed, the conversation keeps its agent.
 assigned as (
 
     select
@@ -143,18 +143,18 @@ timed as (
 
     select
         assigned.*,
-        starting.is_working as is_in_working_hours,
-        starting.local_hour as started_hour,
-        starting.local_on as started_on,
-        closing.local_on as closed_on,
+        start_interval.is_working as is_in_working_hours,
+        start_interval.local_hour as started_hour,
+        start_interval.local_on as started_on,
+        end_interval.local_on as closed_on,
         {{ seconds_between('assigned.started_at', 'assigned.ended_at') }} as duration_seconds,
-        {{ working_seconds_at('closing', 'assigned.ended_at') }}
-        - {{ working_seconds_at('starting', 'assigned.started_at') }} as duration_working_seconds
+        {{ working_seconds_at('end_interval', 'assigned.ended_at') }}
+        - {{ working_seconds_at('start_interval', 'assigned.started_at') }} as duration_working_seconds
     from assigned
-    left join calendar as starting
-        on {{ on_calendar('starting', 'assigned.account_id', 'assigned.started_at') }}
-    left join calendar as closing
-        on {{ on_calendar('closing', 'assigned.account_id', 'assigned.ended_at') }}
+    left join calendar as start_interval
+        on {{ on_calendar('start_interval', 'assigned.account_id', 'assigned.started_at') }}
+    left join calendar as end_interval
+        on {{ on_calendar('end_interval', 'assigned.account_id', 'assigned.ended_at') }}
 
 ),
 

@@ -1,6 +1,6 @@
 {{ config(unique_key='turn_id', counts_on=['asked_on']) }}
 
--- At the same instant messages come first, by id, and then changes of the status.
+-- At the same instant messages come first, by id, then changes of the status.
 {% set item_order -%}
     partition by conversation_id
     order by item_at, kind_rank, length(item_id), item_id

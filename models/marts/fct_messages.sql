@@ -9,7 +9,7 @@ messages as (
 
 ),
 
--- A template by which an agent opens a conversation answers no question, so it is no agent message.
+-- A template with which an agent opens a conversation is not an agent message, because it answers nothing.
 opening_templates as (
 
     select opening_template_id

@@ -1,4 +1,4 @@
--- Built after the list of new files, which compares the ledger with the files of the build before.
+-- Built after the list of new files, which compares the ledger with this table as of the previous build.
 -- depends_on: {{ ref('stg_ingest__files') }}
 {{ config(materialized='table') }}
 

@@ -20,7 +20,7 @@ final as (
         field,
         reason,
         min(remedy) as remedy,
-        -- A file refused as a whole has no line: none of its records was read.
+        -- A file rejected as a whole has no line: none of its records was read.
         count(line) as records_rejected,
         min(line) as first_line,
         max(rejected_at) as rejected_at

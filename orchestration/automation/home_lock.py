@@ -1,10 +1,10 @@
-"""The lock of the home as Dagster's runs hold it, and runs whose process was killed while it held it.
+"""The lock of the home in Dagster runs, and the detection of killed runs.
 
-Belongs here: taking the lock for a run, and marking a killed run as failed. Does not: the lock itself
-(`common.locks`), nor the commands of the command line that hold it (`commands`).
+Belongs here: holding the lock during a run, and marking a killed run as failed. Does not: the lock itself
+(`common.locks`), nor the commands that hold it (`commands`).
 
-The lock ends with its process. Its file names the run that holds it, and is emptied when that run ends. A run
-that is named there while the lock is free was killed.
+The lock ends with its process. The lock file contains the id of the run that holds it, and is emptied when
+the run ends. If the file has an id while the lock is free, that run was killed.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from orchestration.automation.notifications import RUN_FAILED, send
 from orchestration.common.locks import exclusive
 from orchestration.settings import Settings
 
-BY_HAND = "conversations/by_hand"  # tag of a run whose starter reports how it went
-WAITING = "Another run is under way; waiting for it …"
-KILLED = "Its process was killed; the next run does its work."
+BY_HAND = "conversations/by_hand"  # tag of a run started from the command line, which reports its result
+WAITING = "Another run is in progress; waiting for it to finish …"
+KILLED = "Its process was killed. The next run repeats its work."
 
 
 def locked_settings(settings: Settings) -> dg.ResourceDefinition:
-    """Return the settings as a resource; a run that uses it holds the lock of the home until it ends."""
+    """Return the settings as a resource. A run that uses it holds the lock of the home until it ends."""
 
     @dg.resource(description="The settings. A run that uses them holds the lock of the home.")
     def locked(context: dg.InitResourceContext) -> Iterator[Settings]:
@@ -38,10 +38,10 @@ def locked_settings(settings: Settings) -> dg.ResourceDefinition:
 
 
 def fail_killed_runs(settings: Settings, instance: dg.DagsterInstance, current: str = "") -> list[str]:
-    """Mark the runs that were killed while they held the lock as failed; return their ids.
+    """Mark the runs that were killed while they held the lock as failed, and return their ids.
 
-    The caller, which may be the run `current`, holds the lock. For a run by hand this sends the message, as
-    no sensor does.
+    The caller, which can be the run `current`, must hold the lock. For a run from the command line this sends
+    the alert, because the failure sensor skips it.
     """
     named = settings.lock_path.read_text()
     statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]

@@ -1,8 +1,10 @@
-"""The jobs, and whether there is anything to run them for."""
+"""The jobs, and whether a run is needed."""
+
+from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.ingest.pipeline import has_changes
+from orchestration.ingest.pipeline import changes
 from orchestration.ingest.raw_store.replay import Again
 from orchestration.publish.page.report import has_reports
 from orchestration.publish.release import current_release, is_intact
@@ -10,42 +12,51 @@ from orchestration.publish.store import outdated_releases
 from orchestration.settings import Settings
 from orchestration.warehouse.inputs import fingerprint
 
-# Fetching from an API has a job of its own: a refresh reads what is in landing.
+# Fetching from an API is a separate job. A refresh reads the files in landing.
 EVERYTHING = dg.AssetSelection.all() - dg.AssetSelection.groups("landing")
 
 REFRESH = dg.define_asset_job(
     "refresh",
     selection=EVERYTHING,
-    description="Everything, from the exports in landing to the release. Safe to run again at any time.",
+    description="Ingests the exports in landing, builds, checks and publishes. Safe to repeat.",
     executor_def=dg.in_process_executor,
 )
 
 REPLAY = dg.define_asset_job(
     "replay",
     selection=EVERYTHING,
-    description="Reads files again that were taken in before, then builds and publishes all anew. The"
-    " launchpad says which files; `everything: true` makes it a full refresh. What landing no longer holds is"
-    " refused by name, before anything is touched.",
+    description="Ingests files again, then rebuilds and publishes everything. Select files in the launchpad;"
+    " `everything: true` makes it a full refresh. If a selected file is no longer in landing, the run fails"
+    " before it changes anything.",
     executor_def=dg.in_process_executor,
     config={"ops": {"ingest": {"config": {"again": Again().model_dump()}}}},
 )
 
 
 def is_up_to_date(settings: Settings) -> bool:
-    """Return whether the release was made from all that is there now: landing, seeds and code.
-
-    So it is too where the release made from all that was rolled back: the same would be made again. Not so
-    while older releases wait to be removed because of an erasure, nor without the report of the period set,
-    nor where what was published is damaged.
+    """Return whether the release was built from the current landing, seeds and code.
 
     Raises `SettingsError` for an invalid seed, or a landing that does not answer.
     """
-    if has_changes(settings) or outdated_releases(settings):
-        return False
+    return next(reasons_to_run(settings), None) is None
+
+
+def reasons_to_run(settings: Settings) -> Iterator[str]:
+    """Yield why a run has something to do, as sentences; nothing where the release is up to date.
+
+    So it is too where the release made from all that is there now was rolled back: the same would be made
+    again. Raises `SettingsError` for an invalid seed, or a landing that does not answer.
+    """
+    yield from changes(settings)
+    if outdated_releases(settings):
+        yield "releases from before an erasure are to be removed"
     release = current_release(settings)
-    return (
-        release is not None
-        and fingerprint(settings) in (release.fingerprint, release.withdrawn)
-        and has_reports(settings, release)
-        and is_intact(settings, release)
-    )
+    if release is None:
+        yield "no release is published, or it cannot be read"
+        return
+    if fingerprint(settings) not in (release.fingerprint, release.withdrawn):
+        yield "ingested files, seeds, models, settings or code are not those of the release"
+    if not has_reports(settings, release):
+        yield f"the report ({settings.report_period}) is not written"
+    if not is_intact(settings, release):
+        yield "files of the release are missing or damaged"

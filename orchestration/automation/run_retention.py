@@ -1,7 +1,7 @@
-"""What Dagster keeps of old runs, thrown away: their records, events and logs.
+"""Retention of Dagster runs: their records, events and logs.
 
-Belongs here: which runs may go. Does not: ticks of schedules and sensors (`dagster.yaml` says how long they
-stay), releases (`publish`) and what was taken in (`ingest.retention`).
+Belongs here: which runs to delete. Does not: retention of ticks (`dagster.yaml`), of releases (`publish`) and
+of ingested data (`ingest.raw_store.retention`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,10 +16,10 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 
 
 def prune_runs(settings: Settings, instance: dg.DagsterInstance, now: datetime | None = None) -> int:
-    """Delete the runs that ended more than `KEEP_RUNS_DAYS` ago, with their logs; return how many.
+    """Delete the runs that ended more than `KEEP_RUNS_DAYS` ago, with their logs, and return their number.
 
-    A run that made an asset as it is now stays: by it publishing knows that the checks judged that very
-    table, and the UI when it was made.
+    The run of the latest materialization of an asset is kept: publishing needs it to match check results to
+    the table, and the UI shows it.
     """
     before = (now or datetime.now(UTC)) - timedelta(days=KEEP_RUNS_DAYS)
     entries = [record.asset_entry for record in instance.get_asset_records()]
@@ -29,7 +29,7 @@ def prune_runs(settings: Settings, instance: dg.DagsterInstance, now: datetime |
     for run_id in old:
         instance.delete_run(run_id)
         instance.compute_log_manager.delete_logs(prefix=[run_id])
-        # With SQLite the events of a run have a file of their own, which Dagster empties but leaves.
+        # SQLite storage has one file of events per run. Dagster empties it but does not delete it.
         for path in (settings.dagster_path / "history" / "runs").glob(f"{run_id}.db*"):
             path.unlink()
     return len(old)

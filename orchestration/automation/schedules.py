@@ -10,20 +10,20 @@ from orchestration.settings import Settings, SettingsError
 
 
 def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """Return the schedule of the refresh, in the set zone; it starts stopped, to be turned on in the UI."""
+    """Return the schedule of the refresh, in the zone of the settings. Turn it on in the UI."""
 
     @dg.schedule(
         name=SCHEDULE,
         job=REFRESH,
         cron_schedule=settings.schedule,
         execution_timezone=settings.time_zone,
-        description="The refresh, once a day, if there is anything new.",
+        description="Runs the refresh once a day if there are changes.",
     )
     def daily() -> dg.RunRequest | dg.SkipReason:
-        # Where a setting or seed is wrong, the run fails for the same reason and alerts.
+        # If a setting or seed is invalid, the run fails with the same error and alerts.
         try:
             if is_up_to_date(settings):
-                return dg.SkipReason("Nothing new in landing, seeds and code: the release stays.")
+                return dg.SkipReason("No changes in landing, seeds or code: the release is up to date.")
         except RawStoreError as error:
             send(settings, NOT_RUN, str(error))
             return dg.SkipReason(str(error))

@@ -16,7 +16,7 @@ from orchestration.ingest.selection import new_files
 from orchestration.publish.overview import report
 from orchestration.settings import Settings, SettingsError
 
-_UNDER_WAY = dg.RunsFilter(
+_IN_PROGRESS = dg.RunsFilter(
     job_name=REFRESH.name,
     statuses=[
         dg.DagsterRunStatus.QUEUED,
@@ -29,18 +29,18 @@ _UNDER_WAY = dg.RunsFilter(
 
 
 def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that runs the refresh once for all new files, when they have stopped arriving.
+    """Return the sensor that runs the refresh once for all new files, after they have stopped arriving.
 
-    The cursor is what was new at the last tick (a digest of names, sizes and times). Only what was the same
-    twice is loaded, so that one run takes all files of a delivery, and whole. The same files start one run
-    only: where it failed for another reason than theirs, the schedule or a person starts the next.
+    The cursor is a digest of the names, sizes and times of the new files. The sensor starts a run when the
+    digest is the same at two ticks, so that one run ingests a whole delivery. The same files start only one
+    run. If it fails for another reason, the schedule or a user starts the next one.
     """
 
     @dg.sensor(
         name="new_exports",
         job=REFRESH,
         minimum_interval_seconds=60,
-        description="The refresh, when new files lie in landing and have stopped arriving for a minute.",
+        description="Runs the refresh when new files in landing have stopped arriving for a minute.",
     )
     def new_exports(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         try:
@@ -58,9 +58,9 @@ def new_exports_sensor(settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason("No new file in landing.")
         if state != before:
             return dg.SkipReason(f"{counted(count, 'new file')}; waiting until no more arrive.")
-        if context.instance.get_runs_count(_UNDER_WAY):
+        if context.instance.get_runs_count(_IN_PROGRESS):
             return dg.SkipReason(
-                f"{counted(count, 'new file')}; a refresh is under way, and this or the next takes them."
+                f"{counted(count, 'new file')}; a refresh is in progress. It or the next one ingests them."
             )
         return dg.RunRequest(run_key=state, tags={"new_files": str(count)})
 
@@ -74,11 +74,11 @@ def failure_sensor(settings: Settings, others: Iterable = ()) -> dg.SensorDefini
         name="alert_on_failure",
         monitored_jobs=[REFRESH, REPLAY, *others],
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the addresses of CONVERSATIONS_ALERT_URLS that a run failed, and why.",
+        description="Sends the reason of a failed run to CONVERSATIONS_ALERT_URLS.",
     )
     def alert_on_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         if BY_HAND in context.dagster_run.tags:
-            return dg.SkipReason("Whoever started it was told.")
+            return dg.SkipReason("The command line reported it.")
         entries = context.instance.all_logs(context.dagster_run.run_id)
         message = failure(settings, [entry.dagster_event for entry in entries if entry.is_dagster_event])
         context.log.error("\n".join(message))
@@ -89,7 +89,7 @@ def failure_sensor(settings: Settings, others: Iterable = ()) -> dg.SensorDefini
 
 
 def release_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that alerts once to each problem of what is published.
+    """Return the sensor that alerts once about each problem of the release.
 
     The cursor holds the problems of the last tick.
     """
@@ -136,32 +136,32 @@ def overview_sensor(settings: Settings, checked: Iterable[dg.AssetsDefinition]) 
 
 
 def killed_run_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that marks a run as failed whose process was killed, so that the queue goes on."""
+    """Return the sensor that marks killed runs as failed, so that the queue continues."""
 
-    def leave_it() -> None:
+    def stop_waiting() -> None:
         raise BlockingIOError
 
     @dg.sensor(
         name="fail_killed_runs",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Marks a run as failed whose process was killed, so that the next in the queue starts.",
+        description="Marks killed runs as failed, so that the next run in the queue starts.",
     )
     def fail_killed(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         if not settings.lock_path.exists():
-            return dg.SkipReason("There was no run yet.")
+            return dg.SkipReason("There is no run yet.")
         try:
-            with exclusive(settings.lock_path, waiting=leave_it):
+            with exclusive(settings.lock_path, waiting=stop_waiting):
                 killed = fail_killed_runs(settings, context.instance)
         except BlockingIOError:
-            return dg.SkipReason("A run or a command is under way.")
+            return dg.SkipReason("A run or a command is in progress.")
         return dg.SkipReason(f"Killed: {', '.join(killed)}." if killed else "No run was killed.")
 
     return fail_killed
 
 
 def housekeeping_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that throws away old runs, once a day."""
+    """Return the sensor that deletes old runs once a day."""
 
     @dg.sensor(
         name="housekeeping",

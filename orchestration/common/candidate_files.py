@@ -1,6 +1,6 @@
-"""The files of the candidate, for every stage that makes them outdated.
+"""Removal of the candidate's files, shared by the stages that invalidate them.
 
-Belongs here: removing them. Does not: what is in them, nor how they are built (`warehouse`).
+Belongs here: removing the files. Does not: their content, nor how they are built (`warehouse`).
 """
 
 from orchestration.common.files import remove
@@ -8,13 +8,12 @@ from orchestration.settings import Settings
 
 
 def discard_candidate(settings: Settings) -> None:
-    """Remove the candidate and the tables that it may show as views.
+    """Remove the candidate, the warehouse and the tables built by Spark. The next build is a full one.
 
-    The next build is then a full one. Call this before files of raw/ that the candidate was built from are
-    rewritten in place.
+    Call this before you rewrite files of raw/ in place: the candidate was built from them.
     """
     for path in (settings.warehouse_path, settings.candidate_path):
         remove(path)
-        for beside in (".wal", ".tmp"):  # of a process that was killed
-            remove(path.with_name(f"{path.name}{beside}"))
+        for suffix in (".wal", ".tmp"):  # left by a killed process
+            remove(path.with_name(f"{path.name}{suffix}"))
     remove(settings.spark_tables_path)

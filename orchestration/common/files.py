@@ -1,6 +1,6 @@
-"""Files as every stage handles them: flushed to disk, replaced as a whole, and readable by their owner alone.
+"""File operations that every stage uses: flush to disk, replace atomically, copy, link, remove, protect.
 
-Belongs here: what a stage does with a file whatever it holds. Does not: which files there are (`settings`).
+Belongs here: operations that do not depend on the content. Does not: the paths (`settings`).
 """
 
 import fcntl
@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-FICLONE = 0x40049409  # the ioctl of Linux that lets one file share the blocks of another
+FICLONE = 0x40049409  # Linux ioctl that makes one file share the blocks of another
 
 
 def sync(path: Path) -> None:
-    """Flush a file or a folder to disk, so that a power cut cannot leave a name without its content."""
+    """Flush a file or a folder to disk, so that a power failure leaves no file name without its content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -23,16 +23,16 @@ def sync(path: Path) -> None:
 
 
 def replace(written: Path, place: Path) -> None:
-    """Move a file to its place, over what may be there, and flush both the file and the folder to disk."""
+    """Move a file to `place`, replacing an existing file, and flush the file and the folder to disk."""
     sync(written)
     written.replace(place)
     sync(place.parent)
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy the content of a file to `target`, over what may be there; `target` is never half written.
+    """Copy a file to `target`, replacing an existing file. `target` is never half written.
 
-    Where the file system can share blocks between files (such as Btrfs or XFS), it does, in an instant.
+    File systems that can share blocks between files (such as Btrfs or XFS) do not copy the content.
     """
     written = target.with_name(f"{target.name}.tmp")
     try:
@@ -46,7 +46,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it; do nothing where there is none."""
+    """Remove a file or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -54,7 +54,7 @@ def remove(path: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a file a second name or, where the file system has no hard links, a copy."""
+    """Create a hard link or, on a file system without hard links, a copy."""
     try:
         target.hardlink_to(source)
     except FileExistsError:
@@ -64,14 +64,14 @@ def link(source: Path, target: Path) -> None:
 
 
 def _clone(source: Path, target: Path) -> None:
-    """Let the target share the blocks of the source. Raises `OSError` where the file system cannot."""
+    """Make the target share the blocks of the source. Raises `OSError` if the file system cannot."""
     with source.open("rb") as read, target.open("wb") as write:
         fcntl.ioctl(write.fileno(), FICLONE, read.fileno())
 
 
 @contextmanager
 def readable_by_others() -> Iterator[None]:
-    """Create files and folders that others may read (0644, 0755) for the length of the block."""
+    """Create files and folders that others may read (0644, 0755) inside the `with` block."""
     before = os.umask(0o022)
     try:
         yield
@@ -80,7 +80,9 @@ def readable_by_others() -> Iterator[None]:
 
 
 def make_private(paths: Iterable[Path]) -> None:
-    """Take from others the right to read these files and folders, where they exist."""
+    """Remove the permissions of group and others from these files and folders, if they exist."""
     for path in paths:
-        with suppress(FileNotFoundError, PermissionError):  # not there, or of another user, as Spark's may be
+        with suppress(
+            FileNotFoundError, PermissionError
+        ):  # missing, or owned by another user such as Spark's
             path.chmod(path.stat().st_mode & 0o700)

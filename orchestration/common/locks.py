@@ -1,6 +1,6 @@
-"""A lock that one process at a time holds, and that ends with its process.
+"""A lock file that one process at a time holds. The lock ends with its process.
 
-Belongs here: taking the lock and waiting for it. Does not: what is done under it.
+Belongs here: acquiring the lock and waiting for it. Does not: the work that it protects.
 """
 
 import fcntl
@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LOOK_EVERY_SECONDS = 0.2
+RETRY_SECONDS = 0.2
 
-_held: dict[Path, int] = {}  # by path, the thread of this process that holds it
+_held: dict[Path, int] = {}  # path of each held lock → id of the thread that holds it
 
 
 @contextmanager
 def exclusive(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock file `path` for the length of the block; call `waiting` once if another holder is first.
+    """Hold the lock file `path` inside the `with` block.
 
-    A thread that holds the lock already may enter again. The wait can be interrupted.
+    Calls `waiting` once if the lock is held elsewhere. A thread that holds the lock can enter again. The wait
+    can be interrupted.
     """
     path = path.absolute()
     if _held.get(path) == threading.get_ident():
@@ -41,7 +42,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _acquire(descriptor: int, waiting: Callable[[], None]) -> None:
-    """Take the lock by trying again and again: a blocking call could not be interrupted in every thread."""
+    """Poll for the lock: a blocking call cannot be interrupted in every thread."""
     announced = False
     while True:
         try:
@@ -50,6 +51,6 @@ def _acquire(descriptor: int, waiting: Callable[[], None]) -> None:
             if not announced:
                 waiting()
                 announced = True
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(RETRY_SECONDS)
         else:
             return

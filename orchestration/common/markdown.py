@@ -1,7 +1,7 @@
-"""What was taken in, at a glance: the Markdown that an asset of Dagster shows of files and refusals.
+"""Markdown for the metadata of Dagster assets: tables of ingested files and of rejection reasons.
 
-Belongs here: a table as Markdown, escaped, so that no file name can become markup; and the two tables that
-the raw and the published assets share. Does not: where the rows come from.
+Belongs here: escaping, a table as Markdown, and the two tables that raw and published assets share. Does not:
+the location of the rows.
 """
 
 import html
@@ -14,8 +14,8 @@ ROWS = 20
 
 
 def last_files(connection: duckdb.DuckDBPyConnection, files: str) -> str:
-    """Return the files of the newest batch in `files`, the ledger; those with most refusals first."""
-    return _told(
+    """Return a table of the files of the latest batch in the ledger `files`, most rejections first."""
+    return _query_to_markdown(
         connection,
         f"""
         select file, status, reason, records_read, records_accepted, records_rejected
@@ -23,13 +23,13 @@ def last_files(connection: duckdb.DuckDBPyConnection, files: str) -> str:
         where batch_id = (select max(batch_id) from {files})
         order by status <> 'rejected', records_rejected desc, file
         """,
-        "The files of the last batch",
+        "Files of the latest batch",
     )
 
 
 def top_reasons(connection: duckdb.DuckDBPyConnection, rejected: str) -> str:
-    """Return the most frequent reasons in `rejected`, which counts records_rejected."""
-    return _told(
+    """Return a table of the most frequent reasons in `rejected`, which has a column `records_rejected`."""
+    return _query_to_markdown(
         connection,
         f"""
         select
@@ -40,29 +40,29 @@ def top_reasons(connection: duckdb.DuckDBPyConnection, rejected: str) -> str:
         group by account_id, entity, reason
         order by records desc, files desc, account, entity, reason
         """,
-        "The most frequent reasons",
+        "Most frequent reasons",
     )
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table as Markdown: numbers with thousands, nothing as `-`, texts as text and no more."""
+    """Return a table as Markdown, with every cell formatted and escaped by `markdown_text`."""
     names = [markdown_text(name.replace("_", " ")) for name in columns]
     lines = [names, ["---"] * len(names), *([markdown_text(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _told(connection: duckdb.DuckDBPyConnection, query: str, title: str) -> str:
+def _query_to_markdown(connection: duckdb.DuckDBPyConnection, query: str, title: str) -> str:
     result = connection.execute(query)
     columns, rows = [column[0] for column in result.description], result.fetchmany(ROWS + 1)
     if not rows:
         return f"{title}: none"
     if len(rows) > ROWS:
-        title += f", {ROWS} of them"
+        title += f", first {ROWS}"
     return f"{title}\n\n{markdown_table(columns, rows[:ROWS])}"
 
 
 def markdown_text(value: object) -> str:
-    """Return a value as Markdown that shows it and nothing else: `-` for nothing, numbers with thousands."""
+    """Return a value as escaped Markdown: `-` for None, numbers with thousands separators."""
     if value is None:
         return "-"
     if isinstance(value, (int, float)):

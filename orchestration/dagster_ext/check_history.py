@@ -1,7 +1,7 @@
-"""The latest result of an asset check, as the event log of Dagster keeps it.
+"""The latest result of an asset check in Dagster's event log.
 
-Belongs here: the private names that reading it needs. Does not: what the result allows (see
-`publish.preconditions`).
+Belongs here: the private names of Dagster that reading it needs. Does not: the use of the result
+(`publish.preconditions`).
 """
 
 import dagster as dg
@@ -11,6 +11,6 @@ EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecor
 
 
 def latest_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dg.AssetCheckEvaluation | None:
-    """Return the last result of a check, or None; a run that has only planned the check gives none."""
+    """Return the latest result of a check, or None. A planned check has no result until it is evaluated."""
     records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1, status=EVALUATED)
     return records[0].evaluation if records else None

@@ -1,9 +1,9 @@
-"""dbt as a program that Dagster starts, without the two look-ups by which dagster-dbt precedes every call.
+"""The dbt command line as a Dagster resource, without the two look-ups of dagster-dbt before each call.
 
-Belongs here: the private names of dagster-dbt that are replaced. Does not: which commands are run.
+Belongs here: the private names of dagster-dbt that are overridden. Does not: the commands to run.
 
-Asking the command line for its version and building an adapter in this process cost about five seconds a run.
-The version is known from the installed package, and the adapter serves features that are not used here.
+The look-ups are `dbt --version` and the initialization of an adapter in this process. They take about five
+seconds per run. The installed package provides the version, and no feature used here needs the adapter.
 """
 
 import sys
@@ -13,7 +13,7 @@ from typing import Any
 
 from packaging.version import Version
 
-# dagster-dbt imports dbt if it finds it, which takes longer than Dagster itself. Here dbt is a program only.
+# dagster-dbt imports dbt if installed, which takes longer than importing Dagster. Only the program is used.
 sys.modules.setdefault("dbt", None)
 from dagster_dbt import (  # noqa: E402
     DagsterDbtTranslator,

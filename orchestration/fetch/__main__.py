@@ -1,21 +1,21 @@
 """The command line of fetching: `python -m orchestration.fetch [ACCOUNT …]`.
 
-Belongs here: arguments and printing. Does not: any request. It holds no lock of the home: it only adds files
-to landing, which the next run reads.
+Belongs here: arguments and printing. Does not: any request. It does not hold the lock of the home: it only
+adds files to landing, for the next run.
 """
 
 import argparse
 import sys
 
 from orchestration.automation.notifications import FETCH_FAILED, send, send_despite_settings
-from orchestration.fetch.accounts import Fetched, fetch_account
+from orchestration.fetch.accounts import FetchResult, fetch_account
 from orchestration.fetch.client import FetchError
 from orchestration.fetch.connections import connected_accounts
 from orchestration.settings import SettingsError, load_settings
 
 
 def main(arguments: list[str]) -> int:
-    """Fetch the accounts named, or all that are connected; return 0 only if each was read to its end."""
+    """Fetch the given accounts, or all connected ones. Return 0 only if all of them are complete."""
     parser = argparse.ArgumentParser(prog="python -m orchestration.fetch")
     parser.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="ids; default: all that have a url")
     chosen = parser.parse_args(arguments).accounts
@@ -45,10 +45,10 @@ def main(arguments: list[str]) -> int:
     return int(bool(failures))
 
 
-def print_result(fetched: Fetched) -> None:
-    """Print what a fetch put into landing."""
+def print_result(fetched: FetchResult) -> None:
+    """Print the result of a fetch."""
     if not fetched.files:
-        print(f"{fetched.account_id}: nothing changed since the last fetch")
+        print(f"{fetched.account_id}: no changes since the last fetch")
     for entity, count in sorted(fetched.records.items()):
         print(f"{fetched.account_id}: {count:,} {entity}")
     for name in fetched.files:

@@ -1,6 +1,6 @@
-"""Fetching an account: its connection, its platform's module, and what came of it.
+"""Fetching one account: the connection, the module of its platform, and the result.
 
-Belongs here: which module fetches which platform, and the result. Does not: any platform's addresses.
+Belongs here: the mapping of platforms to modules, and the result. Does not: the endpoints of a platform.
 """
 
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from pydantic import SecretStr
 
 from orchestration.fetch import activecampaign, chatwoot
 from orchestration.fetch.client import Api, FetchError
-from orchestration.fetch.connections import Connected
+from orchestration.fetch.connections import ConnectedAccount
 from orchestration.fetch.landing import Pages
-from orchestration.fetch.progress import ProgressFile, one_fetch
+from orchestration.fetch.progress import ProgressFile, fetch_lock
 from orchestration.fetch.session import Session
 from orchestration.settings import Settings
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """What a fetch put into landing: the number of records by entity, the files, and what is not given."""
+class FetchResult:
+    """The result of a fetch: records by entity, files in landing, and notes on data missing in the API."""
 
     account_id: str
     records: dict[str, int]
@@ -27,14 +27,14 @@ class Fetched:
     notes: list[str]
 
 
-def fetch_account(settings: Settings, account: Connected, log: Callable[[str], None]) -> Fetched:
-    """Fetch what is new of an account into landing.
+def fetch_account(settings: Settings, account: ConnectedAccount, log: Callable[[str], None]) -> FetchResult:
+    """Fetch the changes of an account into landing.
 
-    Raises `FetchError` where the API cannot be read to the end; what came before is in landing, and the next
-    fetch continues there. Raises `SettingsError` where a secret or the folder is missing.
+    Raises `FetchError` if the API fails before the end. The files fetched so far stay in landing, and the
+    next fetch continues from there. Raises `SettingsError` if a secret or the folder is missing.
     """
     token = account.secret("token")
-    with one_fetch(settings, account.account_id):
+    with fetch_lock(settings, account.account_id):
         session = Session(
             _api(account, token),
             Pages(settings, account.account_id),
@@ -45,10 +45,12 @@ def fetch_account(settings: Settings, account: Connected, log: Callable[[str], N
             {"chatwoot": chatwoot.fetch, "activecampaign": activecampaign.fetch}[account.platform](session)
         except FetchError as error:
             raise FetchError(f"{account.account_id}: {error}", error.status) from None
-        return Fetched(account.account_id, dict(session.pages.records), session.pages.files, session.notes)
+        return FetchResult(
+            account.account_id, dict(session.pages.records), session.pages.files, session.notes
+        )
 
 
-def _api(account: Connected, token: SecretStr) -> Api:
+def _api(account: ConnectedAccount, token: SecretStr) -> Api:
     connection = account.connection
     if account.platform == "chatwoot":
         return Api(f"{connection.url}/api/v1/accounts/{connection.api_account}", "api_access_token", token)

@@ -1,9 +1,9 @@
-"""What is fetched from ActiveCampaign's WhatsApp API: conversations, contacts and agents, listed as a whole.
+"""Fetching from ActiveCampaign's WhatsApp API: all conversations, contacts and agents.
 
-Belongs here: its addresses and pages. Does not: requests (`client`), files (`landing`).
+Belongs here: its endpoints and pages. Does not: requests (`client`), files (`landing`).
 
-The API lists neither changes nor messages; of a conversation it gives the first message. So every fetch reads
-all pages, and writes only the records that differ from the last fetch.
+The API lists neither changes nor messages, and returns only the first message of a conversation. So every
+fetch reads all pages, and writes only the records that differ from the last fetch.
 """
 
 from collections.abc import Iterator
@@ -15,24 +15,26 @@ from orchestration.fetch.progress import Latest
 from orchestration.fetch.session import Session
 
 PAGE_SIZE = 100
-LISTINGS = 3  # at most, until as many records were read as the API counts
+LISTINGS = 3  # maximum, to read as many records as the API counts
 
 MISSING = (
-    "messages: the API gives the first one of a conversation only. Without an export of the others, replies,"
-    " first response times and waits are unknown, and conversations appear as unanswered",
-    "surveys: not in the API. Ratings are unknown without an export",
-    "conversation_events: not in the API. Reopens, assignments and the times of closing are unknown",
+    "messages: the API returns only the first of each conversation. Without an export, replies,"
+    " first response times and wait times are unknown, and conversations appear as unanswered",
+    "surveys: not in the API. Without an export, ratings are unknown",
+    "conversation_events: not in the API. Reopens, assignments and close times are unknown",
 )
 
 
 def fetch(session: Session) -> None:
-    """Fetch every record that is new or differs from the last fetch."""
+    """Fetch every new or changed record."""
     latest = Latest(session.file.latest_path)
     for page in _all_pages(session.api, "inbox/conversation"):
-        _add_new(session, latest, "conversations", page)
+        _add_changed(session, latest, "conversations", page)
     for page in _all_pages(session.api, "contact"):
-        _add_new(session, latest, "contacts", page)
-    _add_new(session, latest, "agents", page_of(list(map(_agent, session.api.get("account-member").records))))
+        _add_changed(session, latest, "contacts", page)
+    _add_changed(
+        session, latest, "agents", page_of(list(map(_agent, session.api.get("account-member").records)))
+    )
     session.flush()
     latest.save()
     for text in MISSING:
@@ -40,7 +42,7 @@ def fetch(session: Session) -> None:
 
 
 def _all_pages(api: Api, path: str) -> Iterator[Page]:
-    """Yield the pages of a list whose order is not documented: again, where a record moved out of sight."""
+    """Yield the pages of a list without a defined order, again if a record moved to a page already read."""
     read = partial(api.get, path, "results", page_size=PAGE_SIZE)
     ids: set = set()
     for _ in range(LISTINGS):
@@ -60,12 +62,12 @@ def _all_pages(api: Api, path: str) -> Iterator[Page]:
             return
 
 
-def _add_new(session: Session, latest: Latest, entity: str, page: Page) -> None:
-    new = [one for one in page.records if latest.update(entity, one)]
-    session.pages.add(entity, page if len(new) == len(page.records) else page_of(new))
+def _add_changed(session: Session, latest: Latest, entity: str, page: Page) -> None:
+    changed = [one for one in page.records if latest.update(entity, one)]
+    session.pages.add(entity, page if len(changed) == len(page.records) else page_of(changed))
     if entity == "conversations":
         firsts = [
-            one["first_message"] | {"conversation": one["id"]} for one in new if one.get("first_message")
+            one["first_message"] | {"conversation": one["id"]} for one in changed if one.get("first_message")
         ]
         session.pages.add("messages", page_of(firsts))
     if session.pages.is_full:
@@ -74,6 +76,6 @@ def _add_new(session: Session, latest: Latest, entity: str, page: Page) -> None:
 
 
 def _agent(record: dict) -> dict:
-    """Return an agent with its teams by name, as exports have them."""
+    """Return an agent with the names of its teams, as in exports."""
     teams = [team["name"] if isinstance(team, dict) else team for team in record.get("teams") or []]
     return record | {"teams": teams}

@@ -1,6 +1,6 @@
-"""The assets `landing/<account>` of the accounts that are fetched from an API, their job and their schedule.
+"""The assets `landing/<account>` of accounts fetched from an API, with their job and schedule.
 
-Belongs here: what Dagster shows of fetching. Does not: fetching itself (`accounts`).
+Belongs here: the definitions for Dagster. Does not: fetching (`accounts`).
 """
 
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.fetch.connections import Connected, connected_accounts
+from orchestration.fetch.connections import ConnectedAccount, connected_accounts
 from orchestration.settings import Settings, SettingsError
 
 JOB = "fetch"
@@ -16,8 +16,8 @@ JOB = "fetch"
 log = logging.getLogger(__name__)
 
 
-def fetched_accounts(settings: Settings) -> list[Connected]:
-    """Return the accounts that are fetched; none, with a warning, where connections.toml is invalid."""
+def fetched_accounts(settings: Settings) -> list[ConnectedAccount]:
+    """Return the accounts to fetch. If connections.toml is invalid, warn and return none."""
     try:
         return connected_accounts(settings)
     except SettingsError as error:
@@ -26,7 +26,7 @@ def fetched_accounts(settings: Settings) -> list[Connected]:
 
 
 def build_fetch(settings: Settings) -> dg.Definitions:
-    """Return the assets of the fetched accounts, their job and their schedule, which starts stopped."""
+    """Return the assets of the fetched accounts, their job and their schedule. Turn it on in the UI."""
     accounts = {account.account_id: account for account in fetched_accounts(settings)}
     if not accounts:
         return dg.Definitions()
@@ -34,7 +34,7 @@ def build_fetch(settings: Settings) -> dg.Definitions:
     job = dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.assets(assets),
-        description="Reads what is new from the platforms' APIs into landing. The next refresh loads it.",
+        description="Fetches changes from the platforms' APIs into landing. The next refresh ingests them.",
         executor_def=dg.in_process_executor,
     )
     schedule = dg.ScheduleDefinition(
@@ -42,7 +42,7 @@ def build_fetch(settings: Settings) -> dg.Definitions:
         job=job,
         cron_schedule=settings.fetch_schedule,
         execution_timezone=settings.time_zone,
-        description="Fetches what is new from the platforms' APIs.",
+        description="Fetches changes from the platforms' APIs.",
     )
     return dg.Definitions(assets=[assets], jobs=[job], schedules=[schedule])
 
@@ -52,13 +52,13 @@ def account_key(account_id: str) -> dg.AssetKey:
     return dg.AssetKey(["landing", account_id])
 
 
-def _assets(settings: Settings, accounts: dict[str, Connected]) -> dg.AssetsDefinition:
+def _assets(settings: Settings, accounts: dict[str, ConnectedAccount]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="fetch_exports",
         specs=[
             dg.AssetSpec(
                 account_key(name),
-                description=f"The files of account {name} that were fetched from the API of {one.platform}.",
+                description=f"The files of account {name}, fetched from the API of {one.platform}.",
                 group_name="landing",
                 kinds={one.platform},
                 owners=["team:data"],
@@ -69,8 +69,8 @@ def _assets(settings: Settings, accounts: dict[str, Connected]) -> dg.AssetsDefi
         can_subset=True,
     )
     def fetch_exports(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        """Fetch each account; one that fails does not stop the others."""
-        # Imports the client, which takes a second; most runs fetch nothing.
+        """Fetch each account. A failed account does not stop the others."""
+        # Imported late: the client takes a second to import, and most runs do not fetch.
         from orchestration.fetch.accounts import FetchError, fetch_account
 
         failures = []

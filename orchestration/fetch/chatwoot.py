@@ -1,56 +1,58 @@
-"""What is fetched from Chatwoot's REST API, in which order, and where it continues.
+"""Fetching from Chatwoot's REST API: the order of the lists, and where each continues.
 
-Belongs here: Chatwoot's addresses, parameters and pages. Does not: requests (`client`), files (`landing`).
+Belongs here: Chatwoot's endpoints, parameters and pages. Does not: requests (`client`), files (`landing`).
 
-The API has no list of changes. Conversations that changed lately come in one answer (`updated_within`). All
-are listed in the order of their creation, where a page holds the same ones whenever it is read.
+The API has no list of changes. Recently changed conversations are in one answer (`updated_within`). The list
+of all conversations is in the order of creation, so that a page has the same ones whenever it is read.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from orchestration.fetch.client import AT_ONCE, Api, FetchError, steady_pages
+from orchestration.fetch.client import MAX_PARALLEL_REQUESTS, Api, FetchError, stable_pages
 from orchestration.fetch.page import Page, page_of
 from orchestration.fetch.session import Session
 
-OVERLAP = 600  # seconds that are fetched twice: a change may become visible later than its time says
-LONGEST_WINDOW = 2 * 86_400  # seconds of changes that are asked for in one answer
-MESSAGE_WINDOW = 14 * 86_400  # seconds in which a message or a rating still changes: delivered, read, rated
+OVERLAP = 600  # seconds fetched again: a change can become visible after its timestamp
+LONGEST_WINDOW = (
+    2 * 86_400
+)  # seconds; changes since a longer time are read from the list of all conversations
+MESSAGE_WINDOW = 14 * 86_400  # seconds in which messages and ratings change: delivered, read, rated
 PAGE_OF_CONVERSATIONS = 25
 PAGE_OF_MESSAGES = 20
-SHARED_MESSAGES = 4  # that neighbouring pages have in common: pages go by id, their order by time
+SHARED_MESSAGES = 4  # overlap of adjacent pages: they are divided by id but ordered by time
 
 ALL = {"status": "all", "assignee_type": "all"}
 TEAM_FIELDS = ("id", "name")
 INBOX_FIELDS = ("id", "name", "channel_type")
-AGENT_FIELDS = ("id", "name", "role")  # that reports show; whether an agent is online changes all the time
+AGENT_FIELDS = ("id", "name", "role")  # for reports; others, such as the online status, change constantly
 
 
 def fetch(session: Session) -> None:
-    """Fetch what changed since the last fetch; on the first, everything."""
+    """Fetch the changes since the last fetch, or everything the first time."""
     api = session.api
     agents, labels = api.get("agents"), api.get("labels", "payload")
     session.add_if_changed("agents", agents, [[one.get(f) for f in AGENT_FIELDS] for one in agents.records])
     session.add_if_changed("labels", labels, labels.records)
     teams = api.get("teams")
     session.add_if_changed("teams", teams, [[one.get(f) for f in TEAM_FIELDS] for one in teams.records])
-    # The settings of an inbox hold keys of its channel, which must not reach a file.
+    # The settings of an inbox contain keys of its channel, which must not be written to a file.
     inboxes = [{f: one.get(f) for f in INBOX_FIELDS} for one in api.get("inboxes", "payload").records]
     session.add_if_changed("inboxes", page_of(inboxes), inboxes)
-    _fetch_conversations(session, _gives_reporting_events(session))
+    _fetch_conversations(session, _has_reporting_events(session))
     _fetch_contacts(session)
     _fetch_ratings(session)
 
 
-def _gives_reporting_events(session: Session) -> bool:
+def _has_reporting_events(session: Session) -> bool:
     try:
         session.api.get("reporting_events", "payload", page=1)
     except FetchError as error:
         if error.status not in (402, 403, 404):
             raise
         session.note(
-            f"reporting_events: not given ({error.status}): they need Chatwoot's Enterprise edition and an"
-            " administrator's token. Reopens, hand-offs and the exact times of closing stay unknown"
+            f"reporting_events: not available ({error.status}): requires Chatwoot's Enterprise edition and an"
+            " administrator's token. Reopens, hand-offs and exact close times are unknown"
         )
         return False
     return True
@@ -61,7 +63,7 @@ def _fetch_conversations(session: Session, with_events: bool) -> None:
     while part.since is None or api.now() - part.since > LONGEST_WINDOW:
         part.started = part.started or api.now()
         read = partial(api.get, "conversations", "data.payload", sort_by="created_at_asc", **ALL)
-        for number, page in steady_pages(read, part.page):
+        for number, page in stable_pages(read, part.page):
             _add_conversations(session, page, part.since, with_events)
             session.flush_if_full(part, number)
         session.flush()
@@ -76,7 +78,7 @@ def _fetch_conversations(session: Session, with_events: bool) -> None:
 
 
 def _changed_conversations(api: Api, since: float, now: float):
-    """Yield the conversations that changed since then: in one answer, or in pages of an older Chatwoot."""
+    """Yield the conversations that changed since a time: one page, or several from older versions."""
     seen: set = set()
     number = 1
     while True:
@@ -94,10 +96,10 @@ def _changed_conversations(api: Api, since: float, now: float):
 
 
 def _add_conversations(session: Session, page: Page, since: float | None, with_events: bool) -> None:
-    """Add a page of conversations with the messages and events of those that changed since then."""
+    """Add a page of conversations, with the messages and events of those that changed since a time."""
     changed = [one["id"] for one in page.records if since is None or _changed_at(one) >= since - OVERLAP]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for start in range(0, len(changed), PAGE_OF_CONVERSATIONS):  # few answers are in memory at a time
+    with ThreadPoolExecutor(MAX_PARALLEL_REQUESTS) as pool:
+        for start in range(0, len(changed), PAGE_OF_CONVERSATIONS):  # limits the answers in memory
             some = changed[start : start + PAGE_OF_CONVERSATIONS]
             for messages in pool.map(lambda number: _messages(session.api, number, since), some):
                 for one in messages:
@@ -109,16 +111,16 @@ def _add_conversations(session: Session, page: Page, since: float | None, with_e
 
 
 def _messages(api: Api, conversation: int, since: float | None) -> list[Page]:
-    """Return the pages of a conversation's messages, the latest first.
+    """Return the pages of a conversation's messages, latest first.
 
-    They go back to the beginning, or to the oldest message that may have changed since that time.
+    They go back to the first message, or to the oldest that can have changed since a time.
     """
     pages, seen, before = [], set(), None
     while True:
         try:
             page = api.get(f"conversations/{conversation}/messages", "payload", before=before)
         except FetchError as error:
-            if error.status == 404:  # deleted since it was listed
+            if error.status == 404:  # deleted in the meantime
                 return pages
             raise
         if not page.ids - seen:
@@ -132,7 +134,7 @@ def _messages(api: Api, conversation: int, since: float | None) -> list[Page]:
 
 
 def _reporting_events(api: Api, conversation: int) -> Page:
-    """Return a conversation's events, each with the number that agents see: they hold another one only."""
+    """Return a conversation's events with its display id added, as they contain only the internal id."""
     try:
         page = api.get(f"conversations/{conversation}/reporting_events")
     except FetchError as error:
@@ -143,12 +145,12 @@ def _reporting_events(api: Api, conversation: int) -> Page:
 
 
 def _fetch_contacts(session: Session) -> None:
-    """Fetch the contacts that are new or were active; the API does not list those that changed otherwise."""
+    """Fetch new and active contacts. The API does not list other changes."""
     api, part = session.api, session.progress.part("contacts")
     read = partial(api.get, "contacts", "payload", include_contact_inboxes="false")
     if part.since is None:
         part.started = part.started or api.now()
-        for number, page in steady_pages(partial(read, sort="created_at"), part.page):
+        for number, page in stable_pages(partial(read, sort="created_at"), part.page):
             session.pages.add("contacts", page)
             session.flush_if_full(part, number)
         session.flush()
@@ -160,9 +162,11 @@ def _fetch_contacts(session: Session) -> None:
         number, recent = 1, True
         while recent:
             page = read(sort=f"-{field}", page=number)
-            fresh = [one for one in page.records if _seconds(one.get(field)) >= part.since - OVERLAP]
-            session.pages.add("contacts", page if len(fresh) == len(page.records) else page_of(fresh))
-            recent = bool(page.records) and len(fresh) == len(page.records)
+            recent_ones = [one for one in page.records if _seconds(one.get(field)) >= part.since - OVERLAP]
+            session.pages.add(
+                "contacts", page if len(recent_ones) == len(page.records) else page_of(recent_ones)
+            )
+            recent = bool(page.records) and len(recent_ones) == len(page.records)
             number += 1
     session.flush()
     part.since = now
@@ -177,13 +181,13 @@ def _fetch_ratings(session: Session) -> None:
         window = {"since": int(part.since - MESSAGE_WINDOW), "until": int(now) + OVERLAP}
     read = partial(api.get, "csat_survey_responses", sort="created_at", **window)
     try:
-        records = [one for _, page in steady_pages(read) for one in page.records]
+        records = [one for _, page in stable_pages(read) for one in page.records]
     except FetchError as error:
         if error.status != 403:
             raise
         session.note(
-            "csat_survey_responses: not given (403): they need an administrator's token. Ratings are unknown"
-            " where the survey's message does not hold them"
+            "csat_survey_responses: not available (403): requires an administrator's token. Ratings are"
+            " unknown unless the survey's message contains them"
         )
         return
     session.add_if_changed(
@@ -197,7 +201,7 @@ def _fetch_ratings(session: Session) -> None:
 
 
 def _changed_at(conversation: dict) -> float:
-    """Return when a conversation changed, in unix seconds; older versions give its last activity only."""
+    """Return when a conversation changed, in unix seconds. Older versions have its last activity only."""
     return max(_seconds(conversation.get("updated_at")), _seconds(conversation.get("last_activity_at")))
 
 

@@ -1,6 +1,6 @@
-"""Requests to a platform's API: retries, rate limits, and errors in words that hold no secret.
+"""Requests to a platform's API: retries, rate limits, and error messages without secrets.
 
-Belongs here: what holds for every API. Does not: any platform's addresses or pages.
+Belongs here: what all APIs have in common. Does not: the endpoints or pages of a platform.
 """
 
 import email.utils
@@ -16,23 +16,21 @@ from requests.auth import AuthBase
 
 from orchestration.fetch.page import Page
 
-ATTEMPTS = (
-    6  # the pauses between them double, from one second; `Retry-After` counts instead where it is given
-)
-LONGEST_PAUSE = 300  # seconds
-AT_ONCE = 4  # requests of one account under way
+ATTEMPTS = 6  # with pauses that double from one second, unless the answer has `Retry-After`
+MAX_PAUSE = 300  # seconds
+MAX_PARALLEL_REQUESTS = 4  # per account
 
 _REMEDIES = {
-    401: "the token was rejected; create a new one, or correct the variable or file that holds it",
+    401: "the token was rejected; create a new one, or correct its variable or file",
     402: "the plan of this account does not include it",
-    403: "the token lacks the right to read it; use the token of an administrator",
-    404: "there is nothing at this address; check url and api_account in connections.toml",
-    429: "the rate limit was still exceeded after several pauses; fetch less often",
+    403: "the token has no permission to read it; use an administrator's token",
+    404: "not found; check url and api_account in connections.toml",
+    429: "the rate limit is still exceeded after several retries; fetch less often",
 }
 
 
 class FetchError(Exception):
-    """A fetch that cannot continue. The message names the request and the remedy, never a secret."""
+    """A fetch that cannot continue. The message has the request and the remedy, but no secret."""
 
     def __init__(self, message: str, status: int | None = None):
         super().__init__(message)
@@ -42,8 +40,8 @@ class FetchError(Exception):
 class Api:
     """The API of one account.
 
-    - `url`: its base address
-    - `header` and `value`: the header of every request that holds the token
+    - `url`: base address
+    - `header` and `value`: name and value of the header with the token
     """
 
     def __init__(self, url: str, header: str, value: SecretStr):
@@ -51,32 +49,32 @@ class Api:
         session = Client(
             raise_for_status=False,
             request_max_attempts=ATTEMPTS,
-            request_max_retry_delay=LONGEST_PAUSE,
-            max_connections=AT_ONCE,
+            request_max_retry_delay=MAX_PAUSE,
+            max_connections=MAX_PARALLEL_REQUESTS,
         ).session
-        # Given here, the configuration is not looked up in files and variables of dlt's own.
+        # An explicit configuration keeps dlt from reading its own files and variables.
         self._client = RESTClient(
             url, auth=_Header(header, value), session=session, config=RuntimeConfiguration()
         )
-        self._clock_offset = 0.0  # seconds by which the server's clock is ahead of ours
+        self._clock_offset = 0.0  # in seconds, positive if the server's clock is ahead
 
     def now(self) -> float:
-        """Return the server's time in unix seconds, by its last answer."""
+        """Return the server's time in unix seconds, estimated from its last answer."""
         return time.time() + self._clock_offset
 
     def get(self, path: str, records: str = "", **params: object) -> Page:
-        """Return the page at a path; `records` is where its records are, such as `data.payload`.
+        """Return the page at a path. `records` is the location of the records in it, such as `data.payload`.
 
-        Raises `FetchError`, with the status where there is an answer.
+        Raises `FetchError`, with the HTTP status if there is an answer.
         """
         given = {name: value for name, value in params.items() if value is not None}
         try:
-            # Other headers than Authorization would follow a redirect to any host.
+            # Redirects would send headers other than Authorization to any host.
             response = self._client.get(path, params=given, allow_redirects=False)
         except RequestException as error:
             raise FetchError(
                 f"{self.url}/{path}: no answer ({type(error).__name__}); check url in connections.toml and"
-                " the network; the next fetch continues here"
+                " the network; the next fetch continues from here"
             ) from None
         self._note_time(response)
         if response.status_code != 200:
@@ -92,7 +90,7 @@ class Api:
             found = answer = None
         if not isinstance(found, list) or not all(isinstance(one, dict) and "id" in one for one in found):
             raise FetchError(
-                f"{self.url}/{path}: the answer holds no list of records; check url in connections.toml:"
+                f"{self.url}/{path}: the answer has no list of records; check url in connections.toml:"
                 " it is the base address of the API"
             )
         return Page(response.content, found, answer)
@@ -105,12 +103,12 @@ class Api:
         self._clock_offset = server - time.time()
 
 
-def steady_pages(read: Callable[..., Page], number: int = 1) -> Iterator[tuple[int, Page]]:
-    """Yield the pages of a list from `number` on, up to the first empty one, each with its number.
+def stable_pages(read: Callable[..., Page], number: int = 1) -> Iterator[tuple[int, Page]]:
+    """Yield the pages of a list from `number` up to the first empty one, each with its number.
 
-    The list keeps its order, but a record that is deleted while it is read moves all later ones up, and the
-    first of the next page is on the page before. So where a page does not follow that one directly, that one
-    is read again.
+    The order of the list is fixed, but deleting a record during the read moves all later ones up, so that the
+    first one of the next page moves to the previous page. If a page does not directly follow the previous
+    page, that page is read again.
     """
     before: set = set()
     while True:
@@ -129,7 +127,7 @@ def steady_pages(read: Callable[..., Page], number: int = 1) -> Iterator[tuple[i
 
 
 class _Header(AuthBase):
-    """The token, added to a request as it is sent: no log of requests shows it."""
+    """Adds the token when a request is sent, so that logs of requests do not contain it."""
 
     def __init__(self, name: str, value: SecretStr):
         self._name = name
@@ -144,7 +142,7 @@ def _reason(status: int) -> str:
     if status in _REMEDIES:
         return f"{status}, {_REMEDIES[status]}"
     if 300 <= status < 400:
-        return f"{status}, it redirects to another address; write that one into url in connections.toml"
+        return f"{status}, it redirects to another address; set url in connections.toml to that one"
     if status >= 500:
-        return f"{status}, the server failed several times in a row; the next fetch continues here"
+        return f"{status}, the server failed several times; the next fetch continues from here"
     return f"{status}, the server does not accept the request"

@@ -1,7 +1,7 @@
-"""How each account is reached: `connections.toml`, which names addresses, and secrets only by reference.
+"""Connections to the accounts: `connections.toml`, with addresses and references to secrets.
 
-Belongs here: the file's keys, their validation, and reading a secret from the environment or a file. Does
-not: any request.
+Belongs here: the keys of the file, their validation, and reading a secret from the environment or a file.
+Does not: any request.
 """
 
 import ipaddress
@@ -25,7 +25,7 @@ from orchestration.settings import Settings, SettingsError
 
 FETCHED = ("chatwoot", "activecampaign")  # platforms with an API of past conversations
 RECEIVED = ("chatwoot", "whatsapp_cloud")  # platforms with webhooks that ingest reads
-SHORTEST_PATH_SECRET = 16
+MIN_PATH_SECRET_LENGTH = 16
 
 
 class _Section(BaseModel):
@@ -33,7 +33,7 @@ class _Section(BaseModel):
 
 
 class Secret(_Section):
-    """A secret by reference: the name of an environment variable, or the path of a file that holds it."""
+    """A reference to a secret: the name of an environment variable, or the path of a file."""
 
     env: str | None = Field(None, min_length=1)
     file: Path | None = None
@@ -45,9 +45,9 @@ class Secret(_Section):
         return self
 
     def read(self, folder: Path) -> SecretStr:
-        """Return the secret; a relative file is relative to `folder`.
+        """Return the secret. The path of a file is relative to `folder`.
 
-        Raises `SettingsError` that names the variable or the file where it is missing or empty.
+        Raises `SettingsError` with the variable or file if it is missing or empty.
         """
         if self.env is not None:
             value = os.environ.get(self.env)
@@ -62,16 +62,16 @@ class Secret(_Section):
         if not value:
             raise SettingsError(f"{source} is not set or empty")
         if not value.isascii() or not value.isprintable():
-            raise SettingsError(f"{source} holds more than one line of printable ASCII")
+            raise SettingsError(f"{source} is not one line of printable ASCII")
         return SecretStr(value)
 
 
 class Webhooks(_Section):
-    """What proves that a webhook comes from the platform.
+    """The secrets that authenticate webhooks.
 
-    - `secret`: the key of its signature (WhatsApp Cloud: the app secret; Chatwoot: the webhook's secret)
-    - `verify_token`: the text that Meta sends back when you subscribe
-    - `path_secret`: the end of the address, for a Chatwoot that does not sign
+    - `secret`: key of the signature (WhatsApp Cloud: the app secret; Chatwoot: the webhook's secret)
+    - `verify_token`: text that Meta sends when you subscribe
+    - `path_secret`: end of the address, for a Chatwoot that does not sign
     """
 
     secret: Secret | None = None
@@ -80,7 +80,7 @@ class Webhooks(_Section):
 
 
 class Connection(_Section):
-    """One account's section of the file; `url` is the base address of the platform's API."""
+    """The section of one account. `url` is the base address of the platform's API."""
 
     url: str | None = None
     api_account: int | None = Field(None, ge=1)
@@ -100,13 +100,13 @@ class Connection(_Section):
         if parts.scheme not in ("http", "https") or not host:
             raise ValueError("expected an address such as https://app.chatwoot.com")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("the address must hold no user, password, query or fragment")
+            raise ValueError("the address must not contain a user, password, query or fragment")
         if parts.scheme == "http" and not _is_private(host):
-            raise ValueError("expected https: over http everybody on the way can read the token")
+            raise ValueError("expected https: over http the token is sent unencrypted")
         return url.rstrip("/")
 
 
-class Connected:
+class ConnectedAccount:
     """An account with its platform and its section of the file."""
 
     def __init__(self, account_id: str, platform: str, connection: Connection, file: Path) -> None:
@@ -117,18 +117,18 @@ class Connected:
 
     @property
     def fetches(self) -> bool:
-        """Whether the section names an API to fetch from."""
+        """Whether the section has an API to fetch from."""
         return self.connection.url is not None
 
     @property
     def receives(self) -> bool:
-        """Whether the section lets webhooks in."""
+        """Whether the section accepts webhooks."""
         return self.connection.webhooks is not None
 
     def secret(self, name: str) -> SecretStr | None:
-        """Return the secret of a key such as `token` or `webhooks.secret`; None where the key is not given.
+        """Return the secret of a key such as `token` or `webhooks.secret`, or None without the key.
 
-        Raises `SettingsError` that names file, account and key, never the value.
+        Raises `SettingsError` with the file, account and key, but not the value.
         """
         value: object = self.connection
         for step in name.split("."):
@@ -141,10 +141,10 @@ class Connected:
             raise SettingsError(f"{self._file}: [{self.account_id}] {name}: {error}") from None
 
 
-def load_connections(settings: Settings) -> dict[str, Connected]:
-    """Return the connected accounts by id; none where there is no file.
+def load_connections(settings: Settings) -> dict[str, ConnectedAccount]:
+    """Return the connected accounts by id, or none without a file.
 
-    Raises `SettingsError` that names every account and key that is invalid, and what is expected.
+    Raises `SettingsError` with every invalid account and key, and what is expected.
     """
     file = settings.connections_path
     if not file.exists():
@@ -169,30 +169,30 @@ def load_connections(settings: Settings) -> dict[str, Connected]:
             problems += [f"{file}: [{account_id}] {_problem(problem)}" for problem in error.errors()]
             continue
         problems += [f"{file}: [{account_id}] {problem}" for problem in _incomplete(platform, connection)]
-        connected[account_id] = Connected(account_id, platform, connection, file)
+        connected[account_id] = ConnectedAccount(account_id, platform, connection, file)
     if problems:
         raise SettingsError("\n".join(problems))
     return connected
 
 
-def connected_accounts(settings: Settings, chosen: list[str] | None = None) -> list[Connected]:
-    """Return the accounts that can be fetched, or these of them.
+def connected_accounts(settings: Settings, chosen: list[str] | None = None) -> list[ConnectedAccount]:
+    """Return the accounts that can be fetched, or the `chosen` ones.
 
-    Raises `SettingsError` for a connection that is invalid, and for an account that has none.
+    Raises `SettingsError` for an invalid connection, and for a chosen account without one.
     """
     fetched = {name: one for name, one in load_connections(settings).items() if one.fetches}
     for account_id in chosen or ():
         if account_id not in fetched:
             known = ", ".join(fetched) or "none"
             raise SettingsError(
-                f"account {account_id} has no url in {settings.connections_path}; accounts that have one:"
+                f"account {account_id} has no url in {settings.connections_path}; accounts with one:"
                 f" {known}; see docs/getting-exports.md"
             )
     return [fetched[name] for name in chosen or fetched]
 
 
 def _incomplete(platform: str, connection: Connection) -> list[str]:
-    """Return what a section lacks, or has in vain, on this platform."""
+    """Return a message for each missing or unusable key of a section on this platform."""
     problems = []
     if connection.url is not None:
         if platform not in FETCHED:
@@ -223,12 +223,14 @@ def _problem(problem: dict) -> str:
     if problem["type"] == "model_type":
         return f"{key}: expected {{ env = … }} or {{ file = … }}; a secret itself must not be in this file"
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key; known are {', '.join(Connection.model_fields)} and webhooks' own"
+        return (
+            f"{key}: unknown key; known keys are {', '.join(Connection.model_fields)} and those of webhooks"
+        )
     return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _is_private(host: str) -> bool:
-    """Return whether a host is this machine, in a private network, or a name without a domain."""
+    """Return whether a host is local, in a private network, or a name without a domain."""
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:

@@ -1,6 +1,6 @@
-"""Files that only their owner can read, and that appear in landing as a whole or not at all.
+"""Private files that are moved into landing atomically.
 
-Belongs here: permissions, names and order on disk. Does not: what is in them.
+Belongs here: permissions, names and order on disk. Does not: the content.
 """
 
 import os
@@ -12,11 +12,11 @@ from orchestration.settings import Settings, SettingsError
 
 
 def landing_folder(settings: Settings, account_id: str) -> Path:
-    """Return an account's folder of landing. Raises `SettingsError` where landing is behind a URL."""
+    """Return the folder of an account in landing. Raises `SettingsError` if landing is a URL."""
     if settings.landing_url:
         raise SettingsError(
-            f"CONVERSATIONS_LANDING={settings.landing_url}: files are fetched and received into a folder"
-            " only; set it to a folder of this machine"
+            f"CONVERSATIONS_LANDING={settings.landing_url}: fetched and received files need a folder; set"
+            " it to a local folder"
         )
     folder = settings.landing_path / account_id
     make_folder(folder)
@@ -24,7 +24,7 @@ def landing_folder(settings: Settings, account_id: str) -> Path:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make a folder, and those above it, that only its owner can open; return it."""
+    """Create a folder and its missing parents, accessible to their owner only. Return the folder."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
@@ -32,12 +32,12 @@ def make_folder(folder: Path) -> Path:
 
 
 def open_private(path: Path, flags: int = os.O_TRUNC) -> int:
-    """Open a file for writing that only its owner can read; return its descriptor."""
+    """Open a file for writing, readable by its owner only. Return its descriptor."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
 
 
-def appear(path: Path, folder: Path, suffix: str) -> Path:
-    """Rename a finished file within its folder to a name that sorts after all earlier ones; return it."""
+def move_into_landing(path: Path, folder: Path, suffix: str) -> Path:
+    """Rename a complete file to a name that sorts after all earlier ones. Return the new path."""
     while (target := folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{suffix}").exists():
         pass
     path.rename(target)
@@ -45,8 +45,8 @@ def appear(path: Path, folder: Path, suffix: str) -> Path:
     return target
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file by one with this content that only its owner can read."""
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file with this content, readable by its owner only."""
     written = path.with_name(f".{path.name}.tmp")
     with os.fdopen(open_private(written), "wb") as file:
         file.write(content)

@@ -1,6 +1,6 @@
-"""The files that fetched pages go into, one for each entity at a time.
+"""The files of fetched pages, one open file per entity.
 
-Belongs here: what is written of a page, and when. Does not: names and permissions (`files`).
+Belongs here: how pages are written, and when. Does not: names and permissions (`files`).
 """
 
 import gzip
@@ -10,20 +10,20 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from orchestration.fetch.files import appear, landing_folder, make_folder, open_private
+from orchestration.fetch.files import landing_folder, make_folder, move_into_landing, open_private
 from orchestration.fetch.page import Page, page_of
 from orchestration.settings import Settings
 
-FLUSH_BYTES = 8 * 2**20  # of pages that are collected before they appear in landing
-MOST_BYTES = 16 * 2**20  # of one page; a larger one is divided, since ingest reads each as one value
-UNFINISHED = ".fetch-"  # begins the name of a file that is still being written; ingest skips names with a dot
+FLUSH_BYTES = 8 * 2**20  # of collected pages, before they are moved into landing
+MAX_PAGE_BYTES = 16 * 2**20  # larger pages are divided, since ingest reads a page as one value
+UNFINISHED = ".fetch-"  # prefix of incomplete files; ingest skips names that begin with a dot
 
 
 class Pages:
-    """Collects the pages of an account, a file for each entity, and puts them into landing together.
+    """Collects the pages of an account in one file per entity, and moves the files into landing together.
 
-    A page is written as received, one on a line. One that is a bare array is put into `payload`, as in the
-    platform's other pages.
+    A page is written as received, on one line. A page that is a bare array is put into `payload`, like other
+    pages of the platform.
     """
 
     def __init__(self, settings: Settings, account_id: str):
@@ -32,11 +32,11 @@ class Pages:
         self.records: Counter[str] = Counter()
         self.files: list[str] = []
         for leftover in self._folder.glob(f"*/{UNFINISHED}*"):
-            leftover.unlink()  # of a fetch that was killed; its pages are fetched again
+            leftover.unlink()  # of a killed fetch, whose pages are fetched again
 
     @property
     def has_files(self) -> bool:
-        """Whether landing holds any fetched file of the account."""
+        """Whether landing has a fetched file of the account."""
         return any(self._folder.glob("*/[!.]*.json.gz"))
 
     def add(self, entity: str, page: Page) -> None:
@@ -52,13 +52,13 @@ class Pages:
 
     @property
     def is_full(self) -> bool:
-        """Whether enough is collected to be put into landing."""
+        """Whether the collected pages are large enough to be flushed."""
         return sum(writing.size for writing in self._open.values()) >= FLUSH_BYTES
 
     def flush(self) -> bool:
-        """Put what is collected into landing, on disk; return whether there was any."""
+        """Move the collected files into landing. Return whether there was any."""
         collected = bool(self._open)
-        # Conversations last: what belongs to them is there by then.
+        # Conversations last, after the records that belong to them.
         for entity in sorted(self._open, key=lambda name: name == "conversations"):
             path = self._open[entity].finish()
             self.files.append(path.relative_to(self._folder.parent).as_posix())
@@ -71,7 +71,7 @@ class _Writing:
         self._folder = folder
         self._path = folder / f"{UNFINISHED}{entity}.json.gz"
         self._file = os.fdopen(open_private(self._path), "wb")
-        # Without a time in it, the same pages make the same file, which ingest reads once.
+        # Without a timestamp, the same pages give identical files, which ingest loads once.
         self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=self._file, mtime=0)
         self.size = 0
 
@@ -84,21 +84,21 @@ class _Writing:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return appear(self._path, self._folder, ".json.gz")
+        return move_into_landing(self._path, self._folder, ".json.gz")
 
 
 def _values(page: Page) -> list[bytes]:
-    """Return the JSON values that a page is written as, each without a line break."""
-    if len(page.body) > MOST_BYTES:
+    """Return the JSON values to write for a page, each without line breaks."""
+    if len(page.body) > MAX_PAGE_BYTES:
         half = len(page.records) // 2
         if half:
             parts = [page.records[:half], page.records[half:]]
             return [value for part in parts for value in _values(page_of(part))]
-    # Within JSON's texts there is no line break as it is, only escaped.
+    # JSON strings contain line breaks only in escaped form.
     body = page.body.strip().replace(b"\n", b" ").replace(b"\r", b" ")
     return [b'{"payload":' + body + b"}" if body.startswith(b"[") else body]
 
 
 def digest(value: object) -> str:
-    """Return a short digest of plain data, the same in every process."""
+    """Return a short digest of plain data, stable across processes."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
 """One answer of an API.
 
-Belongs here: what a page is, and making one of records. Does not: requests (`client`), files (`landing`).
+Belongs here: the page, and building one from records. Does not: requests (`client`), files (`landing`).
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Page:
-    """One answer of an API: its body as received, the records in it, and what is beside them."""
+    """One answer of an API: the body as received, its records, and the parsed answer."""
 
     body: bytes
     records: list[dict]
@@ -22,5 +22,5 @@ class Page:
 
 
 def page_of(records: list[dict]) -> Page:
-    """Return a page that holds these records."""
+    """Return a page with these records."""
     return Page(json.dumps({"payload": records}, separators=(",", ":")).encode(), records)

@@ -1,6 +1,6 @@
-"""How far each account was fetched: one small JSON file, and a lock beside it.
+"""The fetch progress of each account: a small JSON file and a lock file.
 
-Belongs here: reading and writing it. Does not: what the parts of a fetch are.
+Belongs here: reading and writing them. Does not: the parts of a fetch.
 """
 
 import hashlib
@@ -13,16 +13,16 @@ from pydantic import BaseModel, Field, ValidationError
 
 from orchestration.common.locks import exclusive
 from orchestration.fetch.client import FetchError
-from orchestration.fetch.files import make_folder, write_whole
+from orchestration.fetch.files import make_folder, write_atomically
 from orchestration.settings import Settings
 
 
 class Part(BaseModel):
-    """How far one list of the API was fetched; times are the server's, in unix seconds.
+    """The progress of one list of the API. Times are the server's, in unix seconds.
 
-    - `since`: what changed before that is in landing; None until the list was read once to its end
-    - `started`: when the reading began that is under way, or was interrupted
-    - `page`: the page at which it continues
+    - `since`: changes before this time are in landing; None until the list was read completely once
+    - `started`: start of the first complete read, while it is in progress or interrupted
+    - `page`: page from which to continue
     """
 
     since: float | None = None
@@ -31,34 +31,34 @@ class Part(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far an account was fetched: its lists by name, and the digests of what is written on change."""
+    """The progress of an account: its lists by name, and digests of the data that is written on change."""
 
     parts: dict[str, Part] = Field(default_factory=dict)
     digests: dict[str, str] = Field(default_factory=dict)
 
     def part(self, name: str) -> Part:
-        """Return the part of this name, at its beginning if there is none."""
+        """Return the part with this name. A new part begins at the first page."""
         return self.parts.setdefault(name, Part())
 
 
 class ProgressFile:
-    """The file of an account's progress."""
+    """The progress file of an account."""
 
     def __init__(self, settings: Settings, account_id: str):
         self.path = settings.fetch_path / f"{account_id}.json"
 
     @property
     def latest_path(self) -> Path:
-        """File of the digests of the records that were fetched, for an API that lists no changes."""
+        """File of the digests of the fetched records, for an API that lists no changes."""
         return self.path.with_suffix(".latest")
 
-    def forget(self) -> None:
-        """Let the next fetch begin with the whole account."""
+    def reset(self) -> None:
+        """Make the next fetch read the whole account."""
         self.path.unlink(missing_ok=True)
         self.latest_path.unlink(missing_ok=True)
 
     def read(self) -> Progress:
-        """Return what the file holds. Raises `FetchError` where it is damaged."""
+        """Return the progress in the file. Raises `FetchError` if it is damaged."""
         try:
             return Progress.model_validate_json(self.path.read_bytes())
         except FileNotFoundError:
@@ -69,12 +69,12 @@ class ProgressFile:
             ) from None
 
     def write(self, progress: Progress) -> None:
-        """Replace the file; once this returns it is on disk."""
-        write_whole(self.path, progress.model_dump_json(exclude_defaults=True).encode())
+        """Replace the file, and flush it to disk."""
+        write_atomically(self.path, progress.model_dump_json(exclude_defaults=True).encode())
 
 
 class Latest:
-    """The latest version of each record of an account, as digests: 8 bytes of its key, 8 of its content."""
+    """The latest version of each record of an account: 8-byte digests of its key and content."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -83,26 +83,26 @@ class Latest:
         self._digests = {content[at : at + 8]: content[at + 8 : at + 16] for at in starts}
 
     def update(self, entity: str, record: dict) -> bool:
-        """Note a record of an entity; return whether it is new or differs from the version noted before."""
+        """Store the version of a record. Return whether it is new or changed."""
         key, version = _digest([entity, record["id"]]), _digest(record)
         differs = self._digests.get(key) != version
         self._digests[key] = version
         return differs
 
     def save(self) -> None:
-        """Write the digests to disk. The records must be in landing."""
-        write_whole(self._path, b"".join(key + version for key, version in self._digests.items()))
+        """Write the digests to disk. Call this when the records are in landing."""
+        write_atomically(self._path, b"".join(key + version for key, version in self._digests.items()))
 
 
 @contextmanager
-def one_fetch(settings: Settings, account_id: str) -> Iterator[None]:
-    """Hold the account's lock. Raises `FetchError` where another fetch of the account is under way."""
+def fetch_lock(settings: Settings, account_id: str) -> Iterator[None]:
+    """Hold the lock of an account. Raises `FetchError` if another fetch of the account is in progress."""
 
-    def give_up() -> None:
-        raise FetchError(f"another fetch of account {account_id} is under way; wait for its end")
+    def fail() -> None:
+        raise FetchError(f"another fetch of account {account_id} is in progress; wait until it ends")
 
     make_folder(settings.fetch_path)
-    with exclusive(settings.fetch_path / f"{account_id}.lock", waiting=give_up):
+    with exclusive(settings.fetch_path / f"{account_id}.lock", waiting=fail):
         yield
 
 

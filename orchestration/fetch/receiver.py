@@ -1,13 +1,13 @@
 """The webhook receiver: `python -m orchestration.fetch.receiver`.
 
-Belongs here: its addresses, who may send, and its command line. Does not: writing (`spool`).
+Belongs here: its endpoints, authentication and command line. Does not: writing (`spool`).
 
-- `GET /webhooks/<account>`: Meta's question when you subscribe, answered if it knows the verify token
-- `POST /webhooks/<account>`: a webhook that the platform signed
-- `POST /webhooks/<account>/<path secret>`: one of a Chatwoot that does not sign
+- `GET /webhooks/<account>`: Meta's verification request when you subscribe
+- `POST /webhooks/<account>`: a signed webhook
+- `POST /webhooks/<account>/<path secret>`: a webhook of a Chatwoot that does not sign
 - `GET /health`: 204
 
-A webhook that comes twice is no harm, since reports count a message once; so an old signature is accepted.
+Receiving a webhook twice is harmless, since reports count a message once. So old signatures are accepted.
 """
 
 import argparse
@@ -30,18 +30,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from orchestration.fetch.connections import SHORTEST_PATH_SECRET, Connected, load_connections
+from orchestration.fetch.connections import MIN_PATH_SECRET_LENGTH, ConnectedAccount, load_connections
 from orchestration.fetch.files import landing_folder, make_folder, open_private
 from orchestration.fetch.spool import OverloadError, Spool
 from orchestration.settings import Settings, SettingsError, load_settings
 
-MOST_BYTES = 4 * 2**20  # of a body; Meta sends up to 3 MB
+MAX_BODY_BYTES = 4 * 2**20  # Meta sends up to 3 MB
 RETRY_AFTER = {"Retry-After": "5"}  # seconds
 
 
 @dataclass(frozen=True)
 class Source:
-    """An account that webhooks are received for: where they go, and what proves where they come from."""
+    """An account with webhooks: their folder, and the secrets that authenticate them."""
 
     folder: Path
     platform: str
@@ -50,7 +50,7 @@ class Source:
     path_secret: bytes | None
 
     def is_signed(self, request: Request, body: bytes) -> bool:
-        """Return whether the body carries the platform's signature."""
+        """Return whether the body has a valid signature of the platform."""
         if self.secret is None:
             return False
         header, signed = "x-hub-signature-256", body
@@ -62,9 +62,9 @@ class Source:
 
 
 def sources(settings: Settings) -> dict[str, Source]:
-    """Return the accounts that webhooks are received for, by id.
+    """Return the accounts with webhooks by id.
 
-    Raises `SettingsError` where there is none, or a secret is missing or too short.
+    Raises `SettingsError` if there is none, or if a secret is missing or too short.
     """
     found = {name: _source(settings, one) for name, one in load_connections(settings).items() if one.receives}
     if not found:
@@ -74,21 +74,21 @@ def sources(settings: Settings) -> dict[str, Source]:
     return found
 
 
-def _source(settings: Settings, account: Connected) -> Source:
+def _source(settings: Settings, account: ConnectedAccount) -> Source:
     secrets = {}
     for name in ("secret", "verify_token", "path_secret"):
         value = account.secret(f"webhooks.{name}")
         secrets[name] = value and value.get_secret_value().encode()
-    if secrets["path_secret"] is not None and len(secrets["path_secret"]) < SHORTEST_PATH_SECRET:
+    if secrets["path_secret"] is not None and len(secrets["path_secret"]) < MIN_PATH_SECRET_LENGTH:
         raise SettingsError(
-            f"[{account.account_id}] webhooks.path_secret: expected at least {SHORTEST_PATH_SECRET}"
-            " characters; openssl rand -hex 32 makes some"
+            f"[{account.account_id}] webhooks.path_secret: expected at least {MIN_PATH_SECRET_LENGTH}"
+            " characters; generate one with openssl rand -hex 32"
         )
     return Source(landing_folder(settings, account.account_id) / "webhooks", account.platform, **secrets)
 
 
 def build_app(accounts: dict[str, Source], spool: Spool) -> Starlette:
-    """Return the application. It writes through the spool, which it starts and completes."""
+    """Return the application. It starts the spool, writes to it, and completes it at shutdown."""
 
     async def verify(request: Request) -> Response:
         source = accounts.get(request.path_params["account"])
@@ -147,15 +147,15 @@ def build_app(accounts: dict[str, Source], spool: Spool) -> Starlette:
 
 
 async def _body(request: Request) -> bytes | None:
-    """Return the body, None where it is too large; of one that the sender breaks off, what there is."""
+    """Return the body, or None if it is too large. If the sender disconnects, return the part received."""
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > MOST_BYTES:
+    if length.isdecimal() and int(length) > MAX_BODY_BYTES:
         return None
     parts, size = [], 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > MOST_BYTES:
+            if size > MAX_BODY_BYTES:
                 return None
             parts.append(part)
     except ClientDisconnect:
@@ -175,18 +175,16 @@ def _equal(given: str, expected: bytes) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Receive webhooks until the process is ended; return 2 where a setting is invalid."""
+    """Receive webhooks until the process is stopped. Return 2 if a setting is invalid."""
     parser = argparse.ArgumentParser(prog="python -m orchestration.fetch.receiver")
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; a proxy with TLS is in front"
-    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on, behind a proxy with TLS")
     parser.add_argument("--port", type=int, default=8600)
     command = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         settings = load_settings()
         accounts = sources(settings)
-        lock = _only_receiver(settings)
+        lock = _lock_receiver(settings)
     except SettingsError as error:
         print(f"Nothing can be received:\n{error}", file=sys.stderr)
         return 2
@@ -194,7 +192,7 @@ def main(arguments: list[str]) -> int:
         ending = "" if source.secret else "/<path_secret>"
         print(f"http://{command.host}:{command.port}/webhooks/{name}{ending} ({source.platform})", flush=True)
     spool = Spool([source.folder for source in accounts.values()], settings.receive_minutes * 60)
-    # No access log: an address may end in a secret.
+    # No access log: an address can end with a secret.
     uvicorn.run(
         build_app(accounts, spool),
         host=command.host,
@@ -208,8 +206,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _only_receiver(settings: Settings) -> int:
-    """Return the descriptor that holds the receivers' lock. Raises `SettingsError` where another one runs."""
+def _lock_receiver(settings: Settings) -> int:
+    """Return the descriptor that holds the receiver's lock. Raises `SettingsError` if another one runs."""
     make_folder(settings.fetch_path)
     descriptor = open_private(settings.fetch_path / "receiver.lock", flags=0)
     try:

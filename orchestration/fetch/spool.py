@@ -1,9 +1,9 @@
-"""Webhook bodies on their way to landing: on disk before they count, in files that appear when complete.
+"""The spool of webhook bodies: flushed to disk before they are acknowledged, moved into landing per file.
 
-Belongs here: writing, batches, the change from one file to the next, and what a crash leaves. Does not: who
-may send (`receiver`).
+Belongs here: writing, batches, the change of files, and recovery after a crash. Does not: authentication
+(`receiver`).
 
-What arrives within a few milliseconds, or while the batch before is written, is written to disk together.
+Bodies that arrive within a few milliseconds, or during the write of a batch, are flushed to disk together.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestration.common.files import sync
-from orchestration.fetch.files import appear, make_folder, open_private
+from orchestration.fetch.files import make_folder, move_into_landing, open_private
 
-PENDING_BYTES = 64 * 2**20  # of bodies that wait for the disk; more are turned away
-COLLECT_SECONDS = 0.01  # in which bodies come together to one batch
+PENDING_BYTES = 64 * 2**20  # of bodies waiting to be written; more are rejected
+COLLECT_SECONDS = 0.01  # during which bodies are collected into a batch
 UNFINISHED = ".received-"
 
 log = logging.getLogger(__name__)
 
 
 class OverloadError(Exception):
-    """Too much waits for the disk."""
+    """Too many bytes are waiting to be written."""
 
 
 class Spool:
-    """One open file for each folder; `seconds` is how much time a file covers."""
+    """Writes one open file per folder. `seconds` is the time that a file covers."""
 
     def __init__(self, folders: list[Path], seconds: float, clock: Callable[[], float] = time.time):
         self._files = {folder: _File(folder) for folder in folders}
@@ -43,14 +43,14 @@ class Spool:
         self._period = self._current_period()
 
     async def append(self, folder: Path, body: bytes) -> None:
-        """Append a body to a folder's file; once this returns it is on disk.
+        """Append a body to the file of a folder, and return when it is on disk.
 
-        Raises `OverloadError` where too much is waiting, `OSError` where it cannot be written.
+        Raises `OverloadError` if too many bytes are waiting, and `OSError` if it cannot be written.
         """
         if self._pending_bytes + len(body) > PENDING_BYTES:
             raise OverloadError
         written = asyncio.get_running_loop().create_future()
-        # Within JSON's texts there is no line break as it is, only escaped.
+        # JSON strings contain line breaks only in escaped form.
         line = body.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
         self._pending.append((folder, line, written))
         self._pending_bytes += len(body)
@@ -64,7 +64,7 @@ class Spool:
                 _complete(leftover, folder)
 
     async def run(self) -> None:
-        """Write what is appended until the spool is stopped; then complete all files."""
+        """Write appended bodies until the spool is stopped, then complete all files."""
         while self._pending or not self._stopping:
             await self._write_pending()
             if self._period != self._current_period():
@@ -78,7 +78,7 @@ class Spool:
         await asyncio.to_thread(self._complete_all)
 
     def stop(self) -> None:
-        """Let `run` end once everything is written."""
+        """End `run` when everything is written."""
         self._stopping = True
         self._wake.set()
 
@@ -92,7 +92,7 @@ class Spool:
         errors = await asyncio.to_thread(self._write, lines)
         self._pending_bytes -= sum(len(line) - 1 for _, line, _ in batch)
         for folder, _, written in batch:
-            if written.done():  # the sender has left
+            if written.done():  # the sender has disconnected
                 continue
             if folder in errors:
                 written.set_exception(errors[folder])
@@ -113,7 +113,7 @@ class Spool:
         for file in self._files.values():
             try:
                 file.complete()
-            except OSError as error:  # it is completed at the next start, or with the next file
+            except OSError as error:  # completed at the next start, or with the next file
                 log.error("%s", error)
 
     def _current_period(self) -> int:
@@ -121,7 +121,7 @@ class Spool:
 
 
 class _File:
-    """The file of a folder that is being written; it holds whole lines only."""
+    """The open file of a folder. It contains only whole lines."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -132,7 +132,7 @@ class _File:
     def write(self, lines: bytes) -> None:
         if self._descriptor is None:
             make_folder(self._folder)
-            if self._path.exists():  # it could not be completed before
+            if self._path.exists():  # completing it failed before
                 _complete(self._path, self._folder)
             self._descriptor = open_private(self._path)
             self._size = 0
@@ -157,7 +157,7 @@ class _File:
 
 
 def _complete(path: Path, folder: Path) -> None:
-    """Give a file its name in landing, without a line that was cut off: that one was not acknowledged."""
+    """Move a file into landing, without a truncated last line, which was not acknowledged."""
     size = _whole_lines(path)
     with path.open("r+b") as file:
         file.truncate(size)
@@ -165,7 +165,7 @@ def _complete(path: Path, folder: Path) -> None:
     if size == 0:
         path.unlink()
         return
-    log.info("%s: %s bytes", appear(path, folder, ".jsonl"), f"{size:,}")
+    log.info("%s: %s bytes", move_into_landing(path, folder, ".jsonl"), f"{size:,}")
 
 
 def _whole_lines(path: Path, block: int = 2**16) -> int:

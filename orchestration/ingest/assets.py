@@ -1,6 +1,6 @@
-"""The raw assets: one for each entity, all of them filled by one ingest.
+"""The raw assets, one per entity. A single ingest materializes all of them.
 
-Belongs here: what Dagster shows and checks of the ingest. Does not: the ingest itself (`run`).
+Belongs here: asset definitions, metadata and asset checks. Does not: the ingest itself (`pipeline`).
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ OWNERS = ["team:data"]
 
 landing = AssetSpec(
     "landing",
-    description="The export files as the platform gave them: landing/<account>/<entity>/. Only ever read.",
+    description="The export files as delivered by the platform, in landing/<account>/<entity>/. Read-only.",
     group_name="landing",
     kinds={"file"},
     owners=OWNERS,
@@ -49,7 +49,7 @@ landing = AssetSpec(
 
 
 def _entities() -> dict[str, list[Entity]]:
-    """Return the entities by name; platforms may share one."""
+    """Return the entities by name. Platforms can share an entity name."""
     entities: dict[str, list[Entity]] = {}
     for platform in PLATFORMS.values():
         for entity in platform.entities:
@@ -63,9 +63,7 @@ def _key(entity: str) -> AssetKey:
 
 def _entity_spec(name: str, entities: list[Entity]) -> AssetSpec:
     columns = {column: kind for entity in entities for column, kind in raw_columns(entity).items()}
-    return _spec(
-        name, f"{entities[0].description} As exported: one row for each record of each file.", columns
-    )
+    return _spec(name, f"{entities[0].description} As exported. One row per record of each file.", columns)
 
 
 def _spec(name: str, description: str, columns: dict[str, str]) -> AssetSpec:
@@ -82,37 +80,37 @@ def _spec(name: str, description: str, columns: dict[str, str]) -> AssetSpec:
     )
 
 
-FOLDERS_KNOWN = AssetCheckSpec(
-    "every_folder_is_known",
+FOLDERS_ARE_KNOWN = AssetCheckSpec(
+    "landing_folders_are_known",
     asset=_key("conversations"),
-    description="Every folder and file of landing has its place: a known account, an entity of its platform.",
+    description="Every folder and file in landing belongs to a known account and an entity of its platform.",
 )
 
-ERASURES_MET = AssetCheckSpec(
-    "every_erasure_meets_a_contact",
+ERASURES_MATCH = AssetCheckSpec(
+    "erasures_match_a_contact",
     asset=_key("contacts"),
-    description="Every line of seed erasures.csv names a contact that was taken in, and no file is named so.",
+    description="Every row of seed erasures.csv matches a contact, and no file name contains its id.",
 )
 
 
 INGESTED_FILES = _spec(
     "ingested_files",
-    "Every file that was taken in: what it held, what was accepted and rejected, and when."
+    "Every ingested file, with its number of records read, accepted and rejected, and its time."
     " One row per file and entity.",
     LEDGER,
 )
 
 REJECTED_RECORDS = _spec(
     "rejected_records",
-    "Everything that was refused, with file, line, field, reason and what to do. One row per record.",
+    "The rejected records, with file, line, field, reason and remedy. One row per record.",
     REJECTED,
 )
 
 
 class IngestConfig(Config):
-    """What an ingest does beyond loading what is new."""
+    """Options of an ingest. By default it loads new files only."""
 
-    again: Again | None = Field(None, description="files to read again; without it, only what is new is read")
+    again: Again | None = Field(None, description="files to ingest again, in addition to new files")
 
 
 @multi_asset(
@@ -121,12 +119,12 @@ class IngestConfig(Config):
         REJECTED_RECORDS,
         *(_entity_spec(name, entities) for name, entities in _entities().items()),
     ],
-    check_specs=[FOLDERS_KNOWN, ERASURES_MET],
+    check_specs=[FOLDERS_ARE_KNOWN, ERASURES_MATCH],
 )
 def ingest(
     context: AssetExecutionContext, config: IngestConfig, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
-    """Load the new files of landing into raw/; each file once, by its content."""
+    """Load the new files of landing into raw/. A file is loaded once, identified by its content."""
     try:
         result = run_ingest(settings, context.log.info, config.again)
     except (SettingsError, ReplayError, RawStoreError) as error:
@@ -146,14 +144,14 @@ def ingest(
         yield MaterializeResult(
             asset_key=_key(name),
             metadata={
-                "batch": result.batch_id or "nothing new",
+                "batch": result.batch_id or "no new files",
                 "files": totals.files,
                 "records_read": totals.records_read,
                 "records_accepted": totals.records_accepted,
                 "records_rejected": totals.records_rejected,
                 "dagster/row_count": rows[name],
             }
-            | ({"files_of_the_last_batch": MetadataValue.md(files)} if name == "ingested_files" else {}),
+            | ({"files_of_latest_batch": MetadataValue.md(files)} if name == "ingested_files" else {}),
         )
     yield MaterializeResult(
         asset_key=_key("rejected_records"),
@@ -162,26 +160,28 @@ def ingest(
             "most_frequent_reasons": MetadataValue.md(reasons),
         },
     )
-    yield _warned(FOLDERS_KNOWN, result.skipped, "without a place")
-    yield _warned(ERASURES_MET, erasure.doubts(settings, read_seeds(settings.seeds).erasures), "in doubt")
+    yield _warn(FOLDERS_ARE_KNOWN, result.skipped, "unknown folders and files")
+    yield _warn(
+        ERASURES_MATCH, erasure.list_warnings(settings, read_seeds(settings.seeds).erasures), "doubtful rows"
+    )
 
 
-def _warned(check: AssetCheckSpec, complaints: list[str], what: str) -> AssetCheckResult:
+def _warn(check: AssetCheckSpec, messages: list[str], noun: str) -> AssetCheckResult:
     return AssetCheckResult(
         check_name=check.name,
         asset_key=check.asset_key,
-        passed=not complaints,
+        passed=not messages,
         severity=AssetCheckSeverity.WARN,
-        description="\n".join(complaints) or None,
+        description="\n".join(messages) or None,
         metadata={
             "expected": check.description,
-            "found": f"{len(complaints)} {what}",
-            "examples": "\n".join(complaints),
+            "found": f"{len(messages)} {noun}",
+            "examples": "\n".join(messages),
         },
     )
 
 
 def _count_rows(connection: duckdb.DuckDBPyConnection, files: Path) -> int:
-    """Count the rows of Parquet files, from their footers."""
+    """Return the number of rows in Parquet files, read from their footers."""
     rows = connection.execute(f"select sum(num_rows) from parquet_file_metadata({quoted(files)})")
     return rows.fetchone()[0]

@@ -1,7 +1,7 @@
-"""The files of one batch: opened, loaded group by group, and committed together.
+"""The files of one batch: open, load by group, commit together.
 
-Belongs here: what becomes of each file, from its bytes to its row in the ledger. Does not: how the records of
-a group of files are read and typed (`loading`), nor which files are in the batch (`selection`).
+Belongs here: the outcome of each file, from its bytes to its row in the ledger. Does not: reading and typing
+the records of a group (`loading`), nor the choice of files (`selection`).
 """
 
 import errno
@@ -15,11 +15,11 @@ import duckdb
 from orchestration.common.sql import quoted
 from orchestration.common.words import counted
 from orchestration.ingest.batch_files import BatchFiles
-from orchestration.ingest.loading import ConservationError, Group, Loader
-from orchestration.ingest.parsing import file_bytes, readers
+from orchestration.ingest.loading import Group, Loader, RecordCountError
+from orchestration.ingest.parsing import file_bytes, layouts
 from orchestration.ingest.parsing.engine_errors import bad_file, is_fault_of_file, out_of_memory
 from orchestration.ingest.parsing.file_bytes import BadFileError, Content
-from orchestration.ingest.parsing.readers import Layout
+from orchestration.ingest.parsing.layouts import Layout
 from orchestration.ingest.platforms.schema import Source
 from orchestration.ingest.raw_store import erasure, ledger, retention
 from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, FileContent, FileOutcome, Identity
@@ -28,11 +28,11 @@ from orchestration.settings import Settings
 
 
 class Batch(BatchFiles):
-    """The files of one batch, with what is done with them.
+    """The files of one batch, and the steps that load and commit them.
 
-    - `first_ingested`: of contents that are read again, when they were first ingested
+    - `first_ingested`: first ingestion time of each content that is ingested again
     - `left`: a message for each file that is left for the next run or cannot be opened
-    - `outputs`: the Parquet files written so far, each with the folder it belongs to
+    - `outputs`: the Parquet files written so far, each with its target folder
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Batch(BatchFiles):
         self.outputs: list[tuple[Path, Path]] = []
 
     def load(self, files: list[LandedFile], loaded: set[Identity], progress: Callable[[str], None]) -> None:
-        """Load these files, except contents that are `loaded`; note what becomes of each."""
+        """Load these files, except contents that are `loaded`, and record the outcome of each."""
         for group, paths in self.open_files(files, loaded).items():
             progress(
                 f"{group.platform} {group.source.entity.name}: {counted(len(paths), 'new file')}"
@@ -59,25 +59,25 @@ class Batch(BatchFiles):
         self.leave_changed([path for path, file in self.outcomes.items() if file.status != "loaded"])
 
     def commit(self) -> None:
-        """Write the ledger and the rejected files, and put every file of the batch in its place."""
-        ledger.tabulate(self.con, self.outcomes, self.work)
+        """Write the ledger and the rejected files, and move all files into raw/ and rejected/."""
+        ledger.create_files_table(self.con, self.outcomes, self.work)
         if any(outcome.status == "rejected" for outcome in self.outcomes.values()):
             whole = self.write(f"SELECT *, {self.stamps} FROM files WHERE status = 'rejected'", REJECTED)
             self.outputs.append((whole, self.settings.rejected_path))
-        erasure.screen(self.con, self.settings, self.outputs, self.work)
-        retention.screen(self.con, self.settings, self.outputs, self.work)
+        erasure.apply_to_batch(self.con, self.settings, self.outputs, self.work)
+        retention.apply_to_batch(self.con, self.settings, self.outputs, self.work)
         entries = self.write(f"SELECT *, {self.stamps} FROM files", LEDGER)
         ledger.commit(self.settings, self.batch_id, self.outputs, entries)
 
     def open_files(self, files: list[LandedFile], loaded: set[Identity]) -> dict[Group, list[str]]:
-        """Return the paths to load by what they have in common; note what becomes of every other file."""
+        """Return the paths to load by group, and record the outcome of every other file."""
         groups: dict[Group, list[str]] = defaultdict(list)
         sources: dict[Path, list[LandedFile]] = defaultdict(list)
         first: dict[Path, str] = {}
         for number, file in enumerate(files):
             sources[file.path].append(file)
             first.setdefault(file.path, str(self.work / f"{number:09}"))
-        # Hashing and unpacking need no interpreter, so files are opened beside each other.
+        # Hashing and decompression release the interpreter lock, so files are opened in parallel.
         with ThreadPoolExecutor(self.settings.threads) as pool:
             opened = {path: pool.submit(self._open, sources[path], first[path], loaded) for path in first}
             for number, file in enumerate(files):
@@ -85,7 +85,7 @@ class Batch(BatchFiles):
                 group = self._group(file, path, first[file.path], opened[file.path], loaded)
                 if group:
                     groups[group].append(path)
-        ledger.tabulate(self.con, self.outcomes, self.work)
+        ledger.create_files_table(self.con, self.outcomes, self.work)
         return groups
 
     def _group(
@@ -96,7 +96,7 @@ class Batch(BatchFiles):
         opened: Future[tuple[str, Content | Exception | None]],
         loaded: set[Identity],
     ) -> Group | None:
-        """Return the group with which a file is loaded; None if it is loaded already or cannot be."""
+        """Return the group of a file, or None if it is already loaded or cannot be loaded."""
         try:
             file_id, content = opened.result()
             self.outcomes[path] = FileOutcome.of(file, file_id, self._first_ingested(file, file_id))
@@ -128,9 +128,9 @@ class Batch(BatchFiles):
     def _open(
         self, sources: list[LandedFile], target: str, loaded: set[Identity]
     ) -> tuple[str, Content | BadFileError | OSError | None]:
-        """Return the id of a file and what it holds, with its text at `target`, or why it cannot be read.
+        """Write the text of a file to `target`, and return its id and its content or error.
 
-        Its bytes are read once for all its sources; if all of these are loaded, only for the id.
+        The file is read once for all its sources. If all of them are loaded, it is only hashed.
         """
         path = sources[0].path
         file_id = file_bytes.file_id(path)
@@ -145,12 +145,12 @@ class Batch(BatchFiles):
         if found.lines is not None:
             self.lines[str(path)] = found.lines
         if file.source.nested and found.kind in ("csv", "parquet"):
-            raise BadFileError(f"{found.kind} cannot hold what is nested", "export it as JSON")
+            raise BadFileError(f"{found.kind} cannot hold nested records", "export it as JSON")
         match found.kind:
             case "csv":
-                return readers.csv_layout(found, file.source.entity)
+                return layouts.csv_layout(found, file.source.entity)
             case "objects":
-                return readers.objects_layout(path.stat().st_size)
+                return layouts.objects_layout(path.stat().st_size)
             case "parquet":
                 try:
                     described = self.con.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
@@ -158,11 +158,11 @@ class Batch(BatchFiles):
                     self._check_size(path)
                 except duckdb.Error as error:
                     raise bad_file(error) from None
-                return readers.parquet_layout(columns, file.source.entity)
+                return layouts.parquet_layout(columns, file.source.entity)
         return Layout(found.kind)
 
     def _check_size(self, parquet: Path) -> None:
-        """Reject a Parquet file that by its footer unpacks to too much; a value takes eight bytes."""
+        """Reject a Parquet file whose footer states too much data, at eight bytes per value or more."""
         size = self.con.execute(
             "SELECT coalesce(greatest(sum(total_uncompressed_size), 8 * sum(row_group_num_rows)), 0)"
             f" FROM parquet_metadata({quoted(str(parquet))})"
@@ -171,19 +171,19 @@ class Batch(BatchFiles):
             raise file_bytes.too_large(self.settings.max_unpacked_bytes)
 
     def _load(self, paths: list[str], loader: Loader) -> None:
-        """Load these files together; where the engine cannot read one of them, halve until that is alone.
+        """Load these files together. If the engine cannot read one, halve them until it is isolated.
 
-        A sound file that takes too much memory is left for the next run, which may have more. What was read
-        counts only if no file changed meanwhile; those that did are left, the rest is read again.
+        A valid file that needs too much memory is left for the next run. So are files that changed during the
+        read; the others are then read again.
         """
         failure: Exception | None = None
         try:
             outputs = loader.load(paths)
-        except (duckdb.Error, UnicodeDecodeError, ConservationError) as error:
+        except (duckdb.Error, UnicodeDecodeError, RecordCountError) as error:
             failure = error
-        steady = self.leave_changed(paths)
-        if len(steady) < len(paths):
-            parts = [steady] if steady else []
+        unchanged = self.leave_changed(paths)
+        if len(unchanged) < len(paths):
+            parts = [unchanged] if unchanged else []
         elif failure is None:
             self.outputs += outputs
             parts = []
@@ -201,7 +201,7 @@ class Batch(BatchFiles):
             self._load(part, loader)
 
     def leave_changed(self, paths: list[str]) -> list[str]:
-        """Remove those of these files that changed since they were found, and return the others."""
+        """Leave the files that changed since they were found for the next run, and return the others."""
         landing = self.settings.landing_path
         files = {path: self.outcomes[path] for path in paths}
         self._leave(
@@ -214,7 +214,7 @@ class Batch(BatchFiles):
         return [path for path in paths if path in self.outcomes]
 
     def _leave(self, messages: dict[str, str]) -> None:
-        """Remove the files of these paths, each with its message, and the copies of what only they had."""
+        """Remove these files from the batch, each with its message, and the duplicates of their contents."""
         left = [self.outcomes.pop(path) for path in messages]
         self.left += [message for message in dict.fromkeys(messages.values()) if message not in self.left]
         unloaded = {file.identity for file in left if file.status == "loaded"}

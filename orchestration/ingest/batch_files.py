@@ -1,6 +1,6 @@
-"""The files of one batch as the steps of an ingest share them.
+"""The state of one batch that the steps of an ingest share.
 
-Belongs here: what is known of each file, and writing Parquet files of the batch. Does not: any step (`batch`,
+Belongs here: the facts about each file, and writing Parquet files of the batch. Does not: any step (`batch`,
 `loading`).
 """
 
@@ -17,13 +17,13 @@ from orchestration.settings import Settings
 
 
 class BatchFiles:
-    """The files of one batch, each known by the path in the workspace at which the engine reads it.
+    """The files of one batch, by the workspace path at which the engine reads them.
 
-    - `scales`: by platform, the lowest and the highest rating
-    - `outcomes`: by path, what the ledger will record of the file
-    - `lines`: by path, the number of its physical lines, where it is read by lines
-    - `now`: when the batch began
-    - `stamps`: the SQL of the columns that every row of the ledger and of `rejected/` ends with
+    - `scales`: lowest and highest rating by platform
+    - `outcomes`: ledger entry of each file by path
+    - `lines`: number of physical lines by path, for files that are read by line
+    - `now`: start of the batch
+    - `stamps`: SQL of the last columns of every row in the ledger and in `rejected/`
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Loading a group of files: its records are counted, typed, and written as accepted or rejected.
+"""Loading a group of files: count, type and write the records as accepted or rejected.
 
-Belongs here: the order of the queries, and the proof that every record read was accepted or rejected. Does
-not: the SQL that reads (`parsing.readers`) and types (`parsing.typing`), nor what becomes of a file that
+Belongs here: the order of the queries, and the check that every record read is accepted or rejected. Does
+not: the SQL that reads (`parsing.readers`) and types (`parsing.typing`), nor the outcome of a file that
 cannot be loaded (`batch`).
 """
 
@@ -14,7 +14,7 @@ from orchestration.common.sql import quoted
 from orchestration.ingest.batch_files import BatchFiles
 from orchestration.ingest.parsing import envelopes, readers
 from orchestration.ingest.parsing.engine_errors import UNREADABLE
-from orchestration.ingest.parsing.readers import Layout
+from orchestration.ingest.parsing.layouts import Layout, unknown_columns
 from orchestration.ingest.parsing.typing import (
     certain,
     is_too_late,
@@ -28,16 +28,18 @@ from orchestration.ingest.platforms.schema import Source
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import REJECTED
 
-CENSUS = "path VARCHAR, lines BIGINT, records BIGINT, unknown_fields VARCHAR[], has_repeated_keys BOOLEAN"
+FILE_COUNTS = (
+    "path VARCHAR, lines BIGINT, records BIGINT, unknown_fields VARCHAR[], has_repeated_keys BOOLEAN"
+)
 
 
-class ConservationError(Exception):
-    """Records read of a file are not the records accepted and rejected: a fault of this program."""
+class RecordCountError(Exception):
+    """The records read from a file differ from those accepted and rejected. This is a bug."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """What files must have in common to be read together."""
+    """The attributes that files must share to be read together."""
 
     platform: str
     source: Source
@@ -46,16 +48,16 @@ class Group:
 
     @property
     def can_be_plain(self) -> bool:
-        """Whether the engine's own reader of JSON lines may do: a line without any field must be in doubt."""
+        """Whether the engine's JSON lines reader fits: a line without any field must be invalid."""
         requires = any(field.required for field in self.source.entity.fields)
         return self.layout.kind == "lines" and not self.source.nested and requires
 
 
 class Loader:
-    """Loads the files of a batch that belong to one group.
+    """Loads the files of one group of a batch.
 
-    It remembers the paths of files with a record that names a key twice (`repeating`), with a date that has
-    its month first (`month_first`), and with a line that needs its text (`in_doubt`).
+    It keeps the paths of files with a repeated key in a record (`repeating`), with a date that has the month
+    first (`month_first`), and with a record that the fast path cannot judge (`in_doubt`).
     """
 
     def __init__(self, files: BatchFiles, group: Group) -> None:
@@ -68,8 +70,8 @@ class Loader:
         self.in_doubt: set[str] = set()
 
     def load(self, paths: list[str]) -> list[tuple[Path, Path]]:
-        """Return the files written, each with its folder."""
-        simple = self._take_census(paths) - self.in_doubt
+        """Load the files, and return the Parquet files written, each with its target folder."""
+        simple = self._count_records(paths) - self.in_doubt
         outputs = self._load_plain(sorted(simple))
         others = sorted(set(paths) - (simple - self.in_doubt))
         thorough, known = [], -1
@@ -77,14 +79,15 @@ class Loader:
             known = len(self.month_first)
             thorough = self._load_thoroughly(others)
         for path in paths:
-            self._prove(path)
+            self._check_record_counts(path)
         return outputs + thorough
 
     def _load_plain(self, paths: list[str]) -> list[tuple[Path, Path]]:
-        """Load those files that the engine can read as JSON lines; note the others, with a line in doubt."""
+        """Load files with the engine's JSON lines reader. Adds those it cannot judge to `in_doubt`."""
         if not paths:
             return []
-        self.con.execute("SET preserve_insertion_order = false")  # else one share would wait for the other
+        # Parallel reads would otherwise wait for each other.
+        self.con.execute("SET preserve_insertion_order = false")
         try:
             certain = self._accept(self._certain(paths), paths)
             doubtful = self._doubtful(paths)
@@ -101,7 +104,7 @@ class Loader:
         return [(certain, self._raw_folder())]
 
     def _load_thoroughly(self, paths: list[str]) -> list[tuple[Path, Path]]:
-        """Load files of any kind, every record with its text at hand."""
+        """Load files of any kind, with the text of every record."""
         if not paths:
             return []
         sound = f"SELECT * FROM ({self._located(paths)}) WHERE _problem IS NULL"
@@ -114,7 +117,7 @@ class Loader:
         return outputs
 
     def _accept(self, records: str, paths: list[str]) -> Path:
-        """Write the accepted records of these files, and note how many each has."""
+        """Write the accepted records of these files, and record their number per file."""
         for path in paths:
             self.files.outcomes[path].records_accepted = self.files.outcomes[path].records_rejected = 0
         accepted = self.files.write(records, raw_columns(self.entity))
@@ -129,7 +132,7 @@ class Loader:
         return [path for path in paths if files[path].records_accepted != files[path].records_read]
 
     def _reject(self, located: str) -> tuple[Path, Path]:
-        """Write those of the located records that have a problem; return the file and its folder."""
+        """Write the records that have a problem, and return the Parquet file and its folder."""
         rejected = self.files.write(
             f"""SELECT _account_id AS account_id, {quoted(self.group.platform)} AS platform, _file AS file,
                 {quoted(self.entity.name)} AS entity, _file_id AS file_id, _line AS line,
@@ -142,61 +145,63 @@ class Loader:
         return rejected, self.files.settings.rejected_path
 
     def _finds_month_first(self, records: str) -> bool:
-        """Note which files of these records have a date with the month first; return whether any is new."""
+        """Add files that have a date with the month first to `month_first`. Return whether any was added."""
         known = len(self.month_first)
         select = month_first_dates(records, self.entity, self.group.layout.is_json)
         self.month_first.update(path for (path,) in self.con.execute(select).fetchall())
         return len(self.month_first) > known
 
-    def _take_census(self, paths: list[str]) -> set[str]:
-        """Count what the files hold, before any of it is typed: the number that must come out at the end.
+    def _count_records(self, paths: list[str]) -> set[str]:
+        """Count the records of the files before typing, to compare with the result of the load.
 
-        Return those that are plain: JSON lines, none of them blank, without a key that is named twice.
+        Return the paths of the plain files: JSON lines without blank lines or repeated keys.
         """
-        plain = self._take_plain_census(paths)
+        plain = self._count_plain_records(paths)
         others = [path for path in paths if path not in plain]
         if others:
             self.con.execute(
-                f"INSERT INTO census {readers.census(others, self.group.layout, self.group.source)}"
+                f"INSERT INTO file_counts {readers.file_counts(others, self.group.layout, self.group.source)}"
             )
-        for path, lines, records, unknown, repeats in self.con.execute("FROM census").fetchall():
+        for path, lines, records, unknown, repeats in self.con.execute("FROM file_counts").fetchall():
             outcome = self.files.outcomes[path]
             if repeats:
                 self.repeating.add(path)
             if lines != self.files.lines.get(path, lines):
-                raise ConservationError(
+                raise RecordCountError(
                     f"{outcome.file}: {self.files.lines[path]} lines, but {lines} were read"
                 )
             outcome.records_read = lines if path in plain else records - self.group.layout.header_lines
-            if not self.group.source.is_of_envelope:
-                outcome.unknown_fields = unknown or readers.unknown_columns(self.group.layout, self.entity)
+            if not self.group.source.is_in_envelope:
+                outcome.unknown_fields = unknown or unknown_columns(self.group.layout, self.entity)
         unknown_keys = envelopes.unknown_keys(paths, self.group.layout, self.group.source)
         if unknown_keys:
             for path, name in self.con.execute(f"{unknown_keys} ORDER BY ALL").fetchall():
                 self.files.outcomes[path].unknown_fields.append(name)
         return plain
 
-    def _take_plain_census(self, paths: list[str]) -> set[str]:
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE census ({CENSUS})")
+    def _count_plain_records(self, paths: list[str]) -> set[str]:
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE file_counts ({FILE_COUNTS})")
         if not self.group.can_be_plain:
             return set()
         try:
-            self.con.execute(f"INSERT INTO census {readers.plain_census(paths, self.group.source)}")
+            self.con.execute(f"INSERT INTO file_counts {readers.plain_file_counts(paths, self.group.source)}")
         except UNREADABLE:
             return set()
-        counts = self.con.execute("SELECT path, lines FROM census WHERE NOT has_repeated_keys").fetchall()
+        counts = self.con.execute(
+            "SELECT path, lines FROM file_counts WHERE NOT has_repeated_keys"
+        ).fetchall()
         plain = {path for path, lines in counts if lines == self.files.lines[path]}
         self.con.execute(
-            "DELETE FROM census WHERE path NOT IN (SELECT unnest(CAST($plain AS VARCHAR[])))",
+            "DELETE FROM file_counts WHERE path NOT IN (SELECT unnest(CAST($plain AS VARCHAR[])))",
             {"plain": [*plain]},
         )
         return plain
 
     def _certain(self, paths: list[str]) -> str:
-        """Return the SELECT of the typed records of plain files that are sound beyond doubt, as `_located`.
+        """Return the SELECT of the certainly valid records of plain files, in the shape of `_located`.
 
-        To number lines the engine must read them on one thread. So the files are shared among as many reads
-        as it has threads.
+        The engine numbers lines correctly only on one thread. So the files are divided among as many reads as
+        there are threads.
         """
         threads = self.con.execute("SELECT current_setting('threads')").fetchone()[0]
         shares = _shares(paths, min(threads, len(paths)), lambda path: self.files.outcomes[path].bytes)
@@ -213,18 +218,18 @@ class Loader:
             WHERE _is_certain AND NOT {is_too_late(entity, "_latest")}"""
 
     def _origins(self, paths: list[str]) -> str:
-        """Return the SELECT of what the ledger calls these files, and of how many lines lie before each."""
+        """Return the SELECT of the ledger columns of these files and the number of lines before each."""
         return f"""
             SELECT path AS _path, file AS _file, file_id AS _file_id, account_id AS _account_id,
                 make_timestamp(ingested_us) + INTERVAL 24 HOURS AS _latest,
                 CAST(sum(lines) OVER (ORDER BY path) - lines AS BIGINT) AS _before
-            FROM files JOIN census USING (path) WHERE path IN ({", ".join(map(quoted, paths))})"""
+            FROM files JOIN file_counts USING (path) WHERE path IN ({", ".join(map(quoted, paths))})"""
 
     def _located(self, paths: list[str]) -> str:
-        """Return the SELECT of the typed records of these files, each with where it came from.
+        """Return the SELECT of the typed records of these files, each with its lineage.
 
-        Lines are numbered across the files in one pass: a line of several records counts at the first. A
-        filter on `_problem` cannot sink below that numbering, which keeps the engine from typing twice.
+        Lines are numbered across the files in one pass. A line with several records counts at the first. The
+        engine cannot push a filter on `_problem` below the numbering, so it does not type a record twice.
         """
         records = readers.records(paths, self.group.layout, self.group.source)
         scale = self.files.scales[self.group.platform]
@@ -264,22 +269,22 @@ class Loader:
         for path, records in rows.fetchall():
             self.files.outcomes[path].records_rejected = records
 
-    def _prove(self, path: str) -> None:
+    def _check_record_counts(self, path: str) -> None:
         outcome = self.files.outcomes[path]
         if outcome.records_read != outcome.records_accepted + outcome.records_rejected:
-            raise ConservationError(
+            raise RecordCountError(
                 f"{outcome.file}: {outcome.records_read} records read, but"
                 f" {outcome.records_accepted} accepted and {outcome.records_rejected} rejected"
             )
 
 
 def _shares(paths: list[str], shares: int, size: Callable[[str], int]) -> list[list[str]]:
-    """Divide paths among so many shares, none of them empty, of sizes as equal as the greatest allow."""
+    """Divide paths into this number of non-empty shares of similar total size."""
     parts: list[list[str]] = [[] for _ in range(shares)]
     smallest = [(0, number) for number in range(shares)]
     for path in sorted(paths, key=size, reverse=True):
         total, number = smallest[0]
         parts[number].append(path)
-        # A file counts one byte more than it has, so that empty ones are shared too.
+        # One more byte per file also distributes empty files.
         heapq.heapreplace(smallest, (total + size(path) + 1, number))
     return [sorted(part) for part in parts]

@@ -1,13 +1,14 @@
-"""One batch from landing to raw: new files are read, typed, split into accepted and rejected, and committed.
+"""One batch from landing to raw: find new files, read, type, split into accepted and rejected, commit.
 
-Belongs here: the order of the steps. Does not: how a step is done (`selection`, `batch`, `loading`,
+Belongs here: the order of the steps. Does not: their implementation (`selection`, `batch`, `loading`,
 `raw_store`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from orchestration.common.candidate_files import discard_candidate
+from orchestration.common.words import counted
 from orchestration.ingest.batch import Batch
 from orchestration.ingest.raw_store import compaction, erasure, ledger, replay, retention
 from orchestration.ingest.raw_store.ledger import FileOutcome
@@ -38,14 +39,14 @@ class Totals:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """The batch of a run (None without new files), its files, and a message for each skipped name."""
+    """The batch of a run (None without new files), its files, and a message for each skipped path."""
 
     batch_id: str | None
     files: list[FileOutcome]
     skipped: list[str]
 
     def totals(self, entity: str | None = None) -> Totals:
-        """Return the sums over the batch's files, of one entity or of all."""
+        """Return the sums over the files of the batch, for one entity or all."""
         files = [file for file in self.files if entity in (None, file.entity)]
         return Totals(
             len({file.file for file in files}),
@@ -60,18 +61,22 @@ def ingest(
     progress: Callable[[str], None] = lambda message: None,
     again: Again | None = None,
 ) -> IngestResult:
-    """Load every new file of landing as one batch, and with them those chosen to be read `again`.
+    """Load every new file of landing, and the files selected by `again`, as one batch.
 
-    A bad record or file is rejected and the rest goes on; a file that changes meanwhile is left for the next
-    run. Raises, and commits nothing:
+    Invalid records and files are rejected and do not stop the others. A file that changes during the ingest
+    is left for the next run. If it raises, it commits nothing:
 
-    - `SettingsError` for seeds or a URL that cannot be used
+    - `SettingsError` for invalid seeds or a landing URL that cannot be used
     - `RawStoreError` if a file of raw/ or rejected/ is damaged
-    - `ReplayError` if the chosen files cannot all be read again
-    - `ConservationError` if a record was lost or doubled on the way
+    - `ReplayError` if a file selected by `again` cannot be read
+    - `RecordCountError` if a record was lost or duplicated, which is a bug
     """
     seeds = read_seeds(settings.seeds)
-    with workspace(settings, progress) as work, engine(settings, work) as con, ledger.explained(settings):
+    with (
+        workspace(settings, progress) as work,
+        engine(settings, work) as con,
+        ledger.explain_errors(settings),
+    ):
         ledger.prepare_folders(con, settings)
         replay.finish(con, settings, work)
         erasure.apply(con, settings, seeds.erasures, work, progress)
@@ -79,7 +84,7 @@ def ingest(
         compaction.apply(con, settings, work, progress)
         found, skipped = find_files(settings, seeds.accounts)
         if not found:
-            progress(f"{settings.landing_url or settings.landing_path} holds no files of a known account")
+            progress(f"{settings.landing_url or settings.landing_path} has no files of a known account")
         seen = ledger.read_seen(con, settings)
         chosen = files_to_replay(con, settings, seeds.accounts, found, seen, again) if again else {}
         repeated = [file for files in chosen.values() for file in files]
@@ -97,32 +102,38 @@ def ingest(
         skipped += batch.left
         if chosen:
             require_all(settings, {outcome.file for outcome in batch.outcomes.values()}, chosen)
-            replay.note(settings, work, batch.batch_id, set(chosen))
+            replay.write_note(settings, work, batch.batch_id, set(chosen))
         if not batch.outcomes:
             return IngestResult(None, [], skipped)
         batch.commit()
         replay.finish(con, settings, work)
-        # The batch may have shown further ids of an erased contact.
+        # The batch may reveal further ids of an erased contact.
         erasure.apply(con, settings, seeds.erasures, work, progress)
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), skipped)
 
 
 def has_changes(settings: Settings) -> bool:
     """Return whether there is a new file, a contact to erase or a record to expire; raises like `ingest`."""
+    return next(changes(settings), None) is not None
+
+
+def changes(settings: Settings) -> Iterator[str]:
+    """Yield what an ingest would do now, as sentences; raises like `ingest`."""
     seeds = read_seeds(settings.seeds)
-    with ledger.explained(settings):
-        return (
-            not erasure.is_applied(settings, seeds.erasures)
-            or retention.is_due(settings)
-            or bool(new_files(settings))
-        )
+    with ledger.explain_errors(settings):
+        if not erasure.is_applied(settings, seeds.erasures):
+            yield "seed erasures.csv names contacts that are not erased yet"
+        if retention.is_due(settings):
+            yield "records are older than CONVERSATIONS_KEEP_RAW_DAYS or CONVERSATIONS_KEEP_REJECTED_DAYS"
+        if files := new_files(settings):
+            yield f"landing holds {counted(len(files), 'new file')}, such as {files[0].name}"
 
 
 def set_raw_aside(settings: Settings) -> None:
-    """Move all that was ingested to `before-refresh/`, so that the next ingest begins with an empty ledger.
+    """Move all ingested data to `before-refresh/`, so that the next ingest starts with an empty ledger.
 
-    The ledger is in raw/, so one renaming decides: after a crash before or after it, the next ingest finds
-    consistent folders. The candidate is removed too; the release stays.
+    The ledger is in raw/, so renaming raw/ decides: after a crash before or after it, the next ingest finds
+    consistent folders. Also removes the candidate. The release stays in place.
     """
     with workspace(settings):
         aside = settings.set_aside_path / ledger.new_batch_id(settings)

@@ -1,10 +1,9 @@
-"""The seeds as a run uses them: every file validated before anything is done, each fault by line and column.
+"""The seeds as a run uses them. Every file is validated first, and each error has a line and a column.
 
-Belongs here: reading the CSV files, what each column may hold, and the accounts, scales and erasures in them.
-Does not: what dbt makes of the seeds, nor what its tests say of rows in other seeds.
+Belongs here: reading the CSV files, the valid values of each column, and the accounts, scales and erasures.
+Does not: the use of the seeds in dbt, nor references between seeds (dbt tests).
 
-dbt reads the same files without these rules: it makes nulls of a short row or a
-blank line. So they are errors.
+dbt reads the same files without these rules: a short row or a blank line becomes nulls. So both are errors.
 """
 
 import csv
@@ -26,14 +25,14 @@ from orchestration.ingest.platforms.schema import Platform
 from orchestration.settings import SettingsError
 
 DEFAULT_SCALE = (1, 5)
-# Ids of accounts name folders and pages, and precede the colon in every other id.
+# An account id is the name of folders and pages, and the prefix (before a colon) of every other id.
 _ACCOUNT_ID = re.compile(r"[^./\\:\s][^/\\:\s]{0,99}")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
 
 @dataclass(frozen=True)
 class Account:
-    """A tenant: the platform its exports come from, and the zone of the times written without one."""
+    """A tenant: the platform of its exports, and the time zone of times without an offset."""
 
     account_id: str
     platform: Platform
@@ -42,7 +41,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Erasure:
-    """A contact to erase, and the line of the seed that names it."""
+    """A contact to erase, and its line in the seed."""
 
     line: int
     account_id: str
@@ -52,7 +51,7 @@ class Erasure:
 
 @dataclass(frozen=True)
 class Seeds:
-    """What an ingest reads from the seeds: accounts by id, rating scales by platform, contacts to erase."""
+    """The seeds of an ingest: accounts by id, rating scales by platform, contacts to erase."""
 
     accounts: dict[str, Account]
     rating_scales: dict[str, tuple[int, int]]
@@ -61,9 +60,9 @@ class Seeds:
 
 @dataclass(frozen=True)
 class _Column:
-    """What a column may hold: whether a value is right, and the words for what is expected."""
+    """The validation of a column: whether a value is valid, and a description of the valid values."""
 
-    is_right: Callable[[str], bool]
+    is_valid: Callable[[str], bool]
     expected: Callable[[], str]
     optional: bool = False
     is_shown: bool = True
@@ -71,7 +70,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Seed:
-    """The columns of a seed, and those that no two rows share; whether there must be one."""
+    """The columns of a seed, the columns that identify a row, and whether the file is required."""
 
     columns: dict[str, _Column]
     key: tuple[str, ...] = ()
@@ -80,20 +79,20 @@ class _Seed:
 
 
 def read_seeds(folder: Path) -> Seeds:
-    """Return what the seeds of this folder hold.
+    """Return the validated seeds of this folder.
 
-    Raises `SettingsError` for the first fault in any seed, with file, line, column, and what is expected.
+    Raises `SettingsError` for the first error, with file, line, column and the expected value.
     """
     rows = {name: list(_rows(folder / name, seed)) for name, seed in _SEEDS.items()}
     accounts = {
         row["account_id"]: Account(row["account_id"], PLATFORMS[row["platform"]], row["time_zone"])
         for _, row in rows["accounts.csv"]
     }
-    # A target of an unknown account has no effect: dbt warns of it.
+    # A target of an unknown account has no effect; a dbt test warns about it.
     for line, row in rows["erasures.csv"]:
         if (account := row["account_id"].strip()) not in accounts:
             known = ", ".join(accounts) or "none"
-            expected = f"an account of accounts.csv (there is: {known})"
+            expected = f"an account of accounts.csv (known: {known})"
             _fail(folder / "erasures.csv", line, "account_id", account, expected)
     return Seeds(
         accounts, _rating_scales(folder, rows["csat_scales.csv"]), _erasures(rows["erasures.csv"], accounts)
@@ -118,13 +117,13 @@ def _erasures(rows: list[tuple[int, dict[str, str]]], accounts: dict[str, Accoun
     for line, row in rows:
         account_id = row["account_id"].strip()
         platform = accounts[account_id].platform.name
-        contact_id = row["contact_id"].strip().lstrip("+")  # of a phone number, written with it and without
+        contact_id = row["contact_id"].strip().lstrip("+")  # phone numbers occur with and without it
         erasures.setdefault((account_id, contact_id), Erasure(line, account_id, platform, contact_id))
     return list(erasures.values())
 
 
 def _rows(path: Path, seed: _Seed) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a seed, each with its line."""
+    """Yield the rows of a seed, each with its line number."""
     if not path.is_file():
         if seed.required:
             raise SettingsError(f"{path}: the seed is missing; restore it from the repository")
@@ -150,8 +149,8 @@ def _rows(path: Path, seed: _Seed) -> Iterator[tuple[int, dict[str, str]]]:
             yield line, row
     except csv.Error as error:
         raise SettingsError(
-            f"{path}: line {reader.line_num}: it is not valid CSV ({error}); put a value with a comma or a"
-            " quotation mark in it between quotation marks, and double those within"
+            f"{path}: line {reader.line_num}: it is not valid CSV ({error}); quote values that contain a"
+            " comma or a quotation mark, and double the quotation marks inside"
         ) from None
 
 
@@ -173,12 +172,12 @@ def _check_header(path: Path, header: list[str], seed: _Seed) -> None:
     missing = [name for name, column in seed.columns.items() if not column.optional and name not in header]
     if missing:
         raise SettingsError(
-            f"{path}: line 1: the header lacks the columns {', '.join(missing)} (it has {', '.join(header)});"
-            " name them, with commas between them"
+            f"{path}: line 1: the header has no columns {', '.join(missing)} (it has {', '.join(header)});"
+            " add them, separated by commas"
         )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise SettingsError(f"{path}: line 1: the header names {', '.join(twice)} twice; remove one of them")
+        raise SettingsError(f"{path}: line 1: the header has {', '.join(twice)} twice; remove one")
 
 
 def _check_values(path: Path, line: int, row: dict[str, str], seed: _Seed) -> None:
@@ -187,19 +186,19 @@ def _check_values(path: Path, line: int, row: dict[str, str], seed: _Seed) -> No
         if seed.blanks_allowed:
             value = value.strip()
         elif value != value.strip():
-            _fail(path, line, name, value, "no blanks around the value")
-        if (value or not column.optional) and not column.is_right(value):
+            _fail(path, line, name, value, "a value without surrounding blanks")
+        if (value or not column.optional) and not column.is_valid(value):
             _fail(path, line, name, value if column.is_shown else None, column.expected())
 
 
 def _fail(path: Path, line: int, column: str, value: str | None, expected: str) -> NoReturn:
-    found = "this value is wrong" if value is None else f"{value!r} is wrong"
+    found = "this value is invalid" if value is None else f"{value!r} is invalid"
     raise SettingsError(f"{path}: line {line}, column {column}: {found}; expected {expected}")
 
 
 @cache
 def zones() -> frozenset[str]:
-    """Return the names of zones that both Python and the engine know, without the machine's own."""
+    """Return the time zones that both Python and the engine support, without machine-specific ones."""
     with duckdb.connect() as con:
         known = {name for (name,) in con.execute("SELECT name FROM pg_timezone_names()").fetchall()}
     return frozenset(known & available_timezones()) - {"localtime", "Factory"}
@@ -220,13 +219,13 @@ def _one_of(*values: str, optional: bool = False) -> _Column:
     return _Column(lambda text: text in values, lambda: f"one of {', '.join(values)}", optional)
 
 
-def _like(is_right: Callable[[str], bool], expected: str, **more: bool) -> _Column:
-    return _Column(is_right, lambda: expected, **more)
+def _like(is_valid: Callable[[str], bool], expected: str, **more: bool) -> _Column:
+    return _Column(is_valid, lambda: expected, **more)
 
 
 _ACCOUNT = _like(
     lambda text: bool(_ACCOUNT_ID.fullmatch(text)) and printable(text) == text,
-    "at most 100 characters, none of them a blank, / \\ or :, and the first no point",
+    "at most 100 characters without blanks, / \\ or :, not starting with a period",
 )
 _PLATFORM = _Column(lambda text: text in PLATFORMS, lambda: f"one of {', '.join(PLATFORMS)}")
 _FILLED = _like(bool, "a value")

@@ -1,7 +1,7 @@
-"""Which files of landing a run reads: those that the ledger does not know, and those chosen for a replay.
+"""The files of landing that a run reads: unknown to the ledger, or selected for a replay.
 
-Belongs here: comparing landing with the ledger. Does not: finding files (`sources`), what the ledger holds
-(`raw_store.ledger`), nor which contents a replay chooses (`raw_store.replay`).
+Belongs here: comparing landing with the ledger. Does not: finding files (`sources`), the ledger itself
+(`raw_store.ledger`), nor the contents that a replay selects (`raw_store.replay`).
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ import duckdb
 from orchestration.ingest.parsing import file_bytes
 from orchestration.ingest.raw_store import known_states, ledger, replay
 from orchestration.ingest.raw_store.ledger import FileContent
-from orchestration.ingest.raw_store.replay import Again, ReplayError, listed
+from orchestration.ingest.raw_store.replay import Again, ReplayError, format_names
 from orchestration.ingest.seeds import Account, read_seeds
 from orchestration.ingest.sources import remote
 from orchestration.ingest.sources.local import (
@@ -28,15 +28,15 @@ def new_files(settings: Settings) -> list[LandedFile]:
     found, _ = find_files(settings, read_seeds(settings.seeds).accounts)
     if not ledger.ledger_folder(settings).exists():
         return found
-    with duckdb.connect() as con, ledger.explained(settings):
+    with duckdb.connect() as con, ledger.explain_errors(settings):
         return unknown_files(settings, found, ledger.read_seen(con, settings))
 
 
 def unknown_files(settings: Settings, found: list[LandedFile], seen: ledger.Seen) -> list[LandedFile]:
-    """Return those of the files that the ledger does not know by name, size and time, nor by content.
+    """Return the files that the ledger knows neither by name, size and time nor by content.
 
-    The content of a file is looked at only where its name and size are known and its time is another. It is
-    then added to what is `seen`, and remembered for later runs.
+    The content is compared only for files whose name and size are known but not their time. An unchanged file
+    is then added to `seen`, and stored for later runs.
     """
     unknown = [file for file in found if not _is_known(file, seen)]
     contents: dict[tuple[str, int], set[str]] = defaultdict(set)
@@ -59,7 +59,7 @@ def unknown_files(settings: Settings, found: list[LandedFile], seen: ledger.Seen
 
 
 def copy_if_remote(settings: Settings, files: list[LandedFile]) -> tuple[list[LandedFile], list[str]]:
-    """Copy what lies behind a URL; return the files that can be read here, and a message for each other."""
+    """Copy files behind a URL. Return the files that can be read locally, and a message for each other."""
     if not settings.landing_url:
         return files, []
     left = remote.copy(settings, [(file.name, file.size, file.modified_us) for file in files])
@@ -67,7 +67,7 @@ def copy_if_remote(settings: Settings, files: list[LandedFile]) -> tuple[list[La
 
 
 def gone_from_landing(settings: Settings) -> list[str]:
-    """Return the names of the loaded files whose content landing no longer holds.
+    """Return the names of the loaded files whose content is no longer in landing.
 
     Raises `SettingsError`, `RawStoreError`.
     """
@@ -75,19 +75,19 @@ def gone_from_landing(settings: Settings) -> list[str]:
         return []
     accounts = read_seeds(settings.seeds).accounts
     found, _ = find_files(settings, accounts)
-    with duckdb.connect() as con, ledger.explained(settings):
+    with duckdb.connect() as con, ledger.explain_errors(settings):
         names = replay.choose(con, settings, accounts, Again(everything=True))
         held = _holders(settings, found, ledger.read_seen(con, settings), set(names))
     return sorted(name for content, name in names.items() if name and content not in held)
 
 
 def check_replay(settings: Settings, again: Again) -> None:
-    """Raise `ReplayError`, `SettingsError` or `RawStoreError` where `ingest` would raise it."""
+    """Raise the `ReplayError`, `SettingsError` or `RawStoreError` that `ingest` would raise."""
     if not ledger.ledger_folder(settings).exists():
         raise ReplayError("No file has been ingested yet, so none can be read again: run `make run` first.")
     accounts = read_seeds(settings.seeds).accounts
     found, _ = find_files(settings, accounts)
-    with duckdb.connect() as con, ledger.explained(settings):
+    with duckdb.connect() as con, ledger.explain_errors(settings):
         files_to_replay(con, settings, accounts, found, ledger.read_seen(con, settings), again)
 
 
@@ -99,25 +99,26 @@ def files_to_replay(
     seen: ledger.Seen,
     again: Again,
 ) -> dict[FileContent, list[LandedFile]]:
-    """Return the files of landing to read again, by their contents; a rejected one that is gone stays so.
+    """Return the files of landing to read again, by content. Rejected files that are gone are left out.
 
-    Raises `ReplayError` where landing no longer holds what was loaded, unless `again.force`.
+    Raises `ReplayError` if loaded files are no longer in landing, unless `again.force`.
     """
     names = replay.choose(con, settings, accounts, again)
     held = _holders(settings, found, seen, set(names))
     gone = [name for content, name in names.items() if name and content not in held]
     if gone and not again.force:
         raise ReplayError(
-            f"Landing no longer holds {len(gone):,} of these files as they were loaded:\n{listed(gone)}\n"
-            "Put them back; or use force, and they stay as they were read while the rest is read again."
+            f"{len(gone):,} of these files are no longer in landing as they were loaded:\n"
+            f"{format_names(gone)}\n"
+            "Restore them, or use force: they keep their current records, and the others are read again."
         )
     if not held:
-        raise ReplayError("Landing holds none of these files any more: there is nothing to read again.")
+        raise ReplayError("None of these files is in landing any more: there is nothing to read again.")
     return held
 
 
 def require_all(settings: Settings, read: set[str], chosen: dict[FileContent, list[LandedFile]]) -> None:
-    """Raise `ReplayError` if a chosen file is not among the names `read`: its earlier rows would be lost."""
+    """Raise `ReplayError` if a chosen file is not among the names `read`, as its rows would be lost."""
     missing = {
         file.name
         for files in chosen.values()
@@ -126,8 +127,8 @@ def require_all(settings: Settings, read: set[str], chosen: dict[FileContent, li
     }
     if missing:
         raise ReplayError(
-            f"{len(missing):,} of these files changed meanwhile, or cannot be opened; nothing was changed:\n"
-            f"{listed(sorted(missing))}\nMake sure that they can be read, and replay again."
+            f"{len(missing):,} of these files changed or cannot be opened; nothing was replaced:\n"
+            f"{format_names(sorted(missing))}\nMake sure that they can be read, and replay again."
         )
 
 
@@ -138,7 +139,7 @@ def _is_known(file: LandedFile, seen: ledger.Seen) -> bool:
 def _holders(
     settings: Settings, found: list[LandedFile], seen: ledger.Seen, contents: set[FileContent]
 ) -> dict[FileContent, list[LandedFile]]:
-    """Return which files hold each of these contents; only files that the ledger does not know are read."""
+    """Return the files with each of these contents. Only files that the ledger does not know are read."""
     held: dict[FileContent, list[LandedFile]] = defaultdict(list)
     unknown = unknown_files(settings, found, seen)
     for file in found:
@@ -149,7 +150,7 @@ def _holders(
     if contents - held.keys():
         file_id = cache(file_bytes.file_id)
         for file in copy_if_remote(settings, unknown)[0]:
-            with suppress(OSError):  # What cannot be opened holds nothing that could be read.
+            with suppress(OSError):  # a file that cannot be opened cannot be replayed
                 if (content := file.content(file_id(file.path))) in contents:
                     held[content].append(file)
     return held

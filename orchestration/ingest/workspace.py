@@ -1,6 +1,6 @@
-"""Where an ingest works: its temporary folder in the home, and its database connection.
+"""The workspace of an ingest: its temporary folder and its database connection.
 
-Belongs here: making both and removing them. Does not: what is done in them.
+Belongs here: creating and removing both. Does not: their use.
 """
 
 import shutil
@@ -18,10 +18,12 @@ from orchestration.settings import Settings
 
 @contextmanager
 def workspace(settings: Settings, progress: Callable[[str], None] = lambda message: None) -> Iterator[Path]:
-    """Give an empty folder in the home, and hold the lock of the home for the length of the block."""
+    """Yield an empty folder in the home, and hold the lock of the home inside the `with` block."""
     settings.ensure_home()
     make_private(settings.private_paths)
-    with exclusive(settings.lock_path, lambda: progress("Another run holds the lock of the home; waiting …")):
+    with exclusive(
+        settings.lock_path, lambda: progress("Another run is in progress; waiting for it to finish …")
+    ):
         work = settings.work_path
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
@@ -33,7 +35,7 @@ def workspace(settings: Settings, progress: Callable[[str], None] = lambda messa
 
 @contextmanager
 def engine(settings: Settings, work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection within the limits of the settings, in UTC, with the macros of typing."""
+    """Yield a connection in UTC with the resource limits of the settings and the typing macros."""
     config = {
         "memory_limit": settings.memory_limit,
         "threads": settings.threads,

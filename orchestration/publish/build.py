@@ -1,10 +1,10 @@
-"""A release is built beside the current one: the candidate, copied and verified, with the report macros.
+"""Building a release: a verified copy of the candidate with the report macros.
 
-Belongs here: what is added to the copy, and how the copy is verified. Does not: whether the candidate may be
-published (see `preconditions`), how its tables become Parquet (see `parquet`), and how the release replaces
-the one before it (see `store`).
+Belongs here: what is added to the copy, and its verification. Does not: whether the candidate can be
+published (`preconditions`), the Parquet files (`parquet`), and the swap (`store`).
 """
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,17 @@ import duckdb
 from orchestration.common.files import copy, link, sync
 from orchestration.common.sql import quoted
 from orchestration.ingest.raw_store.erasure import state_digest
+from orchestration.publish.contracts import SCHEMA, contracts
 from orchestration.publish.parquet import write_parquet
 from orchestration.publish.reader import FILE
-from orchestration.publish.release import NOTE, RELEASES, PublishError, Release, sealed, write_note
+from orchestration.publish.release import (
+    RELEASE_FILE,
+    RELEASES,
+    PublishError,
+    Release,
+    with_digests,
+    write_release,
+)
 from orchestration.publish.report_macros import macro_statements
 from orchestration.publish.tables import PUBLISHED, QUALITY_RESULTS, TABLES
 from orchestration.quality.results import COLUMNS, history
@@ -43,10 +51,12 @@ def build_release(
     folder: Path,
     before: Release | None,
 ) -> Release:
-    """Write the `file` and the `folder` of a release of the candidate, verified, and return the release.
+    """Write the `file` and the `folder` of a release, verify them, and return the release.
 
-    `build` is the candidate's last build. Parquet files without a change since the release `before` are links
-    to its files; None: all are written. Raises `PublishError` if the release is not as it should be.
+    - `build`: the last build of the candidate
+    - `before`: the current release, whose unchanged Parquet files are linked; None to write all files
+
+    Raises `PublishError` if the verification fails.
     """
     folder.mkdir()
     expected = _copy_candidate(settings, file)
@@ -59,6 +69,7 @@ def build_release(
         connection.execute("checkpoint")
     with _connect(settings, file, read_only=True) as connection:
         _verify(connection, release, expected)
+        (folder / SCHEMA).write_text(json.dumps(contracts(connection, release_id), indent=2) + "\n")
         if release.parquet:
             builds = builds_since(settings, before.build_id) if before else None
             kept = settings.published_path / before.folder if before else None
@@ -66,20 +77,22 @@ def build_release(
     file.chmod(0o444)
     sync(file)
     link(file, folder / FILE)
-    release = sealed(release, folder, before)
-    write_note(release, folder / NOTE)
-    sync(folder / NOTE)
+    release = with_digests(release, folder, before)
+    write_release(release, folder / RELEASE_FILE)
+    sync(folder / RELEASE_FILE)
     sync(folder)
     return release
 
 
 def _copy_candidate(settings: Settings, file: Path) -> dict[str, int]:
-    """Copy the candidate's file and return the number of rows of each table, by `<schema>.<table>`."""
+    """Copy the candidate to `file`, and return the row count of each `<schema>.<table>`."""
     candidate = settings.candidate_path
-    if candidate.with_name(f"{candidate.name}.wal").exists():  # a crash left changes beside the file
+    if candidate.with_name(f"{candidate.name}.wal").exists():  # a crash left changes in the write-ahead log
         with duckdb.connect(candidate) as connection:
             connection.execute("checkpoint")
-    with duckdb.connect(candidate, read_only=True) as connection:  # while it is open no process writes to it
+    with duckdb.connect(
+        candidate, read_only=True
+    ) as connection:  # an open connection prevents writes by other processes
         rows = _row_counts(connection)
         copy(candidate, file)
     missing = [table for table in TABLES if f"main.{table}" not in rows]
@@ -125,7 +138,7 @@ def _describe(
 
 
 def _release_macro(release: Release) -> str:
-    """Return the SQL of `release()`, the table of one row that states which release a file is."""
+    """Return the SQL of the macro `release()`, a table with one row that identifies the release."""
     return f"""create or replace macro release() as table select
         {quoted(release.release_id)} as release_id,
         {quoted(release.published_at)}::timestamp as published_at,
@@ -137,7 +150,7 @@ def _release_macro(release: Release) -> str:
         {quoted(release.fingerprint)} as fingerprint,
         {quoted(release.build_id)} as build_id,
         {quoted(release.parquet)}::varchar as parquet;
-        comment on macro table release is 'Which release this file is. One row.'"""
+        comment on macro table release is 'The release of this file. One row.'"""
 
 
 def _add_quality_results(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -147,14 +160,14 @@ def _add_quality_results(connection: duckdb.DuckDBPyConnection, settings: Settin
     )
     connection.execute(
         f"comment on table {QUALITY_RESULTS} is"
-        " 'The results of the checks of every run, published or not. One row per run and check.'"
+        " 'The check results of every run, published or not. One row per run and check.'"
     )
     for column, (_, description) in COLUMNS.items():
         connection.execute(f"comment on column {QUALITY_RESULTS}.{column} is {quoted(description)}")
 
 
 def _verify(connection: duckdb.DuckDBPyConnection, release: Release, candidate: Mapping[str, int]) -> None:
-    """Read the new file as a reader does; raise `PublishError` that names what is not as it should be."""
+    """Read the new file like a user. Raise `PublishError` with the first problem."""
     columns = connection.execute(
         "select table_name || '.' || column_name, column_name || ' ' || data_type from duckdb_columns()"
         " where not internal"
@@ -162,18 +175,18 @@ def _verify(connection: duckdb.DuckDBPyConnection, release: Release, candidate: 
     personal = [column for column, described in columns if PERSONAL.search(described)]
     if personal:
         raise PublishError(
-            f"{', '.join(personal)}: by its name it holds personal data, which is never published."
-            " Remove it from the mart, or rename it after what it holds."
+            f"{', '.join(personal)}: the name suggests personal data, which must not be published. Remove it"
+            " from the mart, or rename it."
         )
     last = connection.execute("select max_by(build_id, build_number) from build.builds").fetchone()[0]
     if last != release.build_id:
-        raise PublishError(f"Build {last} began while {release.build_id} was published. Run again.")
+        raise PublishError(f"Build {last} began during the publication of {release.build_id}. Run again.")
     rows = _row_counts(connection)
     for table, expected in candidate.items():
         if rows.get(table) != expected:
             raise PublishError(
-                f"{table.removeprefix('main.')}: {rows.get(table)} rows in the release,"
-                f" expected the {expected} of the candidate. Run again."
+                f"{table.removeprefix('main.')}: {rows.get(table)} rows in the release, expected {expected}."
+                " Run again."
             )
     for call, arguments in _report_calls(connection, release):
         connection.execute(call, arguments).fetchall()
@@ -182,7 +195,7 @@ def _verify(connection: duckdb.DuckDBPyConnection, release: Release, candidate: 
 def _report_calls(
     connection: duckdb.DuckDBPyConnection, release: Release
 ) -> list[tuple[str, dict[str, str]]]:
-    """Return a query of every report macro, each with the arguments that it cannot do without."""
+    """Return a query of every report macro with its required arguments."""
     day = (release.data_through or release.published_at)[:10]
     needed = {"from_date": day, "to_date": day, "conversation": ""}
     macros = connection.execute(
@@ -198,7 +211,7 @@ def _report_calls(
 
 
 def _row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return how many rows each table has, by `<schema>.<table>`."""
+    """Return the row count of each `<schema>.<table>`."""
     tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
     return {
         f"{schema}.{table}": connection.execute(f'select count(*) from "{schema}"."{table}"').fetchone()[0]
@@ -207,7 +220,7 @@ def _row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _code_version() -> str:
-    """Return the commit of the code, `-dirty` where files differ from it; `unknown` outside a checkout."""
+    """Return the commit of the code, with `-dirty` if files differ from it, or `unknown` without git."""
     try:
         command = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
         return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()

@@ -1,7 +1,7 @@
 """Whether the release is fresh: one verdict per account, the worse of publication age and data age.
 
 Belongs here: the verdict, its reasons in words, and when the next run is scheduled. Does not: where it is
-shown (see `overview` and `page`), nor how often it is looked at (see `automation`).
+shown (see `overview` and `page`), nor how often it is evaluated (see `automation`).
 """
 
 from collections.abc import Iterable
@@ -99,7 +99,7 @@ class AccountFreshness:
 
 @dataclass(frozen=True)
 class Freshness:
-    """The freshness of the current release, None where none can be read, and of each of its accounts."""
+    """The freshness of the current release, None if none can be read, and of its accounts."""
 
     release: Release | None
     accounts: tuple[AccountFreshness, ...]

@@ -1,7 +1,7 @@
-"""The tables of a release as Parquet: a file each, the large ones a folder with a file for each month.
+"""The tables of a release as Parquet: one file per table, or one per month for large tables.
 
-Belongs here: how they are divided, and which files need not be written again. Does not: which tables there
-are (see `tables`).
+Belongs here: how tables are divided, and which files are linked instead of written. Does not: the list of
+tables (`tables`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,11 @@ def write_parquet(
     before: Path | None = None,
     builds: Sequence[str] | None = None,
 ) -> None:
-    """Write `<table>.parquet` into the folder for each table of `rows`, which has the number of its rows.
+    """Write `<table>.parquet` into the folder for each table in `rows`, which has its row count.
 
-    A month that none of `builds` changed is a link to the file in the folder of the release `before`; where
-    `builds` is None, or the file is missing, it is written. Raises `PublishError` if rows are missing.
+    A month that none of `builds` changed is linked from `before`, the folder of the previous release. All
+    months are written if `builds` is None, and any that is missing there. Raises `PublishError` if row counts
+    differ.
     """
     for table, expected in rows.items():
         path = folder / f"{table}.parquet"

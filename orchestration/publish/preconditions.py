@@ -1,10 +1,10 @@
-"""Whether a release may be published: the candidate is complete, and the checks passed on exactly its rows.
+"""Preconditions of publishing: the candidate is complete, and the checks passed on exactly its rows.
 
 Belongs here: reading the record of builds and the latest evaluation of each check. Does not: the checks
-themselves (see `quality`), nor the verification of a release that was built (see `build`).
+(`quality`), nor the verification of a built release (`build`).
 
-Dagster skips an asset only if a blocking check failed in the same run. It lets the asset go on after a check
-that was not selected, had no result or judged an earlier version of its table.
+Dagster skips an asset only if a blocking check failed in the same run. It continues if a check was not
+selected, had no result, or evaluated an earlier version of its table.
 """
 
 from collections.abc import Iterable
@@ -16,19 +16,19 @@ from orchestration.publish.release import PublishError
 from orchestration.settings import Settings
 from orchestration.warehouse.candidate import Build, completed_build
 
-BUILD_ID = "build_id"  # in the metadata of a check's result: the build of the candidate that it judged
+BUILD_ID = "build_id"  # metadata of a check result: the build of the candidate that was checked
 
 
 def verify_candidate(settings: Settings) -> Build:
-    """Return the last build of the candidate. Raises `PublishError` unless it completed."""
+    """Return the last build of the candidate. Raises `PublishError` unless it is complete."""
     if not settings.candidate_path.exists():
-        raise PublishError(f"There is no candidate at {settings.candidate_path}: build the marts first.")
+        raise PublishError(f"No candidate at {settings.candidate_path}: build the marts first.")
     build = completed_build(settings)
     if build is None:
         raise PublishError(
-            "Not published, the last release stays: the last build of the candidate did not complete."
-            " A model or a test of dbt failed, dbt was interrupted, or the file is damaged."
-            " Fix what failed, then run again."
+            "Not published; the current release stays in place. The last build of the candidate did not"
+            " complete. A model or a test of dbt failed, dbt was interrupted, or the file is damaged. Fix the"
+            " error, then run again."
         )
     return build
 
@@ -41,8 +41,8 @@ def verify_checks(
 ) -> dict[str, list[str]]:
     """Return the names of the checks that `passed` and `warned`, as `<asset>:<check>`.
 
-    Raises `PublishError` that lists every blocking check that did not pass on the table as it is now, of the
-    build `build_id`, and every one of `tables` without a blocking check.
+    Raises `PublishError` with every blocking check that did not pass on the current version of its table, of
+    the build `build_id`, and each of `tables` without a blocking check.
     """
     specs = list(specs)
     guarded = {spec.asset_key for spec in specs if spec.blocking}
@@ -60,15 +60,15 @@ def verify_checks(
             problems.append(f"{name} {outcome}")
     if problems:
         raise PublishError(
-            "Not published, the last release stays:\n"
+            "Not published; the current release stays in place:\n"
             + "\n".join(f"- {problem}" for problem in problems)
-            + "\nFix what failed, then materialize the marts with their checks."
+            + "\nFix the errors, then materialize the marts with their checks."
         )
     return checks
 
 
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> int | None:
-    """Return the id of the event of the table's last materialization."""
+    """Return the event id of the table's latest materialization."""
     records = instance.fetch_materializations(key, limit=1).records
     return records[0].storage_id if records else None
 
@@ -77,12 +77,12 @@ def _outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey, version: int |
     evaluation = latest_evaluation(instance, key)
     if evaluation is None:
         return "has not run"
-    judged = evaluation.target_materialization_data
-    if (judged and judged.storage_id) != version:
-        return "judged an earlier version of the table"
+    checked = evaluation.target_materialization_data
+    if (checked and checked.storage_id) != version:
+        return "checked an earlier version of the table"
     build = evaluation.metadata.get(BUILD_ID)
     if build is None or build.value != build_id:
-        return f"judged build {build.value if build else 'unknown'}, the candidate is of build {build_id}"
+        return f"checked build {build.value if build else 'unknown'}, but the candidate is build {build_id}"
     if evaluation.passed:
         return "passed"
     return "warned" if evaluation.severity is dg.AssetCheckSeverity.WARN else "failed"

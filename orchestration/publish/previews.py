@@ -1,7 +1,7 @@
-"""What Dagster's UI shows of a published table: the figures of the last four weeks, and a chart of them.
+"""Previews of published tables in Dagster's UI: figures of the last four weeks and a chart.
 
-Belongs here: which figures summarize a table. Does not: how a figure is measured (the report macros define
-it), nor how a chart looks (see `charts`).
+Belongs here: the figures of each preview. Does not: their definition (the report macros), nor the drawing of
+charts (`page.charts`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WEEKS = " union all ".join(
     f" from report_overview($last::date - {7 * week + 6}, $last::date - {7 * week})"
     for week in range(DAYS // 7)
 )
-# With several accounts, whose row it is: their agents and tags may have the same names.
+# With several accounts, prefix each name with its account: agents and tags can have equal names.
 OF = "case when (select count(*) from dim_accounts) > 1 then account_id || ': ' else '' end ||"
 BY_KEY = """
     conversations, messages, round(first_response_median / 60) as "response, minutes",
@@ -39,7 +39,7 @@ BY_KEY = """
 
 @dataclass(frozen=True)
 class Preview:
-    """Two queries with the parameter `$last`, the last local day: of the rows read and of those drawn."""
+    """A preview: the query of its table and that of its chart, both with `$last`, the last local day."""
 
     about: str
     rows: str
@@ -49,7 +49,7 @@ class Preview:
 
 PREVIEWS = {
     "agg_overview": Preview(
-        "Conversations a day, by origin",
+        "Conversations per day, by origin",
         f"""
         select days, conversations, messages, distinct_contacts as contacts,
             round(first_response_median / 60) as "response, minutes",
@@ -62,7 +62,7 @@ PREVIEWS = {
         partial(charts.bars_by_day, kinds=charts.ORIGINS),
     ),
     "agg_by_agent": Preview(
-        "Conversations of each agent",
+        "Conversations by agent",
         f"""
         select {OF} agent_name as agent, {BY_KEY} from report_by_agent({PERIOD})
         order by conversations desc, agent_name limit 20
@@ -74,7 +74,7 @@ PREVIEWS = {
         charts.bars,
     ),
     "agg_by_tag": Preview(
-        "Conversations of each tag; one with two tags counts in both",
+        "Conversations by tag; a conversation with two tags counts in both",
         f"""
         select {OF} tag as tag, {BY_KEY} from report_by_tag({PERIOD})
         order by conversations desc, tag limit 20
@@ -121,7 +121,7 @@ PREVIEWS = {
         charts.week,
     ),
     "fct_conversations": Preview(
-        "Time to the first response, of the conversations begun; below, the latest ten",
+        "First response times of started conversations; below, the latest ten conversations",
         f"""
         select strftime(started_at, '%-d %b %H:%M') as "started (UTC)", origin, status, agent_name as agent,
             list_aggregate(conversation_tags, 'string_agg', ', ') as tags, messages,
@@ -142,7 +142,7 @@ PREVIEWS = {
         charts.columns,
     ),
     "fct_messages": Preview(
-        "Messages a day, by who wrote",
+        "Messages per day, by sender",
         f"""
         select days, messages, inbound_messages as inbound, agent_messages as "by agents",
             automated_messages as automated
@@ -162,7 +162,7 @@ PREVIEWS = {
 
 
 def preview(connection: duckdb.DuckDBPyConnection, table: str, last: date) -> str | None:
-    """Return the preview of the table in the weeks to `last` as Markdown, None for a table that has none."""
+    """Return the preview of a table for the weeks to `last` as Markdown, or None without one."""
     if table not in PREVIEWS:
         return None
     known, parameters = PREVIEWS[table], {"last": last}

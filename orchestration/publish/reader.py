@@ -1,6 +1,6 @@
-"""How the published file is read.
+"""Reading the published file.
 
-Belongs here: a connection to it that can do nothing else. Does not: which release it holds (see `release`).
+Belongs here: a restricted connection to it. Does not: the release in it (`release`).
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ FILE = "reports.duckdb"
 def reader(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a read-only connection whose current database is the current `reports.duckdb`.
 
-    The file is attached, not connected to: within one process DuckDB gives a second connection to a path the
-    file that the first one opened, even after a swap. Raises `duckdb.Error` where there is no readable file.
-    No query on it, and no macro or view in the file, can open another file or change that.
+    The file is attached instead of opened: within one process, a second connection to a path reuses the file
+    that the first one opened, even after a swap. Raises `duckdb.Error` if there is no readable file. No
+    query, macro or view on this connection can open another file or change these restrictions.
     """
     limits = {"memory_limit": settings.memory_limit, "threads": settings.threads}
     with duckdb.connect(config=limits) as connection:

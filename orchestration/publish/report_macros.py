@@ -1,7 +1,6 @@
-"""The report macros: the SQL files of `macros/`, rendered with the lists of filters and measures.
+"""The report macros: SQL templates in `macros/`, rendered with the lists of filters and measures.
 
-Belongs here: what several macros repeat. Does not: the macros themselves, nor when they are created (see
-`build`).
+Belongs here: what several macros share. Does not: the macros (`macros/`), nor their creation (`build`).
 """
 
 from pathlib import Path
@@ -12,7 +11,7 @@ import yaml
 from orchestration.settings import PROJECT
 
 FOLDER = Path(__file__).parent / "macros"
-MACROS = (  # in the order in which they refer to each other
+MACROS = (  # in the order of their dependencies
     "filters",
     "report_coverage",
     "measures",
@@ -49,7 +48,7 @@ FILTERS = (
     "contact_tags",
     "working_hours",
 )
-# Counted by the day of a message, a close or a survey.
+# Counts by the day of a message, a close or a survey.
 COUNTS_BY_DAY = (
     *("inbound_messages", "outbound_messages", "agent_messages", "automated_messages", "closed_on_day"),
     *("surveys_sent", "surveys_answered", "csat_n", "csat_sum", "satisfied", "dissatisfied"),

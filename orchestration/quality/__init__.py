@@ -1,7 +1,7 @@
 import os
 import sys
 
-# Great Expectations reads this variable when it is imported, and otherwise reports its usage.
+# Great Expectations reads this variable at import and otherwise sends usage statistics.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-# It imports pyspark if it is installed, which ends the process where grpc is not. All checks run in DuckDB.
+# It imports pyspark if installed, which ends the process if grpc is missing. All checks run in DuckDB.
 sys.modules.setdefault("pyspark", None)

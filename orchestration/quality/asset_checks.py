@@ -1,7 +1,7 @@
-"""The quality gate as asset checks of Dagster: one op, with a result for every check of every mart.
+"""The quality gate as Dagster asset checks: one op with a result for every check of every mart.
 
-Belongs here: names, severities and what Dagster shows of a result. Does not: what is expected (`marts`), nor
-how it is evaluated (`gate`, which is imported only when the op runs: it takes seconds).
+Belongs here: names, severities and metadata of the results. Does not: the conditions (`marts`), nor their
+evaluation (`gate`, imported when the op runs because it takes seconds).
 """
 
 import re
@@ -13,7 +13,7 @@ import dagster as dg
 
 from orchestration.quality.check import Check, CheckResult, Mart
 from orchestration.quality.marts import MARTS
-from orchestration.quality.results import keep
+from orchestration.quality.results import store_results
 from orchestration.settings import Settings
 from orchestration.warehouse.candidate import completed_build, wait_until_free
 
@@ -36,13 +36,8 @@ def _spec(mart: Mart, check: Check) -> dg.AssetCheckSpec:
 SPECS = [_spec(mart, check) for mart in MARTS for check in mart.checks]
 
 
-def blocking_checks() -> list[dg.AssetCheckKey]:
-    """Return the checks that must pass before anything is published."""
-    return [spec.key for spec in SPECS if spec.blocking]
-
-
 def import_gate() -> None:
-    """Import what the checks need ahead of time; if that fails, the checks report it."""
+    """Import the gate in advance. If this fails, the checks report the error."""
     with suppress(Exception):
         import_module("orchestration.quality.gate")
 
@@ -51,12 +46,12 @@ def import_gate() -> None:
 def quality_gate(
     context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Great Expectations on the candidate: the conditions that hold before anything is published."""
+    """Run the Great Expectations checks that the candidate must pass before it is published."""
     selected = context.selected_asset_check_keys
     tables = {key.asset_key.path[-1] for key in selected}
     marts = [mart for mart in MARTS if mart.table in tables]
     build_id, results = check_candidate(settings, marts, context.log.info)
-    keep(settings, context.run.run_id, results)
+    store_results(settings, context.run.run_id, results)
     for result in results:
         evaluated = _asset_check_result(result, build_id)
         if dg.AssetCheckKey(evaluated.asset_key, evaluated.check_name) not in selected:
@@ -69,10 +64,9 @@ def quality_gate(
 def check_candidate(
     settings: Settings, marts: Iterable[Mart], progress: Callable[[str], None]
 ) -> tuple[str | None, list[CheckResult]]:
-    """Run the checks of `marts`; return the build that they looked at, if any, and a result for each.
+    """Run the checks of `marts`. Return the build that was checked, if any, and a result for each check.
 
-    A problem of any kind is a broken result of every check, because Dagster continues after a check that has
-    no result.
+    Any error gives a broken result for every check, because Dagster continues after a check without a result.
     """
     marts = list(marts)
     try:
@@ -107,8 +101,6 @@ def _asset_check_result(result: CheckResult, build_id: str | None) -> dg.AssetCh
 
 def _summary(result: CheckResult) -> str:
     if result.broken:
-        return (
-            f"{result.table}: {result.check.name} is BROKEN and says nothing about the data: {result.found}"
-        )
+        return f"{result.table}: {result.check.name} is BROKEN and could not check the data: {result.found}"
     examples = f", e.g. {'; '.join(result.examples)}" if result.examples else ""
     return f"{result.table}: expected {result.check.expected}; {result.found}{examples}"

@@ -1,4 +1,4 @@
-"""Conditions that many marts share: functions that return a check.
+"""Conditions that several marts share, as functions that return a check.
 
 Belongs here: a form of check that more than one mart uses. Does not: the checks of one mart (`marts`).
 """
@@ -10,7 +10,7 @@ from orchestration.quality.check import Check, Mart
 
 LEDGER = "read_parquet(getvariable('raw_path') || '/ingested_files/*.parquet')"
 
-# Great Expectations computes `least_rows` for each run: it follows from the last release.
+# `least_rows` is a parameter of each run, computed from the last release.
 ROW_COUNT_WITHIN_LIMIT = Check(
     "row_count_within_limit",
     "at most {settings.max_volume_drop:.0%} fewer rows than in the last release: {last_release}",
@@ -18,10 +18,10 @@ ROW_COUNT_WITHIN_LIMIT = Check(
     {"min_value": {"$PARAMETER": "least_rows"}},
 )
 
-# Row-level checks skip the rows of earlier builds, so every row must name a build.
+# Row-level checks skip the rows of earlier builds, so every row needs a build.
 BUILD_ID_IS_KNOWN = Check(
     "build_id_is_known",
-    "every row has the build_id of a build in build.builds",
+    "every build_id is in build.builds",
     broken_keys="""
         select coalesce(build_id, 'null') || ': ' || count(*) || ' rows' as key
         from {batch}
@@ -32,33 +32,33 @@ BUILD_ID_IS_KNOWN = Check(
 
 
 def mart(table: str, key: tuple[str, ...], *checks: Check) -> Mart:
-    """Return a mart that every build writes as a whole, with its checks and those of every mart."""
+    """Return a mart that every build rewrites, with its checks and the checks of all marts."""
     return Mart(table, key, (key_is_unique(*key), *checks, ROW_COUNT_WITHIN_LIMIT))
 
 
 def incremental_mart(table: str, key: tuple[str, ...], *checks: Check) -> Mart:
-    """Return a mart whose rows name the build that made them, with its checks and those of every mart."""
+    """Return a mart with a column `build_id`, with its checks and the checks of all marts."""
     checks = (key_is_unique(*key), *checks, BUILD_ID_IS_KNOWN, ROW_COUNT_WITHIN_LIMIT)
     return Mart(table, key, checks, is_incremental=True)
 
 
 def warning(check: Check) -> Check:
-    """Return the same check as one that is shown but does not block."""
+    """Return the same check with severity `warn`."""
     return replace(check, severity="warn")
 
 
 def not_null(column: str) -> Check:
-    """`column` is never null."""
+    """Return the check that `column` is not null."""
     return Check(
         f"{column}_is_not_null",
-        f"no row without {column}",
+        f"every row has a {column}",
         "ExpectColumnValuesToNotBeNull",
         {"column": column},
     )
 
 
 def accepted_values(column: str, *values: str) -> Check:
-    """`column` is null or one of `values`."""
+    """Return the check that `column` is null or one of `values`."""
     return Check(
         f"{column}_is_accepted_value",
         f"{column} is one of {', '.join(values)}",
@@ -68,7 +68,7 @@ def accepted_values(column: str, *values: str) -> Check:
 
 
 def between(column: str, least: float, most: float) -> Check:
-    """`column` is null or within the two, both included."""
+    """Return the check that `column` is null or between `least` and `most`, inclusive."""
     return Check(
         f"{column}_is_in_range",
         f"{column} from {least} to {most}",
@@ -78,7 +78,7 @@ def between(column: str, least: float, most: float) -> Check:
 
 
 def not_before(later: str, earlier: str) -> Check:
-    """`later` is not before `earlier`, where neither is null."""
+    """Return the check that `later` is not before `earlier`, unless one is null."""
     return Check(
         f"{later}_is_not_before_{earlier}",
         f"{later} at or after {earlier}",
@@ -93,16 +93,16 @@ def not_before(later: str, earlier: str) -> Check:
 
 
 def not_negative(*columns: str) -> Check:
-    """None of `columns` is below 0."""
+    """Return the check that no value in `columns` is negative."""
     return Check(
         "measures_are_not_negative",
-        f"no value below 0 in {', '.join(columns)}",
+        f"no negative value in {', '.join(columns)}",
         broken_where=f"least({', '.join(columns)}) < 0",
     )
 
 
 def key_is_unique(*key: str) -> Check:
-    """No two rows have the same `key`; null is a value like any other."""
+    """Return the check that `key` is unique. Null is treated as a value."""
     columns = ", ".join(key)
     return Check(
         "key_is_unique",
@@ -112,7 +112,7 @@ def key_is_unique(*key: str) -> Check:
 
 
 def references(column: str, table: str, key: str) -> Check:
-    """Every `column` that is not null is a `key` of `table`."""
+    """Return the check that every non-null `column` is a `key` of `table`."""
     return Check(
         f"{column}_is_in_{table}",
         f"every {column} is in {table}",
@@ -126,18 +126,18 @@ def references(column: str, table: str, key: str) -> Check:
 
 
 def matches_raw_files(entity: str, key: str, records: str, where: str = "true") -> Check:
-    """The mart has a row for each exported record of `entity`, and no other.
+    """Return the check that the mart has exactly one row per exported record of `entity`.
 
-    `records` is a query of the records in the raw files: `id` as the mart writes it in `key`, and `batch_id`.
-    `where` restricts the rows of the mart that come from such a record.
+    - `records`: query of the records in the raw files, with `id` as in the mart's `key`, and `batch_id`
+    - `where`: condition of the rows that come from such a record
 
-    Records of the batches that the published release holds, and rows that it has checked, are not compared
-    again. Nearly all new rows come from new records; the rest are rows of older records, rebuilt because
-    something else changed, and only for them are all records read.
+    Records of batches in the published release, and rows that it has checked, are not compared again. Most
+    new rows come from new records. Only for the others, older records that were rebuilt, are all records
+    read.
     """
     return Check(
         f"{entity}_match_raw_files",
-        f"one row for each of the {entity} in the raw files, and no other",
+        f"exactly one row for each of the {entity} in the raw files",
         broken_keys=f"""
             with records as ({records}),
             new_records as (
@@ -166,26 +166,26 @@ def matches_raw_files(entity: str, key: str, records: str, where: str = "true") 
 
 
 def rejection_rate(*entities: str) -> Check:
-    """Of the records of each account and entity in its newest batch, few enough were rejected.
+    """Return the check that the share of rejected records in the latest batch is within the limit.
 
-    The newest batch, because one bad day must neither hide behind years of good exports, nor block releases
-    for ever once a corrected export has arrived.
+    The share is per account and entity. It covers only the latest batch, so that years of valid exports do
+    not hide a bad one, and a corrected export unblocks releases.
     """
     names = ", ".join(f"'{entity}'" for entity in entities)
     return Check(
         "rejection_rate_within_limit",
-        f"at most {{settings.max_rejected_share:.1%}} of the {' or '.join(entities)} of the newest batch"
+        f"at most {{settings.max_rejected_share:.1%}} of the {' or '.join(entities)} of the latest batch"
         " rejected",
         broken_keys=f"""
             select
                 account_id || '/' || entity || ': ' || sum(records_rejected) || ' of ' || sum(records_read)
                 || ' records, most in ' || array_to_string(max_by(file, records_rejected, 3), ', ') as key
             from (
-                select *, batch_id = max(batch_id) over (partition by account_id, entity) as is_newest
+                select *, batch_id = max(batch_id) over (partition by account_id, entity) as is_latest
                 from ingested_files
                 where entity in ({names}) and status = 'loaded'
             )
-            where is_newest
+            where is_latest
             group by account_id, entity
             having sum(records_rejected) > getvariable('max_rejected_share') * sum(records_read)
         """,
@@ -193,12 +193,12 @@ def rejection_rate(*entities: str) -> Check:
 
 
 def no_file_is_rejected(*entities: str) -> Check:
-    """No file is rejected as a whole, unless a later file at its path was loaded."""
+    """Return the check that no file is rejected, unless a later version of it was loaded."""
     names = ", ".join(f"'{entity}'" for entity in entities)
     return warning(
         Check(
             "no_file_is_rejected",
-            f"every file of {' or '.join(entities)} was loaded",
+            f"every file of {' or '.join(entities)} is loaded",
             broken_keys=f"""
                 select file as key
                 from ingested_files
@@ -211,16 +211,17 @@ def no_file_is_rejected(*entities: str) -> Check:
 
 
 def same_totals(name: str, source: str, day: str, totals: Mapping[str, str]) -> Check:
-    """For every account and day, the sums of the mart's columns are those of `source`.
+    """Return the check that the mart's sums per account and day equal those of `source`.
 
-    `source` is a table or a query in parentheses, `day` its date column; `totals` maps each column of the
-    mart to the aggregate over `source` that its sum must equal.
+    - `source`: a table, or a query in parentheses
+    - `day`: the date column of `source`
+    - `totals`: column of the mart → aggregate over `source` that equals its sum
     """
     actual = ", ".join(f"sum({column})::double as {column}" for column in totals)
     expected = ", ".join(f"({total})::double as {column}" for column, total in totals.items())
     return Check(
         name,
-        f"for every account and day the same {', '.join(totals)}",
+        f"equal {', '.join(totals)} for every account and day",
         broken_keys=f"""
             select
                 concat_ws(' ', account_id, day, total) || ': '
@@ -240,5 +241,5 @@ def same_totals(name: str, source: str, day: str, totals: Mapping[str, str]) -> 
 
 
 def key_text(key: tuple[str, ...]) -> str:
-    """Return the SQL that shows a row's key as one text."""
+    """Return the SQL of a row's key as one text."""
     return f"concat_ws(' ', {', '.join(key)})"

@@ -1,18 +1,18 @@
-"""Runs every mart's checks on the candidate.
+"""Runs the checks of every mart on the candidate.
 
-Belongs here: how Great Expectations is used. Does not: what is expected (`marts`), nor Dagster
-(`asset_checks`). Importing this module imports Great Expectations, which takes seconds.
+Belongs here: the use of Great Expectations. Does not: the conditions (`marts`), nor Dagster (`asset_checks`).
+Importing this module imports Great Expectations, which takes seconds.
 
-Each mart has one suite for all its rows and, after an increment, one for the rows that no release has checked
-(see `Scope`). They run inside DuckDB on a read-only connection; no table comes to Python. Every check has a
-name and a result of its own, yet few of them need a scan of their own:
+Each mart has one suite for all its rows and, after an incremental build, one for the rows that no release has
+checked (see `Scope`). They run inside DuckDB on a read-only connection; no table is loaded into Python. Every
+check has its own result, but few need their own scan:
 
-- Great Expectations itself combines its expectations about single columns of a table into one query;
-- the conditions on rows are combined into one query too: does any row break any of them;
-- a query over rows or tables (keys, references, totals) is one run.
+- Great Expectations combines its expectations about single columns of a table into one query.
+- All conditions on rows are combined into one query: whether any row violates any of them.
+- Each query of rows or tables (keys, references, totals) runs once.
 
-This first pass only says yes or no. A check that does not pass, or shares a scan that does not, is then run
-by itself, for the count and the examples. So a check whose SQL is broken affects no other.
+The first pass returns pass or fail only. Each failed check, and each check that shares a failed scan, then
+runs alone for its count and examples. So invalid SQL of one check affects no other.
 """
 
 import logging
@@ -40,11 +40,11 @@ EXAMPLES = 5
 ROW_CONDITIONS = "row conditions"
 SELECT_ROWS = "select * from main."
 
-logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # what it logs, it also returns
+logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # it also returns what it logs
 
 
 class ExpectNoBrokenKeys(gxe.UnexpectedRowsExpectation):
-    """A query of one row that counts the violations. A query without a row proves nothing and fails."""
+    """A query with one row that counts the violations. A query without rows fails."""
 
     metric_dependencies = ("unexpected_rows_query.table",)
 
@@ -54,10 +54,10 @@ class ExpectNoBrokenKeys(gxe.UnexpectedRowsExpectation):
 
 
 def run_gate(settings: Settings, marts: Iterable[Mart] = MARTS) -> list[CheckResult]:
-    """Run every check of `marts` on the candidate; return one result for each, in their order.
+    """Run every check of `marts` on the candidate. Return one result for each, in their order.
 
-    Where a table cannot be read, the results of its checks are broken. Raises where the candidate or the
-    warehouse cannot be opened.
+    If a table cannot be read, the results of its checks are broken. Raises if the candidate or the warehouse
+    cannot be opened.
     """
     scope = read_scope(settings)
     with _candidate(settings, scope) as candidate:
@@ -66,7 +66,7 @@ def run_gate(settings: Settings, marts: Iterable[Mart] = MARTS) -> list[CheckRes
 
 @contextmanager
 def _candidate(settings: Settings, scope: Scope) -> Iterator[SQLDatasource]:
-    """Open the candidate read-only, on connections that have the seeds and the variables of the checks."""
+    """Open the candidate read-only, with the seeds and the variables that the checks use."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     config = {"memory_limit": settings.memory_limit, "threads": settings.threads}
@@ -81,7 +81,7 @@ def _candidate(settings: Settings, scope: Scope) -> Iterator[SQLDatasource]:
         for statement in statements:
             connection.cursor().execute(statement)
 
-    # The first tests whether a table exists, the second runs the expectations.
+    # The first engine tests whether a table exists, the second runs the expectations.
     engines = [candidate.get_engine(), candidate.get_execution_engine().engine]
     try:
         sqlalchemy.event.listen(engines[1], "connect", prepare)
@@ -93,7 +93,7 @@ def _candidate(settings: Settings, scope: Scope) -> Iterator[SQLDatasource]:
 
 
 def _session(settings: Settings, scope: Scope) -> list[str]:
-    """Return the statements that give a connection the seeds and the variables of the checks."""
+    """Return the statements that attach the seeds and set the variables of the checks."""
     variables = {
         "raw_path": quoted(settings.raw_path),
         "hash_key_path": quoted(settings.hash_key_path),
@@ -114,8 +114,8 @@ def _list(values: Iterable[str]) -> str:
 
 
 def _keep_result(_connection, cursor, statement, _parameters, context, _many):
-    # Great Expectations closes its connection before it fetches, and DuckDB then drops the result.
-    # It also runs the query of a batch itself, but only for the names of the columns.
+    # Great Expectations closes the connection before it fetches, and DuckDB then drops the result. It also
+    # runs the query of a batch, but only for the column names.
     if cursor.description:
         rows = [] if statement.startswith(SELECT_ROWS) else cursor.fetchall()
         context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(cursor, cursor.description, rows)
@@ -130,15 +130,15 @@ def _run_mart(candidate: SQLDatasource, mart: Mart, settings: Settings, scope: S
         batch = asset.add_batch_definition_whole_table("all rows").get_batch()
         if scope.build_ids is None or not mart.is_incremental:
             return _run_suite(batch, mart, parameters)
-        of_new_rows = replace(mart, checks=tuple(check for check in mart.checks if check.is_scoped))
-        of_all_rows = replace(mart, checks=tuple(check for check in mart.checks if not check.is_scoped))
+        new_row_mart = replace(mart, checks=tuple(check for check in mart.checks if check.is_scoped))
+        whole_mart = replace(mart, checks=tuple(check for check in mart.checks if not check.is_scoped))
         ids = ", ".join(map(quoted, scope.build_ids)) or "null"
         query = f"{SELECT_ROWS}{mart.table} where build_id in ({ids})"
         asset = candidate.add_query_asset(f"{mart.table}, new rows", query)
         new_batch = asset.add_batch_definition_whole_table("new rows").get_batch()
         results = [
-            *map(_of_new_rows, _run_suite(new_batch, of_new_rows, parameters)),
-            *_run_suite(batch, of_all_rows, parameters),
+            *map(_note_new_rows, _run_suite(new_batch, new_row_mart, parameters)),
+            *_run_suite(batch, whole_mart, parameters),
         ]
         order = [check.name for check in mart.checks]
         return sorted(results, key=lambda result: order.index(result.check.name))
@@ -146,7 +146,7 @@ def _run_mart(candidate: SQLDatasource, mart: Mart, settings: Settings, scope: S
         return mart.broken(str(error))
 
 
-def _of_new_rows(result: CheckResult) -> CheckResult:
+def _note_new_rows(result: CheckResult) -> CheckResult:
     return result if result.broken else replace(result, found=f"{result.found}, in the rows not yet released")
 
 
@@ -159,7 +159,7 @@ def _run_suite(batch: Batch, mart: Mart, parameters: dict) -> list[CheckResult]:
 
 
 def _suspects(batch: Batch, mart: Mart, parameters: dict) -> set[str]:
-    """Run all checks of a mart together; return the names of those that may not have passed."""
+    """Run all checks of a mart together. Return the names of those that may have failed."""
     conditions = {check.name: check.broken_where for check in mart.checks if check.broken_where}
     expectations = [_expectation(mart, check) for check in mart.checks if not check.broken_where]
     if conditions:
@@ -172,7 +172,7 @@ def _suspects(batch: Batch, mart: Mart, parameters: dict) -> set[str]:
 
 
 def _examine(batch: Batch, mart: Mart, check: Check, parameters: dict) -> CheckResult:
-    """Run one check by itself, for what it finds and for examples."""
+    """Run one check alone, for its count of violations and examples."""
     details = {
         "result_format": "SUMMARY",
         "unexpected_index_column_names": list(mart.key),
@@ -215,7 +215,7 @@ def _validate(
 
 
 def _expectation(mart: Mart, check: Check) -> gxe.Expectation:
-    """Return the expectation that runs one check by itself."""
+    """Return the expectation of one check."""
     meta = {"check": check.name}
     if check.expectation:
         return getattr(gxe, check.expectation)(**check.arguments, meta=meta)
@@ -227,13 +227,13 @@ def _expectation(mart: Mart, check: Check) -> gxe.Expectation:
         from ({keys})
     """
     if "{batch}" not in query:
-        # Great Expectations would print a warning, but a check of other tables needs no batch.
+        # Prevents a warning of Great Expectations: a check of other tables needs no batch.
         query += " /* {batch} */"
     return ExpectNoBrokenKeys(unexpected_rows_query=query, meta=meta)
 
 
 def _problem(outcome: ExpectationValidationResult) -> str | None:
-    """Return why an expectation could not run, if so; Great Expectations may give a reason per metric."""
+    """Return why an expectation could not run, or None. There can be one error per metric."""
     information = outcome.exception_info or {}
     problems = [
         problem["exception_message"] for problem in information.values() if isinstance(problem, Mapping)

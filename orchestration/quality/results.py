@@ -1,7 +1,7 @@
 """The history of check results: one file with the results of the last runs.
 
-Belongs here: writing and reading it. Does not: running checks (`gate`), nor what Dagster shows of a result
-(`asset_checks`). Every release contains the whole history, as the table `quality_results`.
+Belongs here: writing and reading it. Does not: running checks (`gate`), nor the metadata in Dagster
+(`asset_checks`). Every release contains the history as the table `quality_results`.
 """
 
 import logging
@@ -16,7 +16,7 @@ from orchestration.common.sql import parquet, quoted
 from orchestration.quality.check import CheckResult
 from orchestration.settings import Settings
 
-# Examples may quote an id and are not kept: what is published must not outlive an erasure.
+# Examples can contain ids, which an erasure could not remove from the history. So they are not stored.
 COLUMNS = {
     "run_id": ("varchar", "The Dagster run that evaluated the check."),
     "table_name": ("varchar", "The table that was checked."),
@@ -24,7 +24,7 @@ COLUMNS = {
     "severity": ("varchar", "`error` blocks a release, `warn` does not."),
     "status": ("varchar", "`passed`, `failed`, or `broken`: the check itself could not run."),
     "expected": ("varchar", "The condition that the check expects to hold."),
-    "found": ("varchar", "What was found, in figures."),
+    "found": ("varchar", "What was found, with counts."),
     "checked_at": ("timestamp", "When the check was evaluated, UTC."),
 }
 KEPT_RUNS = 400
@@ -33,10 +33,10 @@ FILE = "results.parquet"
 log = logging.getLogger(__name__)
 
 
-def keep(settings: Settings, run_id: str, results: Sequence[CheckResult]) -> Path:
-    """Add the results of a run to the history of the last `KEPT_RUNS` runs, and return its file.
+def store_results(settings: Settings, run_id: str, results: Sequence[CheckResult]) -> Path:
+    """Add the results of a run to the history, limited to the last `KEPT_RUNS` runs. Return its file.
 
-    A history that cannot be read is kept under another name, and a new one begins.
+    A history that cannot be read is renamed, and a new one begins.
     """
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     rows = [
@@ -51,7 +51,7 @@ def keep(settings: Settings, run_id: str, results: Sequence[CheckResult]) -> Pat
         connection.execute("delete from results where run_id = ?", [run_id])
         if rows:
             connection.executemany(f"insert into results values ({', '.join('?' * len(COLUMNS))})", rows)
-        # The order of the rows is that of the runs, also where a clock was set back.
+        # Rows are in the order of the runs, even if the clock was set back.
         connection.execute(
             "copy (from results where run_id in"
             f" (select run_id from results group by run_id order by max(rowid) desc limit {KEPT_RUNS}))"
@@ -65,7 +65,7 @@ def keep(settings: Settings, run_id: str, results: Sequence[CheckResult]) -> Pat
 
 
 def history(settings: Settings) -> str:
-    """Return the SELECT of the history; without rows where there is none."""
+    """Return the SELECT of the history, without rows if there is none."""
     if files := _files(settings):
         return f"select {', '.join(COLUMNS)} from {parquet(files)}"
     columns = ", ".join(f"cast(null as {kind}) as {name}" for name, (kind, _) in COLUMNS.items())
@@ -78,7 +78,7 @@ def status(result: CheckResult) -> str:
 
 
 def _files(settings: Settings) -> Path | None:
-    """Return the history; where there is only a file per run, the pattern of these files."""
+    """Return the file of the history, or a glob of files per run, or None."""
     path = settings.quality_path / FILE
     runs = settings.quality_path / "*.parquet"
     return path if path.exists() else runs if any(settings.quality_path.glob(runs.name)) else None
@@ -92,7 +92,7 @@ def _load(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         for path in settings.quality_path.glob("*.parquet"):
             path.replace(path.with_suffix(".damaged"))
         log.warning(
-            "The check results in %s cannot be read (%s). They remain as *.damaged; the history begins again",
+            "The check results in %s cannot be read (%s). They are now *.damaged; a new history begins",
             settings.quality_path,
             str(error).splitlines()[0],
         )

@@ -1,6 +1,6 @@
-"""What the checks compare with: the published release, and which rows of the candidate it has not checked.
+"""The scope of the checks: the published release, and the rows of the candidate that it has not checked.
 
-Belongs here: reading the release and the record of builds for the gate. Does not: the checks.
+Belongs here: reading the release and the record of builds. Does not: the checks.
 """
 
 import json
@@ -12,13 +12,12 @@ from orchestration.warehouse.candidate import builds, builds_since
 
 @dataclass(frozen=True)
 class Scope:
-    """The rows that an earlier release has not checked.
+    """The rows that no release has checked, and figures of the published release.
 
-    - `build_ids`: the builds since the published release; None if the candidate does not continue it, so
-      that every row is to be checked
-    - `checked_batches`: ids of the batches whose records the published release holds; none if every row is
-      to be checked
-    - `last_rows`: the rows of each table of the published release
+    - `build_ids`: builds since the published release; None if the candidate is not based on it, so that all
+      rows are checked
+    - `checked_batches`: ids of the batches in the published release; empty if all rows are checked
+    - `last_rows`: row count of each table of the published release
     """
 
     build_ids: list[str] | None = None
@@ -27,9 +26,9 @@ class Scope:
 
 
 def read_scope(settings: Settings) -> Scope:
-    """Return what the checks of the candidate look at and compare with.
+    """Return the scope of the checks of the candidate.
 
-    A release whose note cannot be read counts as none: then every row is checked.
+    If the manifest of the release cannot be read, all rows are checked.
     """
     try:
         release = json.loads((settings.published_path / "release.json").read_text())

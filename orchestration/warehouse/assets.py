@@ -1,6 +1,7 @@
-"""raw → marts: the dbt assets, and how Dagster shows them.
+"""From raw to marts: the dbt assets.
 
-Belongs here: running dbt, and whether a build may be incremental. Does not: any SQL (see `models/`).
+Belongs here: running dbt, the definitions for Dagster, and whether a build can be incremental. Does not: any
+SQL (`models/`).
 """
 
 import json
@@ -28,17 +29,18 @@ from orchestration.warehouse.candidate import (
     CandidateHeldError,
     complete_build,
     completed_build,
+    rename_build,
     wait_until_free,
 )
 from orchestration.warehouse.inputs import current_inputs, dbt_files
 from orchestration.warehouse.spark import SparkError, load_tables, require_spark
 
 MANIFEST = "manifest.json"
-FULL_BUILD = "conversations/full_build"  # tag of a run that builds all tables in full
+FULL_BUILD = "conversations/full_build"  # tag of a run with a full build
 CANDIDATE_SCHEMAS = {"main": "marts", "reporting": "reporting"}
-# dbt's sources that are the candidate as the build before left it.
+# dbt sources of the candidate's previous state.
 CANDIDATE_SOURCES = ("candidate", "candidate_reporting", "build")
-# Marts that read nothing but facts, seeds and the ledger: they can be rebuilt without the rest.
+# Marts that read only facts, seeds and the ledger, so that they can be rebuilt alone.
 REBUILDABLE = {
     *("agg_by_agent", "agg_by_hour", "agg_by_tag", "agg_delivery", "agg_overview", "csat_summary"),
     *("dim_accounts", "ingested_files", "rejected_records", "rpt_conversations", "rpt_counts_by_day"),
@@ -47,20 +49,20 @@ REBUILDABLE = {
 
 
 class Translator(DagsterDbtTranslator):
-    """Names and groups of dbt's models as Dagster's assets: `<layer>/<model>`, fed by `raw/<entity>`."""
+    """Asset keys and groups of the dbt models: `<layer>/<model>`, upstream `raw/<entity>`."""
 
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """Return `raw/<entity>` for a raw source, whatever its platform, and `<layer>/<model>` for the rest.
+        """Return `raw/<entity>` for a raw source of any platform, and `<layer>/<model>` for the others.
 
-        The previous state of the candidate, which is a source too, has keys of its own: `candidate/<table>`.
+        Sources of the candidate's previous state have separate keys: `candidate/<table>`.
         """
         name = dbt_resource_props["name"]
         if dbt_resource_props["resource_type"] == "source":
-            of_candidate = dbt_resource_props["source_name"] in CANDIDATE_SOURCES
-            return dg.AssetKey(["candidate" if of_candidate else "raw", name])
+            is_candidate = dbt_resource_props["source_name"] in CANDIDATE_SOURCES
+            return dg.AssetKey(["candidate" if is_candidate else "raw", name])
         return dg.AssetKey([_layer(dbt_resource_props), name])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
@@ -78,7 +80,7 @@ def _layer(node: Mapping[str, Any]) -> str:
 
 
 def dbt_resource(settings: Settings) -> DbtProgram:
-    """Return dbt's command line on the project; the settings reach it through this process's environment."""
+    """Return the dbt command line for the project. Sets the environment variables that pass the settings."""
     platforms = sorted({account.platform.name for account in read_seeds(settings.seeds).accounts.values()})
     os.environ.update(settings.environment() | {f"{PREFIX}PLATFORMS": ",".join(platforms)})
     folder = str(settings.project / "dbt_project")
@@ -86,29 +88,29 @@ def dbt_resource(settings: Settings) -> DbtProgram:
         project_dir=folder,
         profiles_dir=folder,
         dbt_executable=str(Path(sys.executable).with_name("dbt")),
-        # Logging all that it does to a file takes a tenth of its time. `make dbt` does.
+        # The default debug log file takes a tenth of dbt's time. `make dbt` writes it.
         global_config_flags=["--log-level-file", "info"],
     )
 
 
 def read_manifest(settings: Settings) -> dict[str, Any]:
-    """Return the manifest of the dbt project; parse the project where it is damaged or older.
+    """Return the manifest of the dbt project. Parses the project if the manifest is damaged or outdated.
 
-    Tests of platforms that no account uses are not in it.
+    Tests of platforms that no account uses are left out.
     """
     manifest = _parsed(settings)
     if manifest is None:
         dbt_resource(settings).cli(["parse", "--quiet"], target_path=settings.dbt_target_path).wait()
-        # dagster-dbt copies an earlier parse of the project with the rights that it had.
+        # dagster-dbt copies an earlier parse of the project with its permissions.
         make_private(settings.dbt_target_path.iterdir())
         manifest = json.loads((settings.dbt_target_path / MANIFEST).read_bytes())
-    # dbt lists these tests as disabled among its nodes, and Dagster would expect their results.
+    # dbt lists disabled tests among its nodes, but Dagster would expect their results.
     enabled = {name: node for name, node in manifest["nodes"].items() if node["config"].get("enabled", True)}
     return manifest | {"nodes": enabled}
 
 
 def _parsed(settings: Settings) -> dict[str, Any] | None:
-    """Return the manifest as it is; None where it is missing, damaged or older than the project."""
+    """Return the existing manifest, or None if it is missing, damaged or older than the project."""
     path = settings.dbt_target_path / MANIFEST
     newest = max(file.stat().st_mtime for file in dbt_files(settings))
     if not path.exists() or path.stat().st_mtime < newest:
@@ -122,7 +124,7 @@ def _parsed(settings: Settings) -> dict[str, Any] | None:
 def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None]) -> dg.AssetsDefinition:
     """Return all models, seeds and data tests of the manifest as one step.
 
-    dbt is a process of its own; `meanwhile` is called in this one.
+    `meanwhile` is called in this process while dbt runs in its own.
     """
 
     @dbt_assets(
@@ -139,7 +141,7 @@ def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None])
                 require_spark(settings)
         except (CandidateHeldError, SparkError) as error:
             raise dg.Failure(str(error)) from None
-        # Before dbt begins: a batch that is ingested meanwhile is new to the next build.
+        # Read before dbt starts: a batch ingested during the build is new for the next one.
         inputs = current_inputs(settings)
         _remove_damaged(settings, context.log.warning)
         last = completed_build(settings)
@@ -158,11 +160,11 @@ def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None])
         events = []
         try:
             events.extend(build(dbt, context, settings, extent))
-            # A part built from other inputs than the rest leaves a candidate that cannot be published.
+            # If a part is built from other inputs than the rest, the candidate cannot be published.
             if not context.is_subset or (last and last.fingerprint == inputs.fingerprint):
                 complete_build(settings, inputs.fingerprint, inputs.rules, inputs.batches)
         finally:
-            # dbt no longer holds the files, so the rows can be counted.
+            # dbt has closed the files, so the rows can be counted.
             rows = _count_rows(settings)
             for event in events:
                 if isinstance(event, dg.Output) and event.output_name in rows:
@@ -173,9 +175,9 @@ def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None])
 
 
 def previous_tables(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
-    """Return the tables of the candidate as the build before left them, which an incremental build reads.
+    """Return the assets of the candidate's previous state, which incremental builds read.
 
-    They are assets of their own, or Dagster would take them for the tables that this build makes.
+    They are separate assets, so that Dagster does not mistake them for the tables that the build creates.
     """
     sources = manifest["sources"].values()
     names = sorted(source["name"] for source in sources if source["source_name"] in CANDIDATE_SOURCES)
@@ -184,7 +186,7 @@ def previous_tables(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
             ["candidate", name],
             group_name="candidate",
             owners=["team:data"],
-            description=f"{name} as the build before left it.",
+            description=f"{name} in its state before the build.",
             kinds={"duckdb"},
         )
         for name in names
@@ -201,32 +203,34 @@ def _build(
 def _build_on_spark(
     dbt: DbtProgram, context: dg.AssetExecutionContext, settings: Settings, extent: list[str]
 ) -> Iterator[Any]:
-    """Build the tables on Spark, load them into the candidate, add the views and test everything there."""
+    """Build the tables on Spark, load them into the candidate, create the views and run the tests there."""
     folder = settings.dbt_target_path / "spark"
     kinds = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
     build = ["build", "--target", "spark", *kinds, "--full-refresh"]
-    yield from dbt.cli(build, context=context, target_path=folder).stream()
+    on_spark = dbt.cli(build, context=context, target_path=folder)
+    yield from on_spark.stream()
     views = ["run", "--full-refresh", "--exclude", " ".join(load_tables(settings))]
     dbt.cli([*views, "--quiet"], target_path=settings.dbt_target_path).wait()
+    rename_build(settings, on_spark.get_artifact("run_results.json")["metadata"]["invocation_id"])
     tests = ["test", "--exclude-resource-type", "unit_test"]
     yield from dbt.cli(tests, context=context, target_path=settings.dbt_target_path).stream()
 
 
 def _require_rebuildable(context: dg.AssetExecutionContext, settings: Settings) -> None:
-    """Raise `dagster.Failure` if selected marts need intermediate tables that hold changed records alone."""
+    """Raise `dagster.Failure` if selected marts need full tables but the last build was incremental."""
     selected = {key.path[-1] for key in context.selected_asset_keys}
     builds_all = (last := completed_build(settings)) is not None and last.is_full
     if selected - REBUILDABLE and not builds_all:
         raise dg.Failure(
-            f"{', '.join(sorted(selected - REBUILDABLE))} cannot be rebuilt without the rest, since the last"
-            " build was incremental: materialize all assets of the warehouse."
+            f"{', '.join(sorted(selected - REBUILDABLE))} cannot be rebuilt alone, because the last build was"
+            " incremental. Materialize all assets of the warehouse."
         )
 
 
 def _remove_damaged(settings: Settings, progress: Callable[[str], None]) -> None:
-    """Remove a candidate that cannot be read, and report it: dbt then builds all of it from raw/.
+    """Remove a damaged candidate and report it. dbt then builds everything from raw/.
 
-    One that is locked is left to the program that holds it.
+    A candidate that another program has locked is kept.
     """
     for path in (settings.warehouse_path, settings.candidate_path):
         if not path.exists():
@@ -245,7 +249,7 @@ def _remove_damaged(settings: Settings, progress: Callable[[str], None]) -> None
 
 
 def _count_rows(settings: Settings) -> dict[str, dict[str, int]]:
-    """Return the rows of every table, as metadata of the output `<layer>__<table>`."""
+    """Return the row count of every table, as metadata of the output `<layer>__<table>`."""
     rows: dict[str, dict[str, int]] = {}
     for path in (settings.warehouse_path, settings.candidate_path):
         if not path.exists():

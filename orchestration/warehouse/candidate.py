@@ -1,7 +1,7 @@
-"""The candidate as files: which builds it holds, and who keeps it open.
+"""The candidate as files: its record of builds, and locks by other programs.
 
-Belongs here: `candidate.duckdb` and `warehouse.duckdb` as seen by other stages and processes. Does not: what
-their tables hold, nor how dbt builds them (`assets`).
+Belongs here: access to `candidate.duckdb` and `warehouse.duckdb` from other stages and processes. Does not:
+the content of their tables, nor how dbt builds them (`assets`).
 """
 
 import time
@@ -14,16 +14,19 @@ import duckdb
 from orchestration.settings import Settings
 
 WAIT_SECONDS = 300
-LOOK_EVERY_SECONDS = 5
+POLL_SECONDS = 5
 SUCCESS = "success"
 
 
 @dataclass(frozen=True)
 class Build:
-    """A build since the last full one, as `build.builds` of the candidate records it.
+    """A build since the last full one, as recorded in `build.builds` of the candidate.
 
-    `fingerprint` identifies all inputs, `rules` all but the batches. `batches` lists the ingested batches,
-    each with the number of its rows in the ledger. What a build writes when it completes is None before.
+    - `fingerprint`: identifies all inputs
+    - `rules`: identifies all inputs except the batches
+    - `batches`: the ingested batches, each with its number of rows in the ledger
+
+    The values that a build writes at its end are None before.
     """
 
     build_id: str
@@ -37,11 +40,11 @@ class Build:
 
 
 class CandidateHeldError(Exception):
-    """Another program keeps the candidate open; the message names the program, its process and the remedy."""
+    """Another program has the candidate open. The message has the program, its process and the remedy."""
 
 
 def builds(settings: Settings) -> list[Build]:
-    """Return the builds that the candidate was made by, oldest first; none where there is no candidate."""
+    """Return the builds of the candidate, oldest first, or none without a candidate."""
     if not settings.candidate_path.exists():
         return []
     try:
@@ -50,25 +53,25 @@ def builds(settings: Settings) -> list[Build]:
                 "select build_id, is_full, fingerprint, rules, batches, result, started_at, completed_at"
                 " from build.builds order by build_number"
             ).fetchall()
-    except duckdb.Error:  # a file that is damaged, or that dbt did not begin
+    except duckdb.Error:  # a damaged file, or one without a build
         return []
     return [Build(*row) for row in rows]
 
 
 def completed_build(settings: Settings) -> Build | None:
-    """Return the last build if it completed, all its error-severity tests passed; else None."""
+    """Return the last build if it is complete and all its error-severity tests passed, else None."""
     last = (builds(settings) or [None])[-1]
     return last if last and last.result == SUCCESS else None
 
 
 def builds_since(settings: Settings, build_id: str | None) -> list[str] | None:
-    """Return the ids of the builds after this one; None if the candidate was not made from it."""
+    """Return the ids of the builds after this one, or None if the candidate is not based on it."""
     ids = [build.build_id for build in builds(settings)]
     return ids[ids.index(build_id) + 1 :] if build_id in ids else None
 
 
 def complete_build(settings: Settings, fingerprint: str, rules: str, batches: list[str]) -> None:
-    """Record that the last build completed."""
+    """Record the last build as complete."""
     with duckdb.connect(settings.candidate_path) as connection:
         connection.execute(
             "update build.builds set fingerprint = ?, rules = ?, batches = ?, result = ?,"
@@ -78,27 +81,33 @@ def complete_build(settings: Settings, fingerprint: str, rules: str, batches: li
         )
 
 
-def wait_until_free(settings: Settings, progress: Callable[[str], None], read_only: bool = False) -> None:
-    """Return when no other program keeps the candidate from being written, or else only from being read.
+def rename_build(settings: Settings, build_id: str) -> None:
+    """Give the only build the id that its rows have: a program of dbt on Spark made them."""
+    with duckdb.connect(settings.candidate_path) as connection:
+        connection.execute("update build.builds set build_id = ?", [build_id])
 
-    Raises `CandidateHeldError` if that takes longer than `WAIT_SECONDS`.
+
+def wait_until_free(settings: Settings, progress: Callable[[str], None], read_only: bool = False) -> None:
+    """Wait until no other program has the candidate open in a way that prevents writing (or only reading).
+
+    Raises `CandidateHeldError` after `WAIT_SECONDS`.
     """
     deadline = time.monotonic() + WAIT_SECONDS
     announced = False
     while holder := _holder(settings, read_only):
         if time.monotonic() >= deadline:
             raise CandidateHeldError(
-                f"{holder} after {WAIT_SECONDS:g} seconds. Close that program and run again; to look at the"
+                f"{holder} after {WAIT_SECONDS:g} seconds. Close that program and run again. To query the"
                 f" data, open {settings.published_path / 'reports.duckdb'} instead."
             )
         if not announced:
-            progress(f"{holder}; waiting for it …")
+            progress(f"{holder}; waiting until it closes the file …")
             announced = True
-        time.sleep(LOOK_EVERY_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _holder(settings: Settings, read_only: bool) -> str:
-    """Return which of the two files another program holds open, and who; empty where none does."""
+    """Return a message with the file and the program that has it open, or an empty text."""
     for path in (settings.warehouse_path, settings.candidate_path):
         if not path.exists():
             continue

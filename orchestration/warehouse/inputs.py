@@ -1,6 +1,6 @@
-"""What a candidate and a release are made from, as fingerprints.
+"""The inputs of a candidate and a release, as fingerprints.
 
-Belongs here: which files, settings and versions change a result. Does not: what is done where they changed.
+Belongs here: the files, settings and versions that change a result. Does not: the reaction to a change.
 """
 
 import ast
@@ -24,9 +24,11 @@ RELEASE_CODE = ("quality", "publish")
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a build is made from: `rules` (models, seeds, settings, versions) and the ingested `batches`.
+    """The inputs of a build.
 
-    `fingerprint` stands for both, and for the code that checks and publishes.
+    - `fingerprint`: identifies `rules`, `batches` and the code that checks and publishes
+    - `rules`: identifies models, seeds, settings and versions
+    - `batches`: the ingested batches
     """
 
     fingerprint: str
@@ -34,19 +36,19 @@ class Inputs:
     batches: list[str]
 
     def only_add_to(self, rules: str | None, batches: list[str] | None) -> bool:
-        """Return whether these inputs hold all of the others, under the same rules, and perhaps more."""
+        """Return whether these inputs have the same rules and all of these batches first."""
         return self.rules == rules and batches is not None and self.batches[: len(batches)] == batches
 
 
 def current_inputs(settings: Settings) -> Inputs:
-    """Return the inputs of a build that begins now."""
+    """Return the inputs of a build that starts now."""
     rules, batches = _rules(settings), _batches(settings)
     names = [batch.split()[0] for batch in batches]
     return Inputs(sha256(f"{names} {rules} {_release_code()}".encode()).hexdigest(), rules, batches)
 
 
 def fingerprint(settings: Settings) -> str:
-    """Return what stands for everything that a release of today would be made from."""
+    """Return the fingerprint of the current inputs of a release."""
     return current_inputs(settings).fingerprint
 
 
@@ -92,9 +94,9 @@ def _without_docstrings(source: str) -> str:
 
 
 def _batches(settings: Settings) -> list[str]:
-    """Return the batches of the ledger in order, each with the number of its rows.
+    """Return the batches of the ledger in order, each with its number of rows.
 
-    The number shows where rows of a batch were removed; compacting files leaves it as it is.
+    The number changes if rows of a batch are removed, but not if files are compacted.
     """
     if not ledger_folder(settings).exists():
         return []

@@ -1,8 +1,8 @@
-"""The same models on a Spark cluster, and its tables in the candidate.
+"""Builds on a Spark cluster: requirements, and loading the result into the candidate.
 
-Belongs here: what a build on Spark needs before dbt begins, and showing to DuckDB what it made, so that the
-gate and publishing read the same candidate whatever made it. Does not: any model's SQL (see `models/` and
-`dbt_project/macros/`), nor starting a cluster (`deploy/spark.sh`).
+Belongs here: what a build on Spark needs, and loading its tables into DuckDB, so that the gate and publishing
+read the same candidate as with DuckDB. Does not: the SQL of models (`models/`, `dbt_project/macros/`), nor
+starting a cluster (`deploy/spark.sh`).
 """
 
 import json
@@ -15,31 +15,31 @@ from orchestration.common.sql import quoted
 from orchestration.settings import PREFIX, Settings
 
 ANSWER_SECONDS = 10
-HALF_KEYS = {"owner_key", "own_key"}  # of the macro `half_key`, in tables that have no contract
+HALF_KEYS = {"owner_key", "own_key"}  # columns of the macro `half_key` in tables without a contract
 STORAGE = "v1.5.0"  # the oldest DuckDB that can open a release
 
 
 class SparkError(Exception):
-    """Spark cannot be used; the message says why and what to do."""
+    """Spark cannot be used. The message has the reason and the remedy."""
 
 
 def require_spark(settings: Settings) -> None:
-    """Raise `SparkError` where dbt could not reach a thrift server."""
+    """Raise `SparkError` if dbt cannot reach a thrift server."""
     if find_spec("pyhive") is None:
-        raise SparkError("dbt cannot speak to Spark yet: .venv/bin/pip install -r requirements-spark.txt")
+        raise SparkError("The Spark packages are missing: .venv/bin/pip install -r requirements-spark.txt")
     try:
         socket.create_connection((settings.spark_host, settings.spark_port), ANSWER_SECONDS).close()
     except OSError as error:
         raise SparkError(
-            f"No Spark answers at {settings.spark_host}:{settings.spark_port} ({error}). `make spark-up`"
-            f" starts one on this machine; {PREFIX}SPARK_HOST and {PREFIX}SPARK_PORT name another."
+            f"No Spark answers at {settings.spark_host}:{settings.spark_port} ({error}). Start a local one"
+            f" with `make spark-up`, or set {PREFIX}SPARK_HOST and {PREFIX}SPARK_PORT."
         ) from None
 
 
 def load_tables(settings: Settings) -> list[str]:
-    """Load the tables that Spark built: the marts into a new candidate, the others as views beside it.
+    """Load the tables that Spark built: the marts into a new candidate, the others as views of the warehouse.
 
-    Return the names of the tables. One without a file is not among them: it has no rows.
+    Return the names of the tables. A table without files has no rows and is left out.
     """
     manifest = json.loads((settings.dbt_target_path / "manifest.json").read_bytes())
     tables = [
@@ -82,12 +82,12 @@ def _load(connection: duckdb.DuckDBPyConnection, settings: Settings, table: dict
 
 
 def _type(table: dict, name: str, found: str) -> str:
-    """Return the type of a column on DuckDB, where Spark has no such type."""
+    """Return the DuckDB type of a column whose type does not exist in Spark, else the type found."""
     is_uuid = name in HALF_KEYS or table["columns"].get(name, {}).get("data_type") == "uuid"
     return "UUID" if is_uuid else found
 
 
 def _column(name: str, kind: str) -> str:
-    if kind == "TIMESTAMP WITH TIME ZONE":  # as Spark writes every instant
+    if kind == "TIMESTAMP WITH TIME ZONE":  # Spark writes every instant with this type
         return f"""timezone('UTC', "{name}") as "{name}\""""
     return f"""cast("{name}" as uuid) as "{name}\"""" if kind == "UUID" else f'"{name}"'

@@ -1,4 +1,4 @@
-{# Fails on every row whose time is not written HH:MM (or H:MM), from 00:00 to `latest`. #}
+{# Fails for every row whose time is not HH:MM (or H:MM) from 00:00 to `latest`. #}
 {% test is_clock_time(model, column_name, latest) %}
 
 with

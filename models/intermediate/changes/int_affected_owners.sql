@@ -1,5 +1,5 @@
--- The owners of rows that use an account-wide fact that changed: the name of a tag, or whether the account has
--- conversation events at all.
+-- The owners of rows that use a changed fact of the account: the name of a tag, or whether the account has any
+-- conversation events.
 with
 
 {% if is_increment() -%}
@@ -15,18 +15,18 @@ tags as (
 
 ),
 
-renamed as (
+renamed_tags as (
 
     select
-        before.account_id,
-        before.tagged,
-        before.tag
-    from {{ source('candidate_reporting', 'rpt_tags') }} as before
+        previous_tags.account_id,
+        previous_tags.tagged,
+        previous_tags.tag
+    from {{ source('candidate_reporting', 'rpt_tags') }} as previous_tags
     inner join tags
         on
-            before.account_id = tags.account_id
-            and before.tag_key = tags.tag_key
-    where before.tag <> tags.tag
+            previous_tags.account_id = tags.account_id
+            and previous_tags.tag_key = tags.tag_key
+    where previous_tags.tag <> tags.tag
 
 ),
 
@@ -47,11 +47,11 @@ final as (
         conversation_tags.account_id,
         conversation_tags.owner_key
     from {{ source('candidate', 'bridge_conversation_tags') }} as conversation_tags
-    inner join renamed
+    inner join renamed_tags
         on
-            conversation_tags.account_id = renamed.account_id
-            and conversation_tags.tag = renamed.tag
-            and renamed.tagged = 'conversation'
+            conversation_tags.account_id = renamed_tags.account_id
+            and conversation_tags.tag = renamed_tags.tag
+            and renamed_tags.tagged = 'conversation'
 
     union distinct
 
@@ -60,11 +60,11 @@ final as (
         tagged_contacts.account_id,
         tagged_contacts.owner_key
     from tagged_contacts
-    inner join renamed
+    inner join renamed_tags
         on
-            tagged_contacts.account_id = renamed.account_id
-            and tagged_contacts.tag = renamed.tag
-            and renamed.tagged = 'contact'
+            tagged_contacts.account_id = renamed_tags.account_id
+            and tagged_contacts.tag = renamed_tags.tag
+            and renamed_tags.tagged = 'contact'
 
     union distinct
 

@@ -1,4 +1,4 @@
--- The contacts whose rows may change: those that new records name, and those of conversations that change by time
+-- The contacts whose rows can change: those that new records name, and those of conversations that change by time
 -- alone.
 with
 

@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('fct_conversations') }}
 -- depends_on: {{ ref('fct_conversation_events') }}
--- The days of the daily tables that are rebuilt: those that gained or lost a row, those on which messages of a
--- conversation that changed were sent, and those that show an agent under another name.
+-- The days to rebuild in the daily tables: days on which rows were added or removed, days with messages of a changed
+-- conversation, and days that show an agent under a previous name.
 with
 
 {% if is_increment() -%}

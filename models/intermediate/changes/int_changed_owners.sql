@@ -19,7 +19,7 @@ new_mentions as (
 
 ),
 
--- A contact that was linked to another had its own key before.
+-- A contact that is linked to another contact had its own key before the link.
 final as (
 
     select own_key as owner_key

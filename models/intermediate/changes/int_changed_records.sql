@@ -31,7 +31,7 @@ conversations as (
 
     union distinct
 
-    -- Conversations without a contact are reached by their own id alone.
+    -- Conversations without a contact are found by their own id only.
     select conversation_id
     from {{ ref('int_timed_conversations') }}
 

@@ -14,8 +14,8 @@ identities as (
 
 ),
 
--- A message or a conversation changes its owner with the conversation that it belongs to.
-named as (
+-- A new version of a conversation can change the owner of all its records.
+mentioned_contacts as (
 
     select contact_id
     from new_mentions
@@ -28,12 +28,12 @@ named as (
 
 ),
 
-canonical as (
+canonical_contacts as (
 
     select distinct identities.canonical_contact_id
     from identities
-    inner join named
-        on identities.contact_id = named.contact_id
+    inner join mentioned_contacts
+        on identities.contact_id = mentioned_contacts.contact_id
 
 ),
 
@@ -44,7 +44,7 @@ final as (
         account_id,
         own_key
     from identities
-    where canonical_contact_id in (select canonical_contact_id from canonical)
+    where canonical_contact_id in (select canonical_contact_id from canonical_contacts)
 
 )
 

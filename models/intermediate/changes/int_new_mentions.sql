@@ -1,4 +1,4 @@
--- Every version of a record of which a new file holds one: an older version may name another owner.
+-- All versions of each record in a new file: an older version can name another owner.
 with
 
 {% if is_increment() -%}

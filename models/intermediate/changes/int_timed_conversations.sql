@@ -67,7 +67,7 @@ clocks as (
 
 ),
 
--- Waiting turns that can still miss a target, on the calendar or in working time. A hand-off may be yet to come.
+-- Waiting turns that can still miss a target, on the calendar or in working time. A hand-off can still follow.
 waiting as (
 
     select distinct turns.conversation_id

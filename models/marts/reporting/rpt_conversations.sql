@@ -1,5 +1,5 @@
--- The columns of conversations that the report macros aggregate, in the order of days. The contact is half of its key
--- as a number: counting distinct texts costs more than all else.
+-- The columns of conversations that the report macros aggregate, ordered by day. `contact` is half of the contact's key
+-- as a number, because counting distinct texts is the slowest part of a report.
 {{ config(unique_key=['account_id', 'started_on']) }}
 
 with

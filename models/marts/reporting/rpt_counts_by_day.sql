@@ -1,5 +1,5 @@
--- Messages come by the million, and a filter asks about their conversation only: they are counted by day, by the
--- agent they count for and by all that a filter can ask about the conversation. So are closes and surveys.
+-- Messages, closes and surveys, counted by day, by the agent for whom they count and by the columns of the conversation
+-- to which filters apply. Reports read these counts instead of millions of messages.
 {{ config(unique_key=['account_id', 'day']) }}
 
 with
@@ -13,7 +13,7 @@ conversations as (
 
 ),
 
-messages_of_days as (
+changed_messages as (
 
     select * from {{ ref('fct_messages') }}
     where {{ is_on_changed_day('sent_on') }}
@@ -37,7 +37,7 @@ messages as (
         count(*) as messages,
         count(case when is_agent_message then 1 end) as agent_messages,
         count(case when is_automated then 1 end) as automated_messages
-    from messages_of_days
+    from changed_messages
     group by account_id, sender_id, is_inbound, conversation_id, sent_on
 
 ),

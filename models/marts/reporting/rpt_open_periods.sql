@@ -41,7 +41,7 @@ first_closes as (
 
 ),
 
--- At the same instant messages come before closes, and closes before what reopens.
+-- At the same instant messages precede closes, and closes precede reopenings.
 items as (
 
     select

@@ -1,4 +1,4 @@
--- Built after the list of conversations whose tags were renamed, which compares it with the tags of this build.
+-- Built after the list of affected owners, which compares this table as of the previous build with the current tags.
 -- depends_on: {{ ref('int_affected_owners') }}
 {{ config(materialized='table') }}
 

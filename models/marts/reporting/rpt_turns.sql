@@ -1,5 +1,5 @@
--- The columns of turns that the report macros aggregate, with what a filter can ask about their conversation, in the
--- order of days.
+-- The columns of turns that the report macros aggregate, with the columns of the conversation to which filters apply,
+-- ordered by day.
 {{ config(unique_key=['account_id', 'asked_on']) }}
 
 with

@@ -1,4 +1,4 @@
--- A message that was never updated is as new as the latest thing that happened to it.
+-- The version of a message without an update time is that of its latest instant.
 {% set updated_at -%}
     coalesce(
         versions.last_updated_on,
@@ -61,7 +61,7 @@ final as (
         lower(direction) as direction,
         lower(source) as source,
         lower(msg_type) as message_type,
-        -- What was reached counts: a message that was read has been, whatever its last code says.
+        -- The furthest step counts: a message that was read stays read, regardless of its last code.
         case
             when is_inbound then 'received'
             when read_on is not null or delivery_status = 'read' then 'read'

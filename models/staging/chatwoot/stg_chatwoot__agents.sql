@@ -19,7 +19,7 @@ final as (
         _account_id as account_id,
         nullif({{ trimmed('name') }}, '') as agent_name,
         lower(role) as role,
-        -- The platform tells of teams, but not of an agent's.
+        -- The platform exports teams, but not those of an agent.
         {{ empty_text_list() }} as team_names
     from latest
 

@@ -18,7 +18,7 @@ reported as (
 
 ),
 
--- One change comes in several webhooks, and each of them perhaps more than once.
+-- A change is in several webhooks, and each of them can be delivered more than once.
 changed as (
 
     select distinct

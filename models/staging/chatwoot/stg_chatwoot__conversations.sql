@@ -35,7 +35,7 @@ latest as (
 
 ),
 
--- A bot may be assigned too, and is nobody's agent.
+-- A bot can be assigned too, and is not an agent.
 assigned as (
 
     select
@@ -59,7 +59,7 @@ numbered as (
 
 ),
 
--- The platform does not say who began a conversation, but its first message does.
+-- The platform does not export the origin of a conversation; its first message determines it.
 beginnings as (
 
     select

@@ -5,7 +5,7 @@ versions as (
     select
         *,
         coalesce(conversation_id, conversation_in_webhook) as conversation,
-        -- A webhook holds the message as of its conversation's last change.
+        -- A webhook contains the message as of its conversation's last change.
         coalesce(updated_at, conversation_updated_at, created_at) as exported_at
     from {{ raw_records('messages', source('chatwoot', 'messages')) }}
 
@@ -17,7 +17,7 @@ latest as (
 
 ),
 
--- Not every answer of the platform holds all fields of a message. A value that one gave stays, and delivery only
+-- Not every answer of the platform contains all fields of a message. A value of any version stays, and delivery only
 -- advances.
 merged as (
 
@@ -104,7 +104,7 @@ final as (
             when source = 'user' then _account_id || ':' || sender_id
             when source = 'business_app' then {{ business_app('_account_id') }}
         end as agent_id,
-        -- A sender's name is not read: it may be a contact's.
+        -- A sender's name is not read: it can be a contact's.
         cast(null as {{ dbt.type_string() }}) as agent_name,
         case when source = 'contact' then 'inbound' else 'outbound' end as direction,
         source,
@@ -124,7 +124,7 @@ final as (
         coalesce(source = 'contact', false) as is_inbound,
         coalesce(source in ('campaign', 'automation_rule', 'template', 'agent_bot'), false) as is_automated,
         cast(null as boolean) as is_billable,
-        -- The API gives whole seconds, webhooks more: in whole seconds both say the same.
+        -- The API exports whole seconds, webhooks fractions: in whole seconds both are equal.
         cast({{ dbt.date_trunc('second', 'created_at') }} as timestamp) as sent_at,
         cast(null as timestamp) as delivered_at,
         cast(null as timestamp) as read_at,

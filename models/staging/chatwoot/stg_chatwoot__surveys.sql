@@ -59,7 +59,7 @@ first_rated as (
 
 ),
 
--- A survey is sent as a message, which comes to hold the rating too.
+-- A survey is sent as a message, which later contains the rating too.
 sent as (
 
     select

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- A content that came under several names counts at the last of them, whichever was read first.
+-- A content with several names counts at the last of them, regardless of the order of loading.
 {% set last_name = struct_of({'file': 'file', 'modified_at': 'modified_at'}) %}
 
 with

@@ -42,7 +42,7 @@ translated as (
 
 ),
 
--- Statuses come twice and in any order: only what was reached counts, and when for the first time.
+-- Statuses are repeated and in any order: the furthest step counts, at its first time.
 folded as (
 
     select

@@ -42,7 +42,7 @@ latest_echoes as (
 
 ),
 
--- The history holds a message with media twice, and only once in the thread of its customer.
+-- The history contains a message with media twice, but only once in the thread of its customer.
 merged as (
 
     select
@@ -85,7 +85,7 @@ sent as (
 
     union all
 
-    -- A message sent through the API is known by its statuses alone.
+    -- A message sent through the API is known from its statuses only.
     select
         account_id,
         id,

@@ -76,7 +76,7 @@ final as (
     select
         account_id,
         source_message_id,
-        -- A message of nobody is in no conversation.
+        -- A message without a contact is in no conversation.
         max(case when is_opening and contact_id is not null then source_message_id end) over (
             partition by account_id, channel_id, contact_id, conversation_number
         ) as source_conversation_id,

@@ -12,7 +12,7 @@ message_echoes as (
 
 ),
 
-sent as (
+business_messages as (
 
     select
         _account_id,
@@ -41,7 +41,7 @@ final as (
         'WhatsApp Business app' as agent_name,
         _file_id as file_id,
         timestamp as seen_at
-    from sent
+    from business_messages
 
 )
 

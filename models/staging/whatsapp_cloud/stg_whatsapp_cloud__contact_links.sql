@@ -65,7 +65,7 @@ named as (
 
 final as (
 
-    -- A number and a user id given together are one contact.
+    -- A number and a user id in one record are one contact.
     select
         account_id,
         account_id || ':' || {{ whatsapp_number('wa_id') }} as contact_id,

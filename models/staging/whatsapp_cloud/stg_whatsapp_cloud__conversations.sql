@@ -13,7 +13,7 @@ origins as (
 
 ),
 
-cut as (
+derived_conversations as (
 
     select
         account_id,
@@ -32,25 +32,25 @@ cut as (
 final as (
 
     select
-        cut.account_id || ':' || cut.source_conversation_id as conversation_id,
-        cut.account_id,
-        cut.source_conversation_id,
-        cut.contact_id,
+        derived_conversations.account_id || ':' || derived_conversations.source_conversation_id as conversation_id,
+        derived_conversations.account_id,
+        derived_conversations.source_conversation_id,
+        derived_conversations.contact_id,
         cast(null as {{ dbt.type_string() }}) as agent_id,
-        cut.channel_id,
+        derived_conversations.channel_id,
         cast(null as {{ dbt.type_string() }}) as team_id,
         origins.origin,
-        case when cut.last_inbound_at is null then 'not_contacted' else 'in_progress' end as status,
+        case when derived_conversations.last_inbound_at is null then 'not_contacted' else 'in_progress' end as status,
         cast(null as {{ dbt.type_string() }}) as agent_name,
         {{ no_tags() }} as tags,
-        cut.started_at,
+        derived_conversations.started_at,
         cast(null as timestamp) as closed_at,
         cast(null as timestamp) as updated_at,
-        -- No event closes a conversation here: it is closed once no message can join it any more.
-        {{ dbt.dateadd('second', window_seconds(), 'cut.last_inbound_at') }} as joins_until_at
-    from cut
+        -- The platform exports no closes. A conversation is closed once no message can join it any more.
+        {{ dbt.dateadd('second', window_seconds(), 'derived_conversations.last_inbound_at') }} as joins_until_at
+    from derived_conversations
     left join origins
-        on upper(cut.source) = origins.source
+        on upper(derived_conversations.source) = origins.source
 
 )
 

@@ -1,8 +1,8 @@
--- A message, its echo and its statuses are one record: they share its id. Conversations are cut from the messages, so
--- that no record names one.
+-- A message, its echo and its statuses share an id and count as one record. No record names a conversation, because
+-- conversations are derived from messages.
 {% set message_key = keyed_hash("_account_id || ':' || id") %}
 {% set contact = whatsapp_contact('wa_id', 'user_id') %}
-{% set receiver = whatsapp_contact('recipient_id', 'recipient_user_id') %}
+{% set recipient_contact = whatsapp_contact('recipient_id', 'recipient_user_id') %}
 
 with
 
@@ -42,7 +42,7 @@ final as (
 
     union all
 
-    {{ mention('messages', 'id', contact_id=receiver, row_id=message_key) }}
+    {{ mention('messages', 'id', contact_id=recipient_contact, row_id=message_key) }}
     from statuses
 
     union all

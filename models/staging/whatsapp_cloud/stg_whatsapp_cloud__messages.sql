@@ -12,8 +12,9 @@ accounts as (
 
 ),
 
--- What people send through the API and opens a conversation is a template: neither an agent's message nor automated.
-sent as (
+-- A message that a person sends through the API to open a conversation is a template. It is neither an agent message
+-- nor automated.
+messages as (
 
     select
         threads.*,
@@ -52,7 +53,7 @@ final as (
         delivered_at,
         read_at,
         failed_at
-    from sent
+    from messages
 
 )
 

@@ -1,15 +1,16 @@
-"""Unknown fields of what records come in: the envelopes of webhooks and the pages of an API.
+"""Unknown fields of envelopes: the JSON around the records in webhooks and in API pages.
 
-Belongs here: which keys of an envelope are known, and the SQL that finds the others. Does not: the fields of
-the records themselves (`readers`).
+Belongs here: the known keys of API pages, and the SQL that finds unknown keys. Does not: the fields of the
+records (`readers`).
 """
 
 from orchestration.common.sql import quoted
 from orchestration.ingest.parsing import readers
-from orchestration.ingest.parsing.readers import PAGES, Layout
+from orchestration.ingest.parsing.layouts import Layout
+from orchestration.ingest.parsing.readers import PAGES
 from orchestration.ingest.platforms.schema import Source
 
-# By JSON path of an object, the keys in it that are read or left behind on purpose.
+# JSON path of an object → its keys that are read or ignored on purpose.
 PAGE = {
     "$": ("results", "payload", "data", "meta", "count", "next", "previous"),
     "$.data": ("payload", "meta"),
@@ -19,8 +20,8 @@ PAGE = {
 def unknown_keys(paths: list[str], layout: Layout, source: Source) -> str | None:
     """Return the SELECT of path and name of each unknown key in the envelopes of these files.
 
-    A name holds the keys that lead to it, as `entry.changes.value.calls`. None where there is no envelope, or
-    another source of the same files answers for it.
+    The name is the path of the key, such as `entry.changes.value.calls`. Return None if there is no envelope,
+    or if another source of the same files reports on it.
     """
     if not source.answers or not layout.is_json:
         return None

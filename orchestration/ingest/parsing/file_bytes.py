@@ -1,11 +1,11 @@
-"""The bytes of one file: which file it is, whether it is what its name says, and its text as plain lines.
+"""The bytes of one file: its id, its format, and its text as lines that the engine can read.
 
-Belongs here: everything that looks at bytes; a file that cannot be read at all is refused (`BadFileError`).
-Does not: what the lines mean (`reading`, `records`).
+Belongs here: everything that reads bytes, and rejecting files that cannot be read (`BadFileError`). Does not:
+the meaning of the lines (`readers`, `typing`).
 
-The engine reads lines fast, but not every line: bytes that are not UTF-8 stop it, and a carriage return of
-its own shifts its line numbers. So a file is handed over as it is (by a link) where it is plain, and else as
-a copy with the same line numbers, in which every line that cannot be read begins with its flaw (see `FLAW`).
+DuckDB reads lines fast but not every line: invalid UTF-8 stops it, and a lone carriage return shifts its line
+numbers. So a plain file is passed on as a link. Others are copied with the same line numbers, and every
+unreadable line of the copy begins with its flaw (see `FLAW`).
 """
 
 import gzip
@@ -29,18 +29,18 @@ else:
     from backports import zstd
 
 MAX_RECORD = 16 * 2**20  # bytes
-FLAW = "\x1f"  # before and after what is wrong with a line, which follows
-NEVER = "\x1e"  # in no plain line: the delimiter of columns of which there is only one
-FOLDED_LINE_BREAK = "\x1d"  # stands for a line break within the quotation marks of a CSV
+FLAW = "\x1f"  # encloses the flaw at the beginning of a line
+UNUSED_DELIMITER = "\x1e"  # occurs in no plain line; the delimiter when a line is read as one column
+FOLDED_LINE_BREAK = "\x1d"  # replaces a line break in a quoted CSV value
 
-_CONTROLS = {FLAW: "a control character", NEVER: "a control character", "\x00": "a NUL byte"}
-# In JSON no line may hold these either; the engine would take them for blanks at its ends.
+_CONTROLS = {FLAW: "a control character", UNUSED_DELIMITER: "a control character", "\x00": "a NUL byte"}
+# JSON lines must not contain these either: the engine would trim them like blanks.
 _CONTROLS_OF = {"csv": _CONTROLS, "lines": _CONTROLS | dict.fromkeys("\v\f", "a control character")}
-_UNREADABLE = {kind: [control.encode() for control in held] for kind, held in _CONTROLS_OF.items()}
-_HEAD = 2**20  # bytes by which a file shows what it holds
-_BLOCK = 2**18  # bytes looked at together: they stay in the processor's cache
-_SHOWN = 1000  # bytes of a line that is too long to keep
-_HELD = 32  # bytes that a line takes besides its own, while it is kept
+_UNREADABLE = {kind: [control.encode() for control in controls] for kind, controls in _CONTROLS_OF.items()}
+_HEAD = 2**20  # bytes that determine the format of a file
+_BLOCK = 2**18  # bytes per block, fits in the processor's cache
+_SHOWN = 1000  # bytes kept of a line that is too long
+_LINE_OVERHEAD = 32  # bytes of memory per buffered line, in addition to its content
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t"
 _SEP_LINE = re.compile(f'"?sep=([{_DELIMITERS}|])"?[{_DELIMITERS}|]*', re.IGNORECASE)
@@ -58,23 +58,24 @@ _SIGNATURES = {
 NOT_UTF8 = "it is not UTF-8"
 FLAW_REMEDIES = {
     NOT_UTF8: "save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and drop it again",
-    "it holds a control character": "write the record without it",
-    "it holds a NUL byte": "write the record without it",
+    "it contains a control character": "write the record without it",
+    "it contains a NUL byte": "write the record without it",
 }
 
 
 class BadFileError(Exception):
-    """A file that cannot be loaded: the reason, the remedy and, if anything of the file is quoted, that."""
+    """A file that cannot be loaded. The arguments are the reason, the remedy and, optionally, a quote."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file turned out to be.
+    """The detected format of a file.
 
     - `kind`: lines, csv, array, objects or parquet
-    - `lines`: how many physical lines it has, where it is read by lines
-    - `header`: the line of a CSV that names its columns; `header_lines`: how many lines end with it
-    - `delimiter`: of a CSV
+    - `lines`: number of physical lines, for files that are read by line
+    - `header`: line of a CSV with the column names
+    - `header_lines`: number of lines of a CSV up to and including the header
+    - `delimiter`: delimiter of a CSV
     """
 
     kind: str
@@ -91,10 +92,10 @@ def file_id(path: Path) -> str:
 
 
 def prepare(path: Path, target: Path, most: int) -> Content:
-    """Put a file's text at `target`: a link to it where its bytes can be read as they are, else a plain copy.
+    """Put a file's text at `target`: a link if the engine can read its bytes, else a plain copy.
 
-    Raises `BadFileError` where it cannot be read at all or is an archive of more than `most` bytes, `OSError`
-    where it cannot be opened or its copy not be written. Nothing is left at `target` then.
+    Raises `BadFileError` if the file cannot be read or expands to more than `most` bytes, and `OSError` if it
+    cannot be opened or the copy cannot be written. It leaves nothing at `target` then.
     """
     try:
         return _prepare(path, target, most)
@@ -104,9 +105,9 @@ def prepare(path: Path, target: Path, most: int) -> Content:
 
 
 def too_large(most: int) -> BadFileError:
-    """Return the refusal of a file that holds more than `most` bytes once it is unpacked."""
+    """Return the error for a file that expands to more than `most` bytes."""
     return BadFileError(
-        f"it unpacks to more than {most / 2**30:g} GB",
+        f"it expands to more than {most / 2**30:g} GB",
         "split it, or raise CONVERSATIONS_MAX_UNPACKED_GB and drop it again",
     )
 
@@ -117,7 +118,7 @@ def _prepare(path: Path, target: Path, most: int) -> Content:
     kind = _KINDS.get(suffixes[-1] if suffixes else "")
     if kind is None or (kind == "parquet" and compression):
         raise BadFileError(
-            "wrong extension: no export is named so",
+            "wrong extension: not a supported export format",
             "name it .jsonl, .ndjson, .json or .csv (each also with .gz or .zst), or .parquet",
         )
     try:
@@ -125,14 +126,14 @@ def _prepare(path: Path, target: Path, most: int) -> Content:
             head = stream.read(_HEAD)
         kind = _kind(head, kind)
         if kind in ("lines", "csv"):
-            return _pass_on_lines(path, target, compression, kind, head, most)
-        _pass_on(path, target, compression, kind, most)
+            return _write_lines(path, target, compression, kind, head, most)
+        _write_text(path, target, compression, kind, most)
     except _DAMAGE as error:
         cut = isinstance(error, EOFError)
         reason = (
-            f"its {compression} archive is cut off"
+            f"its {compression} archive is truncated"
             if cut
-            else f"it is no sound {compression} archive ({error})"
+            else f"it is not a valid {compression} archive ({error})"
         )
         raise BadFileError(reason, "export or copy it again") from None
     return Content(kind)
@@ -145,7 +146,7 @@ def csv_field(delimiter: str) -> str:
 
 
 def _kind(head: bytes, kind: str) -> str:
-    """Return what the file holds, from its beginning; `json` is decided to be an array or objects."""
+    """Return the kind of a file, detected from its first bytes. Kind `json` becomes array or objects."""
     if len(head) < _HEAD and not head.removeprefix(_BOM).strip(b"\x00 \t\r\n"):
         raise BadFileError("it is empty", "export it again")
     for signature, (what, remedy) in _SIGNATURES.items():
@@ -153,7 +154,7 @@ def _kind(head: bytes, kind: str) -> str:
             raise BadFileError(f"wrong extension: it is {what}", remedy)
     if kind == "parquet":
         if not head.startswith(b"PAR1"):
-            raise BadFileError("wrong extension: it is not Parquet", "name it after what it holds")
+            raise BadFileError("wrong extension: it is not Parquet", "use the extension of its format")
         return kind
     begin = head.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")[:4]
     if [byte == 0 for byte in begin] in ([True, False] * 2, [False, True] * 2):
@@ -163,17 +164,17 @@ def _kind(head: bytes, kind: str) -> str:
         raise BadFileError("wrong extension: it is JSON", "let its name end in .jsonl or .json")
     if kind == "json":
         if not text.startswith(("[", "{")):
-            raise BadFileError("wrong extension: it is not JSON", "name it after what it holds")
+            raise BadFileError("wrong extension: it is not JSON", "use the extension of its format")
         return "array" if text.startswith("[") else "objects"
     if kind == "lines" and _spans_lines(text):
-        raise BadFileError("wrong extension: it is not one record a line", "let its name end in .json")
+        raise BadFileError("wrong extension: not one record per line", "let its name end in .json")
     return kind
 
 
 def _spans_lines(text: str) -> bool:
     """Return whether a text begins with a JSON value of several lines, or with the array of a whole file.
 
-    One bad line at the beginning is not that: what follows it must continue it.
+    One invalid line at the beginning is neither: the next line must continue it.
     """
     decoder = JSONDecoder()
     first, _, rest = text.partition("\n")
@@ -193,7 +194,7 @@ def _spans_lines(text: str) -> bool:
 
 
 class _Archive:
-    """What an archive holds, block by block and no more than is allowed: a few bytes can hold any number."""
+    """The expanded content of an archive, limited in size: a small archive can expand to any size."""
 
     def __init__(self, stream: BinaryIO, most: int) -> None:
         self.stream, self.most, self.unpacked = stream, most, 0
@@ -212,20 +213,20 @@ def _opened(path: Path, compression: str, most: int) -> Iterator[BinaryIO | _Arc
         yield _Archive(stream, most) if compression else stream
 
 
-def _pass_on(path: Path, target: Path, compression: str, kind: str, most: int) -> None:
-    """Put the text of a JSON or Parquet file at `target`, without the lone surrogates of JSON."""
-    is_sound = kind == "parquet"
-    if not compression and not is_sound:
+def _write_text(path: Path, target: Path, compression: str, kind: str, most: int) -> None:
+    """Put the text of a JSON or Parquet file at `target`, with lone surrogates replaced."""
+    is_plain = kind == "parquet"
+    if not compression and not is_plain:
         with path.open("rb") as stream:
-            is_sound = all(without_lone_surrogates(part) is part for part in whole_escapes(stream))
-    if not compression and is_sound:
+            is_plain = all(without_lone_surrogates(part) is part for part in whole_escapes(stream))
+    if not compression and is_plain:
         target.symlink_to(path)
         return
     with _opened(path, compression, most) as stream, target.open("wb") as copy:
         copy.writelines(map(without_lone_surrogates, whole_escapes(stream)))
 
 
-def _pass_on_lines(path: Path, target: Path, compression: str, kind: str, head: bytes, most: int) -> Content:
+def _write_lines(path: Path, target: Path, compression: str, kind: str, head: bytes, most: int) -> Content:
     content = Content(kind)
     if kind == "csv":
         content = _csv_head(head.removeprefix(_BOM))
@@ -244,7 +245,7 @@ def _pass_on_lines(path: Path, target: Path, compression: str, kind: str, head: 
 
 
 def _csv_head(head: bytes) -> Content:
-    """Return the header of a CSV and its delimiter, which a line `sep=;` before it may name."""
+    """Return the header and the delimiter of a CSV, which a first line `sep=;` can define."""
     lines = [line.decode(errors="replace") for line in head.splitlines()[:2]]
     if len(lines) == 2 and (named := _SEP_LINE.fullmatch(lines[0])):
         return Content("csv", None, lines[1], 2, named[1])
@@ -252,9 +253,9 @@ def _csv_head(head: bytes) -> Content:
 
 
 def _blocks(stream: BinaryIO | _Archive) -> Iterator[tuple[bytes, bool]]:
-    """Yield blocks of whole lines, every line end made \\n, and whether one was a carriage return of its own.
+    """Yield blocks of whole lines with all line ends as \\n, and whether a block had a lone carriage return.
 
-    Of a line longer than `MAX_RECORD` so much is kept that it still shows to be too long.
+    A line longer than `MAX_RECORD` is truncated, but stays longer than `MAX_RECORD`.
     """
     rest = b""
     while block := stream.read(_BLOCK):
@@ -275,7 +276,7 @@ def _blocks(stream: BinaryIO | _Archive) -> Iterator[tuple[bytes, bool]]:
 
 
 def _count_lines(block: bytes) -> int:
-    return sum(1 for _ in BytesIO(block))  # three times as fast as to count the line ends
+    return sum(1 for _ in BytesIO(block))  # three times as fast as counting line ends
 
 
 def _split(block: bytes) -> list[bytes]:
@@ -296,7 +297,7 @@ def _is_plain(block: bytes, kind: str) -> bool:
 
 
 def _count_if_plain(stream: BinaryIO, kind: str) -> int | None:
-    """Return how many lines there are, or None if the engine could not read them as they are."""
+    """Return the number of lines, or None if the engine cannot read them unchanged."""
     lines = 0
     for block, lone_return in _blocks(stream):
         folds = kind == "csv" and b'"' in block and any(line.count(b'"') % 2 for line in _split(block))
@@ -307,7 +308,7 @@ def _count_if_plain(stream: BinaryIO, kind: str) -> int | None:
 
 
 def _copy_lines(stream: BinaryIO | _Archive, copy: BinaryIO) -> int:
-    """Write a plain copy of JSON lines and return how many there are."""
+    """Write a plain copy of JSON lines, and return their number."""
     count = 0
     for block, _ in _blocks(stream):
         count += _count_lines(block)
@@ -317,7 +318,7 @@ def _copy_lines(stream: BinaryIO | _Archive, copy: BinaryIO) -> int:
 
 
 def _copy_folded(stream: BinaryIO | _Archive, copy: BinaryIO, delimiter: str) -> int:
-    """Write a plain copy of a CSV, each record on one line, and return how many lines it has."""
+    """Write a plain copy of a CSV, each record on one line, and return the number of lines."""
     count = 0
     lines = (line for block, _ in _blocks(stream) for line in _split(block))
     for count, line in enumerate(_folded(lines, delimiter), start=1):  # noqa: B007
@@ -326,7 +327,7 @@ def _copy_folded(stream: BinaryIO | _Archive, copy: BinaryIO, delimiter: str) ->
 
 
 def _marked(line: bytes, kind: str) -> bytes:
-    """Return a line, beginning with its flaw if it has one."""
+    """Return a line, preceded by its flaw if it has one."""
     line = without_lone_surrogates(line) if kind == "lines" else line
     if not line or _is_plain(line, kind):
         return line
@@ -334,17 +335,17 @@ def _marked(line: bytes, kind: str) -> bytes:
     if len(line) > MAX_RECORD:
         line, flaw = line[:_SHOWN], f"it is longer than {MAX_RECORD // 2**20} MB"
     else:
-        held = [what for control, what in _CONTROLS_OF[kind].items() if control.encode() in line]
-        flaw = f"it holds {held[0]}" if held else flaw
+        controls = [name for control, name in _CONTROLS_OF[kind].items() if control.encode() in line]
+        flaw = f"it contains {controls[0]}" if controls else flaw
     text = line.decode(errors="replace").translate(dict.fromkeys(map(ord, _CONTROLS), "\ufffd"))
     return f"{FLAW}{flaw}{FLAW}{text}".encode()
 
 
 def _folded(lines: Iterable[bytes], delimiter: str) -> Iterator[bytes]:
-    """Yield each record of a CSV as one line, then an empty line for each further one it took.
+    """Yield each record of a CSV as one line, followed by an empty line for each further line it spans.
 
-    A quotation mark that opens but never properly closes takes no line with it: its own line stays as it is,
-    to be refused, and the next begins afresh.
+    A quotation mark that is never closed affects only its own line: that line is yielded unchanged, to be
+    rejected, and the next line starts a new record.
     """
     field = f"(?:{csv_field(delimiter)})"
     record = re.compile(f"{field}(?:[{delimiter}]{field})*".encode())
@@ -356,7 +357,7 @@ def _folded(lines: Iterable[bytes], delimiter: str) -> Iterator[bytes]:
             yield line
             continue
         held.append(line)
-        size = size * (len(held) > 1) + len(line) + _HELD
+        size = size * (len(held) > 1) + len(line) + _LINE_OVERHEAD
         if len(held) == 1 or not odd:
             if size > MAX_RECORD:
                 yield from held
@@ -369,5 +370,5 @@ def _folded(lines: Iterable[bytes], delimiter: str) -> Iterator[bytes]:
             held = []
         else:
             yield from held[:-1]
-            held, size = held[-1:], len(line) + _HELD
+            held, size = held[-1:], len(line) + _LINE_OVERHEAD
     yield from held

@@ -1,18 +1,18 @@
 """From files to records of texts: the SQL that reads each kind of file.
 
-Belongs here: how lines, CSV, JSON and Parquet files are laid out, and the one shape in which all are read.
-Does not: the bytes of a file (`content`), nor the types of the fields (`records`).
+Belongs here: reading each format, and the common shape of the records. Does not: the bytes of
+a file (`file_bytes`), its columns (`layouts`), nor the types of the fields (`typing`).
 
-Records have, in the order of the files and of what they hold, the columns `_path`, `_position` (1 but for the
-second and further records of one line), `_raw` (the record as text, null for a blank line), `_fields` (a
-struct of one text for each declared field, null where the record cannot be read) and then, why it cannot,
-`_trouble` and `_remedy`.
+Records are in the order of the files and of their content, with these columns:
+
+- `_path`
+- `_position`: 1, or more for further records of the same line
+- `_raw`: the record as text, null for a blank line
+- `_fields`: a struct with one text per declared field, null if the record cannot be read
+- `_error` and `_remedy`: why it cannot be read, and what to do
 """
 
-import csv
 import json
-from dataclasses import dataclass
-from typing import Literal
 
 from orchestration.common.sql import quoted
 from orchestration.ingest.parsing.file_bytes import (
@@ -20,18 +20,16 @@ from orchestration.ingest.parsing.file_bytes import (
     FLAW_REMEDIES,
     FOLDED_LINE_BREAK,
     MAX_RECORD,
-    NEVER,
-    BadFileError,
-    Content,
+    UNUSED_DELIMITER,
     csv_field,
 )
+from orchestration.ingest.parsing.layouts import Layout, declared_names, is_composite
 from orchestration.ingest.parsing.typing import named
 from orchestration.ingest.platforms.schema import Entity, Nested, Source
 
 _BLANKS = rf"[\s\x{{A0}}{FOLDED_LINE_BREAK}]*"
-MAX_PAGE = 4 * MAX_RECORD
-MAX_LINE = MAX_RECORD + 2**10  # with its end
-PAGES = ("$.results", "$.payload", "$.data.payload")  # where the records of an API's page stand
+MAX_LINE = MAX_RECORD + 2**10  # with its line end
+PAGES = ("$.results", "$.payload", "$.data.payload")  # the records in a page of an API
 
 _JSON_REMEDIES = {
     "lines": "write each record as one line of valid JSON in UTF-8",
@@ -40,85 +38,8 @@ _JSON_REMEDIES = {
 }
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a file is to be read; files of one layout are read together.
-
-    - `columns`: the column names of a CSV or Parquet file, spelled as they are declared; without the empty
-      ones at the end of a CSV
-    - `types`: the types of the columns of a Parquet file
-    - `width`: the number of columns of a CSV; `header_lines`: how many lines it has before the first record
-    - `object_bytes`: the longest JSON value to expect, a power of two; the engine sets memory aside for it
-    """
-
-    kind: Literal["lines", "csv", "array", "objects", "parquet"]
-    columns: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    delimiter: str = ""
-    width: int = 0
-    header_lines: int = 0
-    object_bytes: int = MAX_RECORD
-
-    @property
-    def is_lines(self) -> bool:
-        """Whether the file is read line by line, so that its lines can be counted beforehand."""
-        return self.kind in ("lines", "csv")
-
-    @property
-    def is_json(self) -> bool:
-        """Whether a record is JSON as it stands."""
-        return self.kind in ("lines", "array", "objects")
-
-
-def csv_layout(content: Content, entity: Entity) -> Layout:
-    """Return the layout of a CSV with this header. Raises `BadFileError` where it does not fit the entity."""
-    names = [name.strip() for name in next(csv.reader([content.header], delimiter=content.delimiter), [])]
-    width = len(names)
-    while names and not names[-1]:
-        names.pop()
-    columns = _as_declared(names, entity)
-    layout = Layout(
-        "csv", columns, delimiter=content.delimiter, width=width, header_lines=content.header_lines
-    )
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
-    if twice:
-        raise BadFileError(
-            "its header names a column twice", "give each column a name of its own", ", ".join(twice)
-        )
-    _check_required(layout, entity)
-    return layout
-
-
-def objects_layout(size: int) -> Layout:
-    """Return the layout of a JSON file of this many bytes; it may hold pages, each of them one JSON value."""
-    return Layout("objects", object_bytes=min(max(MAX_RECORD, 1 << size.bit_length()), MAX_PAGE))
-
-
-def parquet_layout(columns: list[tuple[str, str]], entity: Entity) -> Layout:
-    """Return the layout of a Parquet file with these columns. Raises `BadFileError` where it does not fit."""
-    names, types = [name for name, _ in columns], tuple(kind for _, kind in columns)
-    layout = Layout("parquet", _as_declared(names, entity), types)
-    _check_required(layout, entity)
-    for field in entity.fields:
-        if field.kind == "id" and dict(zip(layout.columns, types, strict=True)).get(field.name) == "FLOAT":
-            raise BadFileError(
-                f"its column {field.name} is of type FLOAT, in which long ids lose digits",
-                f"write {field.name} as a text or a whole number",
-            )
-        if field.kind in ("text", "id") and _is_composite(layout, field.name):
-            raise BadFileError(
-                f"its column {field.name} is not a text", f"write {field.name} as a text or a number"
-            )
-    return layout
-
-
-def unknown_columns(layout: Layout, entity: Entity) -> list[str]:
-    """Return the columns of a CSV or Parquet file that are not declared."""
-    return sorted(set(layout.columns) - _declared(entity) - {""})
-
-
 def records(paths: list[str], layout: Layout, source: Source) -> str:
-    """Return the SELECT of the records of a source in these files, which all have this layout."""
+    """Return the SELECT of the records of a source in these files of the same layout."""
     match layout.kind:
         case "csv":
             return _csv_records(_lines(_listed(paths)), layout, source.entity)
@@ -128,9 +49,9 @@ def records(paths: list[str], layout: Layout, source: Source) -> str:
 
 
 def json_values(paths: list[str], layout: Layout, in_pages: bool = True) -> str:
-    """Return the SELECT of path, line and flaw of the JSON values in these files, which all have this layout.
+    """Return the SELECT of path, line and flaw of the JSON values in these files of the same layout.
 
-    - `in_pages`: of an API's page, the values in it; else the page itself
+    - `in_pages`: whether to return the values in an API's page, instead of the page
     """
     files = _listed(paths)
     if layout.kind == "lines":
@@ -148,10 +69,10 @@ def json_values(paths: list[str], layout: Layout, in_pages: bool = True) -> str:
 
 
 def plain_records(paths: list[str], entity: Entity) -> str:
-    """Return the SELECT of _path and _fields of every line, as the engine's own reader of JSON lines sees it.
+    """Return the SELECT of _path and _fields of every line, read by the engine's JSON lines reader.
 
-    It is more than twice as fast as to transform lines of text. But it leaves out blank lines, and gives no
-    text: of what is no JSON object it gives a record without any field.
+    It is more than twice as fast as transforming lines of text. But it skips blank lines and returns no text,
+    and a line that is not a JSON object becomes a record without fields.
     """
     columns = ", ".join(
         f"{quoted(name)}: {quoted(_column_type(kind))}" for name, kind in _structure(entity).items()
@@ -163,28 +84,28 @@ def plain_records(paths: list[str], entity: Entity) -> str:
             ignore_errors = true, maximum_object_size = {MAX_LINE})"""
 
 
-def plain_census(paths: list[str], source: Source) -> str:
-    """Return the `census` of files of JSON lines, quickly: but of its lines it leaves out the blank ones."""
+def plain_file_counts(paths: list[str], source: Source) -> str:
+    """Return the `file_counts` of JSON lines files, read by a faster reader that skips blank lines."""
     lines = f"""
         SELECT filename AS _path, 1 AS _position, json AS _raw
         FROM read_json_objects({_listed(paths)}, format = 'newline_delimited', ignore_errors = true,
             maximum_object_size = {MAX_LINE})"""
-    return _census(lines, source.entity, "json_keys(_raw)")
+    return _file_counts(lines, source.entity, "json_keys(_raw)")
 
 
-def census(paths: list[str], layout: Layout, source: Source) -> str:
-    """Return the SELECT of what the files hold before any typing.
+def file_counts(paths: list[str], layout: Layout, source: Source) -> str:
+    """Return the SELECT of the number of lines and records, and of the keys, per file before typing.
 
-    Its columns: path, lines, records, unknown_fields, and has_repeated_keys (a JSON object names one twice).
+    Columns: path, lines, records, unknown_fields, has_repeated_keys (whether a JSON object has a key twice).
     """
-    # Where `try` has to catch something it goes row by row, which is slow: so it is asked first.
+    # `try` is slow when it catches errors, so invalid JSON is excluded first.
     keys = "CASE WHEN json_valid(_raw) THEN try(json_keys(_raw)) END"
     keys = keys if layout.is_json else "CAST(NULL AS VARCHAR[])"
-    return _census(records(paths, layout, source), source.entity, keys)
+    return _file_counts(records(paths, layout, source), source.entity, keys)
 
 
-def _census(records: str, entity: Entity, keys: str) -> str:
-    known = f"[{', '.join(map(quoted, sorted(_declared(entity))))}]"
+def _file_counts(records: str, entity: Entity, keys: str) -> str:
+    known = f"[{', '.join(map(quoted, sorted(declared_names(entity))))}]"
     return f"""
         SELECT path, sum(n) FILTER (is_line) AS lines, coalesce(sum(n) FILTER (has_record), 0) AS records,
             list_sort(list_distinct(list_filter(flatten(list(keys)),
@@ -198,52 +119,24 @@ def _census(records: str, entity: Entity, keys: str) -> str:
         GROUP BY path"""
 
 
-def _declared(entity: Entity) -> set[str]:
-    fields = {key for field in entity.fields for key in (field.name, field.steps[0])}
-    context = {key for nested in entity.nested for key in nested.own_keys}
-    return fields | context | set(entity.ignored)
-
-
-def _as_declared(names: list[str], entity: Entity) -> tuple[str, ...]:
-    """Return the names; one that differs from a declared name only in letter case becomes that."""
-    declared = {name.lower(): name for name in _declared(entity) if name not in names}
-    return tuple(name if name in _declared(entity) else declared.get(name.lower(), name) for name in names)
-
-
-def _check_required(layout: Layout, entity: Entity) -> None:
-    missing = [f.name for f in entity.fields if f.required and f.name not in layout.columns]
-    if missing:
-        raise BadFileError(
-            f"its header lacks the required {', '.join(missing)}",
-            f"name the columns as the platform's API does, {', '.join(missing)} among them",
-        )
-
-
-def _is_composite(layout: Layout, column: str) -> bool:
-    if column not in layout.columns:
-        return False
-    kind = layout.types[layout.columns.index(column)]
-    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
-
-
 def _lines(files: str) -> str:
-    """Read the physical lines, apart from the flaw that `content` found in one.
+    """Return the SELECT of the physical lines, without the flaw that `file_bytes` put before them.
 
-    Told that lines end in \\r\\n, the engine takes \\n as well, even mixed in one file. There is one column,
-    since with more it leaves out blank lines, and so their numbers.
+    With the new_line \\r\\n the engine accepts \\n too, even mixed in one file. With more than one column it
+    would skip blank lines and number the others wrongly.
     """
     flaw = quoted(FLAW)
     flawed = f"starts_with(text, {flaw})"
     return f"""
-        SELECT filename AS path, CASE WHEN {flawed} THEN split_part(text, {flaw}, 2) END AS flaw,
-            CASE WHEN {flawed} THEN split_part(text, {flaw}, 3) ELSE text END AS line
-        FROM read_csv({files}, columns = {{'text': 'VARCHAR'}}, header = false, auto_detect = false,
-            delim = {quoted(NEVER)}, quote = '', escape = '', strict_mode = false, new_line = '\\r\\n',
+        SELECT filename AS path, CASE WHEN {flawed} THEN split_part(text, {flaw}, 2) END AS flaw, CASE WHEN
+        {flawed} THEN split_part(text, {flaw}, 3) ELSE text END AS line FROM read_csv({files}, columns =
+        {{'text': 'VARCHAR'}}, header = false, auto_detect = false, delim = {quoted(UNUSED_DELIMITER)}, quote
+        = '', escape = '', strict_mode = false, new_line = '\\r\\n',
             max_line_size = {2 * MAX_RECORD})"""
 
 
 def _remedy(otherwise: str) -> str:
-    """Return the SQL of the remedy for the flaw of a line; `otherwise`, as SQL, for any other trouble."""
+    """Return the SQL of the remedy for the flaw of a line. `otherwise` is the SQL for any other error."""
     remedies = " ".join(
         f"WHEN {quoted(flaw)} THEN {quoted(remedy)}" for flaw, remedy in FLAW_REMEDIES.items()
     )
@@ -265,7 +158,7 @@ def _json_records(source: str, wanted: Source, remedy: str) -> str:
         positioned = _nested(source, wanted.nested, wanted.answers)
     return f"""
         SELECT *, CASE WHEN _fields IS NOT NULL THEN NULL WHEN flaw IS NOT NULL THEN flaw
-            WHEN json_valid(_raw) THEN 'it is not a JSON object' ELSE 'it is not valid JSON' END AS _trouble,
+            WHEN json_valid(_raw) THEN 'it is not a JSON object' ELSE 'it is not valid JSON' END AS _error,
             {_remedy(quoted(remedy))} AS _remedy
         FROM (SELECT path AS _path, position AS _position, flaw,
             CASE WHEN trim(line) <> '' THEN line END AS _raw,
@@ -275,7 +168,7 @@ def _json_records(source: str, wanted: Source, remedy: str) -> str:
 
 
 def _structure(entity: Entity) -> dict:
-    """Return the fields as json_transform wants them: objects within objects, and at their ends texts."""
+    """Return the structure for json_transform: nested objects with texts as leaves."""
     structure: dict = {}
     for field in entity.fields:
         place = structure
@@ -292,41 +185,41 @@ def _column_type(kind: str | dict) -> str:
 
 
 def _nested(source: str, places: tuple[Nested, ...], answers: bool) -> str:
-    """Take the records out of each line; the first keeps the line's place, and stands there even if none is.
+    """Return the SELECT of the records inside each line. A line without records keeps its position, as null.
 
-    A line that has no parents, or not the field that tells what it holds, is refused where `answers`.
+    If `answers`, a line without parents or without the field that states its content is rejected.
     """
-    found, is_without, missing = zip(*map(_found, places), strict=True)
-    refused = "[line]" if answers else "[NULL]"
+    found, is_without, messages = zip(*map(_found, places), strict=True)
+    rejected = "[line]" if answers else "[NULL]"
     return f"""
-        SELECT path, CASE WHEN {"true" if answers else "false"} THEN coalesce(flaw, lack) END AS flaw,
+        SELECT path, CASE WHEN {"true" if answers else "false"} THEN coalesce(flaw, missing) END AS flaw,
             unnest(found) AS line, generate_subscripts(found, 1) AS position
-        FROM (SELECT path, flaw, lack, CASE WHEN elements IS NULL OR lack IS NOT NULL THEN {refused}
+        FROM (SELECT path, flaw, missing, CASE WHEN elements IS NULL OR missing IS NOT NULL THEN {rejected}
                 WHEN len(elements) = 0 THEN [NULL] ELSE CAST(elements AS VARCHAR[]) END AS found
             FROM (SELECT path, line, flaw,
                     CASE WHEN flaw IS NULL THEN try(flatten([{", ".join(found)}])) END AS elements,
-                    CASE WHEN flaw IS NULL AND try({" AND ".join(is_without)}) THEN {quoted(missing[0])} END
-                        AS lack
+                    CASE WHEN flaw IS NULL AND try({" AND ".join(is_without)}) THEN {quoted(messages[0])} END
+                        AS missing
                 FROM ({source})))"""
 
 
 def _found(nested: Nested) -> tuple[str, str, str]:
-    """Return of a place the SQL of the list of its records, the SQL of whether it is missing, and words."""
+    """Return, for one nesting, the SQL of its list of records, of whether it is missing, and a message."""
     parents = _parents(nested)
     outermost = nested if isinstance(nested.parents, str) else nested.parents
     is_without, chosen = f"len({_parents(outermost)}) = 0", parents
-    missing = f"it holds no {outermost.parents.removeprefix('$.')}"
+    missing = f"it has no {outermost.parents.removeprefix('$.')}"
     if nested.where:
         key, values = nested.where
-        told = f"json_extract_string(parent, {quoted('$.' + json.dumps(key))})"
-        chosen = f"list_filter({parents}, lambda parent: {told} IN ({', '.join(map(quoted, values))}))"
-        is_without = f"len(list_filter({parents}, lambda parent: {told} IS NOT NULL)) = 0"
+        stated = f"json_extract_string(parent, {quoted('$.' + json.dumps(key))})"
+        chosen = f"list_filter({parents}, lambda parent: {stated} IN ({', '.join(map(quoted, values))}))"
+        is_without = f"len(list_filter({parents}, lambda parent: {stated} IS NOT NULL)) = 0"
         missing = f"{key} is missing"
     return _elements(nested, chosen), is_without, missing
 
 
 def _parents(nested: Nested) -> str:
-    """Return the SQL of the list of the objects in a line that hold the records of a place."""
+    """Return the SQL of the list of the objects in a line that contain the records."""
     if not isinstance(nested.parents, str):
         return _elements(nested.parents, _parents(nested.parents))
     parents = f"json_extract(line, {quoted(nested.parents)})"
@@ -334,7 +227,7 @@ def _parents(nested: Nested) -> str:
 
 
 def _elements(nested: Nested, parents: str) -> str:
-    """Return the SQL of the list of the records in these parents, each with its context."""
+    """Return the SQL of the list of the records in these parents, each merged with its context."""
     inside = f"json_extract(parent, {quoted(nested.elements)})"
     if "[*]" not in nested.elements:
         inside = f"list_filter([{inside}], lambda element: element IS NOT NULL)"
@@ -352,9 +245,9 @@ def _elements(nested: Nested, parents: str) -> str:
 
 
 def _csv_records(source: str, layout: Layout, entity: Entity) -> str:
-    """Split each line into fields; they are the line's only if, put together again, they give the line.
+    """Return the SELECT of the fields of each line. A line is valid only if its joined fields equal the line.
 
-    A line without any value counts as blank. Columns without a name at the end of the header may be left out.
+    A line without any value counts as blank. Columns without a name at the end of the header can be omitted.
     """
     delimiter, width = quoted(layout.delimiter), layout.width
     field = quoted(f"[{layout.delimiter}]({csv_field(layout.delimiter)})")
@@ -367,14 +260,14 @@ def _csv_records(source: str, layout: Layout, entity: Entity) -> str:
     )
     fits = f"flaw IS NULL AND whole AND len(parts) BETWEEN {len(layout.columns)} AND {width}"
     remedy = (
-        "write as many columns as the header has; put a value with a delimiter, a line break or a quotation"
-        " mark in it between quotation marks, and double those within"
+        "write as many columns as the header has; quote values that contain a delimiter, a line break or a"
+        " quotation mark, and double the quotation marks inside"
     )
     return f"""
         SELECT path AS _path, 1 AS _position, replace(line, {quoted(FOLDED_LINE_BREAK)}, chr(10)) AS _raw,
             CASE WHEN {fits} THEN {{{fields}}} END AS _fields,
             CASE WHEN flaw IS NOT NULL THEN flaw WHEN NOT whole THEN 'a quotation mark is out of place'
-                ELSE 'it has ' || len(parts) || ' columns, the header {width}' END AS _trouble,
+                ELSE 'it has ' || len(parts) || ' columns, the header {width}' END AS _error,
             {_remedy(quoted(remedy))} AS _remedy
         FROM (SELECT *, array_to_string(parts, {delimiter}) = line AS whole
             FROM (SELECT path, flaw, CASE WHEN NOT regexp_full_match(line, {blank}) THEN line END AS line,
@@ -393,11 +286,11 @@ def _parquet_records(files: str, layout: Layout, entity: Entity) -> str:
     def text(name: str) -> str:
         if name not in layout.columns:
             return "NULL"
-        return f"CAST({f'to_json({named(name)})' if _is_composite(layout, name) else named(name)} AS VARCHAR)"
+        return f"CAST({f'to_json({named(name)})' if is_composite(layout, name) else named(name)} AS VARCHAR)"
 
     fields = ", ".join(f"{quoted(f.name)}: {text(f.name)}" for f in entity.fields)
     return f"""
         SELECT filename AS _path, 1 AS _position, CAST(to_json(row) AS VARCHAR) AS _raw,
             {{{fields}}} AS _fields,
-            CAST(NULL AS VARCHAR) AS _trouble, CAST(NULL AS VARCHAR) AS _remedy
+            CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _remedy
         FROM read_parquet({files}) AS row"""

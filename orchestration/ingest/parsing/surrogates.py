@@ -1,15 +1,15 @@
-"""Lone surrogates in JSON: halves of a character, which programs that cut texts leave behind.
+"""Lone surrogates in JSON: halves of a character, left by programs that truncate texts.
 
-Belongs here: finding and replacing them in bytes. Does not: anything else about the bytes of a file
-(`file_bytes`). The engine reads no JSON with a lone surrogate in it, even in a text that is not read.
+Belongs here: finding and replacing them in bytes. Does not: any other check of bytes (`file_bytes`). DuckDB
+cannot read JSON that contains a lone surrogate, even in a field that is not read.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Protocol
 
-BLOCK = 2**18  # bytes looked at together: they stay in the processor's cache
-MOST = 2**24  # bytes held back in the hope that an escape ends
+BLOCK = 2**18  # bytes per block, fits in the processor's cache
+MAX_CARRIED = 2**24  # bytes carried to the next block to complete an escape
 
 _LONE_ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
@@ -24,25 +24,25 @@ _CAN_CONTINUE = b"\\u0123456789abcdefABCDEF" + bytes(range(0x80, 0x100))  # with
 
 
 class SupportsRead(Protocol):
-    """What bytes are read from, block by block."""
+    """A stream of bytes."""
 
     def read(self, size: int) -> bytes:
-        """Return at most so many bytes; none at the end."""
+        """Return at most `size` bytes, and no bytes at the end."""
 
 
 def whole_escapes(stream: SupportsRead) -> Iterator[bytes]:
-    """Yield what a stream holds, in parts that end within no escape of JSON and no character."""
+    """Yield the content of a stream in parts that do not split a JSON escape or a character."""
     rest = b""
     while block := stream.read(BLOCK):
         block = rest + block
-        end = len(block.rstrip(_CAN_CONTINUE)) if len(block) <= MOST else len(block)
+        end = len(block.rstrip(_CAN_CONTINUE)) if len(block) <= MAX_CARRIED else len(block)
         rest = block[end:]
         yield block[:end]
     yield rest
 
 
 def without_lone_surrogates(text: bytes) -> bytes:
-    """Return JSON with a replacement character for each lone surrogate; the same object if there is none."""
+    """Return JSON with each lone surrogate replaced by U+FFFD. Without any, return the same object."""
     if b"\xed" in text:
         text = _LONE_BYTES.sub(b"\xef\xbf\xbd", text) if _LONE_BYTES.search(text) else text
     if (b"\\ud" in text or b"\\uD" in text) and _LONE_ESCAPE.search(text):

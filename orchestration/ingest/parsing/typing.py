@@ -1,7 +1,7 @@
-"""From texts to typed columns: the SQL that types a record and says what is wrong with it.
+"""From texts to typed columns: the SQL that converts and validates a record.
 
-Belongs here: the types of the raw columns, the rules of every kind of field, the words of a refusal (with
-`records.sql`, the macros). Does not: where the texts come from (`reading`), nor what becomes of a refusal.
+Belongs here: the types of the raw columns, the rules of each kind of field, and the rejection reasons, with
+the macros in `typing.sql`. Does not: reading the texts (`readers`), nor the outcome of a rejection.
 """
 
 import json
@@ -31,12 +31,12 @@ _TYPES = {
     "boolean": "BOOLEAN",
     "instant": "TIMESTAMP",
 }
-_NO_NUMBERS = "('NaN', 'Infinity', '-Infinity')"
+_NOT_NUMBERS = "('NaN', 'Infinity', '-Infinity')"
 _WRITE_INSTANT = "write ISO 8601 with an offset, as 2026-08-31T07:44:00+02:00, or unix seconds"
 
 
 def named(text: str) -> str:
-    """Return the text as an SQL name."""
+    """Return the text as a quoted SQL identifier."""
     return '"' + text.replace('"', '""') + '"'
 
 
@@ -49,7 +49,7 @@ def field_type(field: Field) -> str:
 
 
 def raw_columns(entity: Entity) -> dict[str, str]:
-    """Return the columns of an entity's raw files with their SQL types: its fields, then its lineage."""
+    """Return the columns of an entity's raw files with their SQL types: fields, then lineage."""
     return {field.name: field_type(field) for field in entity.fields} | LINEAGE
 
 
@@ -62,47 +62,48 @@ def typed(
     repeating: Collection[str] = (),
     month_first: Collection[str] = (),
 ) -> str:
-    """Return the SELECT that types what `source` reads.
+    """Return the SELECT that types and validates the records of `source`.
 
-    - `source`: a SELECT as `reading.records` gives it
-    - `zone`: of the times written without one; `scale`: the lowest and the highest rating
-    - `nested`: _raw is JSON, and a text field may turn out to hold a list or an object
-    - `repeating`: the paths where some record names a field twice; it is refused
-    - `month_first`: the paths where some date has its month first; those that could be either are refused
+    - `source`: a SELECT in the shape of `readers.records`
+    - `zone`: time zone of times without an offset
+    - `scale`: lowest and highest rating
+    - `nested`: whether _raw is JSON, in which a text field can contain a list or an object
+    - `repeating`: paths of files with a repeated field in a record; such records are rejected
+    - `month_first`: paths of files with a month-first date; their ambiguous dates are rejected
 
-    The columns: _path, _position, _raw, the typed fields, and _problem, a struct of field, value, reason and
-    remedy: the first thing wrong in the order of the fields, or null. Only the value quotes the record.
+    Columns: _path, _position, _raw, the typed fields, and _problem: null, or a struct of field, value, reason
+    and remedy of the first error in the order of the fields. Only `value` quotes the record.
     """
     texts, values = _texts(entity, nested), _values(entity, zone)
     problems = "\n".join(
         f"WHEN {condition} THEN {_problem(quoted(f.name), reason, remedy, _text(f))}"
         for f in entity.fields
-        for condition, reason, remedy in _refusals(f, scale, nested, month_first)
+        for condition, reason, remedy in _rules(f, scale, nested, month_first)
     )
     if repeating:
         names = f"[{', '.join(quoted(f.name) for f in entity.fields)}]"
         twice = f"repeated_key(_raw, {names})"
-        problem = _problem(twice, f"{twice} || ' is named twice'", quoted("name each field once"))
+        problem = _problem(twice, f"{twice} || ' occurs twice'", quoted("name each field once"))
         problems = f"WHEN {_among(repeating)} AND {twice} IS NOT NULL THEN {problem}\n{problems}"
     return f"""
-        SELECT *, CASE WHEN _fields IS NULL THEN {_problem("NULL", "_trouble", "_remedy")}
+        SELECT *, CASE WHEN _fields IS NULL THEN {_problem("NULL", "_error", "_remedy")}
             {problems} END AS _problem
         FROM (SELECT *, {values}
-            FROM (SELECT _path, _position, _raw, _trouble, _remedy, _fields, {texts} FROM ({source})))"""
+            FROM (SELECT _path, _position, _raw, _error, _remedy, _fields, {texts} FROM ({source})))"""
 
 
 def certain(source: str, entity: Entity, zone: str, scale: tuple[int, int]) -> str:
-    """Return the SELECT that types what `source` reads as `typed` does, and tells which records are sound.
+    """Return the SELECT that types the records of `source` as `typed` does, and states which are valid.
 
-    - `source`: a SELECT as `reading.plain_records` gives it
+    - `source`: a SELECT in the shape of `readers.plain_records`
 
-    The columns: _path, the typed fields, and _is_certain. `typed` finds nothing wrong with a record that is
-    certain; of the others it must be asked, with the line before its eyes.
+    Columns: _path, the typed fields, and _is_certain: true if `typed` would find no error. The other records
+    must be validated by `typed`, which needs their text.
     """
     doubts = " ".join(
         f"WHEN {doubt} THEN false"
         for field in entity.fields
-        for doubt in [condition for condition, _, _ in _refusals(field, scale, False, ())] + _doubts(field)
+        for doubt in [condition for condition, _, _ in _rules(field, scale, False, ())] + _doubts(field)
     )
     return f"""
         SELECT *, CASE {doubts} ELSE true END AS _is_certain
@@ -111,13 +112,13 @@ def certain(source: str, entity: Entity, zone: str, scale: tuple[int, int]) -> s
 
 
 def is_too_late(entity: Entity, latest: str) -> str:
-    """Return the SQL of whether a record of `typed` or `certain` is dated after the instant `latest`."""
+    """Return the SQL of whether a time in a record of `typed` or `certain` is after the instant `latest`."""
     late = [f"{named(field.name)} > {latest}" for field in entity.fields if field.is_past]
     return f"coalesce({' OR '.join(late) or 'false'}, false)"
 
 
 def too_late_problem(entity: Entity, latest: str) -> str:
-    """Return the SQL of the _problem of a record of `typed` that is dated after `latest`, or null."""
+    """Return the SQL of the _problem of a record of `typed` with a time after `latest`, or null."""
     reason = "is more than 24 hours after its file was first ingested"
     remedy = quoted("correct the time in the export and drop the file again")
     branches = " ".join(
@@ -130,11 +131,11 @@ def too_late_problem(entity: Entity, latest: str) -> str:
 
 
 def _doubts(field: Field) -> list[str]:
-    """Return when the text of a field in JSON may be no text, which only the line itself can tell."""
+    """Return conditions under which a JSON value may not be a text, which needs the line to decide."""
     if field.kind not in ("text", "id") or field.values:
         return []
     text = _text(field)
-    return [f"starts_with({text}, '{{')", f"starts_with({text}, '[')", f"{text} IN {_NO_NUMBERS}"]
+    return [f"starts_with({text}, '{{')", f"starts_with({text}, '[')", f"{text} IN {_NOT_NUMBERS}"]
 
 
 def _texts(entity: Entity, nested: bool) -> str:
@@ -160,19 +161,19 @@ def _place(field: Field, nested: bool) -> str:
 
 
 def month_first_dates(source: str, entity: Entity, nested: bool) -> str:
-    """Return the SELECT of the _path of each file with a date that can only have its month first."""
+    """Return the SELECT of the _path of each file with a date that is certainly month first."""
     instants = [field for field in entity.fields if field.kind == "instant"]
     dates = [f"is_month_first(trim(_fields.{_place(field, nested)}))" for field in instants]
     return f"SELECT DISTINCT _path FROM ({source}) WHERE {' OR '.join(dates) or 'false'}"
 
 
 def _among(paths: Collection[str]) -> str:
-    # Not IN, as in `_value`.
+    # CASE instead of IN, as in `_value`.
     return f"CASE _path {' '.join(f'WHEN {quoted(path)} THEN true' for path in paths)} ELSE false END"
 
 
 def _written(field: Field, nested: bool) -> str:
-    """Return the text of a field as it was written, null where it is empty."""
+    """Return the SQL of the text of a field as exported, null if it is empty."""
     text = f"_fields.{_place(field, nested)}"
     return f"id_of({text})" if field.kind == "id" else f"nullif({text}, '')"
 
@@ -205,14 +206,14 @@ def _value(field: Field, zone: str) -> str:
             return _unless_empty(f"elements_of({text})")
     if field.values:
         branches = " ".join(f"WHEN {quoted(value.lower())} THEN {quoted(value)}" for value in field.values)
-        # Not IN: of more than a few values the engine makes a join, which does not keep the order of lines.
+        # CASE instead of IN: DuckDB turns a long IN list into a join, which does not keep the order of lines.
         written = " ".join(f"WHEN {quoted(value)} THEN {quoted(value)}" for value in field.values)
         return f"CASE {text} {written} ELSE CASE lower(trim({text})) {branches} END END"
     return text
 
 
 def _object(field: Field, text: str) -> str:
-    """Return the object written in a text as JSON, or named by it."""
+    """Return the SQL of an object, given as JSON or by its name."""
     structure = quoted(json.dumps(dict.fromkeys(field.members, "VARCHAR")))
     members = ", ".join(
         f"{quoted(member)}: {text if member in field.named_by else 'CAST(NULL AS VARCHAR)'}"
@@ -231,71 +232,65 @@ def _object(field: Field, text: str) -> str:
 
 
 def _unless_empty(elements: str) -> str:
-    """A CSV cannot tell an empty list from none, so no format does."""
+    """Return the SQL of a list, null if it is empty: a CSV cannot distinguish the two."""
     return f"nullif({elements}, [])"
 
 
-def _refusals(
+def _rules(
     field: Field, scale: tuple[int, int], nested: bool, month_first: Collection[str]
 ) -> list[tuple[str, str, str]]:
-    """Return what may be wrong with a field, as SQL: when it is, the reason and the remedy."""
+    """Return the SQL of each possible error of a field: its condition, reason and remedy."""
     text, value, name = _text(field), named(field.name), quoted(field.name)
     shown = f"{name} || ' '"
     unreadable = f"{text} IS NOT NULL AND {value} IS NULL"
-    refusals = []
+    rules = []
     if field.required:
-        refusals.append((f"{text} IS NULL", f"{name} || ' is missing'", quoted("every record must have it")))
+        rules.append((f"{text} IS NULL", f"{name} || ' is missing'", quoted("every record must have it")))
     match field.kind:
         case "instant":
-            reason = f"{shown} || instant_trouble(trim({text}))"
+            reason = f"{shown} || instant_error(trim({text}))"
             impossible = f"{text} IS NOT NULL AND NOT is_possible({value})"
-            refusals.append((impossible, reason, quoted(_WRITE_INSTANT)))
+            rules.append((impossible, reason, quoted(_WRITE_INSTANT)))
             if month_first:
                 either = f"{_among(month_first)} AND is_either_way(trim({text}))"
-                reason = f"{shown} || 'has the day or the month first: the file has dates of both orders'"
-                refusals.append((either, reason, quoted(_WRITE_INSTANT)))
+                reason = f"{shown} || 'is ambiguous: the file has dates in both orders'"
+                rules.append((either, reason, quoted(_WRITE_INSTANT)))
         case "id":
             remedy = quoted("write it as a text, or as a whole number with all its digits")
-            refusals.append((f"is_no_id({text})", f"{shown} || 'is no id'", remedy))
+            rules.append((f"is_invalid_id({text})", f"{shown} || 'is not a valid id'", remedy))
         case "number":
-            refusals.append(
-                (unreadable, f"{shown} || 'is not a whole number'", quoted("write a whole number"))
-            )
+            rules.append((unreadable, f"{shown} || 'is not a whole number'", quoted("write a whole number")))
         case "boolean":
             remedy = quoted("write true or false, yes or no, 1 or 0")
-            refusals.append((unreadable, f"{shown} || 'is neither true nor false'", remedy))
+            rules.append((unreadable, f"{shown} || 'is neither true nor false'", remedy))
         case "rating":
             span = f"{scale[0]} to {scale[1]}"
             reason = f"""{shown} || CASE WHEN {value} IS NULL THEN 'is not a whole number'
                 ELSE {quoted(f"is outside the scale {span}")} END"""
             outside = f"{text} IS NOT NULL AND coalesce({value} NOT BETWEEN {scale[0]} AND {scale[1]}, true)"
             remedy = f"write a whole number from {span}, or correct the scale in csat_scales.csv"
-            refusals.append((outside, reason, quoted(remedy)))
+            rules.append((outside, reason, quoted(remedy)))
         case "object":
-            refusals.append((unreadable, f"{shown} || 'is not an object'", quoted("write a JSON object")))
+            rules.append((unreadable, f"{shown} || 'is not an object'", quoted("write a JSON object")))
         case "objects":
             broken = f"{text} <> '[]' AND {value} IS NULL AND elements_of({text}) IS NULL"
             broken += f" OR len(list_filter({value}, lambda element: element IS NULL)) > 0"
             reason = f"{shown} || 'is not a list of objects'"
-            refusals.append(
-                (broken, reason, quoted("write a JSON list of objects, or names with ; between them"))
-            )
+            rules.append((broken, reason, quoted("write a JSON list of objects, or names separated by ;")))
         case "texts":
             broken = f"{text} IS NOT NULL AND elements_of({text}) IS NULL"
             broken += f" OR len(list_filter({value}, lambda element: element[1] IN ('{{', '['))) > 0"
             reason = f"{shown} || 'is not a list of texts'"
-            refusals.append(
-                (broken, reason, quoted("write a JSON list of texts, or texts with ; between them"))
-            )
+            rules.append((broken, reason, quoted("write a JSON list of texts, or texts separated by ;")))
         case "text" if field.values:
             allowed = ", ".join(field.values)
             reason = f"{shown} || {quoted(f'is none of {allowed}')}"
-            refusals.append((unreadable, reason, quoted(f"write one of {allowed}")))
+            rules.append((unreadable, reason, quoted(f"write one of {allowed}")))
     if field.kind in ("text", "id") and not field.values and nested:
         kind = f"json_type(_raw, {quoted('$.' + '.'.join(map(json.dumps, field.steps)))})"
         composite = f"{text}[1] IN ('{{', '[') AND {kind} IN ('OBJECT', 'ARRAY')"
-        refusals.append((composite, f"{shown} || 'is not a text'", quoted("write a text or a number")))
-        no_number = f"{text} IN {_NO_NUMBERS} AND {kind} = 'DOUBLE'"
+        rules.append((composite, f"{shown} || 'is not a text'", quoted("write a text or a number")))
+        no_number = f"{text} IN {_NOT_NUMBERS} AND {kind} = 'DOUBLE'"
         remedy = quoted("write null where there is no value")
-        refusals.append((no_number, f"{shown} || 'is no value'", remedy))
-    return refusals
+        rules.append((no_number, f"{shown} || 'is not a value'", remedy))
+    return rules

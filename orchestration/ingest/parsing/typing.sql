@@ -1,8 +1,8 @@
--- How one text becomes one typed value; null where it is no such value, and the record is then rejected.
+-- Macros that convert a text to a typed value. They return null for an invalid text, and the record is rejected.
 
--- An instant in UTC, without a zone in its type; what is written without one is local time in `zone`.
--- The cast to timestamptz, not to timestamp: that one overlooks an offset without a colon.
--- A local time that a spring night skips is the one an hour later; one that an autumn night has twice is the second.
+-- An instant as a UTC timestamp. A text without an offset is local time in `zone`.
+-- It casts to timestamptz, because the cast to timestamp ignores an offset without a colon.
+-- A local time skipped in spring is read as one hour later. A local time that occurs twice in autumn is the second one.
 create macro other_instant_of(x, zone) as case
     when regexp_full_match(
         x, '\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)'
@@ -18,15 +18,15 @@ create macro other_instant_of(x, zone) as case
         ))
     when regexp_matches(x, '^\d{1,4}[-/]\d{1,2}[-/]\d')
         then instant_of_parts(
-            local_time_of(regexp_replace(rearranged(x), '(:.*?)(Z|[+-]\d\d(:?\d\d)?)$', '\1')),
-            offset_in(rearranged(x)),
+            local_time_of(regexp_replace(normalized_format(x), '(:.*?)(Z|[+-]\d\d(:?\d\d)?)$', '\1')),
+            offset_in(normalized_format(x)),
             zone
         )
 end;
 
--- The spellings of spreadsheets, browsers and databases in one form: year, month and day first; `AM` or `PM` after a
+-- Normalizes the formats of spreadsheets, browsers and databases: year, month and day first; `AM` or `PM` after a
 -- blank; the offset last, without a blank or `UTC` before it.
-create macro rearranged(x) as regexp_replace(
+create macro normalized_format(x) as regexp_replace(
     regexp_replace(
         regexp_replace(
             regexp_replace(
@@ -50,7 +50,7 @@ create macro local_time_of(x) as case
         )
 end;
 
--- The offset at the end of a text: empty if there is none, else `Z` or digits, which may be impossible.
+-- The offset at the end of a text: empty without one, else `Z` or digits, which can be invalid.
 create macro offset_in(x) as regexp_extract(x, '(Z|:.*[+-]\d\d(:?\d\d)?)$');
 
 create macro instant_of_parts(local_time, offset_text, zone) as case
@@ -65,7 +65,7 @@ create macro instant_of_parts(local_time, offset_text, zone) as case
         )
 end;
 
--- The form that most have is looked for first: it needs no calendar, and nothing replaced.
+-- The most frequent format is tried first: it needs no calendar and no replacement.
 create macro instant_of(x, zone) as case
     when x is null then null
     when regexp_full_match(x, '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-](0\d|1[0-4]):[0-5]\d)')
@@ -73,30 +73,30 @@ create macro instant_of(x, zone) as case
     else other_instant_of(trim(x), zone)
 end;
 
--- Outside these years lies a mistake of units or of typing, not a conversation.
+-- A time outside these years is a wrong unit or a typing error.
 create macro is_possible(instant) as
     coalesce(instant >= timestamp '2000-01-01' and instant < timestamp '2100-01-01', false);
 
--- A date with slashes that can only have its month first; and one that could be read either way.
+-- Whether a date with slashes is certainly month first, and whether it is ambiguous.
 create macro is_month_first(x) as regexp_full_match(x, '(0?[1-9]|1[0-2])/(1[3-9]|2\d|3[01])/\d{4}([ ,].*)?');
 create macro is_either_way(x) as regexp_full_match(x, '(0?[1-9]|1[0-2])/(0?[1-9]|1[0-2])/\d{4}([ ,].*)?')
     and ltrim(split_part(x, '/', 1), '0') <> ltrim(split_part(x, '/', 2), '0');
 
-create macro instant_trouble(x) as case
+create macro instant_error(x) as case
     when regexp_full_match(x, '-?\d+([.,]\d+)?') then
         case when regexp_full_match(x, '\d{11,}([.,]\d+)?')
             then 'is not a time between 2000 and 2100; milliseconds? write seconds'
             else 'is not a time between 2000 and 2100' end
     when is_month_first(x) then 'is a date with the month first; here the day comes first'
     when regexp_matches(x, '\d ?[A-Za-z]{2,5}$') and not regexp_matches(x, '(?i)(am|pm|utc|gmt)$')
-        then 'has a zone that is not read'
+        then 'has an unsupported time zone'
     when regexp_matches(x, '^(\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{4})([T ,]|$)')
         then 'is an impossible time, or not between 2000 and 2100'
-    when regexp_matches(x, '(?i)^(mon|tue|wed|thu|fri|sat|sun)') then 'is a date in words, which is not read'
+    when regexp_matches(x, '(?i)^(mon|tue|wed|thu|fri|sat|sun)') then 'is a date in words, which is not supported'
     else 'is not a time'
 end;
 
--- Not with three zeros after a point or a comma: 1.000 may be a thousand.
+-- Does not accept three zeros after a point or a comma: 1.000 can mean a thousand.
 create macro whole_of(x) as
     case when regexp_full_match(x, '\s*-?\d+([.,](0{0,2}|0{4,}))?\s*')
         then try_cast(regexp_extract(x, '-?\d+') as bigint) end;
@@ -106,24 +106,24 @@ create macro boolean_of(x) as case
     when lower(trim(x)) in ('false', 'no', '0', '0.0') then false
 end;
 
--- The same id from every kind of file: what holds ids beside gaps, as a data frame does, writes 1 as 1.0.
+-- The same id from every format: tools that store ids with gaps as floats, such as data frames, write 1 as 1.0.
 create macro id_of(x) as nullif(
     case when ends_with(x, '0') or ends_with(x, ' ') or starts_with(x, ' ')
         then regexp_replace(trim(x), '^(-?\d{1,15})(\.0+|,0)$', '\1') else x end,
     ''
 );
 
--- No id: no value at all, or a number too long for a float or a spreadsheet, which lost its last digits.
-create macro is_no_id(x) as regexp_full_match(
+-- Not an id: no value, a number too long for a float or a spreadsheet (which lose the last digits), control characters.
+create macro is_invalid_id(x) as regexp_full_match(
     x, '(?is)nan|[+-]?inf(inity)?|true|false|-?\d([.,]\d+)?e\+\d+|-?\d{16,}\.0+|.*[\x00-\x1f\x7f].*'
 );
 
--- The first of these names that a JSON object gives twice.
+-- The first of these names that a JSON object contains twice.
 create macro repeated_key(object, names) as list_filter(
     names, lambda name: len(list_filter(json_keys(object), lambda key: key = name)) > 1
 )[1];
 
--- The elements of a list, as texts: a JSON list, one JSON object, or names with `;` between them.
+-- The elements of a list as texts. The list is a JSON list, one JSON object, or names separated by `;`.
 create macro elements_of(x) as list_filter(
     case
         when starts_with(x, '[') then try(json_transform(x, '["VARCHAR"]'))

@@ -1,4 +1,4 @@
-"""The platforms whose exports are understood, by name."""
+"""The supported platforms by name."""
 
 from orchestration.ingest.platforms import activecampaign, chatwoot, whatsapp_cloud
 from orchestration.ingest.platforms.schema import Platform

@@ -1,4 +1,4 @@
-"""The entities of platform `activecampaign`: field names and enums are those of its public API."""
+"""The entities of platform `activecampaign`, with the field names and enums of its public API."""
 
 from orchestration.ingest.platforms.schema import Entity, Field, Platform
 
@@ -19,11 +19,11 @@ CONVERSATIONS = Entity(
         Field("last_updated_on", "instant"),
         Field("closed_on", "instant"),
     ),
-    # A fetch writes the first message as a message of its own.
+    # A fetch writes the first message as a separate message.
     ignored=("first_message",),
     contact_fields=("contact",),
     aged_by=("created_on",),
-    description="Conversations: when each began and ended, its status, its tags and its agents.",
+    description="Conversations: start, end, status, tags and agents.",
 )
 
 MESSAGES = Entity(
@@ -48,14 +48,14 @@ MESSAGES = Entity(
         Field("provider_error_code"),
         Field("last_updated_on", "instant"),
     ),
-    # What people wrote and the numbers they wrote from stay in landing.
+    # Personal data: message texts and phone numbers stay in landing.
     ignored=(
         *("body", "content", "content_type", "content_url", "from_number", "to_number", "provider_id"),
         *("provider_error_message", "failed_attempts", "is_deleted"),
     ),
     contact_fields=("contact",),
     aged_by=("timestamp",),
-    description="Messages: when and by whom each was sent, in which conversation; not what they say.",
+    description="Messages: time, sender and conversation, without the text.",
 )
 
 CONTACTS = Entity(
@@ -67,7 +67,7 @@ CONTACTS = Entity(
         Field("created_on", "instant"),
         Field("last_updated_on", "instant"),
     ),
-    # No report needs who a contact is: names, addresses and numbers stay in landing.
+    # Personal data that no report needs: names, addresses and phone numbers stay in landing.
     ignored=(
         *(
             "first_name",
@@ -81,7 +81,7 @@ CONTACTS = Entity(
         ),
     ),
     contact_fields=("id",),
-    description="Contacts: their tags; who they are stays in landing.",
+    description="Contacts and their tags, without personal data.",
 )
 
 AGENTS = Entity(
@@ -95,7 +95,7 @@ AGENTS = Entity(
         Field("role"),
     ),
     ignored=("account", "profile_image", "date_joined", "user_permissions", "available_channels"),
-    description="The people who answer, and their teams.",
+    description="Agents and their teams.",
 )
 
 SURVEYS = Entity(
@@ -113,7 +113,7 @@ SURVEYS = Entity(
     ignored=("comment",),
     contact_fields=("contact",),
     aged_by=("sent_on", "responded_on", "last_updated_on"),
-    description="Satisfaction surveys: when each was sent and answered, and the rating.",
+    description="Satisfaction surveys: time sent, time answered and rating.",
 )
 
 CONVERSATION_EVENTS = Entity(
@@ -131,7 +131,7 @@ CONVERSATION_EVENTS = Entity(
         Field("reason"),
     ),
     aged_by=("occurred_on",),
-    description="What happened to conversations: assigned, handed off, closed, reopened.",
+    description="Events of conversations: assigned, handed off, closed, reopened.",
 )
 
 PLATFORM = Platform(

@@ -1,14 +1,15 @@
-"""The entities of platform `chatwoot`: field names and enums are those of its API and its webhooks.
+"""The entities of platform `chatwoot`, with the field names and enums of its API and webhooks.
 
-A message's time, sender and conversation stand in different places in the two; both are read. A webhook tells
-of a message with its conversation, and of a conversation with its last message: each is a record of its own.
+The API and the webhooks have the time, sender and conversation of a message at different paths. Both are
+read. The webhook of a message contains its conversation, and that of a conversation its last message. Each is
+a record.
 """
 
 from orchestration.ingest.platforms.schema import Entity, Field, Nested, Platform
 
 YES_OR_NO = ("true", "false")
-ABOUT_MESSAGES = ("event", ("message_created", "message_updated"))
-ABOUT_CONVERSATIONS = (
+MESSAGE_EVENTS = ("event", ("message_created", "message_updated"))
+CONVERSATION_EVENTS = (
     "event",
     (
         "conversation_created",
@@ -40,7 +41,7 @@ CONVERSATIONS = Entity(
         Field("last_activity_at", "instant"),
         Field("updated_at", "instant"),
     ),
-    # Waits and first replies are measured from the messages, which are an entity of their own.
+    # Wait and first response times are computed from the entity messages.
     ignored=(
         *("messages", "last_non_activity_message", "waiting_since", "first_reply_created_at", "timestamp"),
         *("uuid", "account_id", "additional_attributes", "custom_attributes", "contact_inbox", "channel"),
@@ -50,10 +51,10 @@ CONVERSATIONS = Entity(
     ),
     contact_fields=("contact_id",),
     aged_by=("created_at",),
-    description="Conversations: when each began and ended, its status, its tags and its agents.",
+    description="Conversations: start, end, status, tags and agents.",
     nested=(
-        Nested("webhooks", where=ABOUT_CONVERSATIONS),
-        Nested("webhooks", elements="$.conversation", where=ABOUT_MESSAGES),
+        Nested("webhooks", where=CONVERSATION_EVENTS),
+        Nested("webhooks", elements="$.conversation", where=MESSAGE_EVENTS),
     ),
 )
 
@@ -76,7 +77,7 @@ MESSAGES = Entity(
         Field("sender_id", "id"),
         Field("webhook_sender_type", path="sender.type"),
         Field("webhook_sender_id", "id", path="sender.id"),
-        # The sender of an inbound message is a contact, whose name stays in landing.
+        # The sender of an inbound message is a contact; the name stays in landing.
         Field("agent_name", path="sender.name", only_if=("message_type", ("1", "outgoing"))),
         Field("campaign_id", "id", path="additional_attributes.campaign_id"),
         Field("template_name", path="additional_attributes.template_params.name"),
@@ -89,7 +90,7 @@ MESSAGES = Entity(
         Field("updated_at", "instant"),
         Field("conversation_updated_at", "instant", path="conversation.updated_at"),
     ),
-    # What people wrote stays in landing.
+    # Personal data: message texts stay in landing.
     ignored=(
         *("content", "processed_message_content", "attachments", "sentiment", "source_id"),
         *("external_source_ids", "echo_id", "inbox_id", "inbox", "account_id", "account", "contact", "event"),
@@ -97,12 +98,12 @@ MESSAGES = Entity(
     contact_fields=("sender_id", "webhook_sender_id"),
     contact_if=("message_type", ("0", "incoming")),
     aged_by=("created_at",),
-    description="Messages: when and by whom each was sent, in which conversation; not what they say.",
+    description="Messages: time, sender and conversation, without the text.",
     nested=(
         Nested("conversations", elements="$.messages[*]"),
-        Nested("webhooks", where=ABOUT_MESSAGES),
-        Nested("webhooks", elements="$.conversation.messages[*]", where=ABOUT_MESSAGES),
-        Nested("webhooks", elements="$.messages[*]", where=ABOUT_CONVERSATIONS),
+        Nested("webhooks", where=MESSAGE_EVENTS),
+        Nested("webhooks", elements="$.conversation.messages[*]", where=MESSAGE_EVENTS),
+        Nested("webhooks", elements="$.messages[*]", where=CONVERSATION_EVENTS),
     ),
 )
 
@@ -115,13 +116,13 @@ CONTACTS = Entity(
         Field("last_activity_at", "instant"),
         Field("updated_at", "instant"),
     ),
-    # No report needs who a contact is: names, addresses and numbers stay in landing.
+    # Personal data that no report needs: names, addresses and phone numbers stay in landing.
     ignored=(
         *("name", "email", "phone_number", "identifier", "thumbnail", "additional_attributes"),
         *("custom_attributes", "availability_status", "contact_inboxes", "blocked"),
     ),
     contact_fields=("id",),
-    description="Contacts: their tags; who they are stays in landing.",
+    description="Contacts and their tags, without personal data.",
 )
 
 AGENTS = Entity(
@@ -131,27 +132,27 @@ AGENTS = Entity(
         *("email", "available_name", "account_id", "availability_status", "auto_offline", "confirmed"),
         *("provider", "thumbnail", "custom_attributes", "custom_role_id"),
     ),
-    description="The people who answer, and their teams.",
+    description="Agents.",
 )
 
 LABELS = Entity(
     "labels",
     (Field("id", "id"), Field("title", required=True)),
     ignored=("description", "color", "show_on_sidebar"),
-    description="The catalogue of labels; which conversation carries which, conversations tell.",
+    description="The catalogue of labels. Conversations list their labels.",
 )
 
 TEAMS = Entity(
     "teams",
     (Field("id", "id", required=True), Field("name")),
     ignored=("description", "allow_auto_assign", "account_id", "is_member"),
-    description="The catalogue of teams, which conversations name by id.",
+    description="The catalogue of teams. Conversations refer to them by id.",
 )
 
 INBOXES = Entity(
     "inboxes",
     (Field("id", "id", required=True), Field("name"), Field("channel_type")),
-    description="The catalogue of inboxes, which conversations name by id.",
+    description="The catalogue of inboxes. Conversations refer to them by id.",
 )
 
 CSAT_SURVEY_RESPONSES = Entity(
@@ -167,7 +168,7 @@ CSAT_SURVEY_RESPONSES = Entity(
     ),
     ignored=("feedback_message", "contact", "account_id"),
     aged_by=("created_at",),
-    description="Answers to satisfaction surveys: when each was given, and the rating.",
+    description="Answers to satisfaction surveys: time and rating.",
 )
 
 REPORTING_EVENTS = Entity(
@@ -186,7 +187,7 @@ REPORTING_EVENTS = Entity(
         "updated_at",
     ),
     aged_by=("event_end_time",),
-    description="What the platform's own reports note of conversations: resolved, opened, handed over.",
+    description="Conversation events of the platform's reports: resolved, opened, handed off.",
 )
 
 STATUS_CHANGES = Entity(
@@ -199,13 +200,13 @@ STATUS_CHANGES = Entity(
         Field("current_value"),
     ),
     aged_by=("updated_at", "last_activity_at"),
-    description="Changes of a conversation's status, as webhooks tell them.",
+    description="Changes of a conversation's status, reported by webhooks.",
     nested=(
         Nested(
             "webhooks",
             elements="$.changed_attributes[*].status",
             context={name: name for name in ("id", "updated_at", "last_activity_at")},
-            where=ABOUT_CONVERSATIONS,
+            where=CONVERSATION_EVENTS,
         ),
     ),
     has_files=False,

@@ -1,6 +1,7 @@
-"""The words in which a platform declares its entities: fields, their kinds and what is required.
+"""The classes that declare the entities of a platform: fields, their kinds, required fields, nesting.
 
-Belongs here: the vocabulary. Does not: any platform's fields (see `platforms/`), nor how they are read.
+Belongs here: the classes. Does not: the fields of a platform (the other modules of `platforms/`), nor how
+they are read (`parsing`).
 """
 
 from collections.abc import Callable
@@ -15,17 +16,18 @@ Kind = Literal["text", "id", "number", "rating", "boolean", "instant", "object",
 class Field:
     """One field of an entity, under its raw name.
 
-    - `text`: kept as written; numbers become their text. With `values`, anything else is rejected.
-    - `id`: a text that names something, however it is written: 1, "1" and 1.0 are one id, 007 is another.
-    - `number`: a whole number. `rating`: a whole number within the platform's CSAT scale.
-    - `boolean`: true or false, yes or no, 1 or 0, in any case; nothing else.
-    - `instant`: ISO 8601, unix seconds or a day-first date; stored as a UTC timestamp.
-    - `object`: one object with the text members `members`, of which `id` is an id; `objects`: a list of them.
+    - `text`: stored as exported; numbers become their text. With `values`, other values are rejected.
+    - `id`: an identifier, independent of its notation: 1, "1" and 1.0 are the same id, 007 is another one.
+    - `number`: a whole number.
+    - `rating`: a whole number within the platform's CSAT scale.
+    - `boolean`: true or false, yes or no, 1 or 0, in any case.
+    - `instant`: ISO 8601, unix seconds or a day-first date, stored as a UTC timestamp.
+    - `object`: an object with the text members `members`; a member `id` is an id. `objects`: a list of them.
     - `texts`: a list of texts.
-    - `named_by`: the members filled from a plain name where an object is due (`a;b` in a CSV).
-    - `only_if`: a field, and its values under which this one is read; else it is null
-    - `is_past`: a record is rejected if this instant is more than a day after its file was first ingested
-    - `path`: where in a JSON record it stands, if not under its name; `.` between the steps.
+    - `named_by`: the members that a plain name fills in place of an object (`a;b` in a CSV).
+    - `only_if`: a field and its values for which this field is read. Otherwise it is null.
+    - `is_past`: whether to reject a record with this instant more than 24 hours after the first ingestion.
+    - `path`: the path in a JSON record, with `.` between the keys, if it is not the name.
     """
 
     name: str
@@ -40,20 +42,20 @@ class Field:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The keys that lead to the field in a JSON record."""
+        """The keys on the path to the field in a JSON record."""
         return tuple((self.path or self.name).split("."))
 
 
 @dataclass(frozen=True)
 class Nested:
-    """Where records of an entity stand inside the JSON records of a folder; the paths are JSON paths.
+    """The location of an entity's records inside the JSON records of a folder. Paths are JSON paths.
 
     - `folder`: the folder of the files
-    - `parents`: the objects that hold them, in a line, or the place of these objects where they take over a
-      context themselves; `elements`: the records, in a parent
-    - `context`: fields that each record takes over from its parent, where it has none of that name: by name,
-      the path in the parent, with `.` between its steps
-    - `where`: a field of the parent and the values of it under which there are such records
+    - `parents`: path of the objects in a line that contain the records, or their `Nested` if those objects
+      have a context too
+    - `elements`: path of the records in a parent
+    - `context`: fields that a record without them inherits from its parent: name → path in the parent
+    - `where`: a field of the parent and its values for which the parent has such records
     """
 
     folder: str
@@ -64,7 +66,7 @@ class Nested:
 
     @property
     def own_keys(self) -> set[str]:
-        """The names that the records, and the objects that hold them, get from their parents."""
+        """The names of all inherited fields of the records and of the objects that contain them."""
         outer = set() if isinstance(self.parents, str) else self.parents.own_keys
         return outer | self.context.keys()
 
@@ -73,15 +75,15 @@ class Nested:
 class Entity:
     """One kind of record of a platform.
 
-    - `ignored`: fields that are known and left behind on purpose
-    - `contact_fields`: those that name a contact; where `id` is one, the record is the contact itself, and
-      all else in it goes when that is erased
-    - `contact_if`: a field, and its values under which the contact fields do so
-    - `has_telling_ids`: whether a record's own id holds its contact's number
-    - `aged_by`: the fields whose first filled instant gives the record its age; without any it never grows
-      too old
-    - `nested`: where else its records stand than in files of its own
-    - `has_files`: whether there is a folder of its own name
+    - `ignored`: known fields that are ignored on purpose
+    - `contact_fields`: fields with the id of a contact. If `id` is one, the record is the contact, and an
+      erasure empties its other fields.
+    - `contact_if`: a field and its values for which `contact_fields` contain contacts
+    - `has_ids_with_number`: whether the id of a record contains the contact's phone number
+    - `aged_by`: fields whose first value is the instant that retention counts from; without them a record
+      never expires
+    - `nested`: locations of records inside the records of other entities
+    - `has_files`: whether the entity has a folder
     """
 
     name: str
@@ -89,7 +91,7 @@ class Entity:
     ignored: tuple[str, ...] = ()
     contact_fields: tuple[str, ...] = ()
     contact_if: tuple[str, tuple[str, ...]] | None = None
-    has_telling_ids: bool = False
+    has_ids_with_number: bool = False
     aged_by: tuple[str, ...] = ()
     description: str = ""
     nested: tuple[Nested, ...] = ()
@@ -98,11 +100,12 @@ class Entity:
 
 @dataclass(frozen=True)
 class Source:
-    """The records of an entity in the files of a folder: each record itself, or what is nested in it.
+    """The records of an entity in the files of a folder: the records of the files, or records nested in them.
 
-    `nested`: the places in a record, all of this folder; none where each record stands for itself. Several
-    sources may share a folder. One of them, the first, answers for it: what cannot be read there is rejected
-    as a record of its entity, so that it is counted once. `envelope`: see `Platform`.
+    - `nested`: the locations in a record; empty if the record itself is meant
+    - `answers`: whether this is the first source of the folder. It reports on the whole file: an unreadable
+      record is rejected as a record of its entity, so that it is counted once.
+    - `envelope`: see `Platform`
     """
 
     entity: Entity
@@ -111,19 +114,18 @@ class Source:
     envelope: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
-    def is_of_envelope(self) -> bool:
-        """Whether the records are objects of the envelope itself, whose keys are known there."""
+    def is_in_envelope(self) -> bool:
+        """Whether the records are objects of the envelope, which defines their known keys."""
         places = {f"{nested.parents}{nested.elements.removeprefix('$')}" for nested in self.nested}
         return bool(places & {place for place, _ in self.envelope})
 
 
 @dataclass(frozen=True)
 class Platform:
-    """A messaging platform: the entities that its exports hold.
+    """A messaging platform and the entities of its exports.
 
-    - `envelopes`: by folder, the objects around the records: the JSON path of each, and its known keys (read
-      or not)
-    - `canonical_id`: makes the SQL of the one form of a contact's id from that of the id as it is exported
+    - `envelopes`: per folder, the JSON path of each object around the records, with its known keys
+    - `canonical_id`: returns the SQL of a contact's canonical id, given the SQL of the exported id
     """
 
     name: str
@@ -133,7 +135,7 @@ class Platform:
 
     @cached_property
     def folders(self) -> dict[str, list[Source]]:
-        """What stands in the files of each folder of an account; an entity's own records come first."""
+        """The sources of each folder of an account. The entity that the folder is named after comes first."""
         places = {(entity.name, entity): [] for entity in self.entities if entity.has_files}
         for entity in self.entities:
             for nested in entity.nested:

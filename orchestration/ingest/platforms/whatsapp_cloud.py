@@ -1,7 +1,7 @@
-"""The entities of platform `whatsapp_cloud`: what stands in the webhook envelopes of the WhatsApp Cloud API.
+"""The entities of platform `whatsapp_cloud`: the contents of the webhook envelopes of the WhatsApp Cloud API.
 
-All of it lies in one folder, `webhooks`: an archived envelope a record. What the API itself sends leaves no
-message there, only its statuses.
+All files are in the folder `webhooks`, with one archived envelope per record. Messages that the business
+sends through the API appear only as statuses.
 """
 
 from functools import cache
@@ -21,7 +21,7 @@ def _nested(elements: str) -> Nested:
     return Nested("webhooks", CHANGES, f"$.value.{elements}[*]", OF_CHANGE)
 
 
-# The history of a number comes in threads, each with one customer.
+# The history of a number consists of threads, one per customer.
 _THREADS = Nested("webhooks", CHANGES, "$.value.history[*].threads[*]", OF_CHANGE)
 HISTORY = Nested(
     "webhooks",
@@ -33,7 +33,7 @@ HISTORY = Nested(
 CHANGE_FIELD = Field("change_field")
 PHONE_NUMBER_ID = Field("phone_number_id", path="metadata.phone_number_id")
 
-# What a message says stands under the name of its type.
+# The content of a message is in the field named after its type.
 CONTENTS = (
     "audio",
     "button",
@@ -74,9 +74,9 @@ MESSAGES = Entity(
     ),
     ignored=(*CONTENTS, "context", "referral", "errors", "identity", "from_parent_user_id"),
     contact_fields=("sender", "from_user_id", "new_wa_id", "recipient", "thread"),
-    has_telling_ids=True,
+    has_ids_with_number=True,
     aged_by=("timestamp",),
-    description="Messages of customers, and the history of both sides: when and of which kind, not the text.",
+    description="Messages of customers, and the history of both sides: time and type, without the text.",
     nested=(_nested("messages"), HISTORY),
     has_files=False,
 )
@@ -95,9 +95,9 @@ MESSAGE_ECHOES = Entity(
     ),
     ignored=(*CONTENTS, "from", "context", "errors", "to_parent_user_id"),
     contact_fields=("recipient", "to_user_id"),
-    has_telling_ids=True,
+    has_ids_with_number=True,
     aged_by=("timestamp",),
-    description="Messages that people of the business sent from the WhatsApp Business app.",
+    description="Messages that agents sent from the WhatsApp Business app.",
     nested=(_nested("message_echoes"),),
     has_files=False,
 )
@@ -119,7 +119,7 @@ STATUSES = Entity(
         PHONE_NUMBER_ID,
     ),
     ignored=(
-        # Meta's conversation is a unit of billing; ours are cut from the messages.
+        # Meta's conversation is a billing unit. Conversations are derived from messages instead.
         "conversation",
         "biz_opaque_callback_data",
         "recipient_identity_key_hash",
@@ -131,9 +131,9 @@ STATUSES = Entity(
         "from",
     ),
     contact_fields=("recipient_id", "recipient_user_id"),
-    has_telling_ids=True,
+    has_ids_with_number=True,
     aged_by=("timestamp",),
-    description="What became of the messages to customers: sent, delivered, read, failed, and their price.",
+    description="Delivery statuses of messages to customers: sent, delivered, read, failed, and their price.",
     nested=(_nested("statuses"),),
     has_files=False,
 )
@@ -141,10 +141,10 @@ STATUSES = Entity(
 CONTACTS = Entity(
     "contacts",
     (Field("wa_id"), Field("user_id")),
-    # No report needs who a contact is: names stay in landing.
+    # Personal data that no report needs: names stay in landing.
     ignored=("profile", "identity_key_hash", "parent_user_id"),
     contact_fields=("wa_id", "user_id"),
-    description="The two ids of a customer: the phone number, and what stands for it where that is withheld.",
+    description="The two ids of a customer: the phone number, and the user id that replaces a hidden number.",
     nested=(_nested("contacts"),),
     has_files=False,
 )
@@ -153,7 +153,7 @@ CHANGES_BY_FIELD = Entity(
     "changes",
     (Field("field"),),
     ignored=("value",),
-    description="The changes that the envelopes report, by field; not what is in them.",
+    description="The changes in the envelopes by field, without their values.",
     nested=(Nested("webhooks", "$.entry[*]", "$.changes[*]"),),
     has_files=False,
 )
@@ -174,7 +174,7 @@ ENVELOPE = (
 
 @cache
 def canonical_id(value: str) -> str:
-    """Return the SQL of a phone number in the form that dbt gives it, so that both mean the same contact."""
+    """Return the SQL of a phone number in canonical form, from the macro that the dbt models use."""
     return Template(MACROS.read_text()).module.whatsapp_number(value)
 
 

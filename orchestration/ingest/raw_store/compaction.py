@@ -1,14 +1,14 @@
-"""Compaction: many small Parquet files of raw/, rejected/ and the ledger become one, row for row.
+"""Compaction: merge many small Parquet files of raw/, rejected/ and the ledger into one, with the same rows.
 
-Belongs here: which files, and putting the one in their stead. Does not: what the name of such a file tells,
-and the removal of what a crash left (`ledger`).
+Belongs here: which files to merge, and replacing them. Does not: the name of a merged file, and removing what
+a crash left (`ledger`).
 
-Whoever reads all of a folder pays for each file, however small. So neighbours in the order of their batches
-are merged until they are no longer small, and then never touched again. What came since the last merge lies
-in files of its own: those are what an increment looks for.
+Reading a folder has a cost per file, however small. So files of adjacent batches are merged until they are
+large, and then never again. The batches since the last merge keep their files, which incremental builds read.
 
-The one file is put into place first, and then those whose place it takes are removed. Its name tells which: a
-crash between the two leaves rows twice until the next ingest removes them, and never loses one.
+The merged file is moved into place first, and then the files that it replaces are removed. Its name tells
+their batches. A crash in between duplicates rows until the next ingest removes the old files, and never loses
+one.
 """
 
 from collections.abc import Callable
@@ -21,27 +21,27 @@ from orchestration.common.sql import quoted
 from orchestration.ingest.raw_store import ledger
 from orchestration.settings import Settings
 
-SMALL = 8 * 2**20  # bytes; to read more takes far longer than to open the file
-MANY = 32  # so many ingests pay together for one writing of at most twice `SMALL`
+SMALL = 8 * 2**20  # bytes; above this size, reading dominates the cost of opening a file
+MANY = 32  # ingests that share the cost of writing one file of at most twice `SMALL`
 
 
 def apply(
     con: duckdb.DuckDBPyConnection, settings: Settings, work: Path, progress: Callable[[str], None]
 ) -> None:
-    """Merge what are many small files. Those that cannot be read stay, for others to tell of."""
+    """Merge many small files. Files that cannot be read are kept; later steps report them."""
     for folder in ledger.folders(settings):
         for paths in _to_merge(ledger.parquet_files(folder)):
             try:
                 _merge(con, paths, work)
             except duckdb.Error as error:
-                progress(f"{folder}: its small files stay as they are ({str(error).splitlines()[0]})")
+                progress(f"{folder}: its small files are not merged ({str(error).splitlines()[0]})")
 
 
 def _to_merge(files: list[Path]) -> list[list[Path]]:
-    """Return the runs of neighbours to merge: each that is closed, and the open one at the end if it is many.
+    """Return the runs of adjacent files to merge: the complete ones, and the last one if it has many files.
 
-    A run is closed once it has grown enough, or by a file that is not small. The files of a batch stay
-    together, so that no two files hold rows of batches that lie between each other.
+    A run is complete once it is large enough or a large file follows. The files of a batch stay together, so
+    that the batches of two files never overlap.
     """
     runs: list[list[Path]] = []
     run: list[Path] = []
@@ -54,11 +54,11 @@ def _to_merge(files: list[Path]) -> list[list[Path]]:
         if max(size, more) >= SMALL:
             runs.append(run)
             run, size = [], 0
-    return [closed for closed in runs if len(closed) > 1] + ([run] if len(run) >= MANY else [])
+    return [complete for complete in runs if len(complete) > 1] + ([run] if len(run) >= MANY else [])
 
 
 def _merge(con: duckdb.DuckDBPyConnection, paths: list[Path], work: Path) -> None:
     rows = f"read_parquet([{', '.join(map(quoted, paths))}], union_by_name = true)"
-    ledger.rewrite(con, ledger.compacted(paths), f"SELECT * FROM {rows}", work)
+    ledger.rewrite(con, ledger.compacted_path(paths), f"SELECT * FROM {rows}", work)
     for path in paths:
         path.unlink()

@@ -1,21 +1,20 @@
-"""Forgetting contacts: those listed in `erasures.csv` are erased from what was ingested and what comes later.
+"""Erasure: removal of the contacts in `erasures.csv` from ingested data and from every later ingest.
 
-Belongs here: the list, the pseudonym that replaces an erased contact, and what is emptied. Does not: which
-field names a contact (`platforms`), nor what is built from the raw files: the candidate is built again, and
-the next release removes those before it (`publish`).
+Belongs here: the list, the pseudonym that replaces an erased contact, and the fields to empty. Does not: the
+fields with contacts (`platforms`), nor data built from raw files: the candidate is rebuilt, and the next
+release removes the previous ones (`publish`).
 
-A pseudonym replaces the id of an erased contact, so that all is counted as before; what describes the
-contact is removed. Of a rejected record that mentions the contact the row stays and the text is removed.
-The pseudonym is a keyed hash: the same whenever and however often an export names the contact, and without
-the key it cannot be related to the contact.
+A pseudonym replaces the id of an erased contact, so that counts do not change. Fields that describe the
+contact are emptied. If a rejected record mentions the contact, its text is removed and its row is kept. The
+pseudonym is a keyed hash of the id: it is the same in every export, and cannot be related to the contact
+without the key.
 
-A contact may have several ids: the ids that one record gives for it, and the forms of a phone number that
-the network treats as one. All of them get the same pseudonym, the least of their own. `raw/erasures.json`
-keeps it by the own pseudonym of each id, so that an id is recognized after the record that linked it was
-erased.
+A contact can have several ids: the ids in one record, and the variants of a phone number that the network
+treats as one. Each id has its own pseudonym; all ids of a contact get the least of these. `raw/erasures.json`
+maps one to the other, so that an id is recognized after the record that linked it was erased.
 
-A file is replaced as a whole, and the state is written last: after a crash the next run searches the files
-again and rewrites those that still hold an erased contact.
+Files are replaced as a whole, and the state is written last. After a crash the next run searches the files
+again and rewrites those that still contain an erased contact.
 """
 
 import hmac
@@ -40,9 +39,9 @@ from orchestration.settings import Settings
 
 SEED = "erasures.csv"
 PSEUDONYM = "erased-"
-LEAST_TELLING_ID = 6  # a shorter one is part of many names of files by chance
+MIN_ID_LENGTH = 6  # shorter ids occur in file names by chance
 
-# In a rejected record the id as a whole word is enough: rather a text too many than one too few.
+# In a rejected record, any whole word that equals the id counts: better one text too many than one too few.
 _MENTIONED = r"""
     rows.account_id = erased_words.account_id
     AND (
@@ -52,14 +51,14 @@ _MENTIONED = r"""
 
 
 class _State(NamedTuple):
-    """The digest of the list that was applied, and the pseudonym of each erased id by its own pseudonym."""
+    """The digest of the applied list, and a map from the own pseudonym of each id to that of its contact."""
 
     applied: str
     pseudonyms: dict[str, str]
 
 
 class _Place(NamedTuple):
-    """A folder of Parquet files that may hold contacts; without an entity it is one of rejected records."""
+    """A folder of Parquet files that may contain contacts. Rejected records have no entity."""
 
     folder: Path
     entity: Entity | None = None
@@ -67,12 +66,12 @@ class _Place(NamedTuple):
 
 
 def is_applied(settings: Settings, erasures: list[Erasure]) -> bool:
-    """Return whether all that was ingested has been searched for just these contacts."""
+    """Return whether the ingested data has been searched for exactly these contacts."""
     return _read_state(settings).applied == _digest(settings, erasures)
 
 
 def state_digest(settings: Settings) -> str:
-    """Return what identifies the erased ids of what was ingested; empty where there are none."""
+    """Return a digest of the erased ids of the ingested data, or an empty text without any."""
     pseudonyms = _read_state(settings).pseudonyms
     return sha256(json.dumps(pseudonyms, sort_keys=True).encode()).hexdigest() if pseudonyms else ""
 
@@ -84,21 +83,21 @@ def apply(
     work: Path,
     progress: Callable[[str], None],
 ) -> None:
-    """Erase the listed contacts from all that was ingested, unless that was done, and prepare `screen`.
+    """Erase the listed contacts from all ingested data, unless already done, and prepare `apply_to_batch`.
 
-    The candidate, which was built from these files, is removed first: a DuckDB file keeps deleted rows in its
-    free blocks. Releases state the erasures that they hold (see `publish`).
+    Removes the candidate first: it was built from these files, and a DuckDB file keeps deleted rows in its
+    free blocks. Each release states the erasures that it includes (see `publish`).
     """
-    _list(con, settings, erasures)
+    _create_list_table(con, settings, erasures)
     state = _read_state(settings)
     if state.applied == _digest(settings, erasures):
-        _tabulate(con, settings, state.pseudonyms, [])
+        _create_tables(con, settings, state.pseudonyms, [])
         return
     places = _places(settings.raw_path, settings.rejected_path)
     ingested = [(place, place.folder / "*.parquet") for place in places]
     pseudonyms = _linked(con, ingested, state.pseudonyms)
-    _tabulate(con, settings, pseudonyms, ingested)
-    due = [(path, place) for place, paths in ingested for path in _holding(con, place, paths)]
+    _create_tables(con, settings, pseudonyms, ingested)
+    due = [(path, place) for place, paths in ingested for path in _find_files(con, place, paths)]
     if due or pseudonyms != state.pseudonyms:
         progress(f"{counted(len(erasures), 'contact')} to erase; rewriting {counted(len(due), 'file')}")
         discard_candidate(settings)
@@ -108,12 +107,12 @@ def apply(
     _write_state(settings, work, _State(_digest(settings, erasures), pseudonyms))
 
 
-def screen(
+def apply_to_batch(
     con: duckdb.DuckDBPyConnection, settings: Settings, outputs: list[tuple[Path, Path]], work: Path
 ) -> None:
-    """Erase the listed contacts from the files of a batch, before these are put into their folders.
+    """Erase the listed contacts from the files of a batch before they are moved into place.
 
-    Where the batch links further ids to an erased contact, `apply` must be called again after its commit.
+    If the batch links further ids to an erased contact, call `apply` again after the commit.
     """
     if not con.execute("SELECT count(*) FROM listed").fetchone()[0]:
         return
@@ -123,16 +122,16 @@ def screen(
     pseudonyms = _linked(con, written, known)
     if pseudonyms != known:
         _write_state(settings, work, _State("", pseudonyms))
-    _tabulate(con, settings, pseudonyms, written)
+    _create_tables(con, settings, pseudonyms, written)
     for place, path in written:
-        if _holding(con, place, path):
+        if _find_files(con, place, path):
             _rewrite(con, place, path, work)
 
 
-def doubts(settings: Settings, erasures: list[Erasure]) -> list[str]:
-    """Return a sentence for each line of the list that matches no contact, or whose id is in names of files.
+def list_warnings(settings: Settings, erasures: list[Erasure]) -> list[str]:
+    """Return a message for each line of the list that matches no contact, or whose id is in file names.
 
-    The sentences name lines and never a contact, since they are kept in logs.
+    The messages have line numbers instead of ids, since logs keep them.
     """
     if not erasures:
         return []
@@ -142,9 +141,9 @@ def doubts(settings: Settings, erasures: list[Erasure]) -> list[str]:
         for field in place.entity.contact_fields
     )
     with duckdb.connect() as con:
-        _list(con, settings, erasures)
-        _tabulate(con, settings, _read_state(settings).pseudonyms, [])
-        unmet = con.execute(f"""
+        _create_list_table(con, settings, erasures)
+        _create_tables(con, settings, _read_state(settings).pseudonyms, [])
+        unmatched = con.execute(f"""
             SELECT line, account_id FROM listed LEFT JOIN erasures USING (own)
             WHERE coalesce(pseudonym, '') NOT IN
                 (SELECT contact_id FROM ({seen}) WHERE contact_id LIKE '{PSEUDONYM}%')
@@ -153,16 +152,16 @@ def doubts(settings: Settings, erasures: list[Erasure]) -> list[str]:
             SELECT line, rows.account_id, count(DISTINCT file)
             FROM {parquet(ledger.ledger_folder(settings) / "*.parquet")} AS rows
             JOIN listed ON rows.account_id = listed.account_id
-                AND length(listed.contact_id) >= {LEAST_TELLING_ID}
+                AND length(listed.contact_id) >= {MIN_ID_LENGTH}
             JOIN erased_words ON listed.account_id = erased_words.account_id
                 AND listed.contact_id = erased_words.contact_id AND regexp_matches(file, word)
             GROUP BY ALL ORDER BY line""").fetchall()
     return [
-        f"{SEED} line {line}: nothing of account {account} names this contact; is the id the platform's?"
-        for line, account in unmet
+        f"{SEED} line {line}: no record of account {account} has this contact; check the id of the platform"
+        for line, account in unmatched
     ] + [
         f"{SEED} line {line}: the id is in the name of {counted(files, 'file')} of account {account}; rename"
-        " and start over with make clean"
+        " and start again with make clean"
         for line, account, files in in_names
     ]
 
@@ -170,20 +169,20 @@ def doubts(settings: Settings, erasures: list[Erasure]) -> list[str]:
 def _erase_set_aside(
     con: duckdb.DuckDBPyConnection, settings: Settings, work: Path, progress: Callable[[str], None]
 ) -> None:
-    """Erase the contacts from what a full refresh set aside; a file there that cannot be read is removed."""
+    """Erase the contacts from data set aside by a full refresh. A file that cannot be read is removed."""
     for aside in sorted(settings.set_aside_path.glob("*")):
         for place in _places(aside / settings.raw_path.name, aside / settings.rejected_path.name):
             for path in ledger.parquet_files(place.folder):
                 try:
-                    if _holding(con, place, path):
+                    if _find_files(con, place, path):
                         _rewrite(con, place, path, work)
                 except duckdb.Error:
                     progress(f"{path} cannot be searched for contacts to erase and is removed")
                     path.unlink()
 
 
-def _list(con: duckdb.DuckDBPyConnection, settings: Settings, erasures: list[Erasure]) -> None:
-    """Make the list the table `listed`, and the macro `pseudonym` (an HMAC) of a text."""
+def _create_list_table(con: duckdb.DuckDBPyConnection, settings: Settings, erasures: list[Erasure]) -> None:
+    """Create the table `listed` of the contacts, and the macro `pseudonym` (an HMAC) of a text."""
     key = _key(settings).ljust(64, b"\0")
     inner, outer = (bytes(byte ^ pad for byte in key).hex() for pad in (0x36, 0x5C))
     con.execute(f"""
@@ -215,7 +214,7 @@ def _linked(
 ) -> dict[str, str]:
     """Return the pseudonym of each id of the listed contacts, by its own pseudonym.
 
-    Two ids are of one contact if they are `known` as such, or if a record of these files names both.
+    Two ids belong to the same contact if `known` says so or if a record of these files has both.
     """
     listed = {own for (own,) in con.execute("SELECT own FROM listed").fetchall()}
     ids, links = listed | known.keys() | set(known.values()), list(known.items())
@@ -245,16 +244,16 @@ def _linked(
     return {own: min(contact) for own, contact in contacts.items() if contact & listed}
 
 
-def _tabulate(
+def _create_tables(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     pseudonyms: dict[str, str],
     within: Iterable[tuple[_Place, Path]],
 ) -> None:
-    """Make the pseudonyms the table `erasures`, and the ids as texts the table `erased_words`.
+    """Create the table `erasures` of the pseudonyms, and the table `erased_words` of the ids as texts.
 
-    The texts are those of the list, and those by which these files name the contacts. `word` is the pattern
-    of one as a whole word.
+    The texts are the ids of the list and their variants in these files. `word` is a pattern that matches one
+    as a whole word.
     """
     con.execute(
         """
@@ -281,18 +280,18 @@ def _tabulate(
         FROM ({" UNION ".join(texts)})""")
 
 
-def _holding(con: duckdb.DuckDBPyConnection, place: _Place, paths: Path) -> list[Path]:
-    """Return those of the files, which are or will be of this place, that hold a contact to erase."""
+def _find_files(con: duckdb.DuckDBPyConnection, place: _Place, paths: Path) -> list[Path]:
+    """Return the files, current or future of this place, that contain a contact to erase."""
     if place.entity is None:
         emptied = "coalesce(raw, value) IS NOT NULL"
-        return ledger.holding(con, paths, f"JOIN erased_words ON {emptied} AND {_MENTIONED}")
+        return ledger.find_files_with(con, paths, f"JOIN erased_words ON {emptied} AND {_MENTIONED}")
     fields = [f"rows.{named(field)}" for field in place.entity.contact_fields]
     left = " OR ".join(f"erased_{number}.pseudonym <> {field}" for number, field in enumerate(fields))
-    return ledger.holding(con, paths, f"{_joins(place)} WHERE {left}")
+    return ledger.find_files_with(con, paths, f"{_joins(place)} WHERE {left}")
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, place: _Place, path: Path, work: Path) -> None:
-    """Rewrite the file without the contacts to erase, with as many rows as before."""
+    """Rewrite the file without the contacts to erase, with the same number of rows."""
     rows = parquet(path)
     if place.entity is None:
         mentioned = f"EXISTS (SELECT 1 FROM erased_words WHERE {_MENTIONED})"
@@ -308,7 +307,7 @@ def _without_contacts(con: duckdb.DuckDBPyConnection, place: _Place, rows: str) 
         replaced.append(f"coalesce(erased_{number}.pseudonym, rows.{named(field)}) AS {named(field)}")
         salts.append(f"erased_{number}.salt")
     salt = f"coalesce({', '.join(salts)}, NULL)"
-    if entity.has_telling_ids:
+    if entity.has_ids_with_number:
         pseudonym = f"{quoted(PSEUDONYM)} || left(sha256({salt} || rows.id), 32)"
         is_done = f"starts_with(rows.id, {quoted(PSEUDONYM)})"
         replaced.append(f"CASE WHEN {is_done} THEN rows.id ELSE coalesce({pseudonym}, rows.id) END AS id")
@@ -327,14 +326,14 @@ def _emptied(columns: list[str], where: str) -> str:
 
 
 def _contacts(place: _Place, paths: Path) -> str:
-    """Return the SQL of the different contacts in these files: hashing each row takes far longer."""
-    told_by = [place.entity.contact_if[0]] if place.entity.contact_if else []
-    columns = ", ".join(map(named, ["_account_id", *place.entity.contact_fields, *told_by]))
+    """Return the SQL of the distinct contacts in these files. Hashing every row would be much slower."""
+    condition = [place.entity.contact_if[0]] if place.entity.contact_if else []
+    columns = ", ".join(map(named, ["_account_id", *place.entity.contact_fields, *condition]))
     return f"(SELECT DISTINCT {columns} FROM {parquet(paths)})"
 
 
 def _joins(place: _Place) -> str:
-    """Return the joins of the rows of a place to the erasures, one for each field that names a contact."""
+    """Return the joins from the rows of a place to the erasures, one per contact field."""
     return " ".join(
         f"LEFT JOIN erasures AS erased_{number} ON {_own(place, field)} = erased_{number}.own"
         for number, field in enumerate(place.entity.contact_fields)
@@ -342,19 +341,19 @@ def _joins(place: _Place) -> str:
 
 
 def _own(place: _Place, field: str) -> str:
-    """Return the SQL of the own pseudonym of the contact that a field names."""
+    """Return the SQL of the own pseudonym of the id in a contact field."""
     value = f"rows.{named(field)}"
     text = f"rows._account_id || ':' || {place.platform.canonical_id(value)}"
     own = f"WHEN starts_with({value}, {quoted(PSEUDONYM)}) THEN {value} ELSE pseudonym({text}) END"
     if place.entity.contact_if:
-        told_by, values = place.entity.contact_if
-        is_contact = f"rows.{named(told_by)} IN ({', '.join(map(quoted, values))})"
+        field_name, values = place.entity.contact_if
+        is_contact = f"rows.{named(field_name)} IN ({', '.join(map(quoted, values))})"
         return f"CASE WHEN NOT coalesce({is_contact}, false) THEN NULL {own}"
     return f"CASE {own}"
 
 
 def _places(raw: Path, rejected: Path | None = None) -> list[_Place]:
-    """Return the places of these folders of raw and of rejected records."""
+    """Return the places in a folder of raw records and, optionally, one of rejected records."""
     return [
         _Place(raw / entity.name / platform.name, entity, platform)
         for platform in PLATFORMS.values()
@@ -364,7 +363,7 @@ def _places(raw: Path, rejected: Path | None = None) -> list[_Place]:
 
 
 def _key(settings: Settings) -> bytes:
-    # A key of its own, so that a pseudonym says nothing about the hash that represented the contact before.
+    # A separate key, so that a pseudonym cannot be related to the previous hash of the contact.
     return hmac.digest(settings.ensure_hash_key().read_bytes(), SEED.encode(), "sha256")
 
 
@@ -373,13 +372,13 @@ def _pseudonym(settings: Settings, text: str) -> str:
 
 
 def _digest(settings: Settings, erasures: list[Erasure]) -> str:
-    """Return what identifies the list, whatever its order; empty for an empty one."""
+    """Return a digest of the list, independent of its order. It is empty for an empty list."""
     pseudonyms = sorted(_pseudonym(settings, f"{e.account_id}:{e.contact_id}") for e in erasures)
     return sha256(" ".join(pseudonyms).encode()).hexdigest() if pseudonyms else ""
 
 
 def _read_state(settings: Settings) -> _State:
-    """Return the state of raw/; where that has none, the pseudonyms of what was set aside last."""
+    """Return the state of raw/ or, without one, the pseudonyms of the data last set aside."""
     for folder in (settings.raw_path, *sorted(settings.set_aside_path.glob("*/raw"), reverse=True)):
         try:
             state = _State(**json.loads((folder / "erasures.json").read_text()))

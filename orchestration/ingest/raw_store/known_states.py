@@ -1,7 +1,7 @@
-"""Files of landing that were touched but not changed: name, size and time, and the id of the content.
+"""Files of landing whose time changed but not their content: name, size, time, and content id.
 
-Belongs here: remembering them, so that each is hashed once. Does not: the states that the ledger records.
-What is kept here can be lost without harm: the files are then hashed again.
+Belongs here: storing them, so that each is hashed once. Does not: the states in the ledger. Losing this file
+is harmless: the files are hashed again.
 """
 
 import json
@@ -12,11 +12,11 @@ from pathlib import Path
 from orchestration.common import files
 from orchestration.settings import Settings
 
-States = dict[tuple[str, int, int], str]  # by name, size and modified_us, the id of the content
+States = dict[tuple[str, int, int], str]  # name, size and modified_us → content id
 
 
 def read(settings: Settings) -> States:
-    """Return the states that were remembered; none where they cannot be read."""
+    """Return the stored states, or none if they cannot be read."""
     try:
         return {
             (name, size, us): file_id for name, size, us, file_id in json.loads(_file(settings).read_text())
@@ -26,9 +26,9 @@ def read(settings: Settings) -> States:
 
 
 def write(settings: Settings, states: States) -> None:
-    """Remember these states in place of those before."""
+    """Store these states, replacing the previous ones."""
     written = _file(settings).with_name(f".known_states-{os.getpid()}.tmp")
-    with suppress(OSError):  # a full disk, or a full refresh that moves the folder away at this moment
+    with suppress(OSError):  # a full disk, or a full refresh that moves the folder concurrently
         written.write_text(json.dumps([[*state, file_id] for state, file_id in states.items()]))
         files.replace(written, _file(settings))
 

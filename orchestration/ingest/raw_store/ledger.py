@@ -1,12 +1,12 @@
-"""Which files were taken in, by which batch: the ledger, whose file of a batch is its commit.
+"""The ledger: which files were ingested by which batch. The ledger file of a batch is its commit.
 
-Belongs here: the columns of the ledger and of rejected rows, batch ids, what the name of a Parquet file tells
-of the batches in it, and putting a batch's files in place so that a crash at any point loses nothing and
-loads nothing twice. Does not: what is in the files.
+Belongs here: the columns of the ledger and of rejected records, batch ids, the batches in the name of a
+Parquet file, and moving the files of a batch into place so that a crash loses nothing and loads nothing
+twice. Does not: the content of the files.
 
-A batch's Parquet files are moved into place first and its ledger file last. Whatever lies there of a batch
-newer than the newest ledger file was left by a crash and is removed before the next batch; so is what a
-compacted file has taken the place of.
+The Parquet files of a batch are moved into place first, and its ledger file last. Files of a batch newer than
+the latest ledger file are left by a crash and are removed before the next batch. So are the files that a
+compacted file replaces.
 """
 
 import json
@@ -64,12 +64,12 @@ REJECTED = {
     "rejected_at": "TIMESTAMP",
 }
 
-# A refusal in one sentence. The reason begins with the field and never quotes the export; the value does.
-TOLD = """case when value is null then reason when field is null then reason || ': ' || value
+# A rejection in one sentence. The reason begins with the field and never quotes the export; the value does.
+REASON_TEXT = """case when value is null then reason when field is null then reason || ': ' || value
     else field || ' "' || value || '"' || substr(reason, length(field) + 1) end"""
 
-# How a batch's files are written. A dictionary pays where values repeat; to try one on ids costs more than
-# all else in writing. Small row groups stay in the processor's cache.
+# Options of every Parquet file of a batch. A dictionary pays off for repeated values; trying one on ids costs
+# more than the rest of the write. Small row groups fit in the processor's cache.
 PARQUET = (
     "(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 1000, ROW_GROUP_SIZE 61440)"
 )
@@ -77,19 +77,19 @@ PARQUET = (
 FROM = "-from-"  # in the name of a compacted file, between its last batch and its first
 
 _BATCH = "%Y%m%dT%H%M%S%fZ"
-_EMPTY = "empty.parquet"  # no leading underscore: Spark would not see it
+_EMPTY = "empty.parquet"  # Spark ignores files with a leading underscore
 
 
-# A content, wherever it is: account, folder and id; and the SQL of the three from the ledger's columns.
+# The key of a content: account, folder and id; and its SQL on the ledger's columns.
 FileContent = tuple[str, str, str]
 CONTENT = "account_id, split_part(file, '/', 2), file_id"
 
-Identity = tuple[str, str, str, str]  # account, folder, entity and id of a content: what is loaded once
+Identity = tuple[str, str, str, str]  # account, folder, entity and id of a content, loaded once
 
 
 @dataclass
 class FileOutcome:
-    """What became of a file: its row of the ledger, times as microseconds since 1970."""
+    """The outcome of a file: its row in the ledger. Times are microseconds since 1970."""
 
     file_id: str
     account_id: str
@@ -112,7 +112,7 @@ class FileOutcome:
 
     @classmethod
     def of(cls, file: LandedFile, file_id: str, ingested_us: int) -> "FileOutcome":
-        """Begin the outcome of a file with this content, first ingested at this time."""
+        """Return the initial outcome of a file with this content, first ingested at this time."""
         account = file.account
         return cls(
             file_id,
@@ -127,27 +127,27 @@ class FileOutcome:
 
     @property
     def identity(self) -> Identity:
-        """Account, folder, entity and id of the content: what is loaded once."""
+        """The key by which a content is loaded once: account, folder, entity and content id."""
         return self.account_id, self.file.split("/")[1], self.entity, self.file_id
 
     def reject(self, reason: str, remedy: str, value: str | None = None) -> None:
-        """Refuse the file as a whole: nothing of it counts. Only `value` may quote what is in it."""
+        """Reject the whole file: none of its records counts. Only `value` may quote the file."""
         self.status, self.reason, self.remedy, self.value = "rejected", reason, remedy, value
         self.records_read = self.records_accepted = self.records_rejected = 0
         self.first_us = self.last_us = None
         self.unknown_fields = []
 
 
-_SQL_TYPES = {int: "BIGINT", int | None: "BIGINT", list[str]: "VARCHAR[]"}  # anything else is text
+_SQL_TYPES = {int: "BIGINT", int | None: "BIGINT", list[str]: "VARCHAR[]"}  # all others are VARCHAR
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What is known of the files of earlier batches.
+    """The files of earlier batches.
 
-    - `states`: name, size and modified_us of every file that was seen, with the id of its content
-    - `loaded`: the identity of every content that was loaded
-    - `first_ingested`: when every content was first ingested, in microseconds since 1970
+    - `states`: name, size and modified_us of each file → content id
+    - `loaded`: the identity of each loaded content
+    - `first_ingested`: key of each content → time of its first ingestion, in microseconds since 1970
     """
 
     states: known_states.States
@@ -156,7 +156,7 @@ class Seen:
 
 
 def ledger_folder(settings: Settings) -> Path:
-    """Return the folder with one Parquet file for each batch."""
+    """Return the folder of the ledger's Parquet files."""
     return settings.raw_path / "ingested_files"
 
 
@@ -166,12 +166,12 @@ def raw_folder(settings: Settings, entity: str, platform: str) -> Path:
 
 
 class RawStoreError(Exception):
-    """A file of raw/ or rejected/ cannot be read; the message names it and the remedy."""
+    """A file of raw/ or rejected/ cannot be read. The message has its path and the remedy."""
 
 
 @contextmanager
-def explained(settings: Settings) -> Iterator[None]:
-    """Raise `RawStoreError` in place of an error of the engine that comes from a damaged file."""
+def explain_errors(settings: Settings) -> Iterator[None]:
+    """Convert engine errors caused by a damaged file into a `RawStoreError`."""
     try:
         yield
     except duckdb.Error as error:
@@ -182,8 +182,8 @@ def explained(settings: Settings) -> Iterator[None]:
         more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
         raise RawStoreError(
             f"{damaged[0]}{more}: the file is damaged ({str(error).splitlines()[0]}). Restore it from a"
-            " backup, or run `make full-refresh FORCE=1`, which reads all of landing again; the records of"
-            " files that are no longer there are then lost."
+            " backup, or run `make full-refresh FORCE=1`, which reads landing again. The records of files"
+            " that are no longer in landing are then lost."
         ) from None
 
 
@@ -197,7 +197,7 @@ def _is_readable(path: Path) -> bool:
 
 
 def prepare_folders(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Remove what a crash left, and give every folder an empty file with the current columns."""
+    """Remove what a crash left, and write an empty file with the current columns to every folder."""
     newest = _newest(settings)
     for folder, columns in folders(settings).items():
         folder.mkdir(parents=True, exist_ok=True)
@@ -216,28 +216,28 @@ def prepare_folders(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """Return the folder's Parquet files in the order in which their batches came."""
+    """Return the Parquet files of a folder in the order of their batches."""
     return sorted(path for path in folder.glob("*.parquet") if path.name != _EMPTY)
 
 
 def span(path: Path) -> tuple[str, str]:
-    """Return the first and the last batch of which a Parquet file holds rows.
+    """Return the first and the last batch whose rows are in a Parquet file.
 
-    The last one begins its name, so that what came since a batch is found by name alone.
+    The name begins with the last one, so that the files since a batch are found by name.
     """
     last, _, first = path.stem.partition(FROM)
     last = last.split("-")[0]
     return first or last, last
 
 
-def compacted(paths: list[Path]) -> Path:
-    """Return the place of the file that takes the place of these, which are in the order of their batches."""
+def compacted_path(paths: list[Path]) -> Path:
+    """Return the path of the file that replaces these files, given in the order of their batches."""
     (first, _), (_, last) = span(paths[0]), span(paths[-1])
     return paths[0].with_name(f"{last}{FROM}{first}.parquet")
 
 
 def read_seen(con: duckdb.DuckDBPyConnection, settings: Settings) -> Seen:
-    """Return what earlier batches took in."""
+    """Return the files of earlier batches."""
     ledger = parquet(ledger_folder(settings) / "*.parquet")
     states = con.execute(f"SELECT file, bytes, epoch_us(modified_at), file_id FROM {ledger}").fetchall()
     loaded = con.execute(
@@ -260,10 +260,11 @@ def new_batch_id(settings: Settings) -> str:
     return now.strftime(_BATCH)
 
 
-def tabulate(con: duckdb.DuckDBPyConnection, outcomes: dict[str, FileOutcome], work: Path) -> None:
-    """Make the outcomes the table `files`: the path and what the ledger and `rejected/` say of each file.
+def create_files_table(con: duckdb.DuckDBPyConnection, outcomes: dict[str, FileOutcome], work: Path) -> None:
+    """Create the table `files`: the path and the columns of the ledger and of `rejected/` for each outcome.
 
-    By way of a file in `work`, since the engine takes many values far faster so than as parameters.
+    It writes and reads a file in `work`: DuckDB loads many values much faster from a file than from
+    parameters.
     """
     rows = work / "outcomes.jsonl"
     with rows.open("w", encoding="utf-8") as stream:
@@ -280,7 +281,7 @@ def tabulate(con: duckdb.DuckDBPyConnection, outcomes: dict[str, FileOutcome], w
 
 
 def commit(settings: Settings, batch_id: str, outputs: list[tuple[Path, Path]], entries: Path) -> None:
-    """Move a batch's files to the folders where they are read, and its ledger file last of all."""
+    """Move the files of a batch to their folders, and its ledger file last."""
     placed: Counter[Path] = Counter()
     for written, folder in outputs:
         placed[folder] += 1
@@ -289,9 +290,11 @@ def commit(settings: Settings, batch_id: str, outputs: list[tuple[Path, Path]], 
     files.replace(entries, ledger_folder(settings) / f"{batch_id}.parquet")
 
 
-def holding(con: duckdb.DuckDBPyConnection, path: Path, which: str) -> list[Path]:
-    """Return the Parquet files of a path or glob with a row, called `rows`, that is left by `which`: SQL from
-    its joins on."""
+def find_files_with(con: duckdb.DuckDBPyConnection, path: Path, which: str) -> list[Path]:
+    """Return the Parquet files of a path or glob that have matching rows.
+
+    `which` is the SQL after `FROM … AS rows`: joins and a WHERE.
+    """
     found = con.execute(f"""
         SELECT DISTINCT filename
         FROM read_parquet({quoted(path)}, filename = true, union_by_name = true) AS rows {which}""")
@@ -299,14 +302,14 @@ def holding(con: duckdb.DuckDBPyConnection, path: Path, which: str) -> list[Path
 
 
 def rewrite(con: duckdb.DuckDBPyConnection, path: Path, select: str, work: Path) -> None:
-    """Put what this SELECT gives in the place of a Parquet file, in the stead of what may be there."""
+    """Write the result of a SELECT as a Parquet file, replacing an existing file."""
     written = work / "rewritten.parquet"
     con.execute(f"COPY ({select}) TO {quoted(written)} {PARQUET}")
     files.replace(written, path)
 
 
 def folders(settings: Settings) -> dict[Path, dict[str, str]]:
-    """Return every folder that holds Parquet files of batches, with their columns."""
+    """Return the folders of the Parquet files of batches, with the columns of their files."""
     return {
         raw_folder(settings, entity.name, platform.name): raw_columns(entity)
         for platform in PLATFORMS.values()
@@ -315,7 +318,7 @@ def folders(settings: Settings) -> dict[Path, dict[str, str]]:
 
 
 def _newest(settings: Settings) -> str:
-    """Return the newest batch that counts; empty if none does."""
+    """Return the latest committed batch, or an empty text."""
     return max((span(path)[1] for path in parquet_files(ledger_folder(settings))), default="")
 
 

@@ -1,11 +1,12 @@
-"""Reading again what was taken in before: which files are meant, and removing what the new reading replaces.
+"""Replay: ingest files again and replace their records.
 
-Belongs here: the choice of files and its refusals, and taking the earlier rows out of raw/, rejected/ and the
-ledger. Does not: the reading itself, which is that of any batch (`run`).
+Belongs here: the selection of files and its errors, and removing the earlier rows from raw/, rejected/ and
+the ledger. Does not: the ingest, which is the same as for new files (`pipeline`).
 
-The chosen files are read as part of a new batch. Before it is committed a note names it and the contents that
-it brings anew; after it, their earlier rows are removed, the ledger's last, and then the note. So nothing is
-ever gone before its successor counts, and after a crash the next ingest goes on where the note says.
+The selected files are ingested as part of a new batch. Before its commit, a note with the batch and its
+replayed contents is written. After it, the earlier rows are removed, those of the ledger last, and then the
+note. So no row is removed before its replacement is committed, and after a crash the next ingest continues
+from the note.
 """
 
 import json
@@ -24,61 +25,56 @@ from orchestration.ingest.raw_store.ledger import CONTENT, FileContent
 from orchestration.ingest.seeds import Account
 from orchestration.settings import Settings
 
-MOST = 10  # names that a refusal lists
+MAX_LISTED = 10  # names in an error message
 
-# By field of the choice, when a row of the ledger fits one of its values.
-_FITS = {
+# Option → SQL of whether a row of the ledger matches one of its values.
+_MATCHES = {
     "accounts": "account_id = value",
     "entities": "entity = value",
     "files": "(file = value OR file GLOB value)",
-    # A batch, or the name of a Parquet file, which may hold several of them or be the second of one.
+    # A batch id, or the name of a Parquet file, which can contain several batches or a part of one.
     "batches": f"""batch_id BETWEEN regexp_extract(value, '^(?:.*{ledger.FROM})?(\\w+)', 1)
         AND regexp_extract(value, '^(\\w+)', 1)""",
 }
 
 
 class ReplayError(Exception):
-    """The files cannot be read again as asked; nothing was touched, and the message says what to do."""
+    """The files cannot be replayed as requested. Nothing was changed. The message has the remedy."""
 
 
 class Again(Config):
-    """Which of the files that were taken in are read again: those that fit everything that is given.
+    """The ingested files to ingest again: those that match all options.
 
-    A Dagster config, so that the UI and the command line show the same fields with the same words.
+    It is a Dagster config, so that the UI and the command line have the same options and descriptions.
     """
 
-    accounts: list[str] = Field([], description="accounts, as in accounts.csv; empty: all")
-    entities: list[str] = Field([], description="entities that a file holds, such as messages; empty: all")
+    accounts: list[str] = Field([], description="accounts of accounts.csv; empty: all")
+    entities: list[str] = Field([], description="entities in a file, such as messages; empty: all")
     files: list[str] = Field(
         [],
-        description="names under landing, * and ? allowed, such as demo/messages/2025-1*; empty: all",
+        description="paths in landing with wildcards * and ?, such as demo/messages/2025-1*; empty: all",
     )
-    batches: list[str] = Field(
-        [], description="batches, as in ingested_files or in the names of raw files; empty: all"
-    )
-    from_day: str = Field(
-        "", description="files with a record of this local day, YYYY-MM-DD, or of a later one"
-    )
+    batches: list[str] = Field([], description="batches of ingested_files or of raw file names; empty: all")
+    from_day: str = Field("", description="files with a record on or after this local day, YYYY-MM-DD")
     to_day: str = Field(
         "",
-        description="files with a record of this local day, YYYY-MM-DD, or of an earlier one",
+        description="files with a record on or before this local day, YYYY-MM-DD",
     )
-    everything: bool = Field(False, description="all files; goes with no other choice")
+    everything: bool = Field(False, description="all files; cannot be combined with the options above")
     force: bool = Field(
         False,
-        description="even if landing no longer holds all of them: those that it lacks stay as they were read",
+        description="continue if files are no longer in landing; they keep their current records",
     )
 
     def limits(self) -> tuple[date | None, date | None]:
-        """Return the days, or None for each that is not set. Raises `ReplayError` for what makes no sense."""
-        chosen = any([*(getattr(self, field) for field in _FITS), self.from_day, self.to_day])
-        if not chosen and not self.everything:
+        """Return the first and last day, None if not set. Raises `ReplayError` for invalid options."""
+        is_limited = any([*(getattr(self, field) for field in _MATCHES), self.from_day, self.to_day])
+        if not is_limited and not self.everything:
             raise ReplayError(
-                "Nothing was chosen to be read again: give accounts, entities, files, batches or days,"
-                " or say everything."
+                "No files are selected: set accounts, entities, files, batches or days, or set everything."
             )
-        if chosen and self.everything:
-            raise ReplayError("everything goes with no other choice: leave the others empty.")
+        if is_limited and self.everything:
+            raise ReplayError("everything cannot be combined with other options: leave those empty.")
         first, last = _day("from_day", self.from_day), _day("to_day", self.to_day)
         if first and last and first > last:
             raise ReplayError(f"from_day {first} is later than to_day {last}: swap them.")
@@ -88,30 +84,28 @@ class Again(Config):
 def choose(
     con: duckdb.DuckDBPyConnection, settings: Settings, accounts: dict[str, Account], again: Again
 ) -> dict[FileContent, str | None]:
-    """Return the chosen contents, each with the name under which it was loaded, None if it was refused.
+    """Return the selected contents, each with its file name when it was loaded, or None if it was rejected.
 
-    Raises `ReplayError` for a choice that makes no sense, or fits nothing.
+    Raises `ReplayError` if the options are invalid or match no file.
     """
     first, last = again.limits()
     rows = parquet(ledger.ledger_folder(settings) / "*.parquet")
-    parameters = {field: getattr(again, field) for field in _FITS}
-    values = {field: f"SELECT unnest(CAST(${field} AS VARCHAR[])) AS value" for field in _FITS}
-    for field, fits in _FITS.items():
-        strangers = con.execute(
+    parameters = {field: getattr(again, field) for field in _MATCHES}
+    values = {field: f"SELECT unnest(CAST(${field} AS VARCHAR[])) AS value" for field in _MATCHES}
+    for field, matches in _MATCHES.items():
+        unknown = con.execute(
             f"""SELECT value FROM ({values[field]})
-            WHERE NOT EXISTS (FROM {rows} WHERE {fits}) ORDER BY value""",
+            WHERE NOT EXISTS (FROM {rows} WHERE {matches}) ORDER BY value""",
             {field: parameters[field]},
         ).fetchall()
-        if strangers:
-            named = ", ".join(value for (value,) in strangers)
-            raise ReplayError(
-                f"{field}: nothing that was taken in is of {named}; see the table ingested_files."
-            )
+        if unknown:
+            named = ", ".join(value for (value,) in unknown)
+            raise ReplayError(f"{field}: no ingested file matches {named}; see the table ingested_files.")
     zones = " ".join(f"WHEN {quoted(name)} THEN {quoted(a.time_zone)}" for name, a in accounts.items())
     day = f"CAST(timezone(CASE account_id {zones} ELSE 'UTC' END, timezone('UTC', %s)) AS DATE)"
     conditions = [
-        f"(len(${field}) = 0 OR EXISTS (FROM ({values[field]}) WHERE {fits}))"
-        for field, fits in _FITS.items()
+        f"(len(${field}) = 0 OR EXISTS (FROM ({values[field]}) WHERE {matches}))"
+        for field, matches in _MATCHES.items()
     ]
     if first:
         conditions.append(f"{day % 'last_at'} >= DATE {quoted(first)}")
@@ -125,27 +119,28 @@ def choose(
         parameters,
     ).fetchall()
     if not found and not again.everything:
-        raise ReplayError("No file that was taken in fits all that was chosen; see the table ingested_files.")
+        raise ReplayError("No ingested file matches all options; see the table ingested_files.")
     return {row[:3]: row[3] for row in found}
 
 
-def listed(names: list[str]) -> str:
-    """Return these names, a line each; of many, the first."""
-    more = [f"  and {len(names) - MOST:,} more"] if len(names) > MOST else []
-    return "\n".join([f"  {name}" for name in sorted(names)[:MOST]] + more)
+def format_names(names: list[str]) -> str:
+    """Return the first of these names, one per line, and the number of the others."""
+    more = [f"  and {len(names) - MAX_LISTED:,} more"] if len(names) > MAX_LISTED else []
+    return "\n".join([f"  {name}" for name in sorted(names)[:MAX_LISTED]] + more)
 
 
-def note(settings: Settings, work: Path, batch_id: str, contents: set[FileContent]) -> None:
-    """Write down, before the batch is committed, of which contents the earlier rows are to go after it."""
+def write_note(settings: Settings, work: Path, batch_id: str, contents: set[FileContent]) -> None:
+    """Write the note with the contents whose earlier rows are removed after the commit of the batch."""
     written = work / "replay.json"
     written.write_text(json.dumps({"batch_id": batch_id, "contents": sorted(contents)}))
     files.replace(written, _note(settings))
 
 
 def finish(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> None:
-    """Remove the earlier rows of what the noted batch brought anew; nothing where that never counted.
+    """Remove the earlier rows of the contents in the note, unless the batch was not committed.
 
-    A file of raw/ whose rows all go is removed unread, so that one which cannot be read can be replaced.
+    A file of raw/ whose rows are all replaced is removed without reading it, so a damaged file can be
+    replaced.
     """
     if not _note(settings).exists():
         return
@@ -165,11 +160,11 @@ def _remove_rows(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path,
     rows = parquet(ledger.ledger_folder(settings) / "*.parquet")
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE earlier AS
-        SELECT batch_id, platform, entity, status, ({CONTENT}) IN (FROM replaced) AS goes
+        SELECT batch_id, platform, entity, status, ({CONTENT}) IN (FROM replaced) AS is_replaced
         FROM {rows} WHERE batch_id < {quoted(batch_id)}""")
     lineage = "_account_id, split_part(_file, '/', 2), _file_id"
     raw = con.execute(
-        "SELECT DISTINCT entity, platform FROM earlier WHERE goes AND status = 'loaded'"
+        "SELECT DISTINCT entity, platform FROM earlier WHERE is_replaced AND status = 'loaded'"
     ).fetchall()
     for entity, platform in sorted(raw):
         loaded = f"status = 'loaded' AND entity = {quoted(entity)} AND platform = {quoted(platform)}"
@@ -179,22 +174,22 @@ def _remove_rows(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path,
 
 
 def _remove(con: duckdb.DuckDBPyConnection, folder: Path, earlier: str, content: str, work: Path) -> None:
-    """Write the folder's files anew without the rows of the replaced contents, or remove them.
+    """Rewrite the files of a folder without the rows of the replaced contents, or remove them.
 
-    `earlier` is the condition of what the files hold by the ledger.
+    `earlier` is the SQL condition of the ledger rows whose records are in this folder.
     """
     batches = con.execute(f"""
-        SELECT batch_id, bool_and(goes), bool_or(goes) FROM earlier
+        SELECT batch_id, bool_and(is_replaced), bool_or(is_replaced) FROM earlier
         WHERE {earlier} GROUP BY ALL""").fetchall()
     for path in ledger.parquet_files(folder):
         first, last = ledger.span(path)
-        held = [(all_go, some_go) for batch, all_go, some_go in batches if first <= batch <= last]
-        if held and all(all_go for all_go, _ in held):
+        states = [(every, some) for batch, every, some in batches if first <= batch <= last]
+        if states and all(every for every, _ in states):
             path.unlink()
-        elif any(some_go for _, some_go in held):
-            rows, goes = parquet(path), f"({content}) IN (FROM replaced)"
-            if con.execute(f"SELECT count(*) FROM {rows} WHERE {goes}").fetchone()[0]:
-                ledger.rewrite(con, path, f"SELECT * FROM {rows} WHERE NOT {goes}", work)
+        elif any(some for _, some in states):
+            rows, is_replaced = parquet(path), f"({content}) IN (FROM replaced)"
+            if con.execute(f"SELECT count(*) FROM {rows} WHERE {is_replaced}").fetchone()[0]:
+                ledger.rewrite(con, path, f"SELECT * FROM {rows} WHERE NOT {is_replaced}", work)
 
 
 def _note(settings: Settings) -> Path:
@@ -205,4 +200,4 @@ def _day(field: str, text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise ReplayError(f"{field} {text!r} is no day: write YYYY-MM-DD.") from None
+        raise ReplayError(f"{field} {text!r} is not a date: write YYYY-MM-DD.") from None

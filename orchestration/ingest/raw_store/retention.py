@@ -1,10 +1,10 @@
-"""How long what was taken in is kept: the texts of refused records, and records that have an age.
+"""Retention of ingested data: the texts of rejected records, and records older than a limit.
 
-Belongs here: what is too old, and removing it. Does not: contacts to forget (`erasure`).
+Belongs here: which data is too old, and removing it. Does not: contacts to erase (`erasure`).
 
-A refused text may hold anything, names and numbers too, and is kept only so that the export can be mended;
-once it is gone, the row with its reason stays. A record too old leaves raw/, and so the reports. The ledger
-stays as it is: it tells what was taken in, not what is left.
+The text of a rejected record can contain personal data and is kept only to correct the export. After its
+removal the row with the reason remains. A record that is too old is removed from raw/ and so from the
+reports. The ledger does not change: it lists what was ingested, not what is kept.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,15 +21,15 @@ from orchestration.settings import Settings
 
 
 def is_due(settings: Settings) -> bool:
-    """Return whether a refused text is too old; for records, see the horizon."""
+    """Return whether the text of a rejected record is too old. For other records, see `horizon`."""
     with duckdb.connect() as con:
         return bool(_old_texts(con, settings))
 
 
 def horizon(settings: Settings) -> datetime | None:
-    """Return the UTC instant before which records go, or None if they are kept for ever.
+    """Return the UTC instant before which records are removed, or None if they are kept forever.
 
-    It is the first of a month, so that files of a long history are rewritten once a month and not every day.
+    It is the first day of a month, so that files are rewritten once a month instead of every day.
     """
     if settings.keep_raw_days is None:
         return None
@@ -38,7 +38,7 @@ def horizon(settings: Settings) -> datetime | None:
 
 
 def apply(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> None:
-    """Remove what is too old from all that was taken in."""
+    """Remove data that is too old from all ingested data."""
     for path in _old_texts(con, settings):
         emptied = "* REPLACE (NULL::VARCHAR AS raw, NULL::VARCHAR AS value)"
         ledger.rewrite(con, path, f"SELECT {emptied} FROM {parquet(path)}", work)
@@ -51,17 +51,17 @@ def apply(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> Non
         ledger.rewrite(con, path, kept, work)
 
 
-def screen(
+def apply_to_batch(
     con: duckdb.DuckDBPyConnection, settings: Settings, outputs: list[tuple[Path, Path]], work: Path
 ) -> None:
-    """Remove the records that are too old from the files of a batch, before these are put into place."""
+    """Remove records that are too old from the files of a batch, before they are moved into place."""
     for written, folder in outputs:
         for path, kept in _aged(con, settings, folder, written):
             ledger.rewrite(con, path, kept, work)
 
 
 def now() -> datetime:
-    """Return the time from which ages are counted."""
+    """Return the current time, relative to which ages are computed."""
     return datetime.now(UTC)
 
 
@@ -70,15 +70,15 @@ def _old_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Path]
         return []
     oldest = now().replace(tzinfo=None) - timedelta(days=settings.keep_rejected_days)
     too_old = f"coalesce(raw, value) IS NOT NULL AND rejected_at < TIMESTAMP {quoted(oldest)}"
-    return ledger.holding(con, settings.rejected_path / "*.parquet", f"WHERE {too_old}")
+    return ledger.find_files_with(con, settings.rejected_path / "*.parquet", f"WHERE {too_old}")
 
 
 def _aged(
     con: duckdb.DuckDBPyConnection, settings: Settings, folder: Path, files: Path
 ) -> list[tuple[Path, str]]:
-    """Return those of these files, which are or will be of this folder, that hold records too old.
+    """Return the files, current or future of this folder, with records that are too old.
 
-    With each, the SELECT of the records that stay.
+    Each comes with the SELECT of the records to keep.
     """
     oldest, age = horizon(settings), _ages(settings).get(folder)
     if oldest is None or age is None:
@@ -86,12 +86,12 @@ def _aged(
     too_old = f"{age} < TIMESTAMP {quoted(oldest)}"
     return [
         (path, f"SELECT * FROM {parquet(path)} WHERE NOT coalesce({too_old}, false)")
-        for path in ledger.holding(con, files, f"WHERE {too_old}")
+        for path in ledger.find_files_with(con, files, f"WHERE {too_old}")
     ]
 
 
 def _ages(settings: Settings) -> dict[Path, str]:
-    """Return, for each folder of records that have an age, the SQL of the instant that it counts from."""
+    """Return the SQL of the instant that the age counts from, for each folder of records with an age."""
     return {
         ledger.raw_folder(settings, entity.name, platform.name): (
             f"coalesce({', '.join(map(named, entity.aged_by))})"

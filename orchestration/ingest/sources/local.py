@@ -1,7 +1,7 @@
-"""The files in landing: the account and entity of each, and a message for what belongs to none.
+"""The files in landing, each with its account and entity, and a message for each path without one.
 
-Belongs here: finding files. Does not: opening one (`parsing`), how a landing behind a URL is read (`remote`),
-nor which were loaded before (`raw_store.ledger`).
+Belongs here: finding files. Does not: opening them (`parsing`), reading a remote landing (`remote`), nor
+the files loaded before (`raw_store.ledger`).
 """
 
 import os
@@ -23,7 +23,7 @@ UNFINISHED = (".tmp", ".part", ".crdownload")
 
 @dataclass(frozen=True, order=True)
 class Entry:
-    """What a folder of landing holds by one name; size and time are those of a file."""
+    """An entry of a folder in landing. Size and time are those of a file."""
 
     name: str
     is_folder: bool
@@ -33,16 +33,17 @@ class Entry:
     is_link: bool = False
 
 
-# Gives what the folder at a place such as "", "demo/" or "demo/messages/" holds.
-Look = Callable[[str], list[Entry]]
+# Returns the entries of a folder, given its path in landing such as "", "demo/" or "demo/messages/".
+ListFolder = Callable[[str], list[Entry]]
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """What one source has in a file of landing: a file with several sources stands here several times.
+    """A file of landing for one source. A file with several sources has one object for each.
 
-    `name` is its path in landing, `modified_us` microseconds since 1970. Of a landing behind a URL, `path` is
-    where the local copy lies, once there is one.
+    - `path`: local path; for a landing behind a URL, the path of the local copy
+    - `name`: path in landing
+    - `modified_us`: modification time in microseconds since 1970
     """
 
     path: Path
@@ -53,29 +54,29 @@ class LandedFile:
     modified_us: int
 
     def has_changed(self) -> bool:
-        """Return whether the file is no longer what it was when it was found."""
+        """Return whether the file has changed since it was found."""
         return has_changed(self.path, self.size, self.modified_us)
 
     def identity(self, file_id: str) -> tuple[str, str, str, str]:
-        """Return account, folder, entity and id of its content: what is loaded once."""
+        """Return the key by which a content is loaded once: account, folder, entity and content id."""
         return self.account.account_id, self.path.parent.name, self.source.entity.name, file_id
 
     def content(self, file_id: str) -> tuple[str, str, str]:
-        """Return account, folder and id of its content: what is read as one, with all its entities."""
+        """Return the key of a content with all its entities: account, folder and content id."""
         return self.account.account_id, self.path.parent.name, file_id
 
 
 def settle(files: list[LandedFile], seconds: float) -> tuple[list[LandedFile], list[str]]:
-    """Wait until these files are so old; return those that did not change, and a message for each other."""
+    """Wait until these files have this age. Return the unchanged ones, and a message for each changed one."""
     if seconds and (ages := [age for file in files if 0 <= (age := _age(file)) < seconds]):
         time.sleep(seconds - min(ages))
-    steady = [file for file in files if not file.has_changed()]
-    changed = sorted({file.name for file in files} - {file.name for file in steady})
-    return steady, [left_for_later(name) for name in changed]
+    unchanged = [file for file in files if not file.has_changed()]
+    changed = sorted({file.name for file in files} - {file.name for file in unchanged})
+    return unchanged, [left_for_later(name) for name in changed]
 
 
 def has_changed(path: Path, size: int, modified_us: int) -> bool:
-    """Return whether a file is no longer what it was when it was found."""
+    """Return whether a file has changed since it was found."""
     try:
         stat = path.stat()
     except OSError:
@@ -84,37 +85,39 @@ def has_changed(path: Path, size: int, modified_us: int) -> bool:
 
 
 def left_for_later(name: str) -> str:
-    """Return the message for a file that changed while it was looked at."""
+    """Return the message for a file that changed during the read."""
     return f"{name}: it is still being written; it is left for the next run"
 
 
 def find_files(settings: Settings, accounts: dict[str, Account]) -> tuple[list[LandedFile], list[str]]:
-    """Return the files in the order of their paths, and a message for everything that has no place.
+    """Return the files in the order of their paths, and a message for each path without account or entity.
 
-    Behind a URL they are listed, not copied; raises `SettingsError` if that fails.
+    Files behind a URL are listed, not copied. Raises `SettingsError` if that fails.
     """
     files: list[LandedFile] = []
-    refused: list[str] = []
-    look = partial(_local, settings.landing_path)
+    skipped: list[str] = []
+    list_folder = partial(_local, settings.landing_path)
     if settings.landing_url:
-        objects, refused = remote.list_objects(settings.landing_url)
-        look = _tree(objects)
-    for folder in _folders(look, refused, "put it into the folder of an account and an entity"):
+        objects, skipped = remote.list_objects(settings.landing_url)
+        list_folder = _tree(objects)
+    for folder in _folders(list_folder, skipped, "move it into the folder of an account and an entity"):
         account = accounts.get(folder.name)
         if account is None:
             known = ", ".join(accounts) or "none"
-            refused.append(
+            skipped.append(
                 f"{folder.name}/: no account of this name; add it to accounts.csv (known: {known})"
             )
             continue
         sources = account.platform.folders
-        for subfolder in _folders(look, refused, "put it into the folder of its entity", f"{folder.name}/"):
+        for subfolder in _folders(
+            list_folder, skipped, "move it into the folder of its entity", f"{folder.name}/"
+        ):
             place = f"{folder.name}/{subfolder.name}/"
             if subfolder.name not in sources:
                 known = ", ".join(sources)
-                refused.append(f"{place}: no entity of {account.platform.name}; rename it (known: {known})")
+                skipped.append(f"{place}: no entity of {account.platform.name}; rename it (known: {known})")
                 continue
-            for entry in _files(look, place, refused):
+            for entry in _files(list_folder, place, skipped):
                 name = place + entry.name
                 files += [
                     LandedFile(
@@ -122,7 +125,7 @@ def find_files(settings: Settings, accounts: dict[str, Account]) -> tuple[list[L
                     )
                     for source in sources[subfolder.name]
                 ]
-    return sorted(files, key=lambda file: file.name), refused
+    return sorted(files, key=lambda file: file.name), skipped
 
 
 def _age(file: LandedFile) -> float:
@@ -145,8 +148,8 @@ def _local_entry(entry: os.DirEntry) -> Entry:
     return Entry(entry.name, False, True, stat.st_size, stat.st_mtime_ns // 1000)
 
 
-def _tree(objects: dict[str, tuple[int, int]]) -> Look:
-    """Return what looks into the folders that the names of these objects make."""
+def _tree(objects: dict[str, tuple[int, int]]) -> ListFolder:
+    """Return a function that lists the folders implied by the names of these objects."""
     tree: dict[str, set[Entry]] = defaultdict(set)
     for name, (size, modified_us) in objects.items():
         *folders, file = name.split("/")
@@ -156,38 +159,38 @@ def _tree(objects: dict[str, tuple[int, int]]) -> Look:
     return lambda place: list(tree.get(place, ()))
 
 
-def _visible(look: Look, place: str, refused: list[str]) -> list[Entry]:
-    """Return what there is to see at a place; links and names that cannot be shown are refused.
+def _visible(list_folder: ListFolder, place: str, skipped: list[str]) -> list[Entry]:
+    """Return the entries of a folder, without hidden and unfinished files, links and unprintable names.
 
-    Whoever may write into landing could else have any file read that this program may read.
+    Following links would let users with write access to landing read any file of this program.
     """
     visible = []
-    for entry in sorted(look(place)):
+    for entry in sorted(list_folder(place)):
         name = place + entry.name
         if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
             continue
         if printable(name) != name:
-            refused.append(
-                f"{printable(name)}: the name is not UTF-8 or holds a control character; rename it"
+            skipped.append(
+                f"{printable(name)}: the name is not UTF-8 or contains a control character; rename it"
             )
         elif entry.is_link:
-            refused.append(f"{name}: a link, which is not followed; put the file or folder itself there")
+            skipped.append(f"{name}: a link, which is not followed; replace it with the file or folder")
         else:
             visible.append(entry)
     return visible
 
 
-def _folders(look: Look, refused: list[str], remedy: str, place: str = "") -> list[Entry]:
-    """Return the folders at a place; the files there are refused."""
-    entries = _visible(look, place, refused)
-    refused += [f"{place}{e.name}: a file out of place; {remedy}" for e in entries if not e.is_folder]
+def _folders(list_folder: ListFolder, skipped: list[str], remedy: str, place: str = "") -> list[Entry]:
+    """Return the subfolders of a folder, and add a message for each file."""
+    entries = _visible(list_folder, place, skipped)
+    skipped += [f"{place}{e.name}: a file in the wrong folder; {remedy}" for e in entries if not e.is_folder]
     return [entry for entry in entries if entry.is_folder]
 
 
-def _files(look: Look, place: str, refused: list[str]) -> list[Entry]:
-    """Return the files at a place; what else is there is refused."""
-    entries = _visible(look, place, refused)
-    refused += [
+def _files(list_folder: ListFolder, place: str, skipped: list[str]) -> list[Entry]:
+    """Return the files of a folder, and add a message for each other entry."""
+    entries = _visible(list_folder, place, skipped)
+    skipped += [
         f"{place}{e.name}: not a file; move the files of a folder one level up"
         for e in entries
         if not e.is_file

@@ -1,7 +1,7 @@
-"""Landing behind a URL, such as `s3://bucket/prefix`: what it holds, and the local copies of what is read.
+"""Landing behind a URL, such as `s3://bucket/prefix`: listing objects, and keeping local copies.
 
-Belongs here: all that is done with fsspec. Does not: whose file an object is (`landing`), nor which are new
-(`ledger`). Objects are only read; the folder of the copies is this module's own.
+Belongs here: every use of fsspec. Does not: the account of an object (`local`), nor which objects are new
+(`raw_store.ledger`). Objects are only read. The folder of the copies belongs to this module.
 """
 
 import os
@@ -16,39 +16,39 @@ import fsspec
 
 from orchestration.settings import Settings, SettingsError
 
-AT_ONCE = 8
-# The names under which the file systems of fsspec tell when a file changed.
-_CHANGED = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
+MAX_PARALLEL_COPIES = 8
+# Keys under which the file systems of fsspec report the modification time.
+_MODIFIED_KEYS = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
 
 
 def list_objects(url: str) -> tuple[dict[str, tuple[int, int]], list[str]]:
     """Return size and time (microseconds since 1970) of the objects by name, and a message for each bad name.
 
-    The fraction of the second stands for the ETag, where there is one: S3 tells whole seconds, and an object
-    that was replaced within one is another. Raises `SettingsError` if there is no answer.
+    A hash of the ETag, if any, replaces the fraction of the second: S3 has whole seconds, and an object
+    can be replaced within one. Raises `SettingsError` if the store cannot be listed.
     """
-    objects, refused = {}, []
-    with _explained(url, "listed"):
+    objects, skipped = {}, []
+    with _explain_errors(url, "listed"):
         files, root = _open(url)
         for path, info in files.find(root, detail=True).items():
             name = path.removeprefix(root.rstrip("/") + "/")
             if name in (path, "") or path.endswith("/") or info["type"] != "file":
                 continue
-            if _is_a_name(name):
+            if _is_valid_name(name):
                 objects[name] = _state(info)
             else:
-                refused.append(f"{name!r}: no name for a file; rename the object")
-    return objects, sorted(refused)
+                skipped.append(f"{name!r}: not a valid file name; rename the object")
+    return objects, sorted(skipped)
 
 
 def copy(settings: Settings, wanted: Iterable[tuple[str, int, int]]) -> list[str]:
-    """Copy the objects of these names, sizes and times, if not done before; return a message for each left.
+    """Copy objects, given by name, size and time, unless copied before. Return a message for each not copied.
 
-    A copy carries the object's time, and is there as a whole or not at all. Raises `SettingsError` if the
-    store fails; what was copied before is not copied again.
+    A copy has the time of its object and is written atomically. Raises `SettingsError` if the store fails; a
+    later call continues from there.
     """
     url = settings.landing_url
-    with _explained(url, "opened"):
+    with _explain_errors(url, "opened"):
         files, root = _open(url)
 
     def copy_one(number: int, name: str, size: int, modified_us: int) -> str | None:
@@ -73,13 +73,13 @@ def copy(settings: Settings, wanted: Iterable[tuple[str, int, int]]) -> list[str
             partial.unlink(missing_ok=True)
         return None
 
-    with _explained(url, "copied"), ThreadPoolExecutor(AT_ONCE) as pool:
+    with _explain_errors(url, "copied"), ThreadPoolExecutor(MAX_PARALLEL_COPIES) as pool:
         messages = list(pool.map(lambda job: copy_one(job[0], *job[1]), enumerate(sorted(set(wanted)))))
     return [message for message in messages if message]
 
 
 def remove_copies(settings: Settings, names: set[str]) -> None:
-    """Remove every copy but those of these names: what was deleted there must not live on here."""
+    """Remove all copies except those of these names: deleting an object deletes its copy."""
     for path in list(settings.landing_path.rglob("*")):
         if path.is_file() and path.relative_to(settings.landing_path).as_posix() not in names:
             path.unlink()
@@ -91,8 +91,8 @@ def _open(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     return files, root
 
 
-def _is_a_name(name: str) -> bool:
-    """Return whether a name stays inside its folder, on any system, and means one object."""
+def _is_valid_name(name: str) -> bool:
+    """Return whether a name is a path inside landing on any system, and identifies one object."""
     parts = name.split("/")
     return (
         not {"", ".", ".."}.intersection(parts)
@@ -102,9 +102,9 @@ def _is_a_name(name: str) -> bool:
 
 
 def _state(info: dict) -> tuple[int, int]:
-    changed = next((info[key] for key in _CHANGED if info.get(key)), None)
+    changed = next((info[key] for key in _MODIFIED_KEYS if info.get(key)), None)
     if changed is None:
-        raise ValueError("this kind of store does not tell when a file changed")
+        raise ValueError("this kind of store does not report modification times")
     seconds = changed.timestamp() if isinstance(changed, datetime) else float(changed)
     tag = info.get("ETag") or info.get("etag")
     micros = int(seconds) * 1_000_000 + crc32(tag.encode()) % 1_000_000 if tag else int(seconds * 1_000_000)
@@ -117,13 +117,15 @@ def _local_state(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _explained(url: str, done: str):
-    """Turn whatever goes wrong, of which each file system has errors of its own, into one sentence."""
+def _explain_errors(url: str, done: str):
+    """Convert the errors of any file system into a `SettingsError`."""
     try:
         yield
     except ImportError as error:
         kind = url.split("://")[0]
-        remedy = "pip install -r requirements-s3.txt" if kind in ("s3", "s3a") else "install what is missing"
+        remedy = (
+            "pip install -r requirements-s3.txt" if kind in ("s3", "s3a") else "install the missing package"
+        )
         raise SettingsError(f"CONVERSATIONS_LANDING={url}: {_reason(error)}; {remedy}") from None
     except Exception as error:
         raise SettingsError(

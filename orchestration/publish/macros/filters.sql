@@ -29,7 +29,7 @@ comment on macro _tags is 'Internal: the tags of a conversation, or Untagged.';
 create or replace macro _is_valid_choice(name, value, possible) as
     case
         when list_contains(possible, value) then true
-        else error(name || ' is ' || coalesce('''' || value || '''', 'null') || '; possible are: ' || array_to_string(possible, ', '))
+        else error(name || ' is ' || coalesce('''' || value || '''', 'null') || '; possible values: ' || array_to_string(possible, ', '))
     end;
 comment on macro _is_valid_choice is 'Internal: true, or an error that lists the possible values.';
 
@@ -38,8 +38,8 @@ comment on macro _is_valid_choice is 'Internal: true, or an error that lists the
 create or replace macro _last_day(from_date, to_date) as
     case
         when from_date::date <= to_date::date then to_date::date
-        when from_date is null or to_date is null then error('from_date and to_date must be given')
-        else error('from_date ' || from_date::date || ' is after to_date ' || to_date::date || '; exchange them')
+        when from_date is null or to_date is null then error('from_date and to_date are required')
+        else error('from_date ' || from_date::date || ' is after to_date ' || to_date::date || '; swap them')
     end;
 comment on macro _last_day is 'Internal: to_date as a date, or an error where it is before from_date.';
 
@@ -50,7 +50,7 @@ create or replace macro _known_values(name, given, known, shown) as
         else error(
             name || ' has a value that does not exist: '
             || array_to_string(list_filter(given::varchar[], lambda v: not list_contains(known, v)), ', ')
-            || '; possible are: ' || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
+            || '; possible values: ' || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
         )
     end;
 comment on macro _known_values is 'Internal: the values of a filter, or an error that lists the possible ones.';
@@ -75,29 +75,25 @@ create or replace macro _known_{{ name }}({{ name }}, accounts) as (
 comment on macro _known_{{ name }} is 'Internal: the given {{ name }}, or an error for one that does not exist.';
 
 {% endfor -%}
--- The ids of agents who are given by id or name.
-create or replace macro _agent_ids(agents) as (
-    select list(id)
-    from (
-        select agent_id as id from dim_agents
-        where list_contains(agents::varchar[], agent_id) or list_contains(agents::varchar[], agent_name)
-        union all
-        select 'Unassigned' as id where list_contains(agents::varchar[], 'Unassigned')
-    )
-);
-comment on macro _agent_ids is 'Internal: the ids of agents who are given by id or name.';
-
+-- The ids of agents who are given by id or name. No subquery inside another: DuckDB 1.5 does not resolve its columns.
 create or replace macro _known_agents(agents, accounts) as (
     select
-        coalesce(
-            _agent_ids(_known_values('agents', agents, coalesce(known, []) || ['Unassigned'], coalesce(shown, []) || ['Unassigned'])),
-            []::varchar[]
-        )
+        list_transform(
+            list_filter(every_agent, lambda a: list_contains(given, a.id) or list_contains(given, a.name)), lambda a: a.id
+        ) || list_filter(['Unassigned'], lambda a: list_contains(given, a))
     from (
         select
-            list(agent_id) || list(agent_name) as known,
-            list(distinct agent_name order by agent_name)
-                filter (where accounts is null or list_contains(accounts, account_id)) as shown
+            coalesce(list({'id': agent_id, 'name': agent_name}), []) as every_agent,
+            _known_values(
+                'agents',
+                agents,
+                coalesce(list(agent_id) || list(agent_name), []) || ['Unassigned'],
+                coalesce(
+                    list(distinct agent_name order by agent_name)
+                        filter (where accounts is null or list_contains(accounts, account_id)),
+                    []
+                ) || ['Unassigned']
+            ) as given
         from dim_agents
     )
 );

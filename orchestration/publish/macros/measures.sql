@@ -1,8 +1,8 @@
--- What the reports measure of a period, written once for every grain and group.
+-- The measures of a period, defined once for every grain and group.
 --
--- Belongs here: the figures. Does not: which rows they are computed from (see `filters.sql`), nor how the tables are built.
+-- Belongs here: the measures. Does not: the selection of their rows (see `filters.sql`), nor the tables (see `models/marts`).
 
--- The keys of what is measured: those that `grain` and `per` do not name are null, one value for all.
+-- The keys of the measures. A key that `grain` and `per` do not name is null.
 create or replace macro _period_start(grain, day) as
     case grain
         when 'day' then day::date
@@ -28,12 +28,12 @@ create or replace macro _group(per, origin, agent_id, channel_id, team_id, tag) 
     end;
 comment on macro _group is 'Internal: the group that a row counts in.';
 
--- The figures of the period by day, week, month, quarter or year (`grain`; null: the period as a whole) and by group, which `per`
--- names: 'total', 'origin', 'account and origin', 'agent', 'channel', 'team' or 'tag'. All but the first two are grouped by account
--- as well. Outbound messages count to the agent who sent them, first responses and replies to the agent who gave them, surveys and
--- ratings to the rated agent, all else to the conversation's agent. The total has a row even without any activity. Times are in
--- seconds. What cannot be known is null, never 0. Each kind of activity is aggregated by itself, and the results are joined by
--- group: one row for all of them together would be many times as wide.
+-- The measures of the period by `grain` (day, week, month, quarter or year; null for the whole period) and by group. `per` is the
+-- kind of group: 'total', 'origin', 'account and origin', 'agent', 'channel', 'team' or 'tag'. All but the first two are also
+-- grouped by account. Outbound messages count for the agent who sent them, first responses and replies for the agent who gave
+-- them, surveys and ratings for the rated agent, everything else for the agent of the conversation. The total has a row even
+-- without activity. Times are in seconds. An unknown value is null, never 0. Each kind of activity is aggregated separately and
+-- the results are joined by group, because a union of all activity would be many times as wide.
 create or replace macro _measured(from_date, to_date, {{ filters }}, grain, per) as table
 with started as not materialized (
     select *, unnest(tags) as tag
@@ -59,7 +59,7 @@ counted as not materialized (
     from _counted(from_date, to_date, {{ filters }})
     where per <> 'tag'
 ),
-handled as (
+conversation_measures as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
@@ -78,7 +78,7 @@ handled as (
     from started as c
     group by 1, 2, 3
 ),
-responded as (
+response_measures as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
@@ -91,7 +91,7 @@ responded as (
     where c.first_response_seconds is not null or c.is_first_response_within_target is not null
     group by 1, 2, 3
 ),
-replied as (
+turn_measures as (
     select
         _period_start(grain, t.asked_on) as period_start,
         _account(per, t.account_id) as account_id,
@@ -104,7 +104,7 @@ replied as (
     from asked as t
     group by 1, 2, 3
 ),
-met as (
+contact_measures as (
     select
         _period_start(grain, c.started_on) as period_start,
         _account(per, c.account_id) as account_id,
@@ -113,7 +113,7 @@ met as (
     from started as c
     group by 1, 2, 3
 ),
-summed as (
+daily_measures as (
     select
         _period_start(grain, n.day) as period_start,
         _account(per, n.account_id) as account_id,
@@ -125,16 +125,16 @@ summed as (
     from counted as n
     group by 1, 2, 3
 ),
-measured as (
-    from handled
+all_measures as (
+    from conversation_measures
     union all by name
-    from responded
+    from response_measures
     union all by name
-    from replied
+    from turn_measures
     union all by name
-    from met
+    from contact_measures
     union all by name
-    from summed
+    from daily_measures
     union all by name
     select 'total' as group_id
     where per = 'total'
@@ -146,7 +146,7 @@ select
     {% for count in counts if count != 'reopens' -%}
     coalesce(any_value(m.{{ count }}), 0) as {{ count }},
     {% endfor -%}
-    -- The number of reopens is unknown where that of each conversation is.
+    -- The number of reopens is null if it is null for every conversation.
     case
         when coalesce(any_value(m.conversations), 0) = 0 then 0
         else any_value(m.reopens)
@@ -173,6 +173,6 @@ select
     {% for rating in range(1, 6) -%}
     coalesce(any_value(m.rating_{{ rating }}), 0) as rating_{{ rating }}{{ ',' if not loop.last }}
     {% endfor %}
-from measured as m
+from all_measures as m
 group by m.period_start, m.account_id, m.group_id;
 comment on macro table _measured is 'Internal: the figures of a period by grain and group.';

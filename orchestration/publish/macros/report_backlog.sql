@@ -19,14 +19,15 @@ periods as (
         and (p.left_at is null or p.left_at >= from_date::date - interval 1 day)
 ),
 -- The days that an account has data of.
-ends as (
+last_days as (
     select account_id, through_day as last_on
     from report_coverage(accounts)
 ),
 days as (
-    select ends.account_id, t.day::date as day
-    from ends
-    inner join range(from_date::date, _last_day(from_date, to_date) + 1, interval 1 day) as t(day) on t.day::date <= ends.last_on
+    select last_days.account_id, t.day::date as day
+    from last_days
+    inner join range(from_date::date, _last_day(from_date, to_date) + 1, interval 1 day) as t(day)
+        on t.day::date <= last_days.last_on
 )
 select
     days.account_id,

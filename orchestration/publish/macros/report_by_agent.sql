@@ -12,7 +12,7 @@ from _measured(
 left join dim_agents on measured.group_id = dim_agents.agent_id;
 
 comment on macro table report_by_agent is
-    'The figures of each agent, Unassigned (agent_id null) included; the rows sum to the overview. Outbound messages count to '
-    'the agent who sent them, first responses and replies to the agent who gave them, surveys and ratings to the rated agent, '
-    'everything else to the agent of the conversation. So under a filter on agents other agents may have rows too: they wrote '
-    'in the selected conversations. One row per account and agent.';
+    'The figures of each agent, Unassigned (agent_id null) included; the rows sum to the overview. Outbound messages count for '
+    'the agent who sent them, first responses and replies for the agent who gave them, surveys and ratings for the rated agent, '
+    'everything else for the agent of the conversation. With a filter on agents, other agents who wrote in the selected '
+    'conversations also have rows. One row per account and agent.';

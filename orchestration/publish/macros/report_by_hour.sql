@@ -16,7 +16,7 @@ activity as (
         m.direction = 'inbound' as is_inbound,
         m.is_agent_message
     from fct_messages as m
-    -- No message is later than its conversation's last: this spares the join all that ended before the period.
+    -- Leaves conversations that ended before the period out of the join.
     left join (
         from selected
         where last_message_at >= from_date::date - interval 1 day
@@ -41,5 +41,5 @@ from activity
 group by all;
 
 comment on macro table report_by_hour is
-    'Conversations and messages by weekday (1 = Monday) and hour of the local clock. One row per account, weekday and '
+    'Conversations and messages by weekday (1 = Monday) and local hour. One row per account, weekday and '
     'hour.';

@@ -8,4 +8,4 @@ from _measured(
 
 comment on macro table report_by_tag is
     'The figures of each conversation tag, Untagged included. A conversation with two tags counts in both rows, so '
-    'the rows do not sum to the overview; messages of unknown conversations are in none. One row per account and tag.';
+    'the rows do not sum to the overview; messages of unknown conversations are not included. One row per account and tag.';

@@ -7,7 +7,7 @@ with tagged as (
         _previous_from(from_date, to_date), _last_day(from_date, to_date), {{ filters }}
     )
 ),
-counted as (
+counts as (
     select
         account_id,
         tag,
@@ -20,8 +20,8 @@ select
     *,
     conversations - previous_conversations as difference,
     conversations / nullif(previous_conversations, 0) - 1 as change
-from counted;
+from counts;
 
 comment on macro table report_by_tag_compared is
-    'The conversations of each tag in the period and in the period before, the difference and the relative change. '
+    'The conversations of each tag in the period and in the previous period, the difference and the relative change. '
     'One row per account and tag.';

@@ -27,4 +27,4 @@ from choices
 order by filter, label, value;
 
 comment on macro table report_choices is
-    'The values that each filter can take, and the name to show for each. One row per filter and value.';
+    'The possible values of each filter, with the label to show. One row per filter and value.';

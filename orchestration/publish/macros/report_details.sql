@@ -1,4 +1,4 @@
--- The details in no order, for callers that sort themselves: a sort of whole conversations costs more than all else.
+-- The details without an order, for callers that sort them. Sorting whole conversations is the slowest part of the report.
 create or replace macro _details(
     from_date, to_date, {{ optional_filters }}
 ) as table
@@ -59,7 +59,7 @@ inner join dim_accounts as account on c.account_id = account.account_id
 left join dim_agents as agent on c.agent_id = agent.agent_id
 left join dim_agents as responder on c.first_response_agent_id = responder.agent_id
 where c.started_on between from_date::date and (select _last_day(from_date, to_date));
-comment on macro table _details is 'Internal: report_details in no order.';
+comment on macro table _details is 'Internal: report_details without an order.';
 
 create or replace macro report_details(
     from_date, to_date, {{ optional_filters }}
@@ -68,5 +68,5 @@ from _details(from_date, to_date, {{ filters }})
 order by started_at desc, conversation_id;
 
 comment on macro table report_details is
-    'The conversations that started in the period, the latest first. Instants are UTC; local_time(started_at, '
-    'time_zone) is the clock of the account. One row per conversation.';
+    'The conversations that started in the period, the latest first. Times are UTC; local_time(started_at, time_zone) '
+    'is the local time of the account. One row per conversation.';

@@ -1,7 +1,7 @@
 create or replace macro report_origins_over_time(
     from_date, to_date, {{ optional_filters }}, grain := 'day'
 ) as table
-with counted as (
+with counts as (
     select _period_start(grain, started_on) as period_start, origin, count(*) as conversations
     from _started(
         from_date, to_date, {{ filters }}
@@ -13,11 +13,11 @@ periods as (
     from range(from_date::date, _last_day(from_date, to_date) + 1, interval 1 day) as t(day)
     where _is_valid_choice('grain', grain, ['day', 'week', 'month', 'quarter', 'year'])
 )
-select periods.period_start, named.origin, coalesce(counted.conversations, 0) as conversations
+select periods.period_start, known_origins.origin, coalesce(counts.conversations, 0) as conversations
 from periods
-cross join (select distinct origin from counted) as named
-left join counted on periods.period_start = counted.period_start and named.origin = counted.origin;
+cross join (select distinct origin from counts) as known_origins
+left join counts on periods.period_start = counts.period_start and known_origins.origin = counts.origin;
 
 comment on macro table report_origins_over_time is
-    'The number of conversations alone, at a small part of the cost of report_over_time. One row per day, week or '
-    'month (grain) and origin.';
+    'The number of conversations by origin, much faster than report_over_time. One row per day, week, month, quarter or '
+    'year (grain) and origin.';

@@ -45,6 +45,6 @@ select
 from filled;
 
 comment on macro table report_over_time is
-    'The figures by day, week or month (grain; weeks begin on Monday) and by group (per: total, origin, agent, '
-    'channel, team or tag, the last four by account). Every group has a row for every period, with zeros and nulls where there was no '
-    'activity; the first and the last week or month hold the days of the period only. One row per period and group.';
+    'The figures by day, week, month, quarter or year (grain; weeks begin on Monday) and by group (per: total, origin, agent, '
+    'channel, team or tag, the last four by account). Every group has a row for every interval, with zeros and nulls without '
+    'activity. The first and the last interval contain only the days of the period. One row per interval and group.';

@@ -1,14 +1,14 @@
 create or replace macro report_timeline(conversation, accounts := null) as table
-with chosen as (
+with selected as (
     select c.*, account.time_zone
     from fct_conversations as c
     inner join dim_accounts as account on c.account_id = account.account_id
     where c.conversation_id = conversation and (accounts is null or list_contains(accounts, c.account_id))
 ),
-written as (
+messages as (
     select
         m.*,
-        row_number() over (order by m.sent_at, length(m.source_message_id), m.source_message_id) as place
+        row_number() over (order by m.sent_at, length(m.source_message_id), m.source_message_id) as message_number
     from fct_messages as m
     where m.conversation_id = conversation
 ),
@@ -16,21 +16,21 @@ turns as (
     from fct_customer_turns
     where conversation_id = conversation
 ),
--- A message belongs to the turn that began last before it, its answer included.
-placed as (
+-- A message belongs to the latest turn that began before it. The answer belongs to its turn.
+messages_with_turn as (
     select
-        w.*,
+        m.*,
         (
             select max(t.turn_number) from turns as t
-            where t.asked_at <= w.sent_at and (t.ended_at is null or w.sent_at <= t.ended_at)
+            where t.asked_at <= m.sent_at and (t.ended_at is null or m.sent_at <= t.ended_at)
         ) as turn
-    from written as w
+    from messages as m
 ),
 answers as (
-    select min(p.place) as place, t.wait_seconds
+    select min(m.message_number) as message_number, t.wait_seconds
     from turns as t
-    inner join placed as p
-        on p.is_agent_message and p.sent_at = t.ended_at and p.agent_id = t.answered_by_agent_id and p.turn = t.turn_number
+    inner join messages_with_turn as m
+        on m.is_agent_message and m.sent_at = t.ended_at and m.agent_id = t.answered_by_agent_id and m.turn = t.turn_number
     where t.outcome = 'answered'
     group by t.turn_number, t.wait_seconds
 ),
@@ -39,7 +39,7 @@ changes as (
     where conversation_id = conversation
 ),
 events as (
-    select 1 as rank, 'started' as event, started_at as happened_at from chosen
+    select 1 as rank, 'started' as event, started_at as happened_at from selected
     union all by name
     select
         2 as rank,
@@ -50,29 +50,29 @@ events as (
             else 'outbound'
         end as event,
         sent_at as happened_at,
-        place,
+        message_number,
         agent_id,
         message_type,
         delivery_status,
         turn,
         wait_seconds
-    from placed
-    left join answers using (place)
+    from messages_with_turn
+    left join answers using (message_number)
     union all by name
     select 3 as rank, replace(event_type, '_', ' ') as event, agent_id, happened_at from changes
     union all by name
-    -- Not every platform exports a close as an event.
-    select 3 as rank, 'closed' as event, closed_at as happened_at from chosen
+    -- Not every platform exports closes as events.
+    select 3 as rank, 'closed' as event, closed_at as happened_at from selected
     where not exists (select 1 from changes where event_type = 'closed')
     union all by name
-    select 4 as rank, 'survey sent' as event, survey_sent_at as happened_at from chosen
+    select 4 as rank, 'survey sent' as event, survey_sent_at as happened_at from selected
     union all by name
-    select 5 as rank, 'survey answered' as event, survey_responded_at as happened_at, csat_rating from chosen
+    select 5 as rank, 'survey answered' as event, survey_responded_at as happened_at, csat_rating from selected
 )
 select
-    chosen.conversation_id,
-    chosen.account_id,
-    chosen.time_zone,
+    selected.conversation_id,
+    selected.account_id,
+    selected.time_zone,
     events.event,
     events.agent_id,
     coalesce(dim_agents.agent_name, events.agent_id) as agent_name,
@@ -83,12 +83,11 @@ select
     events.csat_rating,
     events.happened_at
 from events
-cross join chosen
+cross join selected
 left join dim_agents on events.agent_id = dim_agents.agent_id
 where events.happened_at is not null
-order by events.happened_at, events.rank, events.place;
+order by events.happened_at, events.rank, events.message_number;
 
 comment on macro table report_timeline is
-    'What is known to have occurred in a conversation, in order: the event, its agent, which turn of the customer it '
-    'belongs to, and how long the customer waited for an answer. No rows if the accounts do not have the '
-    'conversation. One row per event.';
+    'The known events of a conversation, in order: the event, its agent, the customer turn that it belongs to, and how '
+    'long the customer waited for an answer. No rows if the conversation belongs to none of the accounts. One row per event.';

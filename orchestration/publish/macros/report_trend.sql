@@ -1,7 +1,7 @@
 create or replace macro report_trend(
     from_date, to_date, {{ optional_filters }}
 ) as table
-with counted as (
+with counts as (
     select started_on, count(*) as conversations
     from _started(
         from_date::date - 6, to_date, {{ filters }}
@@ -15,15 +15,15 @@ covered as (
 days as (
     select
         t.day::date as day,
-        coalesce(counted.conversations, 0) as conversations,
+        coalesce(counts.conversations, 0) as conversations,
         -- Unknown where one of the seven days has no data.
         case
             when t.day::date - 6 >= covered.first_day and t.day::date <= covered.through_day
-                then avg(coalesce(counted.conversations, 0)) over (order by t.day rows between 6 preceding and current row)
+                then avg(coalesce(counts.conversations, 0)) over (order by t.day rows between 6 preceding and current row)
         end as conversations_mean
     from range(from_date::date - 6, _last_day(from_date, to_date) + 1, interval 1 day) as t(day)
     cross join covered
-    left join counted on t.day::date = counted.started_on
+    left join counts on t.day::date = counts.started_on
 )
 select * from days where day >= from_date::date order by day;
 

@@ -1,4 +1,4 @@
-"""The marts with checks, in the order in which they are built.
+"""The marts with checks, in build order.
 
 Belongs here: the list. Does not: any check.
 """

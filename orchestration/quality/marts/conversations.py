@@ -1,7 +1,7 @@
 """Checks of the conversations, their tags and their events.
 
 Belongs here: `fct_conversations`, `bridge_conversation_tags`, `fct_conversation_events`. Does not: the turns
-(`turns`), nor what the daily aggregates sum up (`daily`).
+(`turns`), nor the daily aggregates (`daily`).
 """
 
 from orchestration.quality.check import Check
@@ -81,12 +81,12 @@ FCT_CONVERSATIONS = incremental_mart(
     ),
     Check(
         "turns_within_inbound_messages",
-        "a turn begins with an inbound message: no more turns than inbound_messages",
+        "at most as many turns as inbound_messages",
         broken_where="turns_answered + turns_closed + turns_waiting > inbound_messages",
     ),
     Check(
-        "only_the_last_turn_waits",
-        "at most one turn is waiting, since waiting_since, and none in a closed conversation",
+        "only_last_turn_is_waiting",
+        "at most one turn is waiting, with a waiting_since, and none in a closed conversation",
         broken_where="""
             turns_waiting > 1
             or (turns_waiting = 1) <> (waiting_since is not null)
@@ -94,8 +94,8 @@ FCT_CONVERSATIONS = incremental_mart(
         """,
     ),
     Check(
-        "handled_by_is_known_where_the_customer_wrote",
-        "handled_by exactly where there is an inbound message; automation_only only where it is automation",
+        "handled_by_is_set_with_inbound_messages",
+        "handled_by is set if and only if there is an inbound message; automation only requires automation",
         broken_where="""
             (inbound_messages > 0) <> (handled_by is not null)
             or is_automation_only and handled_by is distinct from 'automation'
@@ -103,7 +103,7 @@ FCT_CONVERSATIONS = incremental_mart(
     ),
     Check(
         "waits_match_answered_turns",
-        "a wait exactly where a turn was answered, and none longer than their sum",
+        "a wait if and only if a turn is answered, and max_wait_seconds ≤ total_wait_seconds",
         broken_where="""
             (turns_answered > 0) <> (total_wait_seconds is not null)
             or max_wait_seconds > total_wait_seconds + 0.001
@@ -111,7 +111,7 @@ FCT_CONVERSATIONS = incremental_mart(
     ),
     Check(
         "working_time_within_elapsed_time",
-        "no working time longer than the elapsed time it is part of",
+        "every working time ≤ its elapsed time",
         broken_where="""
             duration_working_seconds > duration_seconds + 0.001
             or first_response_working_seconds > first_response_seconds + 0.001
@@ -120,7 +120,7 @@ FCT_CONVERSATIONS = incremental_mart(
     ),
     Check(
         "only_closed_conversations_have_durations",
-        "closed_at and duration_seconds only where the status is closed",
+        "closed_at and duration_seconds only if the status is closed",
         broken_where="""
             status is distinct from 'closed'
             and (closed_at is not null or first_closed_at is not null or duration_seconds is not null)
@@ -145,7 +145,7 @@ FCT_CONVERSATIONS = incremental_mart(
     warning(
         Check(
             "status_code_is_mapped",
-            "every status code of the platform is in the seed conversation_statuses",
+            "every status of the platform is in the seed conversation_statuses",
             "ExpectColumnValuesToNotBeNull",
             {"column": "status"},
         )
@@ -153,7 +153,7 @@ FCT_CONVERSATIONS = incremental_mart(
     warning(
         Check(
             "accounts_have_working_hours",
-            "every account with conversations has rows in the seed working_hours, else its working times are"
+            "every account with conversations is in the seed working_hours; otherwise its working times are"
             " null",
             broken_keys="""
                 select account_id as key
@@ -166,7 +166,7 @@ FCT_CONVERSATIONS = incremental_mart(
     warning(
         Check(
             "accounts_have_messages",
-            "every account with conversations has messages, else all that is measured of messages is empty",
+            "every account with conversations has messages; otherwise metrics of messages are empty",
             broken_keys="""
                 select account_id || ': ' || count(*) || ' conversations, no messages' as key
                 from {batch}
@@ -178,8 +178,8 @@ FCT_CONVERSATIONS = incremental_mart(
     warning(
         Check(
             "accounts_have_events",
-            "every account whose platform exports conversation events has some, else its reopens, assignments"
-            " and hand-offs are unknown (null), and closes are taken from conversations and messages",
+            "every account whose platform exports conversation events has some; otherwise reopens,"
+            " assignments and hand-offs are null, and closes come from conversations and messages",
             broken_keys="""
                 select account_id || ': no conversation events' as key
                 from dim_accounts
@@ -192,7 +192,7 @@ FCT_CONVERSATIONS = incremental_mart(
     warning(
         Check(
             "accounts_have_surveys",
-            "every account whose platform exports surveys has some, else its ratings are unknown (null)",
+            "every account whose platform exports surveys has some; otherwise ratings are unknown (null)",
             broken_keys="""
                 select account_id || ': no surveys' as key
                 from dim_accounts

@@ -49,7 +49,7 @@ CSAT_SUMMARY = incremental_mart(
     ),
     Check(
         "averages_are_null_without_responses",
-        "csat_avg and csat_score are null, not 0, exactly where there are no responses",
+        "csat_avg and csat_score are null, not 0, if and only if there are no responses",
         broken_where="""
             (responses > 0) <> (csat_avg is not null) or (responses > 0) <> (csat_score is not null)
         """,

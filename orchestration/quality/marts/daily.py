@@ -1,4 +1,4 @@
-"""Checks of the daily aggregates: above all, that they agree with the facts and with each other.
+"""Checks of the daily aggregates: they agree with the facts and with each other.
 
 Belongs here: `agg_overview`, and the aggregates that sum to it: `agg_by_agent`, `agg_by_tag`, `agg_by_hour`.
 Does not: the checks of the facts.
@@ -16,7 +16,7 @@ from orchestration.quality.conditions import (
 )
 from orchestration.quality.marts.conversations import ORIGINS
 
-# Distinct contacts, medians and percentiles do not add up.
+# Distinct contacts, medians and percentiles are not additive.
 MESSAGE_COUNTS = (
     *("inbound_messages", "outbound_messages", "agent_messages", "automated_messages"),
     "messages",
@@ -30,7 +30,7 @@ ADDITIVE = (
     *(f"{measure}_{part}" for measure in (*TIMED, "csat") for part in ("n", "sum")),
     *(f"{measure}_on_target_{part}" for measure in TARGETS for part in ("n", "met")),
 )
-# What is measured of conversations on the day of their start.
+# Measures of conversations, by the day of their start.
 OF_CONVERSATIONS = {
     "conversations": "count(*)",
     "closed": "count(*) filter (where is_closed)",
@@ -64,7 +64,7 @@ SURVEYED_CONVERSATIONS = "(from fct_conversations where survey_sent_on is not nu
 BY_TAG = "left join bridge_conversation_tags using (account_id, conversation_id)"
 TAGGED_CONVERSATIONS = f"(from fct_conversations {BY_TAG})"
 TAGGED_TURNS = f"(from fct_customer_turns {BY_TAG})"
-# What holds within a row.
+# Conditions within a row.
 ROW_CHECKS = (
     Check(
         "messages_are_inbound_or_outbound",
@@ -77,8 +77,8 @@ ROW_CHECKS = (
         broken_where="surveys_answered > surveys_sent",
     ),
     Check(
-        "met_targets_within_those_known",
-        "of first responses, replies and durations no more kept the target than kept or missed it",
+        "targets_met_within_measured",
+        "for first_response, reply and duration: _on_target_met ≤ _on_target_n",
         broken_where=" or ".join(f"{name}_on_target_met > {name}_on_target_n" for name in TARGETS),
     ),
 )
@@ -135,10 +135,10 @@ AGG_OVERVIEW = incremental_mart(
     ),
     warning(
         Check(
-            "last_day_volume_is_usual",
-            "for every account the conversations of the last complete day, unless a holiday, at most"
-            " {settings.max_volume_drop:.0%} below the mean of that weekday in the four weeks before"
-            " (where that is at least 20)",
+            "last_day_volume_within_limit",
+            "for every account, conversations of the last complete day, unless a holiday, at most"
+            " {settings.max_volume_drop:.0%} below the mean of that weekday in the previous four weeks"
+            " (if that is at least 20)",
             broken_keys="""
                 with daily as (
                     select account_id, report_date, sum(conversations) as conversations
@@ -188,7 +188,7 @@ AGG_BY_AGENT = incremental_mart(
     not_negative("distinct_contacts", *ADDITIVE),
     Check(
         "null_agent_is_unassigned",
-        "agent_name is Unassigned where agent_id is null",
+        "agent_name is Unassigned if agent_id is null",
         broken_where="agent_id is null and agent_name <> 'Unassigned'",
     ),
     same_totals(
@@ -206,7 +206,7 @@ AGG_BY_TAG = incremental_mart(
     not_null("report_date"),
     not_null("tag"),
     not_negative("distinct_contacts", *ADDITIVE),
-    # A conversation with two tags counts twice, in the mart and in the facts.
+    # A conversation with two tags counts twice, in the mart and here.
     same_totals("tags_match_tagged_conversations", TAGGED_CONVERSATIONS, "started_on", OF_CONVERSATIONS),
     same_totals("tags_match_tagged_turns", TAGGED_TURNS, "asked_on", OF_TURNS),
 )
@@ -220,7 +220,7 @@ AGG_BY_HOUR = incremental_mart(
     between("hour", 0, 23),
     Check(
         "iso_weekday_matches_report_date",
-        "iso_weekday from 1 (Monday) to 7, that of report_date",
+        "iso_weekday is the weekday of report_date, from 1 (Monday) to 7",
         broken_where="iso_weekday is distinct from isodow(report_date)",
     ),
     not_negative("conversations", "inbound_messages", "agent_messages"),

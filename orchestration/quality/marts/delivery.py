@@ -23,7 +23,7 @@ AGG_DELIVERY = incremental_mart(
     between("failure_rate", 0, 1),
     Check(
         "rates_are_null_without_messages",
-        "a rate is null, not 0, exactly where its denominator is 0",
+        "a rate is null, not 0, if and only if its denominator is 0",
         broken_where="""
             (sent > 0) <> (delivery_rate is not null)
             or (delivered > 0) <> (read_rate is not null)

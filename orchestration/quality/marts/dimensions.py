@@ -1,7 +1,7 @@
 """Checks of accounts, agents and contacts.
 
-Belongs here: `dim_accounts`, `dim_agents`, `dim_contacts`. Does not: the references to them, which are checks
-of the table that refers.
+Belongs here: `dim_accounts`, `dim_agents`, `dim_contacts`. Does not: references to them, which are checks of
+the referring table.
 """
 
 from orchestration.quality.check import Check
@@ -23,7 +23,7 @@ DIM_ACCOUNTS = mart(
     not_null("csat_dissatisfied_to"),
     Check(
         "accounts_match_seed",
-        "a row for each account of the seed accounts, and no other",
+        "exactly one row for each account of the seed accounts",
         broken_keys="""
             select
                 coalesce(
@@ -60,8 +60,8 @@ DIM_CONTACTS = incremental_mart(
     not_null("account_id"),
     Check(
         "contact_key_is_a_hash",
-        "contact_key is a SHA-256 in hexadecimal, never a number, an address or an id",
-        # The key is a count: a contact_key that is not a hash may be a phone number.
+        "contact_key is a SHA-256 in hexadecimal, not a phone number, an address or an id",
+        # The result has counts instead of keys: a contact_key that is not a hash may be a phone number.
         broken_keys="""
             select account_id || ': ' || count(*) || ' contacts' as key
             from {batch}

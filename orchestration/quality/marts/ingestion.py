@@ -1,7 +1,7 @@
 """Checks of the ingestion: no record is lost between a file and the reports.
 
-Belongs here: `ingested_files` and `rejected_records`. Does not: how many records of an entity may be
-rejected, which is a check of the mart made from them.
+Belongs here: `ingested_files` and `rejected_records`. Does not: limits on the rejected records of an entity,
+which are checks of its mart.
 """
 
 from orchestration.quality.check import Check
@@ -38,12 +38,12 @@ INGESTED_FILES = mart(
     ),
     Check(
         "rejected_files_have_a_reason",
-        "a reason where a file is rejected, and nowhere else",
+        "a reason if and only if the file is rejected",
         broken_where="(status = 'rejected') <> (reason is not null)",
     ),
     Check(
         "files_match_ledger",
-        "a row for each file of the ledger, and no other",
+        "exactly one row for each file of the ledger",
         broken_keys=f"""
             select
                 coalesce(
@@ -70,7 +70,7 @@ REJECTED_RECORDS = mart(
     not_negative("records_rejected"),
     Check(
         "reasons_sum_to_ingested_files",
-        "for every file the records_rejected of all reasons sum to those of ingested_files",
+        "for every file, records_rejected over all reasons sum to that of ingested_files",
         broken_keys="""
             select
                 concat_ws(' ', batch_id, file, entity) || ': '

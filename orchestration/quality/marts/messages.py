@@ -1,6 +1,6 @@
 """Checks of the messages, and of the age of the data.
 
-Belongs here: `fct_messages`. Does not: what conversations and daily aggregates make of the messages.
+Belongs here: `fct_messages`. Does not: conversations and daily aggregates.
 """
 
 from orchestration.quality.check import Check
@@ -18,9 +18,9 @@ from orchestration.quality.conditions import (
 
 DELIVERY_STATUSES = ("queued", "sent", "delivered", "read", "failed", "deleted", "received")
 MESSAGE_FIELDS = "coalesce(lower(change_field), 'messages') in ('messages', 'smb_message_echoes', 'history')"
-# What staging leaves out is no message: private notes and activity lines of Chatwoot, and, of WhatsApp Cloud,
-# reactions, notices, groups, calls and payments. A message of WhatsApp Cloud may be known by its status only,
-# and the mart has the hash of its id.
+# Staging leaves out records that are no messages: private notes and activity lines of Chatwoot; reactions,
+# notices, groups, calls and payments of WhatsApp Cloud. A message of WhatsApp Cloud may be known by its
+# status only, and the mart has the hash of its id.
 EXPORTED = f"""
     select _account_id || ':' || id as id, _batch_id as batch_id
     from read_parquet(getvariable('raw_path') || '/messages/activecampaign/*.parquet', union_by_name = true)
@@ -66,12 +66,12 @@ FCT_MESSAGES = incremental_mart(
     between("sent_hour", 0, 23),
     Check(
         "agent_messages_are_outbound",
-        "an agent, an agent message or an automated message only where the direction is outbound",
+        "agent_id, is_agent_message and is_automated only if the direction is outbound",
         broken_where="direction = 'inbound' and (agent_id is not null or is_agent_message or is_automated)",
     ),
     Check(
         "delivery_status_matches_direction",
-        "delivery_status is received exactly where the direction is inbound",
+        "delivery_status is received if and only if the direction is inbound",
         broken_where="""
             direction = 'inbound' and delivery_status is distinct from 'received'
             or direction = 'outbound' and delivery_status = 'received'
@@ -89,7 +89,7 @@ FCT_MESSAGES = incremental_mart(
     ),
     Check(
         "message_counts_match_conversations",
-        "for every account the messages of its conversations = the messages whose conversation is known",
+        "for every account, the messages of conversations equal the messages with a known conversation",
         broken_keys="""
             select
                 account_id || ': ' || coalesce(counted, 0) || ' instead of ' || coalesce(known, 0) as key
@@ -111,14 +111,14 @@ FCT_MESSAGES = incremental_mart(
     warning(
         Check(
             "conversation_is_known",
-            "every message belongs to a conversation that was exported",
+            "every message belongs to an exported conversation",
             broken_where="not has_conversation",
         )
     ),
     warning(
         Check(
             "delivery_status_code_is_mapped",
-            "every status code of WhatsApp Cloud is in the seed delivery_statuses",
+            "every status of WhatsApp Cloud is in the seed delivery_statuses",
             broken_keys="""
                 select message_id as key
                 from {batch} as rows
@@ -130,14 +130,14 @@ FCT_MESSAGES = incremental_mart(
     warning(
         Check(
             "sent_at_is_not_in_the_future",
-            "no message more than an hour ahead of now",
+            "no sent_at more than an hour in the future",
             broken_where="sent_at > timezone('UTC', now()) + interval 1 hour",
         )
     ),
     warning(
         Check(
             "data_is_fresh",
-            "for every account the latest message at most {settings.stale_after_hours:g} hours old",
+            "for every account, the latest message is at most {settings.stale_after_hours:g} hours old",
             broken_keys="""
                 select account_id || ': data through ' || coalesce(data_through || ' UTC', 'never') as key
                 from (

@@ -1,7 +1,7 @@
-"""Checks of the turns of customers, and of the backlog.
+"""Checks of customer turns and of the backlog.
 
-Belongs here: `fct_customer_turns`, `agg_backlog`. Does not: what a conversation sums up of its turns
-(`conversations`), nor the days of turns (`daily`).
+Belongs here: `fct_customer_turns`, `agg_backlog`. Does not: turns summed by conversation (`conversations`) or
+by day (`daily`).
 """
 
 from orchestration.quality.check import Check
@@ -30,12 +30,12 @@ FCT_CUSTOMER_TURNS = incremental_mart(
     not_negative("wait_seconds", "wait_working_seconds"),
     Check(
         "turns_begin_with_a_message",
-        "inbound_messages and turn_number from 1",
+        "inbound_messages ≥ 1 and turn_number ≥ 1",
         broken_where="inbound_messages < 1 or turn_number < 1",
     ),
     Check(
         "only_answered_turns_have_waits",
-        "wait_seconds and answered_by_agent_id exactly where the turn was answered, and then ended_at too",
+        "wait_seconds and answered_by_agent_id if and only if the turn is answered, and then ended_at",
         broken_where="""
             (outcome = 'answered') <> (wait_seconds is not null)
             or (outcome = 'answered') <> (answered_by_agent_id is not null)
@@ -45,12 +45,12 @@ FCT_CUSTOMER_TURNS = incremental_mart(
     ),
     Check(
         "working_time_within_elapsed_time",
-        "no working time longer than the wait that it is part of",
+        "wait_working_seconds ≤ wait_seconds",
         broken_where="wait_working_seconds > wait_seconds + 0.001",
     ),
     Check(
         "turns_match_conversations",
-        "for every account the turns and waits of its conversations are those of its turns",
+        "for every account, turns and waits summed over conversations equal those of the turns",
         broken_keys="""
             select
                 account_id || ': ' || coalesce(turns.answered, 0) || ' answered, '
@@ -93,14 +93,14 @@ AGG_BACKLOG = mart(
     not_null("report_date"),
     not_null("agent_name"),
     Check(
-        "older_conversations_are_among_the_open_ones",
+        "aged_conversations_within_open",
         "open ≥ open_over_1_day ≥ open_over_7_days ≥ 0, and open ≥ 1",
         broken_where="open < 1 or open < open_over_1_day or open_over_1_day < open_over_7_days"
         " or open_over_7_days < 0",
     ),
     Check(
         "backlog_matches_open_conversations",
-        "for every account the backlog of the last day = the conversations that are open at its end",
+        "for every account, the backlog of the last day equals the conversations open at its end",
         broken_keys="""
             with ends as (
                 select
@@ -134,7 +134,7 @@ AGG_BACKLOG = mart(
         """,
     ),
     Check(
-        "closed_conversations_are_not_in_the_backlog",
+        "backlog_has_no_closed_conversations",
         "no conversation whose status is closed is open",
         broken_keys="""
             select conversation_id as key

@@ -1,7 +1,7 @@
-"""The least that does the same as a stage, written by hand for it alone: the yardsticks of `stages`.
+"""The baselines of `stages`: minimal hand-written SQL with the same result as a stage.
 
-Belongs here: their SQL. Does not: running and measuring it. None of it rejects, explains, versions or keeps
-anything; it is what a person would write who trusts the data and needs the answer once.
+Belongs here: the SQL. Does not: running and measuring it. A baseline trusts the data: it neither rejects
+records nor handles errors, and keeps no state.
 """
 
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ from orchestration.quality.check import Check, Mart
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings
 
-# How the generator writes the instants of an entity, if not in ISO 8601: the type and its way to UTC.
+# The time format of an entity in the sample, if not ISO 8601: the type and its conversion to UTC.
 INSTANTS = {
     "contacts": ("VARCHAR", "timezone('UTC', timezone('Europe/Rome', strptime({0}, '%d/%m/%Y %H:%M')))"),
     "conversation_events": ("BIGINT", "make_timestamp({0} * 1000000)"),
 }
 ISO = ("TIMESTAMPTZ", "timezone('UTC', {0})")
 
-# Of each conversation, as a table: its latest version, the first answer of a human agent to what the customer
-# wrote first, the last close, the counts.
+# A table of conversations: the latest version, the first answer of an agent to the first inbound message, the
+# last close, and the counts.
 CONVERSATIONS = """
 create table conversations as
 with conversation as (
@@ -53,7 +53,7 @@ message as (
     from read_parquet('{raw}/messages/activecampaign/*.parquet')
     group by all
 ),
-told as (select _account_id, unnest(last) from message where last.conversation is not null),
+messages as (select _account_id, unnest(last) from message where last.conversation is not null),
 counted as (
     select
         _account_id,
@@ -63,14 +63,14 @@ counted as (
         count(*) filter (where is_agent) as agent_messages,
         min(said_at) filter (where is_inbound) as first_inbound_at,
         max(said_at) as last_message_at
-    from told
+    from messages
     group by all
 ),
 answered as (
-    select told._account_id, told.conversation, min(told.said_at) as first_response_at
-    from told
+    select messages._account_id, messages.conversation, min(messages.said_at) as first_response_at
+    from messages
     join counted using (_account_id, conversation)
-    where told.is_agent and told.said_at >= counted.first_inbound_at
+    where messages.is_agent and messages.said_at >= counted.first_inbound_at
     group by all
 ),
 closed as (
@@ -100,7 +100,7 @@ order by started_at;
 checkpoint;
 """
 
-# The rows of the reports, without filters: what is counted, timed and distinct, each in a scan of its own.
+# The rows of the reports without filters. Counts, times and distinct contacts have separate scans.
 OVERVIEW = """
 select *
 from (select {conversations}, {handling}, {responses} from reporting.rpt_conversations where {started})
@@ -184,7 +184,7 @@ left join dim_agents as responder on c.first_response_agent_id = responder.agent
 where c.{started}
 order by c.started_at desc, c.conversation_id
 """
-# The columns that say 0, not null, where there is nothing.
+# The columns that are 0, not null, without activity.
 NUMBERS = (
     "conversations|distinct_contacts|closed|reopens|one_touch|automation_only|windows_expired|repeats|.*_n"
     "|.*messages|surveys_sent|(dis)?satisfied|rating_.*"
@@ -194,7 +194,7 @@ RESPONSES = ("first_response", "first_response_working")
 
 
 def copy_to_parquet(entity: Entity, files: Iterable[Path], target: Path) -> str:
-    """Return the SQL that turns JSON lines of an entity into Parquet of the same columns, but for lineage."""
+    """Return the SQL that converts JSON lines of an entity to Parquet with the raw columns except lineage."""
     kind, in_utc = INSTANTS.get(entity.name, ISO)
     columns = {name: sql for name, sql in raw_columns(entity).items() if name not in LINEAGE}
     read = {name: kind if sql == "TIMESTAMP" else sql for name, sql in columns.items()}
@@ -211,12 +211,12 @@ def copy_to_parquet(entity: Entity, files: Iterable[Path], target: Path) -> str:
 
 
 def conversations(raw: Path) -> str:
-    """Return the SQL that makes one table of conversations from the raw Parquet."""
+    """Return the SQL that builds one table of conversations from the raw Parquet files."""
     return CONVERSATIONS.format(raw=raw)
 
 
 def reports(from_day: str, to_day: str) -> dict[str, str]:
-    """Return by its name, for each of the four reports, the query of what it answers for these days."""
+    """Return the query of each of the four reports by name, for these days."""
     messages = ("messages", "inbound_messages", "agent_messages", "automated_messages")
     surveys = ("surveys_sent", "csat_n", "csat_sum", "satisfied", "dissatisfied")
     ratings = (f"rating_{rating}" for rating in range(1, 6))
@@ -263,7 +263,7 @@ def _statistics(time: str) -> str:
 
 
 def gate(settings: Settings) -> str:
-    """Return the checks of all rows as SQL: one scan of the rows of each mart, then the other queries."""
+    """Return the checks of all rows as SQL: one scan of each mart, then the other queries."""
     values = {
         "raw_path": quoted(settings.raw_path),
         "hash_key_path": quoted(settings.hash_key_path),
@@ -292,17 +292,17 @@ def _queries(mart: Mart) -> list[str]:
 
 
 def _of_row(check: Check) -> str:
-    """Return the condition of the rows that break a check; empty where it is not about rows."""
-    told = check.arguments
+    """Return the condition of rows that fail a check; empty if the check is not about single rows."""
+    arguments = check.arguments
     match check.expectation:
         case "ExpectColumnValuesToNotBeNull":
-            return f"{told['column']} is null"
+            return f"{arguments['column']} is null"
         case "ExpectColumnValuesToBeInSet":
-            return f"{told['column']} not in ({', '.join(map(quoted, told['value_set']))})"
+            return f"{arguments['column']} not in ({', '.join(map(quoted, arguments['value_set']))})"
         case "ExpectColumnValuesToBeBetween":
-            return f"{told['column']} not between {told['min_value']} and {told['max_value']}"
+            return f"{arguments['column']} not between {arguments['min_value']} and {arguments['max_value']}"
         case "ExpectColumnPairValuesAToBeGreaterThanB":
-            return f"{told['column_A']} < {told['column_B']}"
+            return f"{arguments['column_A']} < {arguments['column_B']}"
         case "" | "ExpectTableRowCountToBeBetween":
             return check.broken_where
     raise ValueError(f"{check.name}: no SQL for {check.expectation}")

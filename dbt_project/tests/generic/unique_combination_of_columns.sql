@@ -1,5 +1,5 @@
-{# Fails on every combination of the columns that more than one row has. #}
-{% test no_two_rows_share(model, columns) %}
+{# Fails for every combination of the columns with more than one row. #}
+{% test unique_combination_of_columns(model, columns) %}
 
 select
     {{ columns | join(',\n    ') }},

@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_messages'}}}) }}
 
--- Accounts are tenants: whatever a row points to is of the row's own account.
+-- Accounts are tenants: a row refers only to rows of its own account.
 select
     account_id,
     conversation_id as points_to

@@ -1,4 +1,4 @@
--- An instant between two stretches, or in two of them, would be lost or counted twice where local days are looked up.
+-- The look-up of a local day finds exactly one row for each instant.
 with
 
 followed as (

@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_calendar'}}}) }}
 
--- Unknown is not zero: an account without hours has no working time at all, any other has it everywhere.
+-- An account without hours has no working time at all; any other has it everywhere.
 select
     calendar.account_id,
     count(*) as stretches
