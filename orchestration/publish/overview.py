@@ -206,7 +206,7 @@ def _metadata(settings: Settings, shown: dict[str, str]) -> dict[str, dg.Metadat
 
 
 def _place(settings: Settings, file: str) -> dg.MetadataValue:
-    """Return the address of a published file where a proxy serves it beside the report pages, else its path."""
+    """Return the address of a published file that a proxy serves beside the pages, else its path."""
     if urlsplit(settings.report_url).path.strip("/"):
         return dg.MetadataValue.url(urljoin(settings.report_url.rstrip("/"), file))
     return dg.MetadataValue.path(settings.published_path / file)
