@@ -1,45 +1,52 @@
-"""What a page is based on: the release, how old its data is, what its checks said.
+"""What a page is based on: the release, how fresh it is, what its checks said.
 
-Belongs here: showing it. Does not: checking anything.
+Belongs here: showing it. Does not: the verdict on freshness (see `orchestration.publish.freshness`).
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from orchestration.publish.freshness import FRESH, STALE, AccountFreshness, Freshness, freshness_of
 from reports.language import UNKNOWN, Language
 from reports.release import Questions
 
 
 def show_stale(language: Language, questions: Questions) -> None:
-    """Show the age of the data at the top of a page if it is too old."""
-    through = _through(questions)
-    if through and _age(through) > questions.settings.stale_after_hours * 3600:
-        age = language.duration(_age(through))
-        st.badge(language("release.is_stale", age=age), color="orange", icon=":material/schedule:")
+    """Show at the top of a page that the data of an account is late or stale, with its age."""
+    freshness = _freshness(questions)
+    if freshness.verdict != FRESH:
+        st.badge(
+            " · ".join([_verdict(language, freshness), *_age(language, freshness)]),
+            color="red" if freshness.verdict == STALE else "orange",
+            icon=":material/schedule:",
+        )
 
 
 def show_footer(language: Language, questions: Questions) -> None:
-    """Show the release, the zone of all times, the data's age and the checks."""
-    release, accounts = questions.release, questions.accounts()
+    """Show the release, the zone of all times, the verdict on each account and the checks."""
+    release, accounts, freshness = questions.release, questions.accounts(), _freshness(questions)
     zones = {name: known["time_zone"] for name, known in accounts.items()}
     is_one_zone = len(set(zones.values())) == 1
     zone = next(iter(zones.values())) if is_one_zone else "UTC"
-    through = _through(questions)
-    limit = questions.settings.stale_after_hours
+    through = max(
+        (account.data_through for account in freshness.accounts if account.data_through), default=None
+    )
     counts = {outcome: len(names) for outcome, names in release.checks.items()}
     line = language(
         "release.line",
         release=release.release_id,
-        published=_local(language, release.published_at, zone),
+        published=_local(language, datetime.fromisoformat(release.published_at), zone),
         through=_local(language, through, zone) if through else UNKNOWN,
     )
-    parts = [line]
-    if through:
-        state = language("release.fresh" if _age(through) <= limit * 3600 else "release.stale")
-        parts.append(f"{language('release.age', age=language.duration(_age(through)))}, {state}.")
-    parts.append(language("release.checks", **counts))
+    age = [f"{part}." for part in _age(language, freshness)]
+    parts = [
+        line,
+        *age,
+        f"{_verdict(language, freshness).capitalize()}.",
+        language("release.checks", **counts),
+    ]
     if is_one_zone:
         parts.append(language("note.times_in_zone", zone=zone))
     with st.container(key="footer"):
@@ -48,9 +55,11 @@ def show_footer(language: Language, questions: Questions) -> None:
             listed = language.listed([f"{account}: {zone}" for account, zone in zones.items()])
             st.text(language("note.times_in_zones", zones=listed))
         with st.expander(language("release.heading")):
-            for account, known in accounts.items():
-                st.text(_account(language, account, known, limit))
-            st.text(language("release.limit", hours=language.count(limit)))
+            for account in freshness.accounts:
+                st.text(_account(language, account))
+            settings = questions.settings
+            limits = settings.stale_after_hours, settings.stale_error_after_hours
+            st.text(language("static.limits", late=f"{limits[0]:g}", stale=f"{limits[1]:g}"))
             names = release.checks["warned"]
             st.text(
                 language("release.warned", names=", ".join(names))
@@ -59,28 +68,36 @@ def show_footer(language: Language, questions: Questions) -> None:
             )
 
 
-def _through(questions: Questions) -> str | None:
-    known = [account["data_through"] for account in questions.accounts().values() if account["data_through"]]
-    return max(known, default=None)
-
-
-def _account(language: Language, account: str, known: dict[str, str | None], limit: float) -> str:
-    if not known["data_through"]:
-        return language("release.account_empty", account=account)
-    age = _age(known["data_through"])
-    return language(
-        "release.account",
-        account=account,
-        through=_local(language, known["data_through"], known["time_zone"]),
-        zone=known["time_zone"],
-        age=language.duration(age),
-        state=language("release.fresh" if age <= limit * 3600 else "release.stale"),
+def _freshness(questions: Questions) -> Freshness:
+    """Return the freshness of the accounts that the user may see."""
+    known = freshness_of(questions.settings, questions.release)
+    allowed = questions.accounts()
+    return Freshness(
+        known.release, tuple(account for account in known.accounts if account.account_id in allowed)
     )
 
 
-def _local(language: Language, instant: str, zone: str) -> str:
-    return f"{language.time(datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)))} {zone}"
+def _verdict(language: Language, freshness: Freshness) -> str:
+    return language(f"freshness.{freshness.verdict}")
 
 
-def _age(instant: str) -> float:
-    return (datetime.now(UTC) - datetime.fromisoformat(instant)).total_seconds()
+def _age(language: Language, freshness: Freshness) -> list[str]:
+    """Return how old the data of the account is whose data is the oldest; nothing without data."""
+    ages = [account.data_age for account in freshness.accounts if account.data_age is not None]
+    return [language("release.is_stale", age=language.duration(max(ages).total_seconds()))] if ages else []
+
+
+def _account(language: Language, account: AccountFreshness) -> str:
+    if account.data_through is None:
+        return language("release.account_empty", account=account.account_id)
+    return language(
+        "release.account",
+        account=account.account_id,
+        through=_local(language, account.data_through, account.time_zone),
+        age=language.duration(account.data_age.total_seconds()),
+        state=language(f"freshness.{account.verdict}"),
+    )
+
+
+def _local(language: Language, instant: datetime, zone: str) -> str:
+    return f"{language.time(instant.astimezone(ZoneInfo(zone)))} {zone}"

@@ -38,6 +38,7 @@ def test_the_run_that_publishes_shows_verdict_accounts_tables_and_next_run(sampl
     assert metadata["verdict"].startswith(f"stale: {ENDS}")
     assert metadata["release"].startswith(f"{release.release_id}, published ")
     assert metadata["next_run"] == "off"
+    assert metadata["status"] == str(sample.published_path / "status.html")
     assert "| demo | stale | 31 Dec 2025, 23\\:22 |" in metadata["accounts"]
     assert "fresh" not in metadata["verdict"] + metadata["accounts"]
     rows = {
@@ -63,11 +64,15 @@ def test_the_group_of_the_overview_sorts_before_all_others(sample):
 
 def test_between_runs_only_what_changed_is_reported(sample):
     windows = {"stale_after_hours": 500_000, "stale_error_after_hours": 500_000}
-    fresh = Settings(home=sample.home, dagster=sample.dagster_path, **windows)
+    pages = "https://example.com/a/reports/"
+    fresh = Settings(home=sample.home, dagster=sample.dagster_path, report_url=pages, **windows)
     with dg.DagsterInstance.ephemeral() as instance:
         cursor = report(fresh, instance, [quality_gate], "")
         assert report(fresh, instance, [quality_gate], cursor) == cursor
         assert shown(instance)[0]["verdict"] == "fresh"
+        assert shown(instance)[0]["pages"] == pages
+        assert shown(instance)[0]["reports"] == "https://example.com/a/report/index.html"
+        assert shown(instance)[0]["status"] == "https://example.com/a/status.html"
         assert [passed for passed, _ in verdicts(instance)] == [True]
 
         cursor = report(sample, instance, [quality_gate], cursor)

@@ -55,7 +55,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     http, https = free_port(), free_port()
     (folder / "users").write_text("anna@example.com:{PLAIN}secret\n")
     (folder / "published" / "report").mkdir(parents=True)
-    for name in ("status.html", "report/demo.html", "release.json"):
+    for name in ("status.html", "status.it.html", "report/demo.html", "release.json"):
         (folder / "published" / name).write_text(name)
     conf = (PROJECT / "deploy" / "nginx.conf").read_text()
     for pattern, replacement in [
@@ -135,6 +135,7 @@ def request(port: int, method: str, path: str, **headers: str) -> tuple[int, dic
         ("POST", "/assets/graphql", {"Origin": OURS}, 200),
         ("GET", "/reports/", {}, 200),
         ("GET", "/status.html", {}, 200),
+        ("GET", "/status.it.html", {}, 200),
         ("GET", "/status.html", {"Authorization": ""}, 401),
         ("GET", "/report/demo.html", {}, 200),
         ("GET", "/report/demo.html", {"Authorization": ""}, 401),

@@ -129,6 +129,11 @@ def check_freshness(settings: Settings, now: datetime | None = None) -> Freshnes
     release = current_release(settings)
     if release is None:
         return Freshness(None, (), is_damaged=was_published(settings))
+    return freshness_of(settings, release, now)
+
+
+def freshness_of(settings: Settings, release: Release, now: datetime | None = None) -> Freshness:
+    """Return how fresh this release and each of its accounts are, at this instant or now."""
     now = now or datetime.now(UTC)
     return Freshness(
         release,

@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -194,12 +195,18 @@ def _write_status(
 
 
 def _metadata(settings: Settings, shown: dict[str, str]) -> dict[str, dg.MetadataValue]:
-    published = settings.published_path
     return {
         name: dg.MetadataValue.md(text) if name in MARKDOWN else dg.MetadataValue.text(text)
         for name, text in shown.items()
     } | {
         "pages": dg.MetadataValue.url(page_link(settings)),
-        "reports": dg.MetadataValue.path(published / LINK / index_name("en")),
-        "status": dg.MetadataValue.path(published / index_name("en", STATUS)),
+        "reports": _place(settings, f"{LINK}/{index_name('en')}"),
+        "status": _place(settings, index_name("en", STATUS)),
     }
+
+
+def _place(settings: Settings, file: str) -> dg.MetadataValue:
+    """Return the address of a published file that a proxy serves beside the pages, else its path."""
+    if urlsplit(settings.report_url).path.strip("/"):
+        return dg.MetadataValue.url(urljoin(settings.report_url.rstrip("/"), file))
+    return dg.MetadataValue.path(settings.published_path / file)
