@@ -266,7 +266,7 @@ class StageHandler(logging.Handler):
         message = about.get("orig_message") or record.getMessage()
         if event := about.get("dagster_event"):
             _current.event(event)
-        elif any(remark in message for remark in REMARKS):
+        elif record.levelno < logging.INFO or any(remark in message for remark in REMARKS):
             return
         elif record.levelno >= logging.WARNING:
             _current.print(message, "yellow")
