@@ -406,7 +406,7 @@ def test_without_parquet_a_release_is_the_file_alone(settings, old):
     new = publish(without, CHECKS)
 
     assert new.parquet is None
-    assert names(settings.published_path / new.folder) == ["release.json", "reports.duckdb"]
+    assert names(settings.published_path / new.folder) == ["release.json", "reports.duckdb", "schema.json"]
     assert current_release(without) == new
     assert is_intact(without, new)
     with reader(without) as connection:
