@@ -2,7 +2,7 @@
 
 Belongs here: a release of any size, and the questions that the pages really ask of it. Does not: drawing.
 
-    python benchmarks/report_pages.py --home /tmp/report-pages [--conversations 5000000] [--days 28]
+    python benchmarks/report_pages.py --home /tmp/report-pages [--conversations 5000000] [--pages now]
 
 The release is built of `tests/synthetic_candidate.py` where the home has none yet. Every page is made as the
 server makes it; only the time within the database counts, opening the file included.
@@ -24,13 +24,15 @@ import synthetic_candidate  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
 
 import reports.release  # noqa: E402
-from orchestration.publish.release import current_release, reader  # noqa: E402
+from orchestration.publish.reader import reader  # noqa: E402
+from orchestration.publish.release import current_release  # noqa: E402
 from orchestration.publish.store import publish  # noqa: E402
 from orchestration.settings import Settings  # noqa: E402
 
 DAYS = 1000  # over which the conversations are spread
 CONVERSATION = "demo:100"
-CACHED = ("report_choices", "report_days")  # asked once per release
+CACHED = ("report_choices", "report_coverage")  # asked once per release
+PAGES = ("overview", "now", "by_agent", "by_tag", "by_place", "details")
 FILTERS = {
     "none": {},
     "agents and origins": {"agents": ["demo:1", "Unassigned"], "origins": ["inbound", "flow"]},
@@ -59,7 +61,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--conversations", type=int, default=5_000_000)
-    parser.add_argument("--days", type=int, nargs="+", default=[28, 365])
+    parser.add_argument("--days", type=int, nargs="+", default=[28, 90])
+    parser.add_argument("--pages", nargs="+", default=PAGES, choices=PAGES)
+    parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     settings = Settings(home=options.home, memory_limit="3GB", threads=2)
     if current_release(settings) is None:
@@ -79,12 +83,12 @@ def main() -> None:
     for question in asked:
         print(f"{question.macro}: {question.wall:.2f} s, of the CPU {question.cpu:.2f} s")
     print("| page | days | filter | questions | wall, s | CPU, s | the slowest, CPU s |\n" + "|---" * 7 + "|")
-    for page in ("overview", "by_agent", "by_tag", "details"):
+    for page in options.pages:
         for days in options.days:
             for name, filters in FILTERS.items():
                 period = {"from": str(last - timedelta(days + 6)), "to": str(last - timedelta(7))}
                 best = None
-                for _ in range(3):
+                for _ in range(options.repeat):
                     asked.clear()
                     make_page(page, filters | period)
                     looked = [question for question in asked if question.macro not in CACHED]

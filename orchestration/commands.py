@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
+import duckdb
 
 from orchestration.automation.home_lock import BY_HAND, WAITING
 from orchestration.automation.jobs import REFRESH, REPLAY, is_up_to_date
@@ -24,11 +25,12 @@ from orchestration.ingest.pipeline import set_raw_aside
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.raw_store.replay import Again, ReplayError
 from orchestration.ingest.selection import check_replay, gone_from_landing
-from orchestration.publish.page.report import write_reports
+from orchestration.publish.overview import report
+from orchestration.publish.page.report import LINK, write_reports
 from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import rollback
 from orchestration.publish.tables import TABLES
-from orchestration.quality.asset_checks import SPECS
+from orchestration.quality.asset_checks import SPECS, quality_gate
 from orchestration.run_output import RunOutput, run_output
 from orchestration.settings import PROJECT, Settings, SettingsError
 from orchestration.summary import EXAMPLES, SAMPLES, print_summary
@@ -138,7 +140,11 @@ def go_back(settings: Settings, release_id: str | None = None) -> int:
     try:
         with run_lock(settings):
             release = rollback(settings, release_id)
-            write_reports(settings)
+            try:
+                write_reports(settings)
+            except duckdb.CatalogException:  # a release of an earlier version, without today's report macros
+                (settings.published_path / LINK).unlink(missing_ok=True)
+                print("There are no reports of this release: it was made by another version of the project.")
     except PublishError as error:
         print(error, file=sys.stderr)
         return 1
@@ -148,6 +154,7 @@ def go_back(settings: Settings, release_id: str | None = None) -> int:
             instance.report_runless_asset_event(
                 dg.AssetObservation(["published", table], "Rolled back to this release.", metadata=metadata)
             )
+        report(settings, instance, [quality_gate], "")
     print(f"Release {release.release_id} is in place again, with data through {release.data_through}.")
     if release.withdrawn:
         print("Runs are skipped until landing, seeds or code change.")

@@ -26,6 +26,7 @@ MOST_DAYS = 366 * 100
 # No settings: `warehouse` sets the first for dbt, deploy/compose.yaml reads the others.
 OTHER_NAMES = {f"{PREFIX}PLATFORMS", f"{PREFIX}LANDING_URL", f"{PREFIX}CONNECTIONS_FOLDER"}
 Engine = Literal["duckdb", "spark"]
+ReportLanguage = Literal["en", "it"]
 ReportPeriod = Literal["last_full_week", "last_full_month", "last_full_quarter", "last_28_days"]
 
 
@@ -100,9 +101,19 @@ class Settings(BaseSettings):
         None,
         description="who is told of failed runs and old data: addresses of apprise, with spaces between",
     )
-    report_period: ReportPeriod = Field(
-        "last_full_month", description="what the report to send is about, counted from the latest data"
+    report_url: str = Field(
+        "http://127.0.0.1:8501",
+        pattern=r"^https?://\S+$",
+        description="address of the report pages, with the path behind a proxy, for links to them",
     )
+    report_urls: SecretStr | None = Field(
+        None,
+        description="receivers of the reports of each new release: addresses of apprise, separated by spaces",
+    )
+    report_period: ReportPeriod = Field(
+        "last_full_month", description="period of the reports that are sent, counted from the latest data"
+    )
+    report_language: ReportLanguage = Field("en", description="language of the reports that are sent")
     keep_releases: int = Field(5, ge=1, le=10_000, description="how many releases are kept, to go back to")
     parquet: bool = Field(True, description="whether a release holds its tables as Parquet files too")
     keep_rejected_days: int | None = Field(
@@ -393,6 +404,6 @@ def _complaint(problem: dict) -> str:
     if not problem["loc"]:
         return expected
     name = problem["loc"][0]
-    if name in ("hash_key", "alert_urls") or "://" in str(problem["input"]):
+    if name in ("hash_key", "alert_urls", "report_urls") or "://" in str(problem["input"]):
         return f"{PREFIX}{name.upper()}: {expected} (its value is not shown)"
     return f"{PREFIX}{str(name).upper()}={problem['input']!r}: {expected}"

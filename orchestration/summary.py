@@ -14,7 +14,6 @@ from orchestration.common.words import counted
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.outcome import EXAMPLES, checks, exports, failures, is_new, new_files, pages
 from orchestration.publish.freshness import check_freshness
-from orchestration.publish.page.report import LINK
 from orchestration.publish.reader import reader
 from orchestration.publish.release import Release, current_release
 from orchestration.run_output import StageHandler
@@ -145,10 +144,9 @@ def _release(
 
 def _reports(settings: Settings, release: Release) -> Iterator[str]:
     yield from _headlines(settings)
-    written = pages(settings, release)
-    if written:
-        folder = settings.published_path / LINK
-        yield from (f"To send   {page}" for page in (written if len(written) <= EXAMPLES else [folder]))
+    if written := pages(settings, release):
+        yield f"To send   {written[0]}"
+        yield f"Status    {written[1]}"
     else:
         yield "To send   not written; the next run writes it"
 

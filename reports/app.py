@@ -1,9 +1,10 @@
 """The report pages' entry: `streamlit run reports/app.py`, or `make reports`.
 
-Belongs here: the order in which a page is made. Does not: what stands on it (see `views`).
+Belongs here: the order in which a page is made. Does not: what a page shows (see `views`).
 """
 
 import logging
+from pathlib import Path
 
 import duckdb
 import streamlit as st
@@ -13,17 +14,29 @@ from orchestration.publish.release import current_release
 from orchestration.settings import SettingsError, load_settings
 from reports.access import AccessError, allowed_accounts, login_is_set_up, user_email
 from reports.filters import Address, one_of, touched
-from reports.header import show_release
+from reports.footer import show_footer, show_stale
+from reports.frame import show_frame
 from reports.language import LANGUAGES, Language, preferred
+from reports.period import coverage
 from reports.release import Questions, ReleaseChangedError
 from reports.sidebar import show_filters
 from reports.view import View
 from reports.views.by_agent import by_agent
+from reports.views.by_place import by_place
 from reports.views.by_tag import by_tag
 from reports.views.details import details
+from reports.views.now import now
 from reports.views.overview import overview
 
-PAGES = {"overview": overview, "by_agent": by_agent, "by_tag": by_tag, "details": details}
+PAGES = {
+    "overview": overview,
+    "now": now,
+    "by_agent": by_agent,
+    "by_tag": by_tag,
+    "by_place": by_place,
+    "details": details,
+}
+ICON = Path(__file__).with_name("favicon.svg")
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +45,23 @@ def main() -> None:
     """Make the page that the address names."""
     address = Address()
     language = chosen_language(address)
-    st.set_page_config(page_title=language("page.title"), layout="wide")
-    pages = [
-        st.Page(
+    pages = {
+        name: st.Page(
             lambda name=name: show_page(language, address, name),
             title=language(f"page.{name}"),
             url_path=name.replace("_", "-"),
             default=name == "overview",
         )
         for name in PAGES
-    ]
-    st.navigation(pages, position="top").run()
+    }
+    page = st.navigation(list(pages.values()), position="top")
+    st.set_page_config(
+        page_title=f"{page.title} · {language('page.title')}", page_icon=str(ICON), layout="wide"
+    )
+    show_frame(language)
+    if wanted := st.session_state.pop("_page", None):
+        st.switch_page(pages[wanted])
+    page.run()
     with st.sidebar:
         st.selectbox(
             language("filter.language"),
@@ -62,15 +81,17 @@ def chosen_language(address: Address) -> Language:
 
 
 def show_page(language: Language, address: Address, name: str) -> None:
-    """Show a page, or why there is nothing to show."""
+    """Show a page, or why it is empty."""
     st.title(language(f"page.{name}"))
     try:
         questions = _questions(language)
         if questions is None:
             return
-        view = _view(language, address, questions)
+        show_stale(language, questions)
+        view = _view(language, address, questions, name)
         if view is not None:
             PAGES[name](view)
+        show_footer(language, questions)
     except ReleaseChangedError:
         st.rerun()
     except duckdb.CatalogException:
@@ -118,22 +139,26 @@ def _sign_on(language: Language, email: str | None) -> None:
             st.button(language("empty.log_out"), on_click=st.logout)
 
 
-def _view(language: Language, address: Address, questions: Questions) -> View | None:
-    """Show the release and the filters; return what the page is given, None after saying why it is empty."""
-    show_release(language, questions)
-    first, last = questions.about("report_days").iloc[0]
-    if first is None or first != first:
+def _view(language: Language, address: Address, questions: Questions, page: str) -> View | None:
+    """Show the filters; return what the page is given, None after saying why it is empty."""
+    known = coverage(questions.about("report_coverage"))
+    if known is None:
         st.info(language("empty.no_data"))
         return None
-    first, last = first.date(), last.date()
-    filters, is_working_time = show_filters(language, address, questions.about("report_choices"), first, last)
+    choices = questions.about("report_choices")
+    filters, is_working_time = show_filters(language, address, choices, known)
     if address.unreadable:
         names = [language.code_name("filter", name) for name in address.unreadable]
         st.warning(language("note.no_filter_values", names=language.listed(names)))
+    if address.clamped:
+        limits = {"first": language.day(known.first), "last": language.day(known.last)}
+        st.info(language("note.clamped", **limits))
     if filters.from_date > filters.to_date:
         st.info(language("empty.period_reversed"))
         return None
-    return View(language, questions, filters, address, is_working_time, first, last)
+    if filters.accounts:
+        known = coverage(questions.about("report_coverage", accounts=filters.accounts)) or known
+    return View(language, questions, filters, address, is_working_time, known, page)
 
 
 if __name__ == "__main__":

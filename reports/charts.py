@@ -1,6 +1,8 @@
 """The charts: what they look like, in colours that the colour-blind can tell apart.
 
 Belongs here: Altair specifications. Does not: figures, which come ready from the macros, nor words.
+A frame over time may have a column `partial`, true where a day, week or month has data of a part only. A bar
+that is clicked returns its `key`, over time also its `start`.
 
 Colours that depend on light or dark come from the theme (`.streamlit/config.toml`); those here are the
 palette of Okabe and Ito, in an order in which neighbours differ in lightness too.
@@ -28,7 +30,7 @@ def in_units(language: Language, seconds: pd.Series) -> tuple[pd.Series, str]:
 
 
 def stacked(language: Language, frame: pd.DataFrame, names: Sequence[str], y: str) -> alt.Chart:
-    """Return bars over time, one on the other: columns `when`, `name`, `value`."""
+    """Return bars over time, one on the other: columns `when`, `name`, `value`, `start` and `key`."""
     frame = _dated(language, frame)
     return _dressed(
         language,
@@ -39,7 +41,8 @@ def stacked(language: Language, frame: pd.DataFrame, names: Sequence[str], y: st
             y=alt.Y("value:Q", title=y, stack=True),
             color=_colours(names),
             tooltip=_tooltip(language, y, "name"),
-        ),
+        )
+        .add_params(_pick("start", "key")),
     )
 
 
@@ -71,31 +74,44 @@ def trend(language: Language, frame: pd.DataFrame, y: str, mean: str) -> alt.Cha
         color=alt.Color("bars:N", title=None, scale=scale),
         tooltip=_tooltip(language, y),
     )
-    line = base.mark_line(strokeWidth=3).encode(
-        y=alt.Y("mean:Q"),
-        color=alt.Color("line:N", title=None, scale=scale),
-        tooltip=[_tooltip(language, y)[0], alt.Tooltip("mean:Q", title=mean, format=",.1f")],
+    line = (
+        base.transform_filter("isValid(datum.mean)")
+        .mark_line(strokeWidth=3)
+        .encode(
+            y=alt.Y("mean:Q"),
+            color=alt.Color("line:N", title=None, scale=scale),
+            tooltip=[_tooltip(language, y)[0], alt.Tooltip("mean:Q", title=mean, format=",.1f")],
+        )
     )
     return _dressed(language, bars + line)
 
 
 def bars(language: Language, frame: pd.DataFrame, x: str) -> alt.Chart:
-    """Return one bar for each name, the longest first: columns `name`, `value`."""
+    """Return a bar for each row in its order: columns `name`, `label` (the value as text), `value`, `key`."""
+    # The value is below the name: a text beside the bar would be a second layer, which cannot be clicked.
+    frame = frame.assign(axis=frame["name"].str.replace("\n", " ") + "\n" + frame["label"])
     return _dressed(
         language,
         alt.Chart(frame)
         .mark_bar(color=PALETTE[0])
         .encode(
             x=alt.X("value:Q", title=x),
-            y=alt.Y("name:N", title=None, sort="-x", axis=alt.Axis(labelLimit=140, labelOverlap=False)),
-            tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("value:Q", title=x, format=",.2~f")],
-        ),
-        height=80 + 24 * len(frame),
+            y=alt.Y(
+                "axis:N",
+                title=None,
+                sort=None,
+                axis=alt.Axis(labelLimit=170, labelOverlap=False, labelExpr="split(datum.label, '\\n')"),
+            ),
+            tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=x)],
+        )
+        .add_params(_pick("key")),
+        height=60 + 38 * len(frame),
     )
 
 
-def heatmap(language: Language, frame: pd.DataFrame, hour: str, value: str) -> alt.Chart:
+def heatmap(language: Language, frame: pd.DataFrame, hour: str, value: str, is_dark: bool) -> alt.Chart:
     """Return weekdays by hours: columns `weekday` (its name, Monday first), `hour`, `value`."""
+    hue = ["#15222C", "#8CCBF2"] if is_dark else ["#EFF5FA", "#08519C"]
     return _dressed(
         language,
         alt.Chart(frame)
@@ -108,11 +124,11 @@ def heatmap(language: Language, frame: pd.DataFrame, hour: str, value: str) -> a
                 sort=list(dict.fromkeys(frame["weekday"])),
                 axis=alt.Axis(labelOverlap=False),
             ),
-            color=alt.Color("value:Q", title=value, scale=alt.Scale(scheme="viridis", reverse=True)),
+            color=alt.Color("value:Q", title=value, scale=alt.Scale(range=hue)),
             tooltip=[
                 alt.Tooltip("weekday:O", title=" "),
                 alt.Tooltip("hour:O", title=hour),
-                alt.Tooltip("value:Q", title=value, format=","),
+                alt.Tooltip("value:Q", title=value, format=",.2~f"),
             ],
         ),
         height=300,
@@ -136,7 +152,14 @@ def columns(language: Language, frame: pd.DataFrame, x: str, y: str) -> alt.Char
 
 def _dated(language: Language, frame: pd.DataFrame) -> pd.DataFrame:
     # Days are texts in their order: as instants they would shift with the browser's own zone.
-    return frame.assign(day=[language.short_day(day) for day in frame["when"]])
+    days = [language.short_day(day) for day in frame["when"]]
+    if "partial" in frame:
+        days = [f"{day} *" if partial else day for day, partial in zip(days, frame["partial"], strict=True)]
+    return frame.assign(day=days)
+
+
+def _pick(*fields: str) -> alt.Parameter:
+    return alt.selection_point(name="pick", fields=list(fields))
 
 
 def _time(frame: pd.DataFrame) -> alt.X:

@@ -47,30 +47,30 @@ class Filters:
 class Entry:
     """A value kept in the address: its name there, its default, and how it is read from text.
 
-    `read` raises ValueError where the text makes no sense. A default is left out of the address, unless it
-    changes with the release.
+    `read` raises ValueError where the text is invalid. The address has the values that `is_written` selects,
+    by default all but the default.
     """
 
     name: str
     default: object
     read: Callable[[list[str]], object]
-    is_always_written: bool = False
+    is_written: Callable[[object], bool] | None = None
 
     def write(self, value: object) -> list[str]:
         """Return the value's texts; a date as ISO 8601."""
         return [str(part) for part in value] if isinstance(value, (list, tuple)) else [str(value)]
 
 
-def day(name: str, default: date, first: date, last: date) -> Entry:
-    """Return the entry of a day between two others."""
+def day(name: str, default: date, first: date, last: date, clamped: Callable[[], None]) -> Entry:
+    """Return the entry of a day; one before `first` or after `last` becomes that day and calls `clamped`."""
 
     def read(texts: list[str]) -> date:
         found = date.fromisoformat(texts[-1])
         if not first <= found <= last:
-            raise ValueError(found)
-        return found
+            clamped()
+        return min(max(found, first), last)
 
-    return Entry(name, default, read, is_always_written=True)
+    return Entry(name, default, read, is_written=lambda _: True)
 
 
 def one_of(name: str, options: Sequence[str], default: str | None = None) -> Entry:
@@ -101,6 +101,15 @@ def text(name: str) -> Entry:
     return Entry(name, "", lambda texts: texts[-1])
 
 
+def period(name: str, options: Sequence[str], unwritten: str, default: str) -> Entry:
+    """Return the entry of a relative period; `unwritten` is the one that the address states by its days.
+
+    The address always has it, also the default: an empty address is that of a page that was just chosen.
+    """
+    choice = one_of(name, options, default)
+    return Entry(name, default, choice.read, is_written=lambda value: value != unwritten)
+
+
 def number(name: str) -> Entry:
     """Return the entry of a number from 1."""
 
@@ -122,15 +131,20 @@ class Address:
         walked = not st.session_state.pop("_touched", False) and bool(written)
         self.entries: list[Entry] = []
         self.unreadable: list[str] = []
+        self.clamped: list[str] = []
         self._written = written
         self._is_news = st.session_state["_address"] is None or (
             walked and written != st.session_state["_address"]
         )
 
-    def hold(self, entry: Entry) -> None:
-        """Take the entry's value from the address if that is news, else leave what the widget holds.
+    def has(self, *names: str) -> bool:
+        """Tell whether the address of a link or of a step back has one of the names."""
+        return self._is_news and any(name in self._written for name in names)
 
-        What makes no sense, or no longer in this release, becomes the default.
+    def hold(self, entry: Entry) -> None:
+        """Set the entry's value from the address of a link or a step back, else leave what the widget holds.
+
+        What is invalid, or no longer in this release, becomes the default.
         """
         self.entries.append(entry)
         held = st.session_state.get(entry.name)
@@ -148,7 +162,7 @@ class Address:
         written = {
             name: entry.write(value)
             for name, (entry, value) in values.items()
-            if value is not None and (value != entry.default or entry.is_always_written)
+            if value is not None and (entry.is_written(value) if entry.is_written else value != entry.default)
         }
         st.session_state["_address"] = written
         if written != {name: st.query_params.get_all(name) for name in st.query_params}:

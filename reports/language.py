@@ -2,7 +2,8 @@
 
 Belongs here: the catalogue of texts and how a value is written. Does not: which text a page shows.
 
-A catalogue is `texts/<language>.toml`; all have the same keys and placeholders.
+A catalogue is `texts/<language>.toml` and, for the static pages, `texts/static.<language>.toml`; those of all
+languages have the same keys and placeholders.
 """
 
 import tomllib
@@ -19,14 +20,20 @@ from babel.numbers import format_decimal, format_percent
 CATALOGUES = Path(__file__).with_name("texts")
 LANGUAGES = {"en": "English", "it": "Italiano"}
 UNKNOWN = "—"
+STATISTICS = ("avg", "median", "p90")
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 @cache
 def catalogue(code: str) -> Mapping[str, str]:
     """Return a language's texts by key."""
-    sections = tomllib.loads((CATALOGUES / f"{code}.toml").read_text())
-    return {f"{section}.{key}": text for section, texts in sections.items() for key, text in texts.items()}
+    files = [*sorted(CATALOGUES.glob(f"*.{code}.toml")), CATALOGUES / f"{code}.toml"]
+    return {
+        f"{section}.{key}": text
+        for file in files
+        for section, texts in tomllib.loads(file.read_text()).items()
+        for key, text in texts.items()
+    }
 
 
 def preferred(locale: str | None) -> str:
@@ -50,6 +57,15 @@ class Language:
     def has(self, key: str) -> bool:
         """Tell whether the catalogue has the key."""
         return key in catalogue(self.code)
+
+    def definition(self, field: str) -> str | None:
+        """Return what a figure means, with what its statistic is; None without a definition."""
+        if self.has(f"definition.{field}"):
+            return self(f"definition.{field}")
+        measure, _, statistic = field.rpartition("_")
+        if statistic in STATISTICS and self.has(f"definition.{measure}"):
+            return f"{self(f'definition.{measure}')} {self(f'definition.{statistic}')}"
+        return None
 
     def code_name(self, kind: str, value: str) -> str:
         """Return the text of a code of the release, such as an origin; the code itself where we have none."""

@@ -40,6 +40,15 @@ class Questions:
         rest = {name: value for name, value in more.items() if name[0] == "_"}
         return self._ask(macro, select, tail, named, rest)
 
+    def present(
+        self, macro: str, filters: Filters, select: str = "*", tail: str = "", **values: object
+    ) -> pd.DataFrame:
+        """Return the rows of a report macro about the present, under the filters without their period.
+
+        `select`, `tail` and `values` are as in `report`.
+        """
+        return self._ask(macro, select, tail, filters.selections(), values)
+
     def about(self, macro: str, select: str = "*", **more: object) -> pd.DataFrame:
         """Return the rows of a macro that asks about no period."""
         return self._ask(macro, select, "", more, {})

@@ -1,44 +1,71 @@
 """The filters that every page has, as widgets.
 
-Belongs here: which filters there are and how they look. Does not: how the address keeps them (see `filters`).
+Belongs here: which filters there are and how they look. Does not: how the address keeps them (see `filters`),
+nor which days a relative period has (see `period`).
 """
 
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 import streamlit as st
 
-from reports.filters import HOURS, LISTS, Address, Filters, day, one_of, some_of, touched
+from reports.filters import HOURS, LISTS, Address, Filters, day, one_of, period, some_of, touched
 from reports.language import Language
+from reports.period import CUSTOM, PERIODS, Coverage, resolved
 
-DAYS = 28  # the period at first: whole weeks, so that the one before has the same weekdays
 CLOCKS = ("calendar", "working")
+ENDS = ("from", "to")
 
 
 def show_filters(
-    language: Language, address: Address, choices: pd.DataFrame, first: date, last: date
+    language: Language, address: Address, choices: pd.DataFrame, known: Coverage
 ) -> tuple[Filters, bool]:
     """Show the filters; return them, and whether times are in working time."""
-    address.hold(day("from", max(first, last - timedelta(DAYS - 1)), first, last))
-    address.hold(day("to", last, first, last))
     with st.sidebar:
         st.header(language("filter.heading"))
-        from_date, to_date = (
-            st.date_input(
-                language(f"filter.{name}"),
-                min_value=first,
-                max_value=last,
-                format="DD/MM/YYYY",
-                key=name,
-                on_change=touched,
-            )
-            for name in ("from", "to")
-        )
+        from_date, to_date = _period(language, address, known)
         lists = {name: _some(language, address, name, choices[choices["filter"] == name]) for name in LISTS}
         hours = _one(language, address, "hours", list(HOURS))
         clock = _one(language, address, "clock", list(CLOCKS))
         st.button(language("filter.reset"), on_click=_reset, args=(address,), width="stretch")
     return Filters(from_date, to_date, **lists, working_hours=HOURS[hours]), clock == "working"
+
+
+def _period(language: Language, address: Address, known: Coverage) -> tuple[date, date]:
+    entry = period("period", PERIODS, CUSTOM, PERIODS[0])
+    address.hold(entry)
+    if address.has(*ENDS) and not address.has("period"):
+        st.session_state["period"] = CUSTOM
+    name = st.selectbox(
+        language("filter.period"),
+        PERIODS,
+        format_func=lambda option: language(f"periods.{option}"),
+        key="period",
+        on_change=touched,
+    )
+    is_custom = name == CUSTOM
+    days = resolved(PERIODS[0] if is_custom else name, known)
+    for end, default in zip(ENDS, days, strict=True):
+        limits = known.first, known.last
+        found = day(end, default, *limits, lambda end=end: address.clamped.append(end))
+        if is_custom:
+            address.hold(found)
+        else:
+            st.session_state[end] = default
+    if not is_custom:
+        st.caption(language("filter.days", from_date=language.day(days[0]), to_date=language.day(days[1])))
+        return days
+    return tuple(
+        st.date_input(
+            language(f"filter.{end}"),
+            min_value=known.first,
+            max_value=known.last,
+            format="DD/MM/YYYY",
+            key=end,
+            on_change=touched,
+        )
+        for end in ENDS
+    )
 
 
 def _some(language: Language, address: Address, name: str, choices: pd.DataFrame) -> list[str] | None:

@@ -4,6 +4,7 @@ Belongs here: kinds of columns, the mark of small samples, what a download holds
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,15 +19,16 @@ from reports.language import UNKNOWN, Language
 PLACES = 4
 MOST_UNFOLDED = 25  # rows of a table that is shown at its full height
 TEXTS = ("text", "name", "list", "yes", "origin", "status", "event", "handled_by")
+CHANGES = ("change", "points", "signed_decimal", "signed")
 
 
 @dataclass(frozen=True)
 class Column:
     """A column of a table: where its values stand, their kind, and where the number of cases does.
 
-    Kinds: text, name, list, count, decimal, seconds, share, change, signed, rating, day, time, yes,
-    and `origin`, `status`, `event`, `handled_by` for codes of these. `label` is a key of the catalogue's
-    columns.
+    Kinds: text, name, list, count, decimal, seconds, share, rating, day, time, yes, the differences change,
+    points, signed and signed_decimal, and `origin`, `status`, `event`, `handled_by` for codes of these.
+    `label` is a key of the catalogue's columns.
     """
 
     field: str
@@ -37,6 +39,13 @@ class Column:
     def heading(self, language: Language) -> str:
         """Return the column's heading."""
         return language(f"column.{self.label or self.field}")
+
+    def definition(self, language: Language) -> str | None:
+        """Return what the column means, if the catalogue has its definition."""
+        known = (
+            language.definition(name) for name in (self.field.replace("_working", ""), self.label) if name
+        )
+        return next(filter(None, known), None)
 
 
 def select(*groups: Sequence[Column], more: Sequence[str] = ()) -> str:
@@ -65,6 +74,8 @@ def written(language: Language, kind: str, value: object) -> str:
         "share": language.share,
         "change": language.change,
         "signed": language.signed,
+        "points": language.points,
+        "signed_decimal": language.signed_decimal,
         "day": language.day,
         "time": language.time,
         "weekday": language.weekday,
@@ -80,9 +91,18 @@ def mark(language: Language, n: float | None) -> str:
 
 
 def show(
-    language: Language, name: str, frame: pd.DataFrame, columns: Sequence[Column], **options: object
+    language: Language,
+    name: str,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    stem: str = "",
+    file_columns: Sequence[Column] | None = None,
+    **options: object,
 ) -> object:
-    """Show the columns of the rows as a sortable table, with its downloads below; return what is selected."""
+    """Show the columns of the rows as a sortable table, with its downloads below; return what is selected.
+
+    The names of the files begin with `stem`; they hold `file_columns`, by default those shown.
+    """
     rows = frame.reset_index(drop=True)
     shown = pd.DataFrame(
         {column.field: _sortable(language, column, rows[column.field]) for column in columns}
@@ -96,7 +116,10 @@ def show(
                 value = written(language, column.kind, rows.at[row, column.field])
                 text = f"{value} {mark(language, rows.at[row, column.n])}"
                 styler = styler.format(lambda _, text=text: text, subset=pd.IndexSlice[[row], [column.field]])
-    configuration = {column.field: column.heading(language) for column in columns}
+    configuration = {
+        column.field: st.column_config.Column(column.heading(language), help=column.definition(language))
+        for column in columns
+    }
     options = {"height": "content" if len(rows) <= MOST_UNFOLDED else "auto"} | options
     selected = st.dataframe(
         styler,
@@ -107,11 +130,17 @@ def show(
         key=options.pop("key", name),
         **options,
     )
-    downloads(language, name, lambda: as_file(language, frame, columns))
+    downloads(language, name, lambda: as_file(language, frame, file_columns or columns), stem)
     return selected
 
 
-def downloads(language: Language, name: str, table: Callable[[], pd.DataFrame]) -> None:
+def slug(text: str) -> str:
+    """Return a text as a part of a file's name: lower case letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^0-9a-z]+", "-", plain.lower()).strip("-")
+
+
+def downloads(language: Language, name: str, table: Callable[[], pd.DataFrame], stem: str = "") -> None:
     """Show the buttons that give the table as CSV and XLSX; it is made only when one is pressed."""
     with st.container(horizontal=True):
         for kind, make, mime in (
@@ -121,7 +150,7 @@ def downloads(language: Language, name: str, table: Callable[[], pd.DataFrame]) 
             st.download_button(
                 language(f"download.{kind}"),
                 data=lambda make=make: make(table()),
-                file_name=f"{re.sub(r'[^0-9a-z]+', '-', name.lower()).strip('-')}.{kind}",
+                file_name=f"{'_'.join(filter(None, (stem, slug(name))))}.{kind}",
                 mime=mime,
                 key=f"{kind}-{name}",
                 help=language(f"download.{kind}_help", name=name),
@@ -148,7 +177,7 @@ def _plain(language: Language, kind: str, value: object) -> object:
         return None
     if kind in ("count", "weekday"):
         return int(value)
-    if kind in ("seconds", "share", "change", "rating", "decimal", "signed"):
+    if kind in ("seconds", "share", *CHANGES, "rating", "decimal"):
         return round(float(value), PLACES)
     if kind == "day":
         return pd.Timestamp(value).date()

@@ -3,54 +3,64 @@
 Belongs here: what several pages show alike. Does not: any one page.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
+from typing import Any
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from orchestration.publish.page.report import FEW
-from reports import charts, tables
+from reports import tables
+from reports.changes import compared
 from reports.filters import Address, Entry, Filters, one_of, touched
 from reports.language import Language
+from reports.period import CUSTOM, LATE, ONE_DAY, Comparison, Coverage, comparison
 from reports.release import Questions
 from reports.tables import Column, select
 
 GRAINS = ("day", "week", "month")
-# The chart metrics: name in the catalogue, column, number of cases, kind.
-METRICS = {
-    "conversations": ("conversations", None, "count"),
-    "distinct_contacts": ("distinct_contacts", None, "count"),
-    "duration": ("duration_avg", "duration_n", "seconds"),
-    "first_response": ("first_response_avg", "first_response_n", "seconds"),
-    "csat": ("csat_avg", "csat_n", "rating"),
-}
-BAR_METRICS = METRICS | {
-    "messages": ("messages", None, "count"),
-    "reply": ("reply_avg", "reply_n", "seconds"),
-    "one_touch": ("one_touch", None, "count"),
-}
+DETAILS_FILTERS = ("status", "outcome", "rating", "target", "handled")  # see `views.details`
 TIMED = ("duration", "first_response", "reply", "total_wait")
 
 
 @dataclass(frozen=True)
 class View:
-    """One look at a release: who asks, in which language, under which filters."""
+    """One look at a release: who asks, in which language, under which filters, on which page."""
 
     language: Language
     questions: Questions
     filters: Filters
     address: Address
     is_working_time: bool
-    first_day: date
-    last_day: date
+    known: Coverage
+    page: str
+
+    @cached_property
+    def compared_days(self) -> Comparison | None:
+        """Days that can be compared with the period before; None if there are none."""
+        return comparison(self.filters.from_date, self.filters.to_date, self.known)
+
+    @property
+    def period(self) -> tuple[date, date]:
+        """First and last day of the period."""
+        return self.filters.from_date, self.filters.to_date
+
+    @property
+    def stem(self) -> str:
+        """Beginning of the names of files: accounts, page and period."""
+        accounts = self.filters.accounts or list(self.questions.accounts())
+        name = accounts[0] if len(accounts) == 1 else f"{len(accounts)}-accounts"
+        days = () if self.page == "now" else map(str, self.period)
+        return "_".join([tables.slug(name), tables.slug(self.page), *days])
 
     def timed(self, column: str) -> str:
         """Return the column's name, or that of its pair in working time if that is asked for."""
         measure = next((name for name in TIMED if column.startswith(f"{name}_")), None)
-        if not self.is_working_time or measure is None:
+        if not self.is_working_time or measure is None or "_on_target" in column:
             return column
         return f"{measure}_working{column.removeprefix(measure)}"
 
@@ -61,6 +71,10 @@ class View:
     def average(self, measure: str, statistic: str = "avg", kind: str = "seconds") -> Column:
         """Return the column of an average, with the number of cases behind it."""
         return self.column(f"{measure}_{statistic}", kind, f"{measure}_n")
+
+    def median(self, measure: str) -> Column:
+        """Return the column of a median under a short heading."""
+        return replace(self.average(measure, "median"), label=f"{measure}_short")
 
     def account_columns(self) -> list[Column]:
         """Return the column of the account where rows of several are shown."""
@@ -89,53 +103,70 @@ class View:
             on_change=touched,
         )
 
-    def chart(self, name: str, chart: alt.Chart, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
-        """Show a chart and, folded up below it, its data as a table with downloads."""
-        st.altair_chart(chart, alt=name)
-        with st.expander(self.language("download.data", name=name)):
-            tables.show(self.language, name, frame, columns)
+    def rows_compared(
+        self, macro: str, columns: Sequence[Column], keys: list[str], kinds: dict[str, str]
+    ) -> pd.DataFrame:
+        """Return a macro's rows, and of the columns in `kinds` the changes against the period before."""
+        more = [*keys, *kinds]
+        frame = self.questions.report(macro, self.filters, select(columns, more=more))
+        now, before = self.both_sides(macro, list(dict.fromkeys(more))) or (frame, None)
+        return compared(frame, now, before, keys, kinds)
 
-    def bars(self, name: str, frame: pd.DataFrame, key: str, metric: str, columns: Sequence[Column]) -> None:
-        """Show one metric as a bar for each row of the frame, named by the column `key`."""
-        field, n, kind = BAR_METRICS[metric]
-        values, axis = self._scaled(frame[self.timed(field)], metric, kind)
-        bars = pd.DataFrame({"name": self.names(frame, key), "value": values}).dropna()
-        if bars.empty:
-            st.info(self.language("empty.no_values"))
-            return
-        shown = [*columns, self.column(field, kind, n)]
-        self.chart(name, charts.bars(self.language, bars, axis), frame, shown)
+    def both_sides(
+        self, macro: str, columns: Sequence[str] = "*"
+    ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+        """Return a macro's rows of the days that are compared and of those before; None without any."""
+        days = self.compared_days
+        if days is None:
+            return None
+        now, before = (
+            self.questions.report(
+                macro, replace(self.filters, from_date=start, to_date=end), ", ".join(columns)
+            )
+            for start, end in ((days.start, days.end), (days.previous_start, days.previous_end))
+        )
+        return now, before
 
-    def over_time(self, name: str, per: str, grain: str, metric: str) -> None:
-        """Show one of the chart metrics over time, as a line for each of the most frequent agents or tags."""
-        field, n, kind = METRICS[metric]
-        columns = [Column("period_start", "day"), *self.account_columns(), Column("group_name", "text")]
-        values = [Column("conversations"), self.column(field, kind, n)]
-        frame = self.questions.report(
-            "report_over_time",
-            self.filters,
-            select(columns, values, more=["account_id"]),
-            "order by period_start, group_id",
-            grain=grain,
-            per=per,
-        )
-        frame["group_name"] = self.names(frame, "group_name")
-        totals = frame.groupby("group_name")["conversations"].sum()
-        top = list(totals[totals > 0].sort_values(ascending=False, kind="stable").index[: charts.SERIES])
-        frame = frame[frame["group_name"].isin(top)]
-        if frame.empty or frame[self.timed(field)].isna().all():
-            st.info(self.language("empty.no_values"))
-            return
-        values, axis = self._scaled(frame[self.timed(field)], metric, kind)
-        points = pd.DataFrame({"when": frame["period_start"], "name": frame["group_name"], "value": values})
-        self.chart(
-            name,
-            charts.lines(self.language, points, top, axis),
-            frame,
-            [*columns, self.column(field, kind, n)],
-        )
-        if len(totals[totals > 0]) > len(top):
-            st.caption(self.language("agents.top", number=len(top)))
+    def show(self, name: str, frame: pd.DataFrame, columns: Sequence[Column], **options: Any) -> None:
+        """Show a table with its downloads; see `tables.show`."""
+        tables.show(self.language, name, frame, columns, stem=self.stem, **options)
+
+    def chart(
+        self,
+        name: str,
+        chart: alt.Chart,
+        frame: pd.DataFrame,
+        columns: Sequence[Column],
+        pick: Callable[[dict], dict] | None = None,
+        is_open: bool = False,
+    ) -> None:
+        """Show a chart and below it, folded up unless `is_open`, its data as a table with downloads.
+
+        `pick` gives, of the fields of a bar that is clicked, the filters that select its conversations.
+        """
+        if pick is None:
+            st.altair_chart(chart, alt=name)
+        else:
+            key = f"chart-{name}"
+            st.altair_chart(chart, alt=name, key=key, on_select=lambda: self._picked(key, pick))
+        with st.expander(self.language("download.data", name=name), expanded=is_open):
+            self.show(name, frame, columns)
+
+    def _picked(self, key: str, pick: Callable[[dict], dict]) -> None:
+        picked = st.session_state[key].selection.get("pick")
+        if picked:
+            self.to_details(**pick(picked[0]))
+
+    def to_details(self, **filters: object) -> None:
+        """Go to the conversations that the filters select; for callbacks of widgets."""
+        days = dict(zip(("from", "to"), self.period, strict=True)) | filters
+        if st.session_state["period"] == CUSTOM or {"from", "to"} & filters.keys():
+            filters = {"period": CUSTOM} | days | filters
+        unset = {name: [] for name in DETAILS_FILTERS} | {"search": "", "page": 1, "conversation": ""}
+        for name, value in (unset | filters).items():
+            st.session_state[name] = value
+        st.session_state["_page"] = "details"
+        touched()
 
     def names(self, frame: pd.DataFrame, key: str) -> list[str]:
         """Return the rows' names in the reader's language, with the account where several have rows."""
@@ -145,27 +176,26 @@ class View:
         return [f"{name} ({account})" for name, account in zip(names, frame["account_id"], strict=True)]
 
     def notes(self) -> None:
-        """Say what holds for the averages of the page."""
-        notes = [self.language("note.small_legend", small=FEW)]
+        """Say what holds for the averages and the changes of the page."""
+        language, days = self.language, self.compared_days
+        notes = []
+        if days is None:
+            notes.append(language("note.not_compared", first=language.day(self.known.shared_first)))
+        else:
+            key = "note.compared" if days.days == self.filters.days else "note.compared_in_part"
+            ends = ("start", "end", "previous_start", "previous_end")
+            written = {end: language.day(getattr(days, end)) for end in ends}
+            notes.append(language(key, days=days.days, all_days=self.filters.days, **written))
+        if self.filters.to_date > self.known.through - LATE * ONE_DAY:
+            notes.append(language("note.late", through=language.day(self.known.through), days=LATE))
+        notes.append(language("note.small_legend", small=FEW))
         if self.is_working_time:
-            notes.append(self.language("note.working_time"))
+            notes.append(language("note.working_time"))
         st.caption(" ".join(notes))
 
     def nothing(self) -> None:
         """Say why the page is empty."""
-        st.info(
-            self.language(
-                "empty.nothing",
-                from_date=self.language.day(self.filters.from_date),
-                to_date=self.language.day(self.filters.to_date),
-                first=self.language.day(self.first_day),
-                last=self.language.day(self.last_day),
-            )
-        )
-
-    def _scaled(self, values: pd.Series, metric: str, kind: str) -> tuple[pd.Series, str]:
-        name = self.language(f"metric.{metric}")
-        if kind != "seconds":
-            return values, name
-        scaled, unit = charts.in_units(self.language, values)
-        return scaled, f"{name} ({unit})"
+        language = self.language
+        days = {"from_date": self.filters.from_date, "to_date": self.filters.to_date}
+        days |= {"first": self.known.first, "last": self.known.last}
+        st.info(language("empty.nothing", **{name: language.day(value) for name, value in days.items()}))

@@ -3,6 +3,7 @@
 Belongs here: the messages and their way out, received by real servers. Does not: when runs fail.
 """
 
+import base64
 import email
 import json
 import shutil
@@ -15,12 +16,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
 
 from orchestration import commands
 from orchestration.__main__ import main
 from orchestration.automation.home_lock import BY_HAND
 from orchestration.automation.notifications import failure, release_problems, send
 from orchestration.automation.sensors import failure_sensor, release_sensor
+from orchestration.publish.assets import build_report_asset
 from orchestration.publish.release import NOTE, current_release, write_note
 from orchestration.settings import PROJECT, Settings
 
@@ -148,8 +151,52 @@ def test_an_address_that_cannot_be_reached_is_named_by_number_and_the_others_are
     assert "S3CRET" not in caplog.text + "".join(capfd.readouterr())
 
 
+def test_the_reports_of_a_new_release_are_sent_once_and_a_failure_to_send_fails_no_run(
+    released, webhook, caplog
+):
+    def materialize(*urls: str) -> str:
+        settings = released.model_copy(
+            update={"report_urls": SecretStr(" ".join(urls)), "report_language": "it"}
+        )
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = dg.materialize(
+                [build_report_asset(settings)], instance=instance, resources={"settings": settings}
+            )
+        (event,) = result.get_asset_materialization_events()
+        return event.materialization.metadata["sent"].value
+
+    def forget() -> None:
+        (released.published_path / "report").unlink()
+
+    if (released.published_path / "report").exists():
+        shutil.rmtree(released.published_path / "report")
+    hook = f"json://127.0.0.1:{webhook.port}"
+    assert materialize(hook) == "to 1 of 1 addresses"
+    (message,) = webhook.received
+    assert message["title"] == "Report delle conversazioni: Mese scorso"
+    assert "demo: non aggiornato" in message["message"]
+    assert message["type"] == "warning"
+    (attached,) = message["attachments"]
+    assert attached["filename"] == "demo.last_full_month.it.html"
+    page = released.published_path / "report" / attached["filename"]
+    assert base64.b64decode(attached["base64"]) == page.read_bytes()
+
+    assert materialize(hook).startswith("not again")
+    assert len(webhook.received) == 1
+    forget()
+    assert materialize("json://user:S3CRET@127.0.0.1:9/", hook) == (
+        "to 1 of 2 addresses; not to address 1 of CONVERSATIONS_REPORT_URLS"
+    )
+    assert len(webhook.received) == 2
+    assert "S3CRET" not in caplog.text
+    forget()
+    assert materialize() == "off"
+
+
 def test_secrets_are_not_shown_with_the_settings(sample):
-    settings = settings_of(sample, "json://user:S3CRET@127.0.0.1")
+    settings = settings_of(sample, "json://user:S3CRET@127.0.0.1").model_copy(
+        update={"report_urls": SecretStr("json://user:S3CRET@127.0.0.1")}
+    )
     assert "S3CRET" not in repr(settings) + str(settings) + repr(settings.environment())
 
 
@@ -174,8 +221,10 @@ def test_old_data_and_an_old_release_are_reported_apart(sample):
     (data,) = release_problems(sample, published + timedelta(hours=1))
     release, also_data = release_problems(sample, published + timedelta(hours=73))
 
-    assert data.startswith("- The data of account demo end at 2025-12-31T22:22:26Z, more than 36 hours ago")
-    assert release.startswith("- It was published at")
+    assert data.startswith(
+        "- The data of account demo ends on 31 Dec 2025, 23:22 (Europe/Rome), more than 72 hours ago"
+    )
+    assert release.startswith("- The release was published on")
     assert also_data == data
     assert release_problems(sample, datetime(2026, 1, 1, tzinfo=UTC)) == []
     assert release_problems(Settings(home=sample.home / "none")) == []

@@ -53,13 +53,13 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
         "(the sample has it on purpose)",
         "0 failed; of those that passed",
         "publish    18 tables, ",
-        "report     1 page ",
+        "report     1 account ",
         f"{release.release_id}, new",
         "Overview  2,000 conversations, 14,848 messages, 654 contacts",
         "By agent  7 agents; Giulia Ferri",
         "By tag    10 tags; Spedizione",
         "Details   2,000 conversations; 70 reopened",
-        f"To send   {sample.published_path / 'report' / 'demo.html'}",
+        f"To send   {sample.published_path / 'report' / 'index.html'}",
         "make sql",
         "make ui",
     ):
@@ -86,7 +86,7 @@ def test_the_summary_counts_names_unknown_fields_and_labels_rejects_of_the_sampl
 
 def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
     settings = copy_of(sample, tmp_path / "home")
-    names = ("reports.duckdb", "release.json", "report/demo.html")
+    names = ("reports.duckdb", "release.json", "report/demo.last_full_month.en.html")
     published = [settings.published_path / name for name in names]
     before = [(path.stat().st_ino, path.stat().st_mtime_ns) for path in published]
 

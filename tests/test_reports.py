@@ -73,7 +73,7 @@ def test_no_text_is_left_over():
         ("seconds", 86400 * 1234 + 3600, "1,234 d 1 h", "1.234 g 1 h"),
         ("day", date(2026, 3, 9), "9 Mar 2026", "9 mar 2026"),
         ("weekday", 7, "Sun", "dom"),
-        ("origin", "inbound", "Inbound", "In entrata"),
+        ("origin", "inbound", "Inbound", "Dal cliente"),
         ("origin", "carrier pigeon", "carrier pigeon", "carrier pigeon"),
         ("name", "Unassigned", "Unassigned", "Non assegnate"),
         ("list", ["a", "Untagged"], "a, Untagged", "a, Senza tag"),
@@ -145,7 +145,7 @@ def test_a_file_holds_the_columns_shown_with_the_number_of_cases():
     )
     columns = [Column("tag", "name"), Column("reply_avg", "seconds", "reply_n")]
     found = as_file(Language("it"), frame, columns)
-    assert list(found.columns) == ["Tag", "Tempo di risposta, media (s)", "Tempo di risposta, media (s), n"]
+    assert list(found.columns) == ["Tag", "Tempo di risposta medio (s)", "Tempo di risposta medio (s), n"]
     assert found.iloc[0].to_list() == ["Senza tag", 1.2346, 3]
     assert found.iloc[1, 2] == 0
     assert pd.isna(found.iloc[1, 1])
@@ -157,7 +157,7 @@ def test_a_file_holds_the_columns_shown_with_the_number_of_cases():
 @pytest.mark.parametrize(
     ("entry", "good", "bad"),
     [
-        (day("from", PERIOD[0], *PERIOD), [date(2026, 4, 1)], ["2026-4-1x", "2030-01-01", ""]),
+        (day("from", PERIOD[0], *PERIOD, list), [date(2026, 4, 1)], ["2026-4-1x", "yesterday", ""]),
         (one_of("hours", ["all", "in"]), ["in"], ["out", ""]),
         (some_of("agents", ["a", "b,c"]), [["b,c"], ["a", "b,c"]], ["b", "a,b,c"]),
         (number("page"), [1, 7], ["0", "-1", "x", "1.5"]),
@@ -237,6 +237,15 @@ def test_no_question_reaches_beyond_the_accounts_of_the_user(home, accounts):
 
 # The pages, run without a browser
 
+PAGE = """
+from reports.app import chosen_language, show_page
+from reports.filters import Address
+
+address = Address()
+show_page(chosen_language(address), address, {page!r})
+address.write()
+"""
+
 
 @pytest.fixture
 def app(home, monkeypatch):
@@ -290,6 +299,66 @@ def test_an_address_reaches_no_account_that_is_not_ones_own(home, app, tmp_path,
     assert not app.multiselect
 
 
+def test_days_without_data_are_cut_to_those_with_data_and_the_page_says_so(app):
+    app.query_params.update({"from": "2020-01-01", "to": "2030-01-01"})
+    app.run()
+    assert "has data from 20 Mar 2026" in app.info[0].value
+    assert app.query_params["from"] == "2026-03-20"
+    assert app.query_params["to"] < "2026-05"
+
+
+def test_a_relative_period_stays_relative_in_the_address(app):
+    app.query_params.clear()
+    app.run()
+    assert dict(app.query_params) == {"period": "last_28_days"}
+    app.selectbox(key="period").select("last_week").run()
+    assert dict(app.query_params) == {"period": "last_week"}
+    app.selectbox(key="period").select("custom").run()
+    assert set(app.query_params) == {"from", "to"}
+
+
+def test_the_period_before_is_compared_on_the_days_that_have_data_only(home, app):
+    app.query_params.update({"from": "2026-03-25", "to": "2026-04-01"})
+    app.run()
+    (value,) = (metric.delta for metric in app.metric if metric.label == "Conversations")
+    with reader(home) as connection:
+        query = "select conversations from report_overview($a, $b)"
+        now, before = (
+            connection.execute(query, {"a": start, "b": end}).fetchone()[0]
+            for start, end in (("2026-03-28", "2026-04-01"), ("2026-03-20", "2026-03-24"))
+        )
+    assert value == Language("en").change(now / before - 1)
+    assert any("Only 5 of 8 days" in caption.value for caption in app.caption)
+
+
+def test_a_period_without_a_period_before_shows_no_change(app):
+    app.query_params.update({"from": "2026-03-20", "to": "2026-04-01"})
+    app.run()
+    assert {metric.delta for metric in app.metric if "n =" not in (metric.delta or "")} == {""}
+
+
+@pytest.mark.parametrize("name", ["now", "by_agent", "by_tag", "by_place", "details"])
+def test_every_page_is_made(home, monkeypatch, name):
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(home.home))
+    app = AppTest.from_string(PAGE.format(page=name), default_timeout=60)
+    app.query_params.update({"from": str(PERIOD[0]), "to": str(PERIOD[1]), "lang": "it"})
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("arrow_data_frame")) > 0
+
+
+def test_the_tiles_of_now_are_the_counts_of_the_macro(home, monkeypatch):
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(home.home))
+    app = AppTest.from_string(PAGE.format(page="now"), default_timeout=60).run()
+    with reader(home) as connection:
+        query = "select open, waiting, unassigned from report_open_counts() where per = 'total'"
+        expected = connection.execute(query).fetchone()
+    shown = {metric.label: metric.value for metric in app.metric}
+    labels = ("Open", "Waiting for an answer", "Unassigned")
+    assert tuple(shown[label] for label in labels) == tuple(f"{number:,}" for number in expected)
+
+
 def test_a_reversed_period_is_told(app):
     app.query_params.update({"from": str(PERIOD[1]), "to": str(PERIOD[0])})
     app.run()
@@ -308,7 +377,7 @@ def test_a_release_of_another_version_is_told(app, tmp_path, monkeypatch):
     synthetic_candidate.write(settings.candidate_path, conversations=50)
     publish(settings, {})
     with duckdb.connect(settings.published_path / "reports.duckdb") as connection:
-        connection.execute("drop macro table report_days")
+        connection.execute("drop macro table report_coverage")
     app.run()
     assert app.error[0].value == Language("en")("empty.older_release")
 

@@ -4,13 +4,13 @@ Belongs here: the messages, and sending them to the addresses of the settings. D
 is done (`sensors`, `commands`), nor what a person at the terminal sees of it (`summary`).
 """
 
-import logging
 from collections.abc import Iterable
 from datetime import datetime
 
 import dagster as dg
 
 from orchestration.common.disk import full_disk
+from orchestration.common.messages import send_message
 from orchestration.common.words import without_class
 from orchestration.publish.freshness import Freshness, check_freshness
 from orchestration.publish.reader import FILE
@@ -22,28 +22,10 @@ RUN_FAILED = "Conversation reports: a run failed"
 FETCH_FAILED = "Conversation reports: fetching failed"
 MOST = 10  # failures that a message lists
 
-log = logging.getLogger(__name__)
-
 
 def send(settings: Settings, title: str, body: str) -> None:
-    """Send a message to every address of the settings.
-
-    One that cannot be reached is a warning in the log, without the address: it may hold a password.
-    """
-    addresses = settings.alert_urls.get_secret_value().split() if settings.alert_urls else []
-    if not addresses:
-        return
-    from apprise import Apprise, NotifyFormat, NotifyType  # seldom needed, and it takes long to import
-
-    logging.getLogger("apprise").disabled = True  # it quotes addresses
-    for number, address in enumerate(addresses, start=1):
-        service = Apprise()
-        # As text it is escaped where a service writes HTML: it may quote an id or the name of a file.
-        if not (
-            service.add(address)
-            and service.notify(body, title, NotifyType.FAILURE, body_format=NotifyFormat.TEXT)
-        ):
-            log.warning("Address %d of CONVERSATIONS_ALERT_URLS could not be told; check it", number)
+    """Send an alert to every address of the settings."""
+    send_message("CONVERSATIONS_ALERT_URLS", settings.alert_urls, title, body)
 
 
 def send_despite_settings(title: str, body: str) -> None:

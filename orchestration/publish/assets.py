@@ -13,11 +13,12 @@ import duckdb
 
 from orchestration.common.markdown import last_files, top_reasons
 from orchestration.publish.page.periods import last_day
-from orchestration.publish.page.report import write_reports
+from orchestration.publish.page.report import has_reports, write_reports
+from orchestration.publish.page.sending import send_reports
 from orchestration.publish.preconditions import verify_candidate, verify_checks
 from orchestration.publish.previews import preview
 from orchestration.publish.reader import FILE, reader
-from orchestration.publish.release import PublishError, Release
+from orchestration.publish.release import PublishError, Release, current_release
 from orchestration.publish.store import publish
 from orchestration.publish.tables import PUBLISHED, TABLES
 from orchestration.settings import Settings
@@ -70,7 +71,8 @@ def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=["published", "report"],
         deps=[["published", table] for table in PUBLISHED],
-        description="The report to send: a page for each account that opens anywhere, without a network.",
+        description="The reports to send: a page for each account, period and language that opens anywhere,"
+        " without a network. *sent*: to how many of the addresses of CONVERSATIONS_REPORT_URLS.",
         group_name="published",
         kinds={"html"},
         owners=["team:data"],
@@ -79,13 +81,21 @@ def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
     def report(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> dg.MaterializeResult:
+        release = current_release(settings)
+        is_new = release is not None and not has_reports(settings, release)
         try:
             pages = write_reports(settings)
         except (PublishError, duckdb.Error, OSError) as error:
             raise dg.Failure(str(error)) from None
-        context.log.info(f"Wrote the report ({settings.report_period}) of {', '.join(pages)}")
+        context.log.info(f"Wrote the reports of {', '.join(pages)}")
+        sent = (
+            send_reports(settings, list(pages.values())) if is_new else "not again: the reports are not new"
+        )
+        if settings.report_urls:
+            context.log.info(f"Sent the reports {sent}")
         return dg.MaterializeResult(
-            metadata={account: dg.MetadataValue.path(path) for account, path in pages.items()}
+            metadata={"sent": dg.MetadataValue.text(sent)}
+            | {account: dg.MetadataValue.path(path) for account, path in pages.items()}
         )
 
     return report

@@ -1,7 +1,7 @@
 """Whether the release is fresh: one verdict per account, the worse of publication age and data age.
 
-Belongs here: the verdict, its reasons in words, and when the next run is scheduled. Does not: where it is shown
-(see `overview` and `page`), nor how often it is looked at (see `automation`).
+Belongs here: the verdict, its reasons in words, and when the next run is scheduled. Does not: where it is
+shown (see `overview` and `page`), nor how often it is looked at (see `automation`).
 """
 
 from collections.abc import Iterable
@@ -63,6 +63,13 @@ class AccountFreshness:
         """How long ago the latest message was written; None without any."""
         return self.looked_at - self.data_through if self.data_through else None
 
+    @property
+    def changes_at(self) -> datetime | None:
+        """When time alone next changes a verdict; None once nothing can get older."""
+        starts = [self.published_at, *([self.data_through] if self.data_through else [])]
+        limits = [start + after for start in starts for after in (self.late_after, self.stale_after)]
+        return min((limit for limit in limits if limit > self.looked_at), default=None)
+
     def reasons(self, language: Language = ENGLISH) -> list[str]:
         """Return why the account is not fresh, as sentences; they stay the same while the verdicts do."""
         reasons = []
@@ -92,7 +99,7 @@ class AccountFreshness:
 
 @dataclass(frozen=True)
 class Freshness:
-    """The freshness of the current release, None where there is none that can be read, and of its accounts."""
+    """The freshness of the current release, None where none can be read, and of each of its accounts."""
 
     release: Release | None
     accounts: tuple[AccountFreshness, ...]
@@ -102,6 +109,11 @@ class Freshness:
     def verdict(self) -> str:
         """The worst verdict of all accounts; stale without a release."""
         return worst(account.verdict for account in self.accounts) if self.release else STALE
+
+    @property
+    def changes_at(self) -> datetime | None:
+        """When time alone next changes the verdict on an account; None if it cannot."""
+        return min((account.changes_at for account in self.accounts if account.changes_at), default=None)
 
     def reasons(self, language: Language = ENGLISH) -> list[str]:
         """Return why the release is not fresh, each reason once."""
@@ -117,6 +129,11 @@ def check_freshness(settings: Settings, now: datetime | None = None) -> Freshnes
     release = current_release(settings)
     if release is None:
         return Freshness(None, (), is_damaged=was_published(settings))
+    return freshness_of(settings, release, now)
+
+
+def freshness_of(settings: Settings, release: Release, now: datetime | None = None) -> Freshness:
+    """Return how fresh this release and each of its accounts are, at this instant or now."""
     now = now or datetime.now(UTC)
     return Freshness(
         release,
@@ -144,9 +161,10 @@ def next_run(
     settings: Settings, instance: dg.DagsterInstance, now: datetime | None = None
 ) -> datetime | None:
     """Return when the daily schedule starts its next run, on the schedule's clock; None where it is off."""
+    states = instance.all_instigator_state() if instance.schedule_storage else []
     if not any(
         state.name == SCHEDULE and state.instigator_type.value == "SCHEDULE" and state.is_running
-        for state in instance.all_instigator_state()
+        for state in states
     ):
         return None
     local = (now or datetime.now(UTC)).astimezone(ZoneInfo(settings.time_zone))

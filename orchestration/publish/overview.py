@@ -1,16 +1,18 @@
-"""The overview of a release in Dagster: how fresh it is, its tables, which checks passed, when the next run is.
+"""The overview of a release in Dagster: its verdict, tables and checks, and when the next run is.
 
 Belongs here: what a stakeholder who opens Dagster sees of the release as a whole. Does not: the verdict (see
 `freshness`), what is checked (`quality`), nor how often this is looked at (`automation`).
 """
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import duckdb
 
 from orchestration.common.markdown import markdown_table
 from orchestration.dagster_ext.check_history import latest_evaluation
@@ -23,6 +25,8 @@ from orchestration.publish.freshness import (
     next_run,
     next_run_text,
 )
+from orchestration.publish.page.report import LINK, index_name, page_link
+from orchestration.publish.page.status import STATUS, write_status
 from orchestration.publish.tables import PUBLISHED
 from orchestration.settings import Settings
 
@@ -31,6 +35,8 @@ GROUP = "about_the_release"  # sorts before the groups of all layers
 CHECK = "is_fresh"
 MARKDOWN = ("accounts", "tables")
 MOST = 5  # reasons in a line
+
+log = logging.getLogger(__name__)
 
 
 def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinition:
@@ -43,7 +49,7 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
     @dg.asset(
         key=KEY,
         deps=[["published", table] for table in [*PUBLISHED, "report"]],
-        description="Start here. *verdict*: whether what is published is fresh, late or stale, the worst of all"
+        description="Start here. *verdict*: whether the release is fresh, late or stale, the worst of all"
         " accounts, and why; *accounts* has the verdict on each, *tables* the rows and checks of each table.",
         group_name=GROUP,
         kinds={"markdown"},
@@ -61,10 +67,12 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
     def overview_of_the_release(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> dg.MaterializeResult:
-        freshness = check_freshness(settings)
-        evaluation = evaluate(freshness)
+        freshness, checks = check_freshness(settings), _checks(context.instance, specs)
+        run = next_run(settings, context.instance)
+        shown, evaluation = overview(settings, freshness, checks, run), evaluate(freshness)
+        _write_status(settings, freshness, checks, run)
         return dg.MaterializeResult(
-            metadata=_metadata(overview(settings, context.instance, specs, freshness)),
+            metadata=_metadata(settings, shown),
             check_results=[
                 dg.AssetCheckResult(
                     check_name=CHECK,
@@ -86,10 +94,12 @@ def report(
     Time makes a release old without any run, and a run that failed comes to no overview.
     """
     specs = [spec for definition in checked for spec in definition.check_specs]
-    freshness = check_freshness(settings)
-    shown = overview(settings, instance, specs, freshness)
+    freshness, checks, run = check_freshness(settings), _checks(instance, specs), next_run(settings, instance)
+    shown = overview(settings, freshness, checks, run)
     if json.dumps(shown) != cursor:
-        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=_metadata(shown)))
+        _write_status(settings, freshness, checks, run)
+        metadata = _metadata(settings, shown)
+        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=metadata))
         instance.report_runless_asset_event(evaluate(freshness))
     return json.dumps(shown)
 
@@ -106,25 +116,19 @@ def evaluate(freshness: Freshness) -> dg.AssetCheckEvaluation:
 
 
 def overview(
-    settings: Settings,
-    instance: dg.DagsterInstance,
-    specs: Iterable[dg.AssetCheckSpec],
-    freshness: Freshness,
+    settings: Settings, freshness: Freshness, checks: dict[str, str], run: datetime | None
 ) -> dict[str, str]:
     """Return what is shown, by its name; `accounts` and `tables` are Markdown.
 
-    The UI shows lines at once and Markdown on a click. The texts are the same as long as nothing has changed.
+    `checks` has the outcome of the last checks of each table, `run` is the next scheduled one. The UI shows
+    lines at once and Markdown on a click. The texts are the same as long as nothing has changed.
     """
-    shown = {
-        "verdict": _verdict(freshness),
-        "next_run": next_run_text(settings, next_run(settings, instance)),
-    }
+    shown = {"verdict": _verdict(freshness), "next_run": next_run_text(settings, run)}
     release = freshness.release
     if release is None:
         return shown
     published = datetime.fromisoformat(release.published_at).astimezone(ZoneInfo(settings.time_zone))
-    checks = _checks(instance, specs)
-    failed = [table for table, outcome in checks.items() if "FAILED" in outcome]
+    failed = _failed(checks)
     accounts = [
         (
             account.account_id,
@@ -176,8 +180,26 @@ def _counted(outcomes: dict[str, list[str]]) -> str:
     return "; ".join(parts)
 
 
-def _metadata(shown: dict[str, str]) -> dict[str, dg.MetadataValue]:
+def _failed(checks: dict[str, str]) -> list[str]:
+    return [table for table, outcome in checks.items() if "FAILED" in outcome]
+
+
+def _write_status(
+    settings: Settings, freshness: Freshness, checks: dict[str, str], run: datetime | None
+) -> None:
+    try:
+        write_status(settings, freshness, run, _failed(checks))
+    except (OSError, duckdb.Error) as error:  # what Dagster shows does not depend on it
+        log.warning("The status page could not be written: %s", error)
+
+
+def _metadata(settings: Settings, shown: dict[str, str]) -> dict[str, dg.MetadataValue]:
+    published = settings.published_path
     return {
         name: dg.MetadataValue.md(text) if name in MARKDOWN else dg.MetadataValue.text(text)
         for name, text in shown.items()
+    } | {
+        "pages": dg.MetadataValue.url(page_link(settings)),
+        "reports": dg.MetadataValue.path(published / LINK / index_name("en")),
+        "status": dg.MetadataValue.path(published / index_name("en", STATUS)),
     }

@@ -14,6 +14,7 @@ from orchestration.settings import PROJECT
 FOLDER = Path(__file__).parent / "macros"
 MACROS = (  # in the order in which they refer to each other
     "filters",
+    "report_coverage",
     "measures",
     "report_overview",
     "report_overview_compared",
@@ -24,10 +25,15 @@ MACROS = (  # in the order in which they refer to each other
     "report_by_hour",
     "report_heatmap",
     "report_by_agent",
+    "report_by_channel",
     "report_by_tag",
     "report_by_tag_compared",
     "report_backlog",
     "report_inbox",
+    "report_open",
+    "report_open_counts",
+    "report_response_bands",
+    "report_handled_by",
     "report_details",
     "report_timeline",
     "report_choices",

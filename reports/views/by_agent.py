@@ -5,58 +5,36 @@ Belongs here: what the page shows and in which order. Does not: any figure's mak
 
 import streamlit as st
 
-from reports.tables import Column, select, show
-from reports.view import BAR_METRICS, METRICS, View
+from reports.groups import AGENTS, group_bars, group_lines, group_rows, group_table
+from reports.tables import Column
+from reports.view import View
 
 
 def by_agent(view: View) -> None:
     """Show the page."""
     language = view.language
-    columns = [Column("agent_name", "name"), *measures(view)]
-    frame = view.questions.report(
-        "report_by_agent",
-        view.filters,
-        select(columns, more=["account_id"]),
-        "order by conversations desc, agent_name",
-    )
+    frame = group_rows(view, AGENTS)
     if frame.empty:
         view.nothing()
-        return
-    who = [*view.account_columns(), Column("agent_name", "name")]
-    st.header(language("agents.table"))
-    st.caption(language("agents.messages_note"))
-    show(language, language("agents.table"), frame, [*who, *measures(view)])
-    view.notes()
+    else:
+        st.header(language("agents.table"))
+        st.caption(language("agents.messages_note"))
+        group_table(view, AGENTS, language("agents.table"), frame)
+        view.notes()
+        st.header(language("agents.bars"))
+        group_bars(view, AGENTS, language("agents.bars"), frame)
+        st.header(language("agents.over_time"))
+        group_lines(view, AGENTS, language("agents.over_time"))
+    _inbox(view)
 
-    st.header(language("agents.bars"))
-    view.bars(
-        language("agents.bars"), frame, "agent_name", view.choose_metric("bars", list(BAR_METRICS)), who
-    )
 
-    st.header(language("agents.over_time"))
-    metric = view.choose_metric("metric", list(METRICS))
-    view.over_time(language("agents.over_time"), "agent", view.choose_grain(), metric)
-
+def _inbox(view: View) -> None:
+    language = view.language
     st.header(language("agents.inbox"))
     st.caption(language("agents.inbox_note"))
-    inbox = view.questions.report("report_inbox", view.filters, tail="order by open desc, agent_name")
-    counts = ("conversations", "open", "new", "in_progress", "in_flow", "not_contacted", "closed")
-    show(language, language("agents.inbox"), inbox, [*who, *map(Column, counts)])
-
-
-def measures(view: View) -> list[Column]:
-    """Return the columns of measures that agents and tags have alike."""
-    return [
-        *map(
-            Column,
-            ("conversations", "distinct_contacts", "messages", "closed", "one_touch", "windows_expired"),
-        ),
-        view.average("first_response", "median"),
-        view.average("first_response"),
-        view.average("reply", "median"),
-        view.average("reply"),
-        view.average("duration", "median"),
-        view.average("duration"),
-        view.average("csat", kind="rating"),
-        Column("csat_score", "share", "csat_n"),
-    ]
+    tail = "order by agent_id is null, open desc, agent_name"
+    inbox = view.questions.report("report_inbox", view.filters, tail=tail)
+    who = [*view.account_columns(), Column("agent_name", "name")]
+    counts = ("open", "new", "in_progress", "in_flow", "not_contacted", "waiting")
+    started = [Column("conversations", label="started_in_period"), Column("closed", label="closed_of_these")]
+    view.show(language("agents.inbox"), inbox, [*who, *map(Column, counts), *started])

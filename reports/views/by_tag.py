@@ -5,45 +5,51 @@ Belongs here: what the page shows and in which order. Does not: any figure's mak
 
 import streamlit as st
 
-from reports.tables import Column, select, show
-from reports.view import BAR_METRICS, METRICS, View
-from reports.views.by_agent import measures
+from reports.groups import TAGS, group_bars, group_lines, group_rows, group_table
+from reports.tables import Column
+from reports.view import View
 
 
 def by_tag(view: View) -> None:
     """Show the page."""
     language = view.language
-    columns = [Column("tag", "name"), *measures(view)]
-    frame = view.questions.report(
-        "report_by_tag",
-        view.filters,
-        select(columns, more=["account_id"]),
-        "order by conversations desc, tag",
-    )
+    frame = group_rows(view, TAGS)
     if frame.empty:
         view.nothing()
         return
-    which = [*view.account_columns(), Column("tag", "name")]
     st.header(language("tags.table"))
     st.caption(language("tags.overlap_note"))
-    show(language, language("tags.table"), frame, [*which, *measures(view)])
+    group_table(view, TAGS, language("tags.table"), frame)
     view.notes()
-
-    st.header(language("tags.changes"))
-    changes = view.questions.report(
-        "report_by_tag_compared", view.filters, tail="order by difference desc, tag"
-    )
-    compared = [
-        Column("conversations"),
-        Column("previous_conversations"),
-        Column("difference", "signed"),
-        Column("change", "change", "previous_conversations"),
-    ]
-    show(language, language("tags.changes"), changes, [*which, *compared])
-
+    _rising(view)
     st.header(language("tags.bars"))
-    view.bars(language("tags.bars"), frame, "tag", view.choose_metric("bars", list(BAR_METRICS)), which)
-
+    group_bars(view, TAGS, language("tags.bars"), frame)
     st.header(language("tags.over_time"))
-    metric = view.choose_metric("metric", list(METRICS))
-    view.over_time(language("tags.over_time"), "tag", view.choose_grain(), metric)
+    group_lines(view, TAGS, language("tags.over_time"))
+
+
+def _rising(view: View) -> None:
+    """Show the tags by the change of their conversations, on the days that can be compared."""
+    keys = ["account_id", "tag"]
+    sides = view.both_sides("report_by_tag", [*keys, "conversations"])
+    if sides is None:
+        return
+    language = view.language
+    name = language("tags.changes")
+    st.header(name)
+    frame = (
+        sides[0]
+        .merge(sides[1], on=keys, how="outer", suffixes=("", "_was"))
+        .fillna({"conversations": 0, "conversations_was": 0})
+    )
+    frame["difference"] = frame["conversations"] - frame["conversations_was"]
+    frame["change"] = frame["difference"] / frame["conversations_was"].replace(0, float("nan"))
+    columns = [
+        *view.account_columns(),
+        Column("tag", "name"),
+        Column("conversations"),
+        Column("conversations_was", label="previous_conversations"),
+        Column("difference", "signed"),
+        Column("change", "change", "conversations_was"),
+    ]
+    view.show(name, frame.sort_values(["difference", "tag"], ascending=[False, True]), columns)

@@ -4,13 +4,15 @@ Belongs here: what the page shows and in which order. Does not: any figure's mak
 searched and cut into pages by the database; the browser gets one page.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from reports.filters import number, one_of, text, touched
-from reports.tables import Column, as_file, downloads, show
+from reports.filters import number, one_of, some_of, text, touched
+from reports.tables import Column, as_file, downloads
 from reports.view import View
 
 ROWS = ("25", "50", "100", "250")
@@ -38,16 +40,41 @@ SELECT = """*,
     local_time(closed_at, time_zone) as closed_local,
     local_time(waiting_since, time_zone) as waiting_since_local,
     local_time(last_message_at, time_zone) as last_message_local"""
-FOUND = "where ($_search = '' or contains(conversation_id, $_search))"
+# Filters of this page alone: their options, and the condition of each.
+CHOICES = {
+    "status": {
+        status: f"status = '{status}'"
+        for status in ("new", "in_progress", "in_flow", "not_contacted", "closed")
+    },
+    "outcome": {
+        "waiting": "waiting_since is not null",
+        "unanswered": "turns_closed > 0 and turns_answered = 0",
+        "answered": "turns_answered > 0",
+    },
+    "rating": {
+        **{str(rating): f"csat_rating = {rating}" for rating in range(1, 6)},
+        "none": "csat_rating is null",
+    },
+    "target": {
+        "missed": "is_first_response_within_target = false",
+        "met": "is_first_response_within_target",
+        "duration_missed": "is_duration_within_target = false",
+    },
+    "handled": {
+        **{value: f"handled_by = '{value}'" for value in ("agent", "automation", "nobody")},
+        "unknown": "handled_by is null",
+    },
+}
 
 
 def details(view: View) -> None:
     """Show the page."""
     language, address = view.language, view.address
-    for entry in (text("search"), one_of("sort", SORTS), one_of("order", ("descending", "ascending"))):
+    entries = (text("search"), one_of("sort", SORTS), one_of("order", ("descending", "ascending")))
+    for entry in (*entries, one_of("rows", ROWS, "50"), number("page"), text("conversation")):
         address.hold(entry)
-    for entry in (one_of("rows", ROWS, "50"), number("page"), text("conversation")):
-        address.hold(entry)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = {name: _choice(view, name) for name in CHOICES}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
             language("details.search"),
@@ -55,29 +82,64 @@ def details(view: View) -> None:
             help=language("details.search_help"),
             on_change=_from_the_start,
         ).strip()
-        sort = st.selectbox(
-            language("details.sort"),
-            SORTS,
-            format_func=lambda column: language(f"column.{LABELS.get(column, column)}"),
-            key="sort",
-            on_change=_from_the_start,
-        )
-        order = st.selectbox(
-            language("details.order"),
-            ("descending", "ascending"),
-            format_func=lambda way: language(f"details.{way}"),
-            key="order",
-            on_change=_from_the_start,
-        )
-        rows = int(st.selectbox(language("details.rows"), ROWS, key="rows", on_change=_from_the_start))
-    count = _count(view, search)
-    if count:
-        _list(view, search, f"{_column(view, sort)} {order.removesuffix('ending')}", rows, count)
-    elif search:
-        st.info(language("empty.nothing_found", search=_plain(search)))
-    else:
-        view.nothing()
-    _timeline(view)
+        sort = _selectbox(view, "sort", SORTS, lambda name: language(f"column.{LABELS.get(name, name)}"))
+        order = _selectbox(view, "order", ("descending", "ascending"), lambda way: language(f"details.{way}"))
+        rows = int(_selectbox(view, "rows", ROWS, str))
+    listing = Listing(search, chosen, f"{_column(view, sort)} {order.removesuffix('ending')}")
+    is_beside = bool(st.session_state["conversation"].strip())
+    left, right = st.columns(2) if is_beside else (st.container(), st.container())
+    with left:
+        count = _count(view, listing)
+        if count:
+            _list(view, listing, rows, count)
+        elif search:
+            st.info(language("empty.nothing_found", search=_plain(search)))
+        else:
+            view.nothing()
+    with right:
+        _timeline(view)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which conversations of the period and the filters are listed, and in which order (SQL of ours)."""
+
+    search: str
+    chosen: dict[str, list[str]]
+    order: str
+
+    @property
+    def condition(self) -> str:
+        """SQL condition of the list; the searched text is its parameter `_search`."""
+        parts = ["($_search = '' or contains(conversation_id, $_search))"]
+        for name, options in self.chosen.items():
+            if options:
+                parts.append(f"({' or '.join(f'({CHOICES[name][option]})' for option in options)})")
+        return f"where {' and '.join(parts)}"
+
+
+def _choice(view: View, name: str) -> list[str]:
+    view.address.hold(some_of(name, CHOICES[name]))
+    return st.multiselect(
+        view.language(f"details.{name}"),
+        list(CHOICES[name]),
+        format_func=lambda option: view.language(f"{name}.{option}"),
+        placeholder=view.language("filter.every"),
+        key=name,
+        on_change=_from_the_start,
+        width=200,
+    )
+
+
+def _selectbox(view: View, name: str, options: Sequence[str], written: Callable[[str], str]) -> str:
+    return st.selectbox(
+        view.language(f"details.{name}"),
+        options,
+        format_func=written,
+        key=name,
+        on_change=_from_the_start,
+        width=170,
+    )
 
 
 def _from_the_start() -> None:
@@ -94,25 +156,33 @@ def _column(view: View, column: str) -> str:
     return WORKING.get(column, column) if view.is_working_time else column
 
 
-def _count(view: View, search: str) -> int:
-    found = view.questions.report("_details", view.filters, "count(*) as n", FOUND, _search=search)
+def _count(view: View, listing: Listing) -> int:
+    found = view.questions.report(
+        "_details", view.filters, "count(*) as n", listing.condition, _search=listing.search
+    )
     return int(found.at[0, "n"])
 
 
-def _rows(view: View, search: str, order: str, rows: int, skip: int) -> pd.DataFrame:
-    tail = f"{FOUND} order by {order} nulls last, conversation_id limit $_rows offset $_skip"
+def _rows(view: View, listing: Listing, rows: int, skip: int) -> pd.DataFrame:
+    order = f"order by {listing.order} nulls last, conversation_id limit $_rows offset $_skip"
     return view.questions.report(
-        "_details", view.filters, SELECT, tail, _search=search, _rows=rows, _skip=skip
+        "_details",
+        view.filters,
+        SELECT,
+        f"{listing.condition} {order}",
+        _search=listing.search,
+        _rows=rows,
+        _skip=skip,
     )
 
 
-def _list(view: View, search: str, order: str, rows: int, count: int) -> None:
+def _list(view: View, listing: Listing, rows: int, count: int) -> None:
     language = view.language
     pages = -(-count // rows)
     st.session_state["page"] = min(st.session_state["page"], pages)
     page = st.pagination(pages, key="page", on_change=touched) if pages > 1 else 1
     skip = (page - 1) * rows
-    frame = _rows(view, search, order, rows, skip)
+    frame = _rows(view, listing, rows, skip)
     st.caption(
         language(
             "details.found",
@@ -121,26 +191,20 @@ def _list(view: View, search: str, order: str, rows: int, count: int) -> None:
             last=language.count(skip + len(frame)),
         )
     )
-    ids = list(frame["conversation_id"])
-    show(
-        language,
+    view.show(
         language("page.details"),
         frame,
         _columns(view),
-        on_select=partial(_select, ids),
+        on_select=partial(_select, list(frame["conversation_id"])),
         selection_mode="single-row",
         key="list",
     )
     most = min(count, MOST)
-    st.caption(
-        language("details.whole_list")
-        if most == count
-        else language("details.whole_list_cut", count=language.count(most))
-    )
+    name = language("details.whole_list")
+    cut = language("details.whole_list_cut", count=language.count(most))
+    st.caption(name if most == count else cut)
     downloads(
-        language,
-        language("details.whole_list"),
-        lambda: as_file(language, _rows(view, search, order, most, 0), _columns(view)),
+        language, name, lambda: as_file(language, _rows(view, listing, most, 0), _columns(view)), view.stem
     )
 
 
@@ -160,6 +224,8 @@ def _columns(view: View) -> list[Column]:
         Column("origin", "origin"),
         Column("status", "status"),
         Column("agent_name", "name"),
+        Column("channel_id", "text"),
+        Column("team_id", "text"),
         Column("conversation_tags", "list"),
         Column("contact_tags", "list"),
         Column("is_in_working_hours", "yes"),
@@ -177,6 +243,8 @@ def _columns(view: View) -> list[Column]:
         timed("duration_seconds"),
         Column("reopens"),
         Column("is_one_touch", "yes"),
+        Column("is_first_response_within_target", "yes"),
+        Column("is_duration_within_target", "yes"),
         Column("csat_rating"),
         Column("closed_local", "time"),
         Column("last_message_local", "time"),
@@ -209,16 +277,15 @@ def _timeline(view: View) -> None:
     actors = {"inbound": language("who.customer"), "automated": language("who.automation")}
     frame["who"] = frame["agent_name"].fillna(frame["event"].map(actors))
     st.caption(f"{language('details.timeline_note')} {_zone(view, frame)}")
-    show(
-        language,
+    view.show(
         language("details.timeline"),
         frame,
         [
             Column("happened_local", "time"),
             Column("event", "event"),
             Column("who", "text"),
-            Column("turn"),
             Column("wait_seconds", "seconds"),
+            Column("turn"),
             Column("message_type", "text"),
             Column("delivery_status", "text"),
             Column("csat_rating"),

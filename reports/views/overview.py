@@ -3,91 +3,126 @@
 Belongs here: what the page shows and in which order. Does not: any figure's making.
 """
 
-from datetime import timedelta
-
 import pandas as pd
 import streamlit as st
 
-from reports import charts
-from reports.tables import Column, mark, missing, select, show, written
+from reports import charts, tables
+from reports.changes import change
+from reports.groups import ON_TARGET, RATING, all_measures
+from reports.over_time import (
+    METRICS,
+    coverage_columns,
+    days_of,
+    metric_over_time,
+    note_partial,
+    with_coverage,
+)
+from reports.tables import Column, mark, missing, select, written
 from reports.view import View
+from reports.views.responses import show_handled_by, show_heatmap, show_response_bands
 
 # Measure, kind, number of cases, and whether more is better ("off": neither).
 FIGURES = (
     ("conversations", "count", None, "off"),
-    ("messages", "count", None, "off"),
     ("distinct_contacts", "count", None, "off"),
-    ("first_response_avg", "seconds", "first_response_n", "inverse"),
+    ("messages", "count", None, "off"),
     ("first_response_median", "seconds", "first_response_n", "inverse"),
-    ("first_response_p90", "seconds", "first_response_n", "inverse"),
+    ("first_response_on_target_rate", "share", "first_response_on_target_n", "normal"),
     ("reply_median", "seconds", "reply_n", "inverse"),
-    ("reply_avg", "seconds", "reply_n", "inverse"),
-    ("total_wait_median", "seconds", "total_wait_n", "inverse"),
-    ("duration_avg", "seconds", "duration_n", "inverse"),
+    ("reply_on_target_rate", "share", "reply_on_target_n", "normal"),
     ("duration_median", "seconds", "duration_n", "inverse"),
-    ("csat_avg", "rating", "csat_n", "normal"),
+    ("duration_on_target_rate", "share", "duration_on_target_n", "normal"),
     ("csat_score", "share", "csat_n", "normal"),
-    ("response_rate", "share", "surveys_sent", "normal"),
+    ("csat_avg", "rating", "csat_n", "normal"),
+    ("response_rate", "share", "surveys_sent", "off"),
 )
+# Lists of conversations to which the figures lead, by the filters of the details.
+TO_DETAILS = {
+    "overview.to_waiting": {"outcome": ["waiting"]},
+    "overview.to_unanswered": {"outcome": ["unanswered"]},
+    "overview.to_late": {"target": ["missed"]},
+    "overview.to_dissatisfied": {"rating": ["1", "2"]},
+}
+METRIC_CHARTS = {"day": "overview.metric_by_day", "week": "overview.metric_by_week"}
 
 
 def overview(view: View) -> None:
     """Show the page."""
-    figures = view.questions.report("report_overview_compared", view.filters).set_index("measure")
-    if not figures.loc[["conversations", "messages", "surveys_sent", "csat_n"], "value"].any():
+    figures = view.questions.report("report_overview", view.filters).iloc[0]
+    if not figures[["conversations", "messages", "surveys_sent", "csat_n"]].any():
         view.nothing()
         return
     _figures(view, figures)
     grain = view.choose_grain()
     _by_origin(view, grain)
     _trend(view)
+    _metrics(view)
+    show_heatmap(view)
+    show_response_bands(view)
     left, right = st.columns(2)
     with left:
-        _heatmap(view)
+        show_handled_by(view)
     with right:
         _ratings(view, figures)
     _table(view, grain)
 
 
-def _figures(view: View, figures: pd.DataFrame) -> None:
-    language, filters = view.language, view.filters
+def _figures(view: View, figures: pd.Series) -> None:
+    language = view.language
     st.header(language("overview.figures"))
+    sides = view.both_sides("report_overview")
+    now, before = (side.iloc[0] for side in sides) if sides else (None, None)
     with st.container(horizontal=True, key="figures"):
         for measure, kind, n, better in FIGURES:
-            row = figures.loc[view.timed(measure)]
-            change = _change(view, kind, row)
-            is_even = change is None or not any(digit in change for digit in "123456789")
-            note = mark(language, figures.loc[view.timed(n), "value"] if n else None)
-            before = change or (None if missing(row["value"]) else language("overview.nothing_before"))
+            column, cases = view.timed(measure), n and view.timed(n)
+            text, colour, moved = None, "off", False
+            if sides:
+                found = change(
+                    language,
+                    kind,
+                    better,
+                    (now[column], before[column]),
+                    (now[cases], before[cases]) if cases else None,
+                )
+                text, colour = found.text, found.colour
+                moved = bool(text) and any(digit in text for digit in "123456789")
+            note = mark(language, figures[cases] if cases else None)
             st.metric(
                 language(f"column.{measure}"),
-                written(language, kind, row["value"]),
-                delta=" ".join(filter(None, (before, note))) or None,
-                delta_color="off" if is_even else better,
-                delta_arrow="off" if is_even else "auto",
+                written(language, kind, figures[column]),
+                delta=" ".join(filter(None, (text, note))) or None,
+                delta_color=colour if moved else "off",
+                delta_arrow="auto" if moved else "off",
+                help=_help(view, measure, figures, cases),
                 border=True,
                 width=170,
             )
-    st.caption(
-        language(
-            "overview.compared",
-            days=filters.days,
-            from_date=language.day(filters.from_date - timedelta(filters.days)),
-            to_date=language.day(filters.from_date - timedelta(1)),
-        )
-    )
     view.notes()
+    with st.container(horizontal=True):
+        for name, filters in TO_DETAILS.items():
+            st.button(
+                language(name),
+                on_click=view.to_details,
+                kwargs=filters,
+                key=tables.slug(name),
+                type="tertiary",
+                icon=":material/arrow_forward:",
+            )
 
 
-def _change(view: View, kind: str, row: pd.Series) -> str | None:
+def _help(view: View, measure: str, figures: pd.Series, cases: str | None) -> str | None:
+    """Return what a figure means, with the number of cases and, of a median, the average beside it."""
     language = view.language
-    if missing(row["value"]) or missing(row["previous_value"]):
-        return None
-    if kind == "share":
-        return language.points(row["difference"])
-    if kind == "rating":
-        return language.signed_decimal(row["difference"])
-    return language.change(row["change"]) if not missing(row["change"]) else None
+    parts = [language.definition(measure)]
+    if measure.endswith("_median"):
+        average = figures[view.timed(measure.replace("_median", "_avg"))]
+        ninth = figures[view.timed(measure.replace("_median", "_p90"))]
+        if not missing(average):
+            values = {"average": language.duration(average), "p90": language.duration(ninth)}
+            parts.append(language("overview.average_and_p90", **values))
+    if cases and not missing(figures[cases]):
+        parts.append(language("overview.cases", n=language.count(figures[cases])))
+    return " ".join(filter(None, parts)) or None
 
 
 def _by_origin(view: View, grain: str) -> None:
@@ -100,17 +135,29 @@ def _by_origin(view: View, grain: str) -> None:
     if frame.empty:
         st.info(language("empty.no_values"))
         return
+    frame = with_coverage(view, frame, grain)
     names = {origin: language.code_name("origin", origin) for origin in sorted(frame["origin"].unique())}
     points = pd.DataFrame(
         {
             "when": frame["period_start"],
             "name": frame["origin"].map(names),
             "value": frame["conversations"],
+            "partial": frame["partial"],
+            "start": frame["period_start"].astype(str),
+            "key": frame["origin"],
         }
     )
     columns = [Column("period_start", "day"), Column("origin", "origin"), Column("conversations")]
     chart = charts.stacked(language, points, list(names.values()), language("column.conversations"))
-    view.chart(name, chart, frame, columns)
+    view.chart(
+        name,
+        chart,
+        frame,
+        [*columns, *coverage_columns(frame)],
+        lambda bar: {"origins": [bar["key"]], **days_of(view, bar["start"], grain)},
+    )
+    note_partial(view, frame)
+    st.caption(language("overview.click"))
 
 
 def _trend(view: View) -> None:
@@ -122,33 +169,28 @@ def _trend(view: View) -> None:
     labels = language("column.conversations"), language("column.conversations_mean")
     columns = [Column("day", "day"), Column("conversations"), Column("conversations_mean", "decimal")]
     view.chart(name, charts.trend(language, points, *labels), frame, columns)
+    if frame["conversations_mean"].isna().any():
+        st.caption(language("overview.mean_unknown"))
 
 
-def _heatmap(view: View) -> None:
+def _metrics(view: View) -> None:
+    """Show the chart metrics by day and by week, side by side."""
     language = view.language
-    name = language("overview.heatmap")
-    st.header(name)
-    frame = view.questions.report("report_heatmap", view.filters)
-    points = pd.DataFrame(
-        {
-            "weekday": frame["iso_weekday"].map(language.weekday),
-            "hour": frame["hour"],
-            "value": frame["conversations"],
-        }
-    )
-    chart = charts.heatmap(language, points, language("column.hour"), language("column.conversations"))
-    columns = [Column("iso_weekday", "weekday"), Column("hour"), Column("conversations")]
-    view.chart(name, chart, frame, columns)
+    st.header(language("overview.metrics"))
+    metric = view.choose_metric("metric", list(METRICS))
+    for place, (grain, name) in zip(st.columns(2), METRIC_CHARTS.items(), strict=True):
+        with place:
+            metric_over_time(view, language(name), grain, metric)
 
 
-def _ratings(view: View, figures: pd.DataFrame) -> None:
+def _ratings(view: View, figures: pd.Series) -> None:
     language = view.language
     name = language("overview.csat")
     st.header(name)
-    if not figures.loc["csat_n", "value"]:
+    if not figures["csat_n"]:
         st.info(language("empty.no_ratings"))
         return
-    rows = [(rating, figures.loc[f"rating_{rating}", "value"]) for rating in range(1, 6)]
+    rows = [(rating, figures[f"rating_{rating}"]) for rating in range(1, 6)]
     frame = pd.DataFrame(rows, columns=["rating", "answers"])
     points = frame.rename(columns={"rating": "name", "answers": "value"})
     chart = charts.columns(language, points, language("column.rating"), language("column.answers"))
@@ -156,20 +198,21 @@ def _ratings(view: View, figures: pd.DataFrame) -> None:
 
 
 def _table(view: View, grain: str) -> None:
-    name = view.language("overview.table", grain=view.language(f"period.{grain}"))
+    name = view.language("overview.table", grain=view.language(f"grains.{grain}"))
     st.header(name)
-    columns = [
-        Column("period_start", "day"),
-        *map(Column, ("conversations", "distinct_contacts", "messages")),
-        view.average("first_response", "median"),
-        view.average("first_response"),
-        view.average("first_response", "p90"),
-        view.average("reply"),
-        view.average("duration"),
-        view.average("csat", kind="rating"),
-        Column("csat_score", "share", "csat_n"),
-        Column("response_rate", "share", "surveys_sent"),
-    ]
-    tail = "order by period_start desc"
-    frame = view.questions.report("report_over_time", view.filters, select(columns), tail, grain=grain)
-    show(view.language, name, frame, columns)
+    first = Column("period_start", "day")
+    counts = [Column(count) for count in ("conversations", "distinct_contacts", "messages")]
+    medians = [view.median(measure) for measure in ("first_response", "reply", "duration")]
+    columns = [*counts, *medians, ON_TARGET, RATING, Column("csat_score", "share", "csat_n")]
+    more = [*all_measures(view), Column("response_rate", "share", "surveys_sent")]
+    frame = view.questions.report(
+        "report_over_time",
+        view.filters,
+        select([first], columns, more),
+        "order by period_start desc",
+        grain=grain,
+    )
+    frame = with_coverage(view, frame, grain)
+    start = [first, *coverage_columns(frame)]
+    view.show(name, frame, [*start, *columns], file_columns=[*start, *more])
+    note_partial(view, frame)

@@ -14,13 +14,14 @@ periods as (
     from reporting.rpt_open_periods as p
     inner join selected on p.conversation_id = selected.conversation_id
     inner join dim_accounts as account on selected.account_id = account.account_id
+    -- A local day is less than a day away from that of the instant: this spares the joins what the period cannot contain.
+    where p.opened_at < to_date::date + interval 2 days
+        and (p.left_at is null or p.left_at >= from_date::date - interval 1 day)
 ),
 -- The days that an account has data of.
 ends as (
-    select m.account_id, local_time(max(m.sent_at), any_value(account.time_zone))::date as last_on
-    from fct_messages as m
-    inner join dim_accounts as account on m.account_id = account.account_id
-    group by m.account_id
+    select account_id, through_day as last_on
+    from report_coverage(accounts)
 ),
 days as (
     select ends.account_id, t.day::date as day

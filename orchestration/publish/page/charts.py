@@ -26,21 +26,27 @@ WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 DAY = "%-d %b"
 
 
-def bars_by_day(rows: pandas.DataFrame, width: int, kinds: list[str]) -> str:
+def bars_by_day(rows: pandas.DataFrame, width: int, kinds: list[str], is_legend_shown: bool = True) -> str:
     """Draw a stacked bar a day of rows (day, kind, number), the kinds in the order given.
+
+    Without the legend, days are numbers: the drawing then has no words.
 
     The days must be datetimes: texts would be read as UTC and drawn on the clock of this machine.
     """
     import altair as alt
 
     order = alt.Scale(domain=kinds, range=PALETTE)
+    days = alt.Axis(
+        format=DAY if is_legend_shown else "%-d/%-m", labelOverlap=True, labelSeparation=6, grid=False
+    )
+    legend = alt.Legend(orient="top") if is_legend_shown else None
     chart = (
         alt.Chart(rows)
         .mark_bar()
         .encode(
-            x=alt.X("yearmonthdate(day):T", axis=alt.Axis(format=DAY, labelOverlap=True, grid=False)),
+            x=alt.X("yearmonthdate(day):T", axis=days),
             y=alt.Y("number:Q", axis=alt.Axis(tickMinStep=1)),
-            color=alt.Color("kind:N", scale=order, legend=alt.Legend(orient="top")),
+            color=alt.Color("kind:N", scale=order, legend=legend),
             order=alt.Order("place:Q"),
         )
         .transform_calculate(place=f"indexof({kinds!r}, datum.kind)")

@@ -1,9 +1,10 @@
 """Which days a report is about, counted back from the last day of an account's data, never from today.
 
-Belongs here: the periods one can choose, and the one before each. Does not: what is measured in them.
+Belongs here: the periods that have a report, and the days that each can be compared with. Does not: what is
+measured in them.
 
 The same release so gives the same report, whenever it is written. The day of the latest message is not over,
-so a period is full only if it ends before that day.
+so a period ends before that day.
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,11 @@ class Period:
     first: date
     last: date
 
+    @property
+    def days(self) -> int:
+        """Number of days."""
+        return (self.last - self.first).days + 1
+
 
 def last_day(account: Mapping[str, str | None]) -> date | None:
     """Return the local day of the account's latest message, None without any; see `Release.accounts`."""
@@ -34,17 +40,26 @@ def last_day(account: Mapping[str, str | None]) -> date | None:
     return instant.astimezone(ZoneInfo(account["time_zone"])).date()
 
 
-def period_and_the_one_before(name: ReportPeriod, last: date) -> tuple[Period, Period]:
-    """Return the latest period of this name that is over before `last`, and the one before it."""
+def latest_period(name: ReportPeriod, last: date) -> Period:
+    """Return the latest period of this name that is over before `last`."""
     if name in MONTHS:
         step = MONTHS[name]
         end = _months_before(last, (last.month - 1) % step)
-        starts = [_months_before(end, months) for months in (step, 2 * step)]
-    else:
-        step = timedelta(days=DAYS[name])
-        end = last - timedelta(days=last.weekday()) if name == "last_full_week" else last
-        starts = [end - step, end - 2 * step]
-    return Period(starts[0], end - ONE_DAY), Period(starts[1], starts[0] - ONE_DAY)
+        return Period(_months_before(end, step), end - ONE_DAY)
+    end = last - timedelta(days=last.weekday()) if name == "last_full_week" else last
+    return Period(end - timedelta(days=DAYS[name]), end - ONE_DAY)
+
+
+def compared_periods(period: Period, begins: date) -> tuple[Period, Period] | None:
+    """Return the days of a period that can be compared, and the days at the same places of as many before it.
+
+    Both have data only: `begins` is the first day with data. None where there are no such days.
+    """
+    shift = timedelta(days=period.days)
+    first = max(period.first, begins + shift)
+    if first > period.last:
+        return None
+    return Period(first, period.last), Period(first - shift, period.last - shift)
 
 
 def _months_before(day: date, months: int) -> date:

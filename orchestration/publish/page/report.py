@@ -1,245 +1,205 @@
-"""The report to send: one page for each account, in a file that needs nothing else.
+"""The report to send: for each account, period and language one page, in a file that needs nothing else.
 
-Belongs here: which figures the page shows, how numbers are written, where the files are. Does not: its words
-and looks (see `report.html.j2`), nor how a figure is measured (the report macros say it).
+Belongs here: which pages there are, where their files are, and how figures become words. Does not: looks
+(see the templates), nor which figures are shown (see `figures`).
 
-The files are in a folder of their release, `releases/<release_id>/<period>/<account>.html`, and go
-with it. `published/report` is a link to the current folder; swapping it publishes all the pages at once.
+The files `<account>.<period>.<language>.html`, and an index in each language, are in the folder
+`releases/<release_id>/report` of their release and go with it. `published/report` is a link to the current
+one; swapping it publishes all the pages at once.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from filecmp import cmp
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from orchestration.common.files import readable_by_others
 from orchestration.publish.page import charts
-from orchestration.publish.page.periods import Period, last_day, period_and_the_one_before
+from orchestration.publish.page.figures import FEW, HEADLINES, Figures, Headline, cue, difference, measure
+from orchestration.publish.page.periods import last_day, latest_period
 from orchestration.publish.reader import reader
 from orchestration.publish.release import PublishError, Release, current_release
 from orchestration.publish.store import BUILDING
 from orchestration.settings import Settings
+from reports.language import LANGUAGES, UNKNOWN, Language
 
 if TYPE_CHECKING:
     import duckdb
 
-LOCALE = "en"
 LINK = "report"
-FEW = 5  # figures of fewer values than this are marked, here and on the report pages
-NARROW, WIDE = 340, 860
-UNKNOWN = "–"  # noqa: RUF001
-
-
-@dataclass(frozen=True)
-class Headline:
-    """A figure of `report_overview`: how it is written, and the column that says of how many values it is."""
-
-    label: str
-    column: str
-    written: str = "number"
-    values: str | None = None
-
-
-HEADLINES = (
-    Headline("Conversations", "conversations"),
-    Headline("Messages", "messages"),
-    Headline("Contacts", "distinct_contacts"),
-    Headline("First response time, median", "first_response_median", "duration", "first_response_n"),
-    Headline(
-        "First response in working time",
-        "first_response_working_median",
-        "duration",
-        "first_response_working_n",
-    ),
-    Headline("Reply time, median", "reply_median", "duration", "reply_n"),
-    Headline("Duration, median", "duration_median", "duration", "duration_n"),
-    Headline("Closed", "closed"),
-    Headline("Reopened", "reopens"),
-    Headline("Service windows expired", "windows_expired"),
-    Headline("Satisfied", "csat_score", "percent", "csat_n"),
-    Headline("Average rating", "csat_avg", "rating", "csat_n"),
-)
+PERIODS = ("last_full_week", "last_28_days", "last_full_month")
+LATE = 7  # days after which answers, closes and ratings of a conversation have mostly come
 
 
 def write_reports(settings: Settings) -> dict[str, Path]:
-    """Write the page of every account of the current release, and return where they can be found by account.
+    """Write the pages of the current release; return the page to send of each account.
 
-    Raises `PublishError` where there is no release.
+    That is the one of the period and language that are set. Raises `PublishError` where there is no release.
     """
     release = current_release(settings)
     if release is None:
         raise PublishError("There is no release to report on: publish one first.")
-    folder = _folder(settings, release)
+    folder = settings.published_path / release.folder / LINK
     with readable_by_others(), reader(settings) as connection:
         folder.mkdir(exist_ok=True)
         for account in release.accounts:
-            page = render(connection, release, account, settings.report_period)
-            _replace(folder / f"{account}.html", lambda path, page=page: path.write_text(page, "utf-8"))
+            for name, page in render(settings, connection, release, account):
+                replace(folder / name, page)
+        for name, page in render_index(settings, release):
+            replace(folder / name, page)
     target, link = folder.relative_to(settings.published_path), settings.published_path / LINK
     if link.is_dir() and not link.is_symlink():  # in a copy of the home made by a tool that follows links
         shutil.rmtree(link)
-    _replace(link, lambda path: path.symlink_to(target))
-    return {account: settings.published_path / LINK / f"{account}.html" for account in release.accounts}
+    _put(link, lambda path: path.symlink_to(target))
+    return {
+        account: link / file_name(account, settings.report_period, settings.report_language)
+        for account in release.accounts
+    }
 
 
 def has_reports(settings: Settings, release: Release) -> bool:
     """Return whether the reports that can be read are those of this release, of the period that is set."""
-    folders = settings.published_path / LINK, _folder(settings, release)
-    pages = [[folder / f"{account}.html" for folder in folders] for account in release.accounts]
+    folders = settings.published_path / LINK, settings.published_path / release.folder / LINK
+    names = [
+        *(index_name(code) for code in LANGUAGES),
+        *(
+            file_name(account, period, code)
+            for account in release.accounts
+            for period in periods(settings)
+            for code in LANGUAGES
+        ),
+    ]
+    pages = [[folder / name for folder in folders] for name in names]
     return all(shown.exists() and own.exists() and cmp(shown, own, shallow=False) for shown, own in pages)
 
 
-def render(connection: duckdb.DuckDBPyConnection, release: Release, account: str, period_name: str) -> str:
-    """Return the page of one account as HTML, of a connection as `reader` gives it."""
+def periods(settings: Settings) -> list[str]:
+    """Return the periods that have a report."""
+    return list(dict.fromkeys((*PERIODS, settings.report_period)))
+
+
+def file_name(account: str, period: str, code: str) -> str:
+    """Return the name of the page of an account, period and language."""
+    return f"{account}.{period}.{code}.html"
+
+
+def index_name(code: str, stem: str = "index") -> str:
+    """Return the name of the index, or of another page about all accounts; the English one is plain."""
+    return f"{stem}.html" if code == "en" else f"{stem}.{code}.html"
+
+
+def others(code: str, stem: str = "index") -> list[tuple[str, str, str]]:
+    """Return the same page in the other languages: code, name of the language and name of the file."""
+    return [(other, name, index_name(other, stem)) for other, name in LANGUAGES.items() if other != code]
+
+
+def period_title(language: Language, period: str) -> str:
+    """Return what the report pages call a period."""
+    return language(f"periods.{period.replace('_full', '')}")
+
+
+def page_link(settings: Settings, page: str = "", **parameters: str) -> str:
+    """Return the address of one of the report pages, with these values in it."""
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    return f"{settings.report_url.rstrip('/')}/{page}{query}"
+
+
+def render(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, release: Release, account: str
+) -> Iterator[tuple[str, str]]:
+    """Yield name and HTML of each page of one account, of a connection as `reader` gives it."""
     about = release.accounts[account]
-    last = last_day(about)
-    facts = {"release": release, "account": account, "time_zone": about["time_zone"], "few": FEW}
-    if last is None:
-        return _template().render(facts, period=None)
-    period, before = period_and_the_one_before(period_name, last)
-    instant = datetime.fromisoformat(about["data_through"]).replace(tzinfo=UTC)
-    return _template().render(
-        facts,
-        period=period,
-        before=before,
-        headlines=HEADLINES,
-        data_through=instant.astimezone(ZoneInfo(about["time_zone"])),
-        **_figures(connection, account, period, before),
-    )
-
-
-def _figures(
-    connection: duckdb.DuckDBPyConnection, account: str, period: Period, before: Period
-) -> dict[str, Any]:
-    def report(name: str, days: Period, rest: str = "") -> duckdb.DuckDBPyConnection:
-        query = f"from {name}($first, $last, accounts := [$account]) {rest}"
-        return connection.execute(query, {"first": days.first, "last": days.last, "account": account})
-
-    (begins,) = connection.execute(
-        "select min(report_date) from agg_overview where account_id = ?", [account]
-    ).fetchone()
-    (overview,) = _rows(report("report_overview", period))
-    (overview_before,) = _rows(report("report_overview", before))
-    by_day = report(
-        "report_overview_by_day",
-        period,
-        "select report_date as day, origin as kind, conversations as number order by all",
-    ).df()
-    by_hour = report(
-        "report_by_hour", period, "select iso_weekday, hour, inbound_messages as number order by all"
-    ).df()
-    most = "order by conversations desc, messages desc,"
-    return {
-        "begins": begins,
-        "is_empty": not (overview["conversations"] or overview["messages"] or overview["surveys_sent"]),
-        "overview": overview,
-        "overview_before": overview_before if begins <= before.first else None,
-        "agents": _rows(report("report_by_agent", period, f"{most} agent_name, agent_id")),
-        "tags": _rows(report("report_by_tag", period, f"{most} tag")),
-        "by_day": lambda width: charts.bars_by_day(by_day, width, charts.ORIGINS),
-        "by_hour": lambda width: charts.week(by_hour, width),
-        "widths": {"narrow": NARROW, "wide": WIDE},
+    last, zone = last_day(about), ZoneInfo(about["time_zone"])
+    facts = {
+        "release": release,
+        "account": account,
+        "time_zone": about["time_zone"],
+        "few": FEW,
+        "published": datetime.fromisoformat(release.published_at).astimezone(zone),
     }
+    for period_name in periods(settings):
+        period = last and latest_period(period_name, last)
+        figures = period and measure(connection, account, period)
+        for code in LANGUAGES:
+            language = Language(code)
+            shown = {"period": None}
+            if figures:
+                through = datetime.fromisoformat(about["data_through"]).astimezone(zone)
+                shown = {"period_title": period_title(language, period_name), "data_through": through}
+                shown |= _shown(settings, language, figures, last)
+            text = template("report.html.j2").render(facts | shown, language=language, index=index_name(code))
+            yield file_name(account, period_name, code), text
 
 
-def _rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+def render_index(settings: Settings, release: Release) -> Iterator[tuple[str, str]]:
+    """Yield name and HTML of the list of all reports in each language."""
+    zone = ZoneInfo(settings.time_zone)
+    for code in LANGUAGES:
+        language = Language(code)
+        accounts = {}
+        for account, about in release.accounts.items():
+            last = last_day(about)
+            accounts[account] = [
+                (
+                    quote(file_name(account, name, code)),
+                    _days(language, latest_period(name, last)) if last else UNKNOWN,
+                )
+                for name in periods(settings)
+            ]
+        yield (
+            index_name(code),
+            template("index.html.j2").render(
+                language=language,
+                release=release,
+                accounts=accounts,
+                periods=[period_title(language, name) for name in periods(settings)],
+                others=others(code),
+                status=index_name(code, "status"),
+                pages=page_link(settings, lang=code),
+                published=datetime.fromisoformat(release.published_at).astimezone(zone),
+                zone=settings.time_zone,
+            ),
+        )
 
 
-def _folder(settings: Settings, release: Release) -> Path:
-    return settings.published_path / release.folder / settings.report_period
+def replace(path: Path, text: str) -> None:
+    """Put a page in the place of `path`, so that a reader never sees a part of it."""
+    _put(path, lambda building: building.write_text(text, "utf-8"))
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Put what `write` makes in the place of `path`, so that a reader never sees a part of it."""
-    building = path.with_name(f"{BUILDING}{path.name}")
-    building.unlink(missing_ok=True)
-    write(building)
-    building.replace(path)
-
-
-# How values are written
-
-
-def number(value: float | None) -> str:
-    """Return a count or a sum."""
-    return UNKNOWN if value is None else format_decimal(value, locale=LOCALE)
-
-
-def rating(value: float | None) -> str:
-    """Return an average of ratings."""
-    return UNKNOWN if value is None else format_decimal(value, "0.00", locale=LOCALE)
-
-
-def percent(share: float | None) -> str:
-    """Return a share of 0 to 1."""
-    return UNKNOWN if share is None else format_percent(share, locale=LOCALE)
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds in the two largest units that say something."""
-    if seconds is None:
+def write_value(language: Language, kind: str, value: float | None) -> str:
+    """Return a figure in a language; kinds are count, seconds, share and rating."""
+    if value is None:
         return UNKNOWN
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes:02} min"
-    days, hours = divmod(hours, 24)
-    return f"{number(days)} d {hours} h"
+    writers = {
+        "count": language.count,
+        "seconds": language.duration,
+        "share": language.share,
+        "rating": language.decimal,
+    }
+    return writers[kind](value)
 
 
-def change(value: float | None, before: float | None, written: str) -> str:
-    """Return by how much a figure rose or fell: a share in points, a rating as it is, all else in percent."""
-    if value is None or before is None or (written in ("number", "duration") and not before):
-        return UNKNOWN
-    if written == "percent":
-        return format_decimal(100 * (value - before), "+0 points;-0 points", locale=LOCALE)
-    if written == "rating":
-        return format_decimal(value - before, "+0.00;-0.00", locale=LOCALE)
-    return format_percent(value / before - 1, "+#,##0%;-#,##0%", locale=LOCALE)
-
-
-def days(period: Period) -> str:
-    """Return the days of a period; of a calendar month its name."""
-    first, last = period.first, period.last
-    if first.day == 1 and (first.year, first.month) == (last.year, last.month) and (last.day >= 28):
-        return format_date(first, "MMMM yyyy", locale=LOCALE)
-    return f"{day(first)} to {day(last)}"
-
-
-def day(value: date) -> str:
-    """Return a date."""
-    return format_date(value, "d MMMM yyyy", locale=LOCALE)
-
-
-def moment(value: datetime) -> str:
-    """Return an instant on its own clock."""
-    return format_datetime(value, "d MMMM yyyy, HH:mm", locale=LOCALE)
-
-
-FILTERS = {
-    function.__name__: function for function in (number, rating, percent, duration, change, days, day, moment)
-}
+def write_change(language: Language, kind: str, amount: float | None) -> str:
+    """Return a change in a language: a share in points, a rating as it is, all else in percent."""
+    if amount is None:
+        return ""
+    writers = {"share": language.points, "rating": language.signed_decimal}
+    return writers.get(kind, language.change)(amount)
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """Return a template of this folder."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -247,5 +207,84 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(FILTERS)
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
+
+
+def _shown(settings: Settings, language: Language, figures: Figures, last: Any) -> dict[str, Any]:
+    """Return what the template shows of the figures, in a language."""
+    period = figures.period
+    link = partial(
+        page_link,
+        settings,
+        **{
+            "from": str(period.first),
+            "to": str(period.last),
+            "accounts": figures.account,
+            "lang": language.code,
+        },
+    )
+    return {
+        "period": period,
+        "begins": figures.begins,
+        "is_empty": figures.is_empty,
+        "is_late": (last - period.last).days < LATE,
+        "late_days": LATE,
+        "overview": figures.overview,
+        "tiles": [tile for headline in HEADLINES if (tile := _tile(language, headline, figures))],
+        "comparison": _comparison(language, figures),
+        "agents": figures.agents,
+        "tags": figures.tags,
+        "week": figures.week,
+        "by_day": figures.by_day,
+        "origins": dict(zip(charts.ORIGINS, charts.PALETTE, strict=True)),
+        "link": link,
+        "write": partial(write_value, language),
+    }
+
+
+def _tile(language: Language, headline: Headline, figures: Figures) -> dict[str, Any] | None:
+    """Return a figure with its change and explanation; None where an account has no targets."""
+    name, n = headline.measure, headline.n and figures.overview[headline.n]
+    if name.endswith("_on_target_rate") and not n:
+        return None
+    amount, colour = None, ""
+    if figures.compared:
+        amount = difference(headline, figures.now, figures.before)
+        colour = cue(headline, amount, figures.now, figures.before)
+    return {
+        "measure": name,
+        "label": language(f"column.{name}"),
+        "definition": language.definition(name) or "",
+        "value": write_value(language, headline.kind, figures.overview[name]),
+        "n": n,
+        "change": write_change(language, headline.kind, amount),
+        "rises": (amount or 0) > 0,
+        "cue": colour,
+    }
+
+
+def _comparison(language: Language, figures: Figures) -> str:
+    """Return which days the changes compare."""
+    if figures.compared is None:
+        return language("note.not_compared", first=language.day(figures.begins))
+    now, before = figures.compared
+    return language(
+        "note.compared" if now.days == figures.period.days else "note.compared_in_part",
+        days=now.days,
+        all_days=figures.period.days,
+        start=language.day(now.first),
+        end=language.day(now.last),
+        previous_start=language.day(before.first),
+        previous_end=language.day(before.last),
+    )
+
+
+def _days(language: Language, period: Any) -> str:
+    return language("static.days", first=language.day(period.first), last=language.day(period.last))
+
+
+def _put(path: Path, write: Callable[[Path], object]) -> None:
+    building = path.with_name(f"{BUILDING}{path.name}")
+    building.unlink(missing_ok=True)
+    write(building)
+    building.replace(path)

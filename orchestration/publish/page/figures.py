@@ -1,0 +1,154 @@
+"""The figures of the report on one account and period, as the report macros measure them.
+
+Belongs here: which figures the report shows, and whether a change is good or bad. Does not: words and
+numbers in a language (see `report`), nor how a figure is measured (the report macros).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestration.publish.page import charts
+from orchestration.publish.page.periods import Period, compared_periods
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import duckdb
+
+FEW = 5  # figures of fewer values than this are marked, here and on the report pages
+# How large a change must be to be shown as good or bad, by the kind of the figure.
+MATERIAL = {"seconds": 0.05, "share": 0.02, "rating": 0.1}
+NARROW, WIDE = 340, 1000
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A figure of `report_overview`: its kind, the column of its n, and whether more is better."""
+
+    measure: str
+    kind: str = "count"
+    n: str | None = None
+    better: bool | None = None
+
+
+HEADLINES = (
+    Headline("conversations"),
+    Headline("distinct_contacts"),
+    Headline("messages"),
+    Headline("first_response_median", "seconds", "first_response_n", False),
+    Headline("first_response_on_target_rate", "share", "first_response_on_target_n", True),
+    Headline("reply_median", "seconds", "reply_n", False),
+    Headline("reply_on_target_rate", "share", "reply_on_target_n", True),
+    Headline("duration_median", "seconds", "duration_n", False),
+    Headline("duration_on_target_rate", "share", "duration_on_target_n", True),
+    Headline("csat_score", "share", "csat_n", True),
+    Headline("csat_avg", "rating", "csat_n", True),
+    Headline("response_rate", "share", "surveys_sent"),
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the report on an account and period shows, in no language.
+
+    - `begins`: the first day with data
+    - `compared`: the days whose figures, `now` and `before`, are compared
+    - `week`: of each weekday (1 = Monday) 24 pairs: messages of customers per day, and strength of colour
+    - `by_day`: SVG drawings of conversations by day, by width
+    """
+
+    account: str
+    period: Period
+    begins: date
+    compared: tuple[Period, Period] | None
+    overview: dict[str, Any]
+    now: dict[str, Any] | None
+    before: dict[str, Any] | None
+    agents: list[dict[str, Any]]
+    tags: list[dict[str, Any]]
+    week: dict[int, list[tuple[float, float]]]
+    by_day: dict[str, str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was measured in the period."""
+        return not any(self.overview[column] for column in ("conversations", "messages", "surveys_sent"))
+
+
+def measure(connection: duckdb.DuckDBPyConnection, account: str, period: Period) -> Figures | None:
+    """Return the figures, None where the account has no data; the connection is of `reader`."""
+
+    def report(name: str, days: Period, rest: str = "") -> duckdb.DuckDBPyConnection:
+        query = f"from {name}($first, $last, accounts := [$account]) {rest}"
+        return connection.execute(query, {"first": days.first, "last": days.last, "account": account})
+
+    (begins,) = connection.execute(
+        "select min(first_day) from report_coverage(accounts := [$account])", {"account": account}
+    ).fetchone()
+    if begins is None:
+        return None
+    compared = compared_periods(period, begins)
+    (overview,) = _rows(report("report_overview", period))
+    now = before = None
+    if compared:
+        now = overview if compared[0] == period else _rows(report("report_overview", compared[0]))[0]
+        before = _rows(report("report_overview", compared[1]))[0]
+    by_day = report(
+        "report_overview_by_day",
+        period,
+        "select report_date as day, origin as kind, conversations as number order by all",
+    ).df()
+    most = "conversations desc, messages desc"
+    return Figures(
+        account=account,
+        period=period,
+        begins=begins,
+        compared=compared,
+        overview=overview,
+        now=now,
+        before=before,
+        agents=_rows(
+            report("report_by_agent", period, f"order by agent_id is null, {most}, agent_name, agent_id")
+        ),
+        tags=_rows(report("report_by_tag", period, f"order by tag = 'Untagged', {most}, tag")),
+        week=_week(report("report_heatmap", period, "select iso_weekday, hour, inbound_messages_per_day")),
+        by_day={
+            name: charts.bars_by_day(by_day, width, charts.ORIGINS, is_legend_shown=False)
+            for name, width in {"narrow": NARROW, "wide": WIDE}.items()
+        },
+    )
+
+
+def difference(headline: Headline, now: dict[str, Any], before: dict[str, Any]) -> float | None:
+    """Return the change of a figure: of shares and ratings the difference, else relative to the former."""
+    value, previous = now[headline.measure], before[headline.measure]
+    if value is None or previous is None:
+        return None
+    if headline.kind in ("share", "rating"):
+        return value - previous
+    return value / previous - 1 if previous else None
+
+
+def cue(headline: Headline, amount: float | None, now: dict[str, Any], before: dict[str, Any]) -> str:
+    """Return `better` or `worse`; nothing where the change is small or one side has few values behind it."""
+    if amount is None or headline.better is None or abs(amount) < MATERIAL[headline.kind]:
+        return ""
+    if any((side[headline.n] or 0) < FEW for side in (now, before)):
+        return ""
+    return "better" if (amount > 0) == headline.better else "worse"
+
+
+def _week(result: duckdb.DuckDBPyConnection) -> dict[int, list[tuple[float, float]]]:
+    rows = sorted(result.fetchall())
+    most = max((value or 0 for *_, value in rows), default=0) or 1
+    week: dict[int, list[tuple[float, float]]] = {}
+    for iso_weekday, _, value in rows:
+        week.setdefault(iso_weekday, []).append((value or 0, round((value or 0) / most, 3)))
+    return week
+
+
+def _rows(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

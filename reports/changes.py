@@ -1,0 +1,74 @@
+"""The change of a figure against the period before: how it is written, and whether it is good or bad.
+
+Belongs here: the difference of two figures. Does not: the figures, which come from the macros.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from orchestration.publish.page.figures import FEW, MATERIAL
+from reports.language import Language
+from reports.tables import missing
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change as text, and its colour for `st.metric`: normal, inverse or off."""
+
+    text: str | None
+    colour: str
+
+
+def difference(kind: str, value: float | None, previous: float | None) -> float | None:
+    """Return the change: of shares and ratings the difference, else relative to the value before."""
+    if missing(value) or missing(previous):
+        return None
+    if kind in ("share", "rating"):
+        return value - previous
+    return value / previous - 1 if previous else None
+
+
+def written_change(language: Language, kind: str, amount: float | None) -> str | None:
+    """Return a change as text."""
+    if missing(amount):
+        return None
+    if kind == "share":
+        return language.points(amount)
+    return language.signed_decimal(amount) if kind == "rating" else language.change(amount)
+
+
+def change(
+    language: Language, kind: str, better: str, values: tuple[float, float], cases: tuple[float, float] | None
+) -> Change:
+    """Return the change from the second value to the first; `cases` are the numbers behind the two.
+
+    A change that is small, or has few cases behind one of its sides, is neither good nor bad.
+    """
+    amount = difference(kind, *values)
+    if missing(amount):
+        return Change(None, "off")
+    is_known = cases is None or all(not missing(n) and n >= FEW for n in cases)
+    is_material = abs(amount) >= MATERIAL.get(kind, 0) and is_known
+    return Change(written_change(language, kind, amount), better if is_material else "off")
+
+
+def compared(
+    frame: pd.DataFrame, now: pd.DataFrame, before: pd.DataFrame | None, keys: list[str], kinds: dict
+) -> pd.DataFrame:
+    """Return the rows with the changes of the columns in `kinds`, as `<column>_change`.
+
+    `now` has the figures of the days that are compared, `before` those of the period before.
+    """
+    result = frame.copy()
+    if before is None:
+        return result.assign(**{f"{column}_change": None for column in kinds})
+    joined = (
+        frame[keys].merge(now, on=keys, how="left").merge(before, on=keys, how="left", suffixes=("", "_was"))
+    )
+    for column, kind in kinds.items():
+        result[f"{column}_change"] = [
+            difference(kind, *pair) for pair in zip(joined[column], joined[f"{column}_was"], strict=True)
+        ]
+        result[f"{column}_was"] = joined[f"{column}_was"].to_list()
+    return result

@@ -1,0 +1,116 @@
+"""The period of a page: relative periods, what of a period has data, and which days can be compared.
+
+Belongs here: arithmetic with local days. Does not: which day an instant is on, which the database computes.
+
+The day of the latest message is not over, so a relative period ends before it.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+
+CUSTOM = "custom"
+DAYS = {"last_7_days": 7, "last_28_days": 28}
+MONTHS = {"last_month": 1, "last_quarter": 3}
+PERIODS = ("last_28_days", "last_7_days", "last_week", "last_month", "last_quarter", CUSTOM)
+LATE = 7  # days after which answers, closes and ratings of a conversation have mostly come
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The local days with data: of any account from `first` to `last`, of messages until `through`.
+
+    All accounts have data of every day from `shared_first` to `whole_last`, which is over.
+    """
+
+    first: date
+    through: date
+    last: date
+    shared_first: date
+    whole_last: date
+
+    def days(self, start: date, end: date) -> int:
+        """Return how many days from `start` to `end`, both included, have data that is complete."""
+        return max(0, (min(end, self.through - ONE_DAY) - max(start, self.first)).days + 1)
+
+
+def coverage(accounts: pd.DataFrame) -> Coverage | None:
+    """Return the coverage of `report_coverage`, None where no account has data."""
+    accounts = accounts.dropna(subset=["first_day"])
+    if accounts.empty:
+        return None
+    # Without any message, the last day of other activity.
+    through = accounts["through_day"].fillna(accounts["last_day"])
+    return Coverage(
+        first=accounts["first_day"].min().date(),
+        through=through.max().date(),
+        last=accounts["last_day"].max().date(),
+        shared_first=accounts["first_day"].max().date(),
+        whole_last=through.min().date() - ONE_DAY,
+    )
+
+
+def resolved(name: str, known: Coverage) -> tuple[date, date]:
+    """Return the days of a relative period, cut to those with data."""
+    end = known.through
+    if name in MONTHS:
+        step = MONTHS[name]
+        end = _months_before(end, (end.month - 1) % step)
+        start = _months_before(end, step)
+    elif name == "last_week":
+        end -= timedelta(days=end.weekday())
+        start = end - timedelta(days=7)
+    else:
+        start = end - timedelta(days=DAYS[name])
+    last = max(known.first, end - ONE_DAY)
+    return min(last, max(known.first, start)), last
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Days of the period, and the days of the period before at the same places; both have data."""
+
+    start: date
+    end: date
+    previous_start: date
+    previous_end: date
+
+    @property
+    def days(self) -> int:
+        """Number of days that are compared."""
+        return (self.end - self.start).days + 1
+
+
+def comparison(start: date, end: date, known: Coverage) -> Comparison | None:
+    """Return the days that can be compared with as many days before `start`, None if there are none."""
+    days = (end - start).days + 1
+    before = start - timedelta(days)
+    first = max(0, (known.shared_first - before).days)
+    last = min(days - 1, (known.whole_last - start).days)
+    if first > last:
+        return None
+    places = timedelta(first), timedelta(last)
+    return Comparison(*(start + place for place in places), *(before + place for place in places))
+
+
+def whole_period(start: date, grain: str) -> tuple[date, date]:
+    """Return the first and the last day of the day, week or month that begins on `start`."""
+    if grain == "week":
+        return start, start + timedelta(days=6)
+    if grain == "month":
+        return start, start.replace(day=monthrange(start.year, start.month)[1])
+    return start, start
+
+
+def covered_days(start: date, grain: str, period: tuple[date, date], known: Coverage) -> tuple[int, int]:
+    """Return of a day, week or month how many days are in the period and have data, and how many it has."""
+    first, last = whole_period(start, grain)
+    return known.days(max(first, period[0]), min(last, period[1])), (last - first).days + 1
+
+
+def _months_before(day: date, months: int) -> date:
+    years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(years, month + 1, 1)
