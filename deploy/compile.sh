@@ -11,7 +11,7 @@ trap 'rm -r "$work"' EXIT
 # An index beside the main one may hold this machine's files only, and so not all the hashes.
 compile() { # <output> <arguments>
     UV_INDEX="" UV_FIND_LINKS="" "$python" deploy/install.py --uv pip compile --quiet --universal --generate-hashes \
-        --no-header --no-annotate --python-version 3.11 --output-file "$@" > /dev/null
+        --no-header --no-annotate --no-strip-extras --python-version 3.11 --output-file "$@" > /dev/null
 }
 
 pin() { # <file> <arguments>: writes what these need and the files that it includes do not hold

@@ -16,6 +16,7 @@ from orchestration.common.words import without_class
 from orchestration.ingest.raw_store.ledger import REASON_TEXT, RawStoreError, explain_errors, ledger_folder
 from orchestration.ingest.seeds import read_seeds
 from orchestration.ingest.sources.local import find_files
+from orchestration.publish.overview import KEY as OVERVIEW
 from orchestration.publish.page.report import LINK, has_reports
 from orchestration.publish.release import Release, current_release
 from orchestration.quality.asset_checks import SPECS
@@ -114,7 +115,8 @@ class Checks:
 
 def checks(result: dg.ExecuteInProcessResult) -> Checks:
     """Return the checks of a run; of the others name, what was expected and found, and examples."""
-    evaluations = result.get_asset_check_evaluations()
+    # The verdict on the release is no check of data; it is printed with the release.
+    evaluations = [e for e in result.get_asset_check_evaluations() if e.asset_key != OVERVIEW]
     gate = {spec.key for spec in SPECS}
     passed = [evaluation for evaluation in evaluations if evaluation.passed]
     others: dict[dg.AssetCheckSeverity, list[dict[str, str]]] = {s: [] for s in dg.AssetCheckSeverity}
@@ -152,12 +154,10 @@ def is_new(result: dg.ExecuteInProcessResult | None) -> bool:
 
 
 def pages(settings: Settings, release: Release | None) -> list[str]:
-    """Return the paths of the reports to send, their index first; empty if they are not written."""
+    """Return the paths of the first page of the reports and of the status page; empty if not written."""
     if release is None or not has_reports(settings, release):
         return []
-    folder = settings.published_path / LINK
-    index = folder / "index.html"
-    return [str(index), *sorted(str(page) for page in folder.glob("*.html") if page != index)]
+    return [str(settings.published_path / name) for name in (f"{LINK}/index.html", "status.html")]
 
 
 def outcome(output: RunOutput, code: int) -> dict[str, Any]:

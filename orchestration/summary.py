@@ -146,7 +146,7 @@ def _reports(settings: Settings, release: Release) -> Iterator[str]:
     yield from _headlines(settings)
     if written := pages(settings, release):
         yield f"To send   {written[0]}"
-        yield f"Status    {settings.published_path / 'status.html'}"
+        yield f"Status    {written[1]}"
     else:
         yield "To send   not written; the next run writes it"
 

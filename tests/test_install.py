@@ -22,7 +22,9 @@ def pins(name: str) -> set[str]:
     """Return the names that a file pins, with those of the files that it includes."""
     text = (PROJECT / name).read_text()
     included = [pins(file) for file in re.findall(r"^-r (\S+)", text, re.MULTILINE)]
-    return {normal(pin) for pin in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}.union(*included)
+    return {normal(pin) for pin in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE)}.union(
+        *included
+    )
 
 
 def normal(name: str) -> str:
@@ -81,7 +83,7 @@ def test_every_pin_has_hashes_and_no_file_names_an_index():
     for path in REQUIREMENTS:
         text = path.read_text()
         assert not re.search(r"https?://|file://|--index|--find-links", text), path
-        blocks = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+        blocks = re.split(r"^(?=\w.*==)", text, flags=re.MULTILINE)[1:]
         assert blocks
         assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
 
