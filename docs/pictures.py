@@ -28,7 +28,12 @@ WIDTH = 1400
 COLOURS = 128  # enough for pages of text and charts, at a third of the bytes
 LINEAGE = "/assets/published/csat_summary?view=lineage&lineageScope=neighbors&lineageDepth=2"
 QUERY = """\
-select agent_name, conversations, first_response_median / 60 as minutes, csat_score, csat_n
+select
+    agent_name,
+    conversations,
+    round(first_response_median / 60) as first_response_minutes,
+    round(csat_score, 2) as csat_score,
+    csat_n
 from report_by_agent('2025-11-01', '2025-11-30')
 order by conversations desc;"""
 TERMINAL = """

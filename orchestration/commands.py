@@ -194,6 +194,7 @@ def _refresh(
     chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
     with open_instance(settings) as instance:
         prune_runs(settings, instance)
+        output.detail("reading the models of dbt")
         parts = [
             dg.define_asset_job(f"part_{number}", selection, executor_def=dg.in_process_executor)
             for number, selection in enumerate(selections, start=1)

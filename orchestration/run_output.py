@@ -38,6 +38,8 @@ REMARKS = (  # of Dagster, to itself
     "A dbt subsetted execution",
     "Dependencies for step",
     "did not yield or return expected outputs",
+    "Running dbt command",
+    "Finished dbt command",
 )
 
 
@@ -67,7 +69,7 @@ class Stage:
         }
         counts = ", ".join(f"{number:,} {nouns[noun]}" for noun, number in self.counts.items())
         outcome = "" if self.outcome == "succeeded" else self.outcome.upper()
-        return f"{self.name:10} {f'{outcome} {counts}'.strip() or 'done':60} {self.seconds:6.1f} s"
+        return f"{self.name:10} {f'{outcome} {counts}'.strip() or 'done':72} {self.seconds:6.1f} s"
 
 
 class RunOutput:
@@ -230,7 +232,7 @@ class RunOutput:
             stage = self._stage
             if stage and time.monotonic() - self._last_line > SILENCE_SECONDS:
                 seconds = time.monotonic() - stage.began
-                self.print(f"{stage.name:10} … {self._detail[:56]:56} {seconds:6.0f} s")
+                self.print(f"{stage.name:10} … {self._detail[:70]:70} {seconds:6.0f} s")
 
 
 class _Lines(io.TextIOBase):
@@ -266,7 +268,7 @@ class StageHandler(logging.Handler):
         message = about.get("orig_message") or record.getMessage()
         if event := about.get("dagster_event"):
             _current.event(event)
-        elif any(remark in message for remark in REMARKS):
+        elif record.levelno < logging.INFO or any(remark in message for remark in REMARKS):
             return
         elif record.levelno >= logging.WARNING:
             _current.print(message, "yellow")

@@ -61,7 +61,7 @@ HEADLINES = {
 @dg.logger(description="What a run started at the terminal shows of its stages.")
 def progress(_context: dg.InitLoggerContext) -> logging.Logger:
     """Return the logger of a run started at the terminal."""
-    logger = logging.Logger("progress", logging.INFO)
+    logger = logging.Logger("progress", logging.DEBUG)  # the level of events
     logger.addHandler(StageHandler())
     return logger
 

@@ -411,7 +411,7 @@ def test_a_high_rejection_rate_names_the_files_with_most_rejections(candidate):
     assert result.examples == ("demo/messages: 51 of 1000 records, most in messages/demo2.jsonl",)
     assert (
         result.check.expected
-        == "at most 5.0% of the messages or message_echoes or statuses of the newest batch rejected"
+        == "at most 5.0% of the messages or message_echoes or statuses of the latest batch rejected"
     )
 
 

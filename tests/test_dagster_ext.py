@@ -8,6 +8,7 @@ import inspect
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
@@ -184,3 +185,18 @@ def test_libraries_of_single_stages_are_not_imported_at_the_start():
     script = f"import sys, orchestration.__main__; print(*{late} & sys.modules.keys())"
     ended = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (0, "\n")
+
+
+def test_dagsters_own_commands_find_its_files_where_only_the_home_is_set(tmp_path, monkeypatch):
+    """`dagster run list` and others read `dagster.yaml` in a shell that sets no variable but this one."""
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(PROJECT))
+    with dg.DagsterInstance.get() as instance:
+        run = instance.create_run_for_job(JOB)
+        folder = tmp_path / "dagster"
+        assert Path(instance.storage_directory()).is_relative_to(folder)
+        assert Path(instance.compute_log_manager.get_captured_local_path([run.run_id], "out")).is_relative_to(
+            folder
+        )
+        assert [record.run_id for record in instance.get_runs()] == [run.run_id]
+    assert (folder / "history" / "runs.db").exists()

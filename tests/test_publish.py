@@ -406,7 +406,7 @@ def test_without_parquet_a_release_is_only_the_database(settings, old):
     new = publish(settings_without_parquet, CHECKS)
 
     assert new.parquet is None
-    assert names(settings.published_path / new.folder) == ["release.json", "reports.duckdb"]
+    assert names(settings.published_path / new.folder) == ["release.json", "reports.duckdb", "schema.json"]
     assert current_release(settings_without_parquet) == new
     assert is_intact(settings_without_parquet, new)
     with reader(settings_without_parquet) as connection:
