@@ -204,7 +204,7 @@ class RunOutput:
             self._stage.count("tables")
             self._stage.count("rows", metadata["dagster/row_count"].value)
         elif self._stage.name == NAMES["published__report"]:
-            self._stage.count("accounts", len(metadata.keys() - {"sent"}))
+            self._stage.count("pages", metadata["pages"].value)
 
     @contextmanager
     def programs_captured(self) -> Iterator[None]:

@@ -53,7 +53,7 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
         "(the sample has it on purpose)",
         "0 failed; of those that passed",
         "publish    18 tables, ",
-        "report     1 account ",
+        "report     8 pages ",
         f"{release.release_id}, new",
         "Overview  2,000 conversations, 14,848 messages, 654 contacts",
         "By agent  7 agents; Giulia Ferri",

@@ -13,7 +13,7 @@ import duckdb
 
 from orchestration.common.markdown import last_files, top_reasons
 from orchestration.publish.page.periods import last_day
-from orchestration.publish.page.report import has_reports, write_reports
+from orchestration.publish.page.report import LINK, has_reports, write_reports
 from orchestration.publish.page.sending import send_reports
 from orchestration.publish.preconditions import verify_candidate, verify_checks
 from orchestration.publish.previews import preview
@@ -94,8 +94,11 @@ def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
         if settings.report_urls:
             context.log.info(f"Sent the reports {sent}")
         return dg.MaterializeResult(
-            metadata={"sent": dg.MetadataValue.text(sent)}
-            | {account: dg.MetadataValue.path(path) for account, path in pages.items()}
+            metadata={account: dg.MetadataValue.path(path) for account, path in pages.items()}
+            | {
+                "pages": dg.MetadataValue.int(len(list((settings.published_path / LINK).glob("*.html")))),
+                "sent": dg.MetadataValue.text(sent),
+            }
         )
 
     return report
