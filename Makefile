@@ -87,7 +87,7 @@ lint: .venv/installed-dev parse ## run ruff, sqlfluff, and dbt parse without war
 	@$(BIN)/ruff format --check .
 	@$(BIN)/sqlfluff lint models dbt_project/tests
 
-parse: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
+lint parse: export CONVERSATIONS_HOME := $(CURDIR)/.venv/lint
 parse: .venv/installed ## run dbt parse without warnings
 	@mkdir -p "$$CONVERSATIONS_HOME"
 	@cd dbt_project && ../$(BIN)/dbt --quiet --warn-error parse --no-partial-parse --show-all-deprecations --profiles-dir . --target-path "$$CONVERSATIONS_HOME" --log-path "$$CONVERSATIONS_HOME"
