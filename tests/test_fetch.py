@@ -298,11 +298,11 @@ def test_a_temporary_error_is_retried(chatwoot, status, headers, pause):
     ("response", "expected"),
     [
         (lambda: JSONResponse({"errors": ["Invalid Access Token"]}, 401), "the token was rejected"),
-        (lambda: JSONResponse({}, 403), "the token of an administrator"),
+        (lambda: JSONResponse({}, 403), "an administrator's token"),
         (lambda: JSONResponse({}, 404), "check url and api_account"),
-        (lambda: Response("<html>Welcome</html>"), "the answer holds no list of records"),
-        (lambda: JSONResponse({"payload": {"id": 1}}), "the answer holds no list of records"),
-        (lambda: JSONResponse([{"name": "no id"}]), "the answer holds no list of records"),
+        (lambda: Response("<html>Welcome</html>"), "the answer has no list of records"),
+        (lambda: JSONResponse({"payload": {"id": 1}}), "the answer has no list of records"),
+        (lambda: JSONResponse([{"name": "no id"}]), "the answer has no list of records"),
     ],
 )
 def test_a_permanent_error_names_account_address_and_remedy(

@@ -191,7 +191,7 @@ def test_a_second_ingest_finds_no_changes(house: House) -> None:
 def test_a_missing_or_empty_landing_is_not_an_error(house: House) -> None:
     messages: list[str] = []
     assert house.ingest(messages.append).files == []
-    assert "holds no files" in messages[0]
+    assert "has no files" in messages[0]
     assert house.rows("messages") == house.rejected() == house.ledger() == []
 
 

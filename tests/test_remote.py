@@ -126,7 +126,7 @@ def test_a_store_without_modification_times_is_rejected(tmp_path, monkeypatch):
         "find",
         lambda *given, **named: {k: v | {"created": None} for k, v in find(*given, **named).items()},
     )
-    with pytest.raises(SettingsError, match=r"this kind of store does not tell when a file changed"):
+    with pytest.raises(SettingsError, match=r"this kind of store does not report modification times"):
         has_changes(Settings(home=tmp_path, landing="memory://timeless"))
 
 

@@ -244,7 +244,7 @@ def test_a_file_that_changes_while_it_is_read_again_stays_as_it_was(house):
     def write(_message: str) -> None:
         house.drop("messages/1.jsonl", jsonl(message(7, "2025-01-07T10:00:00")))
 
-    with pytest.raises(ReplayError, match=r"changed meanwhile(.|\n)*demo/messages/1.jsonl"):
+    with pytest.raises(ReplayError, match=r"changed or cannot be opened(.|\n)*demo/messages/1.jsonl"):
         ingest(house.settings, write, Again(accounts=["demo"]))
 
     assert house.everything() == before
@@ -336,7 +336,7 @@ def test_a_refused_command_says_why_and_runs_nothing(sample, tmp_path, monkeypat
     assert main(["replay"]) == 1
     assert "No files are selected" in capfd.readouterr().err
     assert main(["replay", "--accounts", "nobody", "--force"]) == 1
-    assert "of nobody" in capfd.readouterr().err
+    assert "no ingested file matches nobody" in capfd.readouterr().err
     assert main(["rebuild", "agg_by_pigeon"]) == 2
     assert "no mart agg_by_pigeon; choose one of fct_conversations" in capfd.readouterr().err
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))

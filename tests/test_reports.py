@@ -345,7 +345,7 @@ def test_every_page_is_made(home, monkeypatch, name):
     app.run()
     assert not app.exception
     assert not app.error
-    assert len(app.get("arrow_data_frame")) > 0
+    assert len(app.get("dataframe")) > 0
 
 
 def test_the_tiles_of_now_are_the_counts_of_the_macro(home, monkeypatch):
