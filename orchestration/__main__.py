@@ -27,9 +27,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="From the exports in landing to the published release. All commands wait for a run that goes on.",
+    help="From the exports in landing to the published release. Commands wait for a run in progress.",
 )
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="print what the steps and dbt say")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="also print the lines of the steps and of dbt")
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="print one JSON object, and all else to the standard error")
 ]

@@ -393,7 +393,7 @@ def _reject_unknown_names() -> None:
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known | OTHER_NAMES:
             nearest = get_close_matches(name.upper(), known, 1)
-            remedy = f"did you mean {nearest[0]}?" if nearest else "the README lists all settings"
+            remedy = f"did you mean {nearest[0]}?" if nearest else "docs/settings.md lists all settings"
             complaints.append(f"{name}: there is no such setting; {remedy}")
     if complaints:
         raise SettingsError("\n".join(complaints))
