@@ -134,7 +134,7 @@ def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tm
     release = current_release(settings)
     assert release.rows["fct_messages"] == 14_849
     assert release.source_files == before.source_files + 1
-    assert "Published" in capfd.readouterr().out
+    assert "publish    18 tables" in capfd.readouterr().out
     full, increment = builds(settings)
     assert (full.is_full, full.build_id) == (True, before.build_id)
     assert (increment.is_full, increment.build_id) == (False, release.build_id)

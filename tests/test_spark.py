@@ -245,7 +245,7 @@ def test_both_forms_of_every_macro_agree(spark, tmp_path):
 def test_a_worker_killed_in_the_middle_of_a_run_costs_at_most_that_run(spark, sample):
     shutil.copytree(sample.landing_path, spark.landing_path)
     shutil.copy(sample.hash_key_path, spark.home)
-    command = ["make", "run", "ENGINE=spark"]
+    command = [sys.executable, "-m", "orchestration", "run", "--verbose"]
     with subprocess.Popen(
         command, cwd=PROJECT, env=os.environ | spark.environment(), stdout=subprocess.PIPE, text=True
     ) as running:
