@@ -80,10 +80,10 @@ def test_the_drawer_of_a_phone_closes_once_a_page_is_chosen(visit):
     page = visit("", viewport={"width": 390, "height": 844})
     page.get_by_test_id("stExpandSidebarButton").click()
     drawer = page.get_by_test_id("stSidebar")
-    expect(drawer).to_have_attribute("aria-expanded", "true")
+    expect(drawer).to_have_attribute("data-collapsed", "false")
     page.get_by_role("link", name="Now").click()
     page.wait_for_url("**/now*")
-    expect(drawer).to_have_attribute("aria-expanded", "false")
+    expect(drawer).to_have_attribute("data-collapsed", "true")
 
 
 # Everybody can use it
