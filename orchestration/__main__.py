@@ -194,7 +194,7 @@ def _show_status(as_json: bool, full_refresh: bool = False) -> None:
 
         return print_status(settings, as_json, full_refresh)
 
-    with run_output(as_json=True) as output:  # its lines are not what is asked for
+    with run_output(as_json=True) as output:  # progress lines go to the standard error
         code = _code(command, output)
     raise typer.Exit(code)
 
@@ -252,6 +252,6 @@ if __name__ == "__main__":
     code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # All is closed and on disk. An orderly end takes longer, and DuckDB ends it with pages on what other
-    # libraries still hold of it.
+    # All files are closed and on disk. A normal exit takes longer, and prints pages about DuckDB objects that
+    # other libraries still refer to.
     os._exit(code)

@@ -128,7 +128,7 @@ class RunOutput:
         self._console.print(Text(line, style=style), soft_wrap=True)
 
     def begin(self, name: str) -> None:
-        """Begin a stage; one that goes on until then has succeeded."""
+        """Begin a stage. A stage that still runs has succeeded."""
         if self._stage:
             self.end("succeeded")
         self._stage, self._detail = Stage(name), ""
@@ -166,7 +166,7 @@ class RunOutput:
                 self._live.update(task, description=f"{self._stage.name:10} {text[:80]}")
 
     def program_line(self, line: str) -> None:
-        """Take a line that another program printed."""
+        """Record a line that another program printed."""
         self.program_lines.append(line)
         if self.verbose:
             self.print(f"  {line}", "dim")
@@ -174,7 +174,7 @@ class RunOutput:
             self._show(f"{node[1]} of {node[2]}  {node[4].split()[-1]}")
 
     def event(self, event: Any) -> None:
-        """Take an event of Dagster: it begins or ends a stage, or is counted."""
+        """Begin or end a stage, or count, for an event of Dagster."""
         match event.event_type_value:
             case "STEP_START":
                 self.begin(NAMES.get(event.step_key, event.step_key))
@@ -236,7 +236,7 @@ class RunOutput:
 
 
 class _Lines(io.TextIOBase):
-    """A stream that gives away whole lines, and passes all on to the stream before it, if there is one."""
+    """A stream that calls a function with each whole line, and also writes to the replaced stream, if any."""
 
     def __init__(self, before: TextIO | None, take: Any) -> None:
         self._before, self._take, self._rest = before, take, ""
@@ -258,10 +258,10 @@ class _Lines(io.TextIOBase):
 
 
 class StageHandler(logging.Handler):
-    """Takes what Dagster logs of a run: its events, and what the steps say."""
+    """Passes Dagster's events and the log messages of the steps to the output of the current run."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show the record in the output of the run that is on, if there is one."""
+        """Show the record in the output of the current run, if there is one."""
         if _current is None:
             return
         about = getattr(record, "dagster_meta", {})
@@ -281,7 +281,7 @@ _current: RunOutput | None = None
 
 @contextmanager
 def run_output(verbose: bool = False, as_json: bool = False) -> Iterator[RunOutput]:
-    """Give the output of the command that is on, else begin one that ends with this context."""
+    """Yield the output of the current command, or a new one that closes with this context."""
     global _current
     if _current:
         yield _current

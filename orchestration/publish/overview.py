@@ -90,9 +90,9 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
 def report(
     settings: Settings, instance: dg.DagsterInstance, checked: Iterable[dg.AssetsDefinition], cursor: str
 ) -> str:
-    """Bring what Dagster shows up to date without a run, where it says anything else; return the new cursor.
+    """Update the asset, its check and the status page without a run, if the texts changed; return the cursor.
 
-    Time makes a release old without any run, and a run that failed comes to no overview.
+    A release becomes old without a run, and a failed run does not reach the overview.
     """
     specs = [spec for definition in checked for spec in definition.check_specs]
     freshness, checks, run = check_freshness(settings), _checks(instance, specs), next_run(settings, instance)
