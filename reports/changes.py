@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from orchestration.publish.page.figures import FEW, MATERIAL
+from orchestration.publish.page.figures import FEW, MATERIAL, change_of
+from orchestration.publish.page.report import write_change
 from reports.language import Language
 from reports.tables import missing
 
@@ -21,21 +22,13 @@ class Change:
 
 
 def difference(kind: str, value: float | None, previous: float | None) -> float | None:
-    """Return the change: of shares and ratings the difference, else relative to the value before."""
-    if missing(value) or missing(previous):
-        return None
-    if kind in ("share", "rating"):
-        return value - previous
-    return value / previous - 1 if previous else None
+    """Return the change as `change_of` does, None where one side is unknown."""
+    return None if missing(value) or missing(previous) else change_of(kind, value, previous)
 
 
 def written_change(language: Language, kind: str, amount: float | None) -> str | None:
-    """Return a change as text."""
-    if missing(amount):
-        return None
-    if kind == "share":
-        return language.points(amount)
-    return language.signed_decimal(amount) if kind == "rating" else language.change(amount)
+    """Return a change as text, None where it is unknown."""
+    return None if missing(amount) else write_change(language, kind, amount)
 
 
 def change(

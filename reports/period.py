@@ -1,8 +1,7 @@
-"""The period of a page: relative periods, what of a period has data, and which days can be compared.
+"""The period of a page: what of it has data, and which days can be compared.
 
-Belongs here: arithmetic with local days. Does not: which day an instant is on, which the database computes.
-
-The day of the latest message is not over, so a relative period ends before it.
+Belongs here: the coverage of the accounts that a page shows. Does not: relative periods and the rule of a
+comparison (see `publish.page.periods`), nor which day an instant is on, which the database computes.
 """
 
 from calendar import monthrange
@@ -11,12 +10,10 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from orchestration.publish.page.periods import ONE_DAY, Period, compared_periods, latest_period
+
 CUSTOM = "custom"
-DAYS = {"last_7_days": 7, "last_28_days": 28}
-MONTHS = {"last_month": 1, "last_quarter": 3}
 PERIODS = ("last_28_days", "last_7_days", "last_week", "last_month", "last_quarter", CUSTOM)
-LATE = 7  # days after which answers, closes and ratings of a conversation have mostly come
-ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -55,18 +52,9 @@ def coverage(accounts: pd.DataFrame) -> Coverage | None:
 
 def resolved(name: str, known: Coverage) -> tuple[date, date]:
     """Return the days of a relative period, cut to those with data."""
-    end = known.through
-    if name in MONTHS:
-        step = MONTHS[name]
-        end = _months_before(end, (end.month - 1) % step)
-        start = _months_before(end, step)
-    elif name == "last_week":
-        end -= timedelta(days=end.weekday())
-        start = end - timedelta(days=7)
-    else:
-        start = end - timedelta(days=DAYS[name])
-    last = max(known.first, end - ONE_DAY)
-    return min(last, max(known.first, start)), last
+    period = latest_period(name, known.through)
+    last = max(known.first, period.last)
+    return min(last, max(known.first, period.first)), last
 
 
 @dataclass(frozen=True)
@@ -86,14 +74,11 @@ class Comparison:
 
 def comparison(start: date, end: date, known: Coverage) -> Comparison | None:
     """Return the days that can be compared with as many days before `start`, None if there are none."""
-    days = (end - start).days + 1
-    before = start - timedelta(days)
-    first = max(0, (known.shared_first - before).days)
-    last = min(days - 1, (known.whole_last - start).days)
-    if first > last:
+    compared = compared_periods(Period(start, end), known.shared_first, known.whole_last)
+    if compared is None:
         return None
-    places = timedelta(first), timedelta(last)
-    return Comparison(*(start + place for place in places), *(before + place for place in places))
+    now, before = compared
+    return Comparison(now.first, now.last, before.first, before.last)
 
 
 def whole_period(start: date, grain: str) -> tuple[date, date]:
@@ -109,8 +94,3 @@ def covered_days(start: date, grain: str, period: tuple[date, date], known: Cove
     """Return of a day, week or month how many days are in the period and have data, and how many it has."""
     first, last = whole_period(start, grain)
     return known.days(max(first, period[0]), min(last, period[1])), (last - first).days + 1
-
-
-def _months_before(day: date, months: int) -> date:
-    years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(years, month + 1, 1)

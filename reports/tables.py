@@ -12,7 +12,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from orchestration.publish.page.report import FEW
+from orchestration.publish.page.figures import FEW
 from reports.downloads import as_csv, as_xlsx
 from reports.language import UNKNOWN, Language
 

@@ -13,12 +13,13 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from orchestration.publish.page.report import FEW
+from orchestration.publish.page.figures import FEW
+from orchestration.publish.page.periods import LATE, ONE_DAY
 from reports import tables
 from reports.changes import compared
 from reports.filters import Address, Entry, Filters, one_of, touched
 from reports.language import Language
-from reports.period import CUSTOM, LATE, ONE_DAY, Comparison, Coverage, comparison
+from reports.period import CUSTOM, Comparison, Coverage, comparison
 from reports.release import Questions
 from reports.tables import Column, select
 

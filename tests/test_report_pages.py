@@ -5,9 +5,9 @@ import pytest
 from playwright.sync_api import expect
 from report_browser import DAYS, ENGLISH, PERIOD, ask, cell, choose, figures, file, in_address, settled
 
+from orchestration.publish.page.figures import HEADLINES
 from reports.language import Language
 from reports.tables import written
-from reports.views.overview import FIGURES
 
 pytestmark = pytest.mark.slow
 pytest_plugins = ["report_browser"]
@@ -17,7 +17,7 @@ def expected_figures(settings, filters="", working="", language=ENGLISH):
     overview = ask(settings, f"from report_overview('{DAYS[0]}', '{DAYS[1]}'{filters})").iloc[0]
     timed = ("first_response", "reply", "total_wait", "duration")
     found = {}
-    for measure, kind, _, _ in FIGURES:
+    for measure, kind in ((headline.measure, headline.kind) for headline in HEADLINES):
         is_timed = "_on_target" not in measure
         name = next((m for m in timed if is_timed and measure.startswith(m)), None)
         column = measure.replace(name, name + working) if name else measure

@@ -5,13 +5,13 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
+from orchestration.publish.page.figures import HEADLINES
 from reports.changes import change, compared
 from reports.groups import CHANGES
 from reports.language import LANGUAGES, Language, catalogue
 from reports.over_time import BAR_METRICS
 from reports.period import PERIODS, Coverage, comparison, coverage, covered_days, resolved
 from reports.views.now import TILES
-from reports.views.overview import FIGURES
 
 FIRST, THROUGH = date(2025, 10, 1), date(2025, 12, 31)
 KNOWN = Coverage(FIRST, THROUGH, date(2026, 1, 2), FIRST, THROUGH - timedelta(1))
@@ -122,7 +122,7 @@ def test_groups_are_compared_by_their_key_and_those_that_are_new_have_no_change(
 def test_every_figure_has_a_definition(code):
     language = Language(code)
     shown = [
-        *(figure[0] for figure in FIGURES),
+        *(headline.measure for headline in HEADLINES),
         *(tile[0] for tile in TILES),
         *(column for column, _, _ in BAR_METRICS.values()),
         *(f"{column}_change" for column in CHANGES),

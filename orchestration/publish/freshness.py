@@ -46,7 +46,7 @@ class AccountFreshness:
     @property
     def publication(self) -> str:
         """The verdict on the age of the release."""
-        return self._verdict(self.looked_at - self.published_at)
+        return self._verdict(self.publication_age)
 
     @property
     def data(self) -> str:

@@ -6,6 +6,7 @@ Belongs here: what the page shows and in which order. Does not: any figure's mak
 import pandas as pd
 import streamlit as st
 
+from orchestration.publish.page.figures import HEADLINES
 from reports import charts, tables
 from reports.changes import change
 from reports.groups import ON_TARGET, RATING, all_measures
@@ -21,21 +22,8 @@ from reports.tables import Column, mark, missing, select, written
 from reports.view import View
 from reports.views.responses import show_handled_by, show_heatmap, show_response_bands
 
-# Measure, kind, number of cases, and whether more is better ("off": neither).
-FIGURES = (
-    ("conversations", "count", None, "off"),
-    ("distinct_contacts", "count", None, "off"),
-    ("messages", "count", None, "off"),
-    ("first_response_median", "seconds", "first_response_n", "inverse"),
-    ("first_response_on_target_rate", "share", "first_response_on_target_n", "normal"),
-    ("reply_median", "seconds", "reply_n", "inverse"),
-    ("reply_on_target_rate", "share", "reply_on_target_n", "normal"),
-    ("duration_median", "seconds", "duration_n", "inverse"),
-    ("duration_on_target_rate", "share", "duration_on_target_n", "normal"),
-    ("csat_score", "share", "csat_n", "normal"),
-    ("csat_avg", "rating", "csat_n", "normal"),
-    ("response_rate", "share", "surveys_sent", "off"),
-)
+# Colours of `st.metric` by whether more is better; None: neither.
+COLOURS = {True: "normal", False: "inverse", None: "off"}
 # Lists of conversations to which the figures lead, by the filters of the details.
 TO_DETAILS = {
     "overview.to_waiting": {"outcome": ["waiting"]},
@@ -73,14 +61,15 @@ def _figures(view: View, figures: pd.Series) -> None:
     sides = view.both_sides("report_overview")
     now, before = (side.iloc[0] for side in sides) if sides else (None, None)
     with st.container(horizontal=True, key="figures"):
-        for measure, kind, n, better in FIGURES:
-            column, cases = view.timed(measure), n and view.timed(n)
+        for headline in HEADLINES:
+            measure, kind = headline.measure, headline.kind
+            column, cases = view.timed(measure), headline.n and view.timed(headline.n)
             text, colour, moved = None, "off", False
             if sides:
                 found = change(
                     language,
                     kind,
-                    better,
+                    COLOURS[headline.better],
                     (now[column], before[column]),
                     (now[cases], before[cases]) if cases else None,
                 )

@@ -4,11 +4,14 @@ Belongs here: the heatmap, the bands of response times, who handled the conversa
 making.
 """
 
+from collections.abc import Iterable
+
 import pandas as pd
 import streamlit as st
 
 from reports import charts
 from reports.filters import one_of
+from reports.language import Language
 from reports.tables import Column, missing
 from reports.view import View
 
@@ -66,10 +69,7 @@ def show_response_bands(view: View) -> None:
             if not total:
                 st.info(language("empty.no_values"))
                 continue
-            labels = [f"{language.count(value)} ({language.share(value / total)})" for value in values]
-            bars = pd.DataFrame(
-                {"name": table["band"], "label": labels, "value": values, "key": table["band"]}
-            )
+            bars = _bars(language, table["band"], values, table["band"])
             st.altair_chart(charts.bars(language, bars, heading), alt=heading)
     with st.expander(language("download.data", name=name)):
         columns = [Column("band", "text")]
@@ -97,11 +97,14 @@ def show_handled_by(view: View) -> None:
     table = pd.DataFrame(
         {"name": names, "conversations": counts, "share": [value / total for value in counts]}
     )
-    bars = table.assign(
-        label=[f"{language.count(n)} ({language.share(n / total)})" for n in counts],
-        value=counts,
-        key=[value or "unknown" for value in HANDLED],
-    )
+    bars = _bars(language, names, counts, [value or "unknown" for value in HANDLED])
     chart = charts.bars(language, bars, language("column.conversations"))
     columns = [Column("name", "text", label="handled_by"), Column("conversations"), Column("share", "share")]
     view.chart(name, chart, table, columns, lambda bar: {"handled": [bar["key"]]})
+
+
+def _bars(language: Language, names: Iterable[str], counts: list[int], keys: Iterable[str]) -> pd.DataFrame:
+    """Return the rows of `charts.bars` for counts, each with its share of them all."""
+    total = sum(counts)
+    labels = [f"{language.count(count)} ({language.share(count / total)})" for count in counts]
+    return pd.DataFrame({"name": names, "label": labels, "value": counts, "key": keys})

@@ -122,11 +122,16 @@ def measure(connection: duckdb.DuckDBPyConnection, account: str, period: Period)
 
 
 def difference(headline: Headline, now: dict[str, Any], before: dict[str, Any]) -> float | None:
-    """Return the change of a figure: of shares and ratings the difference, else relative to the former."""
+    """Return the change of a figure, None where one side is unknown."""
     value, previous = now[headline.measure], before[headline.measure]
     if value is None or previous is None:
         return None
-    if headline.kind in ("share", "rating"):
+    return change_of(headline.kind, value, previous)
+
+
+def change_of(kind: str, value: float, previous: float) -> float | None:
+    """Return a change: of shares and ratings the difference, else relative to the previous value."""
+    if kind in ("share", "rating"):
         return value - previous
     return value / previous - 1 if previous else None
 

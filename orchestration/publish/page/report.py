@@ -25,7 +25,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from orchestration.common.files import readable_by_others
 from orchestration.publish.page import charts
 from orchestration.publish.page.figures import FEW, HEADLINES, Figures, Headline, cue, difference, measure
-from orchestration.publish.page.periods import last_day, latest_period
+from orchestration.publish.page.periods import LATE, last_day, latest_period, page_name
 from orchestration.publish.reader import reader
 from orchestration.publish.release import PublishError, Release, current_release
 from orchestration.publish.store import BUILDING
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 LINK = "report"
 PERIODS = ("last_full_week", "last_28_days", "last_full_month")
-LATE = 7  # days after which answers, closes and ratings of a conversation have mostly come
 
 
 def write_reports(settings: Settings) -> dict[str, Path]:
@@ -104,7 +103,7 @@ def others(code: str, stem: str = "index") -> list[tuple[str, str, str]]:
 
 def period_title(language: Language, period: str) -> str:
     """Return what the report pages call a period."""
-    return language(f"periods.{period.replace('_full', '')}")
+    return language(f"periods.{page_name(period)}")
 
 
 def page_link(settings: Settings, page: str = "", **parameters: str) -> str:
