@@ -151,7 +151,7 @@ def test_a_failed_run_writes_no_secret(sample: Settings, tmp_path: Path) -> None
     )
     assert ended.returncode == 1
     assert "FAILED" in ended.stdout
-    assert "Address 1 of CONVERSATIONS_ALERT_URLS could not be told" in ended.stdout + ended.stderr
+    assert "Address 1 of CONVERSATIONS_ALERT_URLS could not be reached" in ended.stdout + ended.stderr
     for file in damaged:  # the content cannot be read
         file.unlink(missing_ok=True)
     assert_no_secret_in(home, ended.stdout + ended.stderr)
