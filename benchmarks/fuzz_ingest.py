@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from house import House
 from mutations import CorruptedFile, check_result, corrupted_file
+from temporary_home import TemporaryHome
 
 ROUND = 500  # files per landing
 SHOWN = 40
@@ -23,10 +23,10 @@ SHOWN = 40
 
 def main(files: int = 10_000, seed: int = 1) -> int:
     """Ingest corrupted files and print the results. Return 1 if a record was lost or an ingest crashed."""
-    dice, started = random.Random(seed), time.monotonic()  # noqa: S311
+    rng, started = random.Random(seed), time.monotonic()  # noqa: S311
     figures, rejections, failures = Counter(), Counter(), 0
     for first in range(0, files, ROUND):
-        corrupted = [corrupted_file(dice, number) for number in range(first, min(first + ROUND, files))]
+        corrupted = [corrupted_file(rng, number) for number in range(first, min(first + ROUND, files))]
         try:
             load(corrupted, figures, rejections)
         except Exception:
@@ -43,13 +43,13 @@ def main(files: int = 10_000, seed: int = 1) -> int:
 
 def load(corrupted: list[CorruptedFile], figures: Counter, rejections: Counter) -> None:
     """Ingest these files as one landing and add up the results."""
-    with tempfile.TemporaryDirectory() as home:
-        house = House(Path(home), settle_seconds=0)
+    with tempfile.TemporaryDirectory() as folder:
+        home = TemporaryHome(Path(folder), settle_seconds=0)
         for file in corrupted:
-            house.drop(f"conversations/{file.name}", file.content)
-        result = house.ingest()
-        check_result(house, result, corrupted)
-        assert house.ingest().batch_id is None
+            home.drop(f"conversations/{file.name}", file.content)
+        result = home.ingest()
+        check_result(home, result, corrupted)
+        assert home.ingest().batch_id is None
         totals = result.totals()
         figures["files"] += totals.files
         figures.update(f"files {outcome.status}" for outcome in result.files)
@@ -57,7 +57,7 @@ def load(corrupted: list[CorruptedFile], figures: Counter, rejections: Counter) 
         figures["records accepted"] += totals.records_accepted
         figures["records rejected"] += totals.records_rejected
         figures["good records"] += sum(file.good.total() for file in corrupted)
-        rejections.update(kind_of(reason) for (reason,) in house.rejected("reason"))
+        rejections.update(kind_of(reason) for (reason,) in home.rejected("reason"))
 
 
 def kind_of(reason: str) -> str:

@@ -257,9 +257,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("seed", type=int, nargs="?", default=1)
     parser.add_argument("--in-a-row", type=int, default=3, help="kills before a run is completed")
     command = parser.parse_args(arguments)
-    dice, trials = random.Random(command.seed), []  # noqa: S311
-    rounds = (dice.sample(TARGETS, len(TARGETS)) for _ in count())
-    moments = ((stage, dice.random()) for stages in rounds for stage in stages)
+    rng, trials = random.Random(command.seed), []  # noqa: S311
+    rounds = (rng.sample(TARGETS, len(TARGETS)) for _ in count())
+    moments = ((stage, rng.random()) for stages in rounds for stage in stages)
     with tempfile.TemporaryDirectory() as folder:
         trial_home = TrialHome(Path(folder))
         print(

@@ -137,9 +137,9 @@ def replay(
 
     def command(settings: "Settings") -> int:
         from orchestration import commands
-        from orchestration.ingest.raw_store.replay import Again
+        from orchestration.ingest.raw_store.replay import ReplaySelection
 
-        return commands.replay(settings, Again(**chosen))
+        return commands.replay(settings, ReplaySelection(**chosen))
 
     _execute(command, verbose, as_json)
 

@@ -23,7 +23,7 @@ from orchestration.common.words import counted
 from orchestration.definitions import build_definitions
 from orchestration.ingest.pipeline import set_raw_aside
 from orchestration.ingest.raw_store.ledger import RawStoreError
-from orchestration.ingest.raw_store.replay import Again, ReplayError
+from orchestration.ingest.raw_store.replay import ReplayError, ReplaySelection
 from orchestration.ingest.selection import check_replay, gone_from_landing
 from orchestration.publish.overview import report
 from orchestration.publish.page.report import LINK, write_reports
@@ -40,21 +40,21 @@ from orchestration.warehouse.assets import FULL_BUILD, REBUILDABLE
 def run(
     settings: Settings,
     selections: Sequence[dg.AssetSelection] = (),
-    again: Again | None = None,
+    replay_selection: ReplaySelection | None = None,
     is_full_build: bool = False,
 ) -> int:
     """Materialize these selections, or everything if anything has changed; return the exit code.
 
-    Files chosen by `again` are read again. A full build is done even if nothing has changed. The exit code is
-    0 only if a release is in place and nothing failed.
+    Files of `replay_selection` are read again. A full build is done even if nothing has changed. The exit
+    code is 0 only if a release is in place and nothing failed.
     """
     settings.ensure_home()
     ship_samples(settings)
     with run_output() as output:
         try:
             with run_lock(settings):
-                idle = not (selections or again or is_full_build) and is_up_to_date(settings)
-                result = None if idle else refresh(settings, selections, again, is_full_build)
+                idle = not (selections or replay_selection or is_full_build) and is_up_to_date(settings)
+                result = None if idle else refresh(settings, selections, replay_selection, is_full_build)
         except SettingsError as error:
             return _reject(settings, f"Nothing can be run:\n{error}", 2)
         except RawStoreError as error:
@@ -100,16 +100,16 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
         return run(settings)
 
 
-def replay(settings: Settings, again: Again) -> int:
-    """Read the chosen files again, build and publish; change nothing if the choice is rejected."""
+def replay(settings: Settings, replay_selection: ReplaySelection) -> int:
+    """Read the selected files again, build and publish. An invalid selection changes nothing."""
     with run_lock(settings):
         try:
-            check_replay(settings, again)
+            check_replay(settings, replay_selection)
         except SettingsError as error:
             return _reject(settings, f"Nothing can be run:\n{error}", 2)
         except (ReplayError, RawStoreError) as error:
             return _reject(settings, str(error))
-        return run(settings, again=again)
+        return run(settings, replay_selection=replay_selection)
 
 
 def rebuild(settings: Settings, mart: str) -> int:
@@ -173,7 +173,7 @@ def clean(settings: Settings) -> int:
 def refresh(
     settings: Settings,
     selections: Sequence[dg.AssetSelection] = (),
-    again: Again | None = None,
+    replay_selection: ReplaySelection | None = None,
     is_full_build: bool = False,
 ) -> dg.ExecuteInProcessResult:
     """Run the job `refresh`, the job `replay`, or a job for each selection until one fails, in this process.
@@ -181,17 +181,19 @@ def refresh(
     Return the result of the last job that ran.
     """
     with run_output() as output:
-        return _refresh(output, settings, selections, again, is_full_build)
+        return _refresh(output, settings, selections, replay_selection, is_full_build)
 
 
 def _refresh(
     output: RunOutput,
     settings: Settings,
     selections: Sequence[dg.AssetSelection],
-    again: Again | None,
+    replay_selection: ReplaySelection | None,
     is_full_build: bool,
 ) -> dg.ExecuteInProcessResult:
-    chosen = {"ops": {"ingest": {"config": {"again": again.model_dump()}}}} if again else {}
+    ingest_config = {}
+    if replay_selection:
+        ingest_config = {"ops": {"ingest": {"config": {"replay_selection": replay_selection.model_dump()}}}}
     with open_instance(settings) as instance:
         prune_runs(settings, instance)
         output.detail("reading the models of dbt")
@@ -200,12 +202,12 @@ def _refresh(
             for number, selection in enumerate(selections, start=1)
         ]
         definitions = dg.Definitions.merge(build_definitions(settings), dg.Definitions(jobs=parts))
-        for job in parts or [REPLAY if again else REFRESH]:
+        for job in parts or [REPLAY if replay_selection else REFRESH]:
             with output.programs_captured():
                 result = definitions.resolve_job_def(job.name).execute_in_process(
                     instance=instance,
                     raise_on_error=False,
-                    run_config={"loggers": {"progress": {}}} | chosen,
+                    run_config={"loggers": {"progress": {}}} | ingest_config,
                     tags={BY_HAND: "true"} | ({FULL_BUILD: "true"} if is_full_build else {}),
                 )
             if not result.success:

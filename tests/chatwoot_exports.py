@@ -176,10 +176,10 @@ NOTES = [{"private": True}, {"private": False}]
 LATER = [{"status": "read"}, {"content_attributes": {"deleted": True}}, {"content_attributes": RATED}, *NOTES]
 
 
-def random_message(dice, number, at, customer):
-    kind = dice.choice(["incoming", "incoming", "outgoing", "outgoing", "template", "activity"])
-    sender = {"incoming": customer, "outgoing": dice.choice([ANNA, BRUNO, BOT, None])}.get(kind)
-    more = dice.choice(
+def random_message(rng, number, at, customer):
+    kind = rng.choice(["incoming", "incoming", "outgoing", "outgoing", "template", "activity"])
+    sender = {"incoming": customer, "outgoing": rng.choice([ANNA, BRUNO, BOT, None])}.get(kind)
+    more = rng.choice(
         [
             {},
             {},
@@ -189,32 +189,32 @@ def random_message(dice, number, at, customer):
             {"additional_attributes": {"template_params": {"name": "welcome", "language": "it"}}},
         ]
     )
-    if dice.random() < 0.3:
-        more = more | {"later": (at + dice.choice([1, 600, 5000]), dice.choice(LATER))}
+    if rng.random() < 0.3:
+        more = more | {"later": (at + rng.choice([1, 600, 5000]), rng.choice(LATER))}
     return message(number, at, kind, sender, **more)
 
 
-def random_history(dice, conversations=25):
+def random_history(rng, conversations=25):
     """Return the conversations of an account with eight contacts, until `END`."""
     number, history = iter(range(1000, 10**6)).__next__, []
     for identifier in range(11, 11 + conversations):
-        started = dice.randrange(0, 90_000, 10)
-        customer = contact(500 + dice.randint(1, 8))
+        started = rng.randrange(0, 90_000, 10)
+        customer = contact(500 + rng.randint(1, 8))
         messages = [message(number(), started, "incoming", customer)]
-        for _ in range(dice.choice([0, 1, 3, 6, 10])):
-            at = min(messages[-1]["at"] + dice.choice([0, 1, 60, 3000]), END)
-            messages.append(random_message(dice, number(), at, customer))
-        statuses = [(started, dice.choice(["pending", "open"]))]
-        for _ in range(dice.choice([0, 1, 2, 4])):
-            at = statuses[-1][0] + dice.choice([0, 5, 400, 2000])
-            statuses.append((at, dice.choice(["open", "resolved", "snoozed", "pending"])))
+        for _ in range(rng.choice([0, 1, 3, 6, 10])):
+            at = min(messages[-1]["at"] + rng.choice([0, 1, 60, 3000]), END)
+            messages.append(random_message(rng, number(), at, customer))
+        statuses = [(started, rng.choice(["pending", "open"]))]
+        for _ in range(rng.choice([0, 1, 2, 4])):
+            at = statuses[-1][0] + rng.choice([0, 5, 400, 2000])
+            statuses.append((at, rng.choice(["open", "resolved", "snoozed", "pending"])))
         history.append(
             {
                 "id": identifier,
                 "at": started,
                 "contact": customer,
-                "assignee": dice.choice([None, ANNA, BRUNO, BOT]),
-                "labels": dice.choice([[], ["billing"], ["vip", "billing"]]),
+                "assignee": rng.choice([None, ANNA, BRUNO, BOT]),
+                "labels": rng.choice([[], ["billing"], ["vip", "billing"]]),
                 "statuses": statuses,
                 "messages": messages,
             }
@@ -222,28 +222,28 @@ def random_history(dice, conversations=25):
     return history
 
 
-def merge_contacts(dice, history):
+def merge_contacts(rng, history):
     """Merge one contact into another, as the platform does, at the end of the history."""
-    merged, into = dice.sample(range(501, 509), k=2)
+    merged, into = rng.sample(range(501, 509), k=2)
     for conversation in history:
         if conversation["contact"]["id"] == merged:
             conversation["merged_into"] = contact(into)
     return history
 
 
-def random_files(dice, history):
+def random_files(rng, history):
     """Return the files of a history by name, each with its lines: webhooks and API responses."""
     all_webhooks, files = webhooks(history), {}
     for name in range(12):
-        files[f"webhooks/{name}.jsonl"] = dice.sample(all_webhooks, k=len(all_webhooks) // 8)
+        files[f"webhooks/{name}.jsonl"] = rng.sample(all_webhooks, k=len(all_webhooks) // 8)
     for now in (30_000, 60_000, END):
         started = [with_last_message(c, now) for c in history if c["at"] <= now]
         files[f"conversations/{now}.json"] = [{"data": {"payload": started}}]
-    for one in dice.sample(history, k=len(history) // 2):
+    for one in rng.sample(history, k=len(history) // 2):
         page = {"meta": {}, "payload": [as_in_messages_api(one, sent) for sent in one["messages"]]}
         files[f"messages/{one['id']}.json"] = [page]
     for name in ("1", "2"):
-        people = [contact(500 + n) | {"labels": dice.choice([[], ["lead"]])} for n in range(1, 9)]
+        people = [contact(500 + n) | {"labels": rng.choice([[], ["lead"]])} for n in range(1, 9)]
         files[f"contacts/{name}.json"] = [{"meta": {"count": 8}, "payload": people}]
         agents = [{"id": a["id"], "name": a["name"] + name, "role": "agent"} for a in (ANNA, BRUNO)]
         files[f"agents/{name}.json"] = agents

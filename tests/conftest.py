@@ -135,10 +135,10 @@ def build(linked) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def sound(tmp_path_factory) -> Settings:
     """Return the settings of a home with a candidate that passes every check. To change it, copy it first."""
-    from sound_candidate import write_sound_candidate  # imports Great Expectations, which takes seconds
+    from passing_candidate import write_passing_candidate  # imports Great Expectations, which takes seconds
 
     settings = Settings(home=tmp_path_factory.mktemp("sound"), threads=1)
-    write_sound_candidate(settings)
+    write_passing_candidate(settings)
     return settings
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
-from house import House, gz, jsonl, zst
+from temporary_home import TemporaryHome, gz, jsonl, zst
 
 from orchestration.ingest.pipeline import IngestResult
 
@@ -64,36 +64,36 @@ class CorruptedFile:
     good: Counter[str]
 
 
-def corrupted_file(dice: random.Random, number: int) -> CorruptedFile:
+def corrupted_file(rng: random.Random, number: int) -> CorruptedFile:
     """Return a file of random format and size, corrupted in up to four places."""
-    kind = dice.choice(FORMATS)
-    records = _records(dice, number)
-    packing = "" if kind == "parquet" else dice.choice([*PACKINGS, "", ""])
+    kind = rng.choice(FORMATS)
+    records = _records(rng, number)
+    packing = "" if kind == "parquet" else rng.choice([*PACKINGS, "", ""])
     suffix = {"array": "json", "page": "json", "pages": "json", "semicolon": "csv"}.get(kind, kind)
-    plain = _parquet(dice.randrange(20)) if kind == "parquet" else _text(kind, records)
+    plain = _parquet(rng.randrange(20)) if kind == "parquet" else _text(kind, records)
     before = after = plain
     packed = PACKINGS[packing](plain)
-    for _ in range(dice.choice([0, 1, 1, 1, 2, 4])):
-        if packing and dice.random() < 0.4:
-            packed = _corrupt_bytes(dice, packed)
+    for _ in range(rng.choice([0, 1, 1, 1, 2, 4])):
+        if packing and rng.random() < 0.4:
+            packed = _corrupt_bytes(rng, packed)
         else:
-            after = (_corrupt_lines if dice.random() < 0.5 else _corrupt_bytes)(dice, after)
+            after = (_corrupt_lines if rng.random() < 0.5 else _corrupt_bytes)(rng, after)
             packed = PACKINGS[packing](after)
     is_intact = packed == PACKINGS[packing](after)
     good = _unchanged_records(kind, before, after) if is_intact else Counter()
     return CorruptedFile(f"{number:06}-{kind}.{suffix}{packing}", packed, good)
 
 
-def check_result(house: House, result: IngestResult, files: list[CorruptedFile]) -> None:
+def check_result(home: TemporaryHome, result: IngestResult, files: list[CorruptedFile]) -> None:
     """Assert that every record is accepted or rejected, and every unchanged record accepted."""
     assert result.skipped == []
     outcomes = {outcome.file.split("/")[-1]: outcome for outcome in result.files}
     assert outcomes.keys() == {file.name for file in files}
     accepted, rejected, ids = Counter(), Counter(), {name: Counter() for name in outcomes}
-    for name, record in house.rows("conversations", "_file, id"):
+    for name, record in home.rows("conversations", "_file, id"):
         accepted[name.split("/")[-1]] += 1
         ids[name.split("/")[-1]][record] += 1
-    for name, line, reason, remedy in house.rejected("file, line, reason, remedy"):
+    for name, line, reason, remedy in home.rejected("file, line, reason, remedy"):
         assert reason, name
         assert remedy, name
         rejected[name.split("/")[-1]] += line is not None
@@ -111,18 +111,18 @@ def check_result(house: House, result: IngestResult, files: list[CorruptedFile])
         )
 
 
-def _records(dice: random.Random, number: int) -> list[dict]:
+def _records(rng: random.Random, number: int) -> list[dict]:
     return [
         {
             "id": f"{number}-{index}",
-            "created_on": dice.choice(
+            "created_on": rng.choice(
                 ["2026-08-31T07:44:00+02:00", "2026-01-15 12:00", 1788162240, "1788162240.5"]
             ),
-            "contact": dice.choice([None, 7, "7", ""]),
-            "tags": dice.choice([None, [], [{"id": 3, "name": "late"}, {"id": 4, "name": 'say "hi"; è'}]]),
-            "channel": dice.choice(["plain", "with, comma; and more", 'a "quoted" one', "è così", None]),
+            "contact": rng.choice([None, 7, "7", ""]),
+            "tags": rng.choice([None, [], [{"id": 3, "name": "late"}, {"id": 4, "name": 'say "hi"; è'}]]),
+            "channel": rng.choice(["plain", "with, comma; and more", 'a "quoted" one', "è così", None]),
         }
-        for index in range(dice.choice([1, 2, 5, 12]))
+        for index in range(rng.choice([1, 2, 5, 12]))
     ]
 
 
@@ -153,17 +153,17 @@ def _parquet(seed: int) -> bytes:
         return target.read_bytes()
 
 
-def _corrupt_bytes(dice: random.Random, content: bytes) -> bytes:
+def _corrupt_bytes(rng: random.Random, content: bytes) -> bytes:
     """Flip, truncate, insert, delete, duplicate or swap bytes."""
-    at, length = dice.randint(0, len(content)), dice.choice([1, 1, 2, 8, 60])
+    at, length = rng.randint(0, len(content)), rng.choice([1, 1, 2, 8, 60])
     head, part, tail = content[:at], content[at : at + length], content[at + length :]
-    match dice.choice(["flip", "cut", "junk", "out", "double", "swap"]):
+    match rng.choice(["flip", "cut", "junk", "out", "double", "swap"]):
         case "flip":
-            return head + bytes(byte ^ dice.randint(1, 255) for byte in part) + tail
+            return head + bytes(byte ^ rng.randint(1, 255) for byte in part) + tail
         case "cut":
             return head
         case "junk":
-            return head + dice.choice(JUNK) + part + tail
+            return head + rng.choice(JUNK) + part + tail
         case "out":
             return head + tail
         case "double":
@@ -171,11 +171,11 @@ def _corrupt_bytes(dice: random.Random, content: bytes) -> bytes:
     return tail + head + part
 
 
-def _corrupt_lines(dice: random.Random, content: bytes) -> bytes:
+def _corrupt_lines(rng: random.Random, content: bytes) -> bytes:
     """Duplicate, delete, swap, truncate or join lines, change line ends, or insert junk."""
     lines = content.splitlines(keepends=True) or [b""]
-    at, other = dice.randrange(len(lines)), dice.randrange(len(lines))
-    match dice.choice(["double", "drop", "swap", "cut", "join", "junk", "end", "shift"]):
+    at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+    match rng.choice(["double", "drop", "swap", "cut", "join", "junk", "end", "shift"]):
         case "double":
             lines.insert(other, lines[at])
         case "drop":
@@ -183,15 +183,15 @@ def _corrupt_lines(dice: random.Random, content: bytes) -> bytes:
         case "swap":
             lines[at], lines[other] = lines[other], lines[at]
         case "cut":
-            lines[at] = lines[at][: dice.randint(0, len(lines[at]))] + b"\n"
+            lines[at] = lines[at][: rng.randint(0, len(lines[at]))] + b"\n"
         case "join":
             lines[at] = lines[at].rstrip(b"\r\n")
         case "junk":
-            lines.insert(at, dice.choice(JUNK) + b"\n")
+            lines.insert(at, rng.choice(JUNK) + b"\n")
         case "end":
-            lines[at] = lines[at].rstrip(b"\n") + dice.choice([b"\r", b"\r\n", b"\n\n"])
+            lines[at] = lines[at].rstrip(b"\n") + rng.choice([b"\r", b"\r\n", b"\n\n"])
         case "shift":
-            lines[at] = dice.choice([b",", b";", b"x,", b'"']) + lines[at]
+            lines[at] = rng.choice([b",", b";", b"x,", b'"']) + lines[at]
     return b"".join(lines)
 
 

@@ -82,98 +82,98 @@ MOMENTS = [
 ]
 
 
-def moment(dice):
+def moment(rng):
     """Return a time near a clock change, often on the full or half hour, so that times coincide."""
-    grain = dice.choice([1, 1800])
-    return dice.choice(MOMENTS) + timedelta(seconds=dice.randint(-200_000, 200_000) // grain * grain)
+    grain = rng.choice([1, 1800])
+    return rng.choice(MOMENTS) + timedelta(seconds=rng.randint(-200_000, 200_000) // grain * grain)
 
 
-def later(dice, instant):
+def later(rng, instant):
     return instant + timedelta(
-        seconds=dice.choice([0, 0, 1, 59.5, 600, 3600, 30_000, 86_399, 86_400, 200_000])
+        seconds=rng.choice([0, 0, 1, 59.5, 600, 3600, 30_000, 86_399, 86_400, 200_000])
     )
 
 
-def person(dice, role=None):
+def person(rng, role=None):
     """Return one of seven agents. The last two are never exported, and the seventh has no name."""
-    number = dice.randint(1, 7)
+    number = rng.randint(1, 7)
     name = {} if number == 7 else {"first_name": f"Agent {number}", "last_name": "Rossi"}
     return {"id": str(number), **name, **({"role": role} if role else {})}
 
 
-def random_conversation(dice, number):
-    started = moment(dice)
+def random_conversation(rng, number):
+    started = moment(rng)
     record = {
         "id": str(number),
         "created_on": started,
-        "contact": dice.choice([None] + [str(n) for n in range(1, 31)]),
-        "status": dice.choice([*STATUSES, "CLOSED", "CLOSED", "ARCHIVED", None]),
-        "source": dice.choice([*SOURCES, "TELEGRAM", None]),
-        "assigned": dice.choice([None, [], [person(dice)], [person(dice), person(dice)]]),
-        "assigned_team": dice.choice([None, "T1"]),
+        "contact": rng.choice([None] + [str(n) for n in range(1, 31)]),
+        "status": rng.choice([*STATUSES, "CLOSED", "CLOSED", "ARCHIVED", None]),
+        "source": rng.choice([*SOURCES, "TELEGRAM", None]),
+        "assigned": rng.choice([None, [], [person(rng)], [person(rng), person(rng)]]),
+        "assigned_team": rng.choice([None, "T1"]),
         "tags": [
-            {"id": str(n), "name": dice.choice(TAGS[2 * n : 2 * n + 3])}
-            for n in dice.choices(range(5), k=dice.choice([0, 1, 1, 2, 3]))
+            {"id": str(n), "name": rng.choice(TAGS[2 * n : 2 * n + 3])}
+            for n in rng.choices(range(5), k=rng.choice([0, 1, 1, 2, 3]))
         ],
-        "channel": dice.choice([None, "C1", "C2"]),
-        "closed_on": dice.choice([None, later(dice, started), started - timedelta(hours=2)]),
-        "last_updated_on": dice.choice([None, started, started + DAY]),
+        "channel": rng.choice([None, "C1", "C2"]),
+        "closed_on": rng.choice([None, later(rng, started), started - timedelta(hours=2)]),
+        "last_updated_on": rng.choice([None, started, started + DAY]),
     }
-    return {name: value for name, value in record.items() if value is not None or dice.random() < 0.5}
+    return {name: value for name, value in record.items() if value is not None or rng.random() < 0.5}
 
 
-def random_messages(dice, conversation, number):
-    instant = later(dice, conversation["created_on"] - dice.choice([DAY / 24, timedelta()]))
+def random_messages(rng, conversation, number):
+    instant = later(rng, conversation["created_on"] - rng.choice([DAY / 24, timedelta()]))
     messages = []
-    for _ in range(dice.choice([0, 1, 2, 3, 5, 8, 12])):
-        inbound = dice.random() < 0.5
-        sender = dice.choice([None, person(dice), person(dice), person(dice, dice.choice(["AGENT", "bot"]))])
+    for _ in range(rng.choice([0, 1, 2, 3, 5, 8, 12])):
+        inbound = rng.random() < 0.5
+        sender = rng.choice([None, person(rng), person(rng), person(rng, rng.choice(["AGENT", "bot"]))])
         message = {
             "id": str(number()),
             "timestamp": instant,
-            "conversation": dice.choice([conversation["id"]] * 8 + [None, None, "unknown"]),
-            "contact": dice.choice([conversation.get("contact"), None]),
+            "conversation": rng.choice([conversation["id"]] * 8 + [None, None, "unknown"]),
+            "contact": rng.choice([conversation.get("contact"), None]),
             "direction": "INBOUND" if inbound else "OUTBOUND",
             "source": "INBOUND"
             if inbound
-            else dice.choice(
+            else rng.choice(
                 ["INBOX", "INBOX", None, "FLOW", "AUTO_RESPONSE", "API", "BROADCAST", "NEW_CODE"]
             ),
             "sent_by": None if inbound else sender,
-            "whatsapp_template": None if inbound else dice.choice([None, None, "welcome"]),
-            "status": dice.choice(DELIVERIES),
-            "sent_on": dice.choice([None, instant]),
-            "delivered_on": dice.choice([None, instant + timedelta(seconds=2)]),
-            "failed_on": dice.choice([None, None, instant + timedelta(seconds=2)]),
-            "last_updated_on": dice.choice([None, None, instant + timedelta(seconds=dice.randint(0, 3))]),
+            "whatsapp_template": None if inbound else rng.choice([None, None, "welcome"]),
+            "status": rng.choice(DELIVERIES),
+            "sent_on": rng.choice([None, instant]),
+            "delivered_on": rng.choice([None, instant + timedelta(seconds=2)]),
+            "failed_on": rng.choice([None, None, instant + timedelta(seconds=2)]),
+            "last_updated_on": rng.choice([None, None, instant + timedelta(seconds=rng.randint(0, 3))]),
         }
         messages.append(message)
-        instant = later(dice, instant)
+        instant = later(rng, instant)
     return messages
 
 
-def random_surveys(dice, conversation, number):
-    for _ in range(dice.choice([0, 0, 1, 2, 3])):
-        sent = later(dice, conversation["created_on"])
+def random_surveys(rng, conversation, number):
+    for _ in range(rng.choice([0, 0, 1, 2, 3])):
+        sent = later(rng, conversation["created_on"])
         yield {
             "id": str(number()),
-            "conversation": dice.choice([conversation["id"]] * 9 + ["unknown"]),
-            "agent": dice.choice([None, None, person(dice)["id"]]),
-            "sent_on": dice.choice([None, sent, sent]),
-            "responded_on": dice.choice([None, later(dice, sent)]),
-            "rating": dice.choice([None, 1, 2, 3, 4, 5]),
-            "last_updated_on": dice.choice([None, later(dice, sent)]),
+            "conversation": rng.choice([conversation["id"]] * 9 + ["unknown"]),
+            "agent": rng.choice([None, None, person(rng)["id"]]),
+            "sent_on": rng.choice([None, sent, sent]),
+            "responded_on": rng.choice([None, later(rng, sent)]),
+            "rating": rng.choice([None, 1, 2, 3, 4, 5]),
+            "last_updated_on": rng.choice([None, later(rng, sent)]),
         }
 
 
-def random_events(dice, conversation, number):
+def random_events(rng, conversation, number):
     instant = conversation["created_on"]
-    for _ in range(dice.choice([0, 0, 1, 3, 6, 9])):
-        instant = later(dice, instant) if dice.random() < 0.7 else later(dice, conversation["created_on"])
+    for _ in range(rng.choice([0, 0, 1, 3, 6, 9])):
+        instant = later(rng, instant) if rng.random() < 0.7 else later(rng, conversation["created_on"])
         yield {
             "id": str(number()),
             "conversation": conversation["id"],
-            "type": dice.choice(
+            "type": rng.choice(
                 [
                     "assigned",
                     "unassigned",
@@ -186,51 +186,49 @@ def random_events(dice, conversation, number):
                 ]
             ),
             "occurred_on": instant,
-            "agent": dice.choice([None, person(dice)["id"]]),
+            "agent": rng.choice([None, person(rng)["id"]]),
         }
 
 
-def changed_links(dice, record):
+def changed_links(rng, record):
     """Return, for some records, another contact of a conversation or another conversation of a message."""
-    if dice.random() < 0.9:
+    if rng.random() < 0.9:
         return {}
     if "direction" in record:
-        return {"conversation": dice.choice([None, "1", "2", "unknown"])}
-    return {"contact": dice.choice([None, "1", "2", "3"])} if "created_on" in record else {}
+        return {"conversation": rng.choice([None, "1", "2", "unknown"])}
+    return {"contact": rng.choice([None, "1", "2", "3"])} if "created_on" in record else {}
 
 
-def changed_version(dice, record):
+def changed_version(rng, record):
     """Return another version of a record, with another update time and other values."""
-    other = record | changed_links(dice, record)
-    if other.get("last_updated_on") and dice.random() < 0.7:
-        other["last_updated_on"] += dice.choice([-DAY, DAY])
+    other = record | changed_links(rng, record)
+    if other.get("last_updated_on") and rng.random() < 0.7:
+        other["last_updated_on"] += rng.choice([-DAY, DAY])
     if "status" in other:
-        other["status"] = dice.choice(DELIVERIES if "direction" in other else STATUSES)
+        other["status"] = rng.choice(DELIVERIES if "direction" in other else STATUSES)
     if "rating" in other:
-        other["rating"] = dice.choice([1, 5, None])
+        other["rating"] = rng.choice([1, 5, None])
     if "tags" in other:
-        other["tags"] = [{"name": tag} for tag in dice.choices([*TAGS, "lead"], k=dice.randint(0, 2))]
+        other["tags"] = [{"name": tag} for tag in rng.choices([*TAGS, "lead"], k=rng.randint(0, 2))]
     if "first_name" in other and "id" in other:
-        other["last_name"] = dice.choice(["Rossi", "Bianchi"])
+        other["last_name"] = rng.choice(["Rossi", "Bianchi"])
     if "direction" in other:
-        other["read_on"] = other["timestamp"] + dice.choice([timedelta(seconds=9), DAY])
-        other["whatsapp_template"] = dice.choice([None, "welcome"])
+        other["read_on"] = other["timestamp"] + rng.choice([timedelta(seconds=9), DAY])
+        other["whatsapp_template"] = rng.choice([None, "welcome"])
     return other
 
 
-def random_account(dice, has_events=True):
+def random_account(rng, has_events=True):
     """Return {entity: {file: records}}. The ids of all entities start at 1, so that they coincide."""
     message, survey, event = (iter(range(1, 10**6)).__next__ for _ in range(3))
-    conversations = [random_conversation(dice, n + 1) for n in range(CONVERSATIONS)]
+    conversations = [random_conversation(rng, n + 1) for n in range(CONVERSATIONS)]
     records = {
         "conversations": conversations,
-        "messages": [m for c in conversations for m in random_messages(dice, c, message)],
-        "surveys": [s for c in conversations for s in random_surveys(dice, c, survey)],
-        "conversation_events": [
-            e for c in conversations for e in random_events(dice, c, event) if has_events
-        ],
+        "messages": [m for c in conversations for m in random_messages(rng, c, message)],
+        "surveys": [s for c in conversations for s in random_surveys(rng, c, survey)],
+        "conversation_events": [e for c in conversations for e in random_events(rng, c, event) if has_events],
         "contacts": [
-            {"id": str(n), "tags": [{"name": tag} for tag in dice.choices(["vip", "new", "lead"], k=n % 3)]}
+            {"id": str(n), "tags": [{"name": tag} for tag in rng.choices(["vip", "new", "lead"], k=n % 3)]}
             for n in range(1, 20)
         ],
         "agents": [{"id": str(n), "first_name": f"Agent {n}", "last_name": "Rossi"} for n in range(1, 6)],
@@ -241,9 +239,9 @@ def random_account(dice, has_events=True):
             continue
         files[entity] = {name: [] for name in ("a.jsonl", "b.jsonl", "c.jsonl")}
         for record in ones:
-            versions = [record] + [changed_version(dice, record) for _ in range(dice.choice([0, 0, 1, 2]))]
+            versions = [record] + [changed_version(rng, record) for _ in range(rng.choice([0, 0, 1, 2]))]
             for version in versions:
-                files[entity][dice.choice(list(files[entity]))].append(version)
+                files[entity][rng.choice(list(files[entity]))].append(version)
         # Content with two names has the rank of the last name.
         files[entity]["d.jsonl"] = files[entity]["a.jsonl"]
     return files

@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from house import House
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mutations import CorruptedFile, check_result, corrupted_file
+from temporary_home import TemporaryHome
 
 from orchestration.ingest.loading import Group
 
@@ -23,25 +23,25 @@ FILES = 25
 @example(seed=1)
 @given(seed=st.integers(0, 2**32))
 def test_corrupted_files_lose_no_unchanged_record(seed: int) -> None:
-    dice = random.Random(seed)
-    files = [corrupted_file(dice, number) for number in range(FILES)]
-    with tempfile.TemporaryDirectory() as home:
-        house = House(Path(home))
+    rng = random.Random(seed)
+    files = [corrupted_file(rng, number) for number in range(FILES)]
+    with tempfile.TemporaryDirectory() as folder:
+        home = TemporaryHome(Path(folder))
         for file in files:
-            house.drop(f"conversations/{file.name}", file.content)
-        check_result(house, house.ingest(), files)
-        assert house.ingest().batch_id is None
+            home.drop(f"conversations/{file.name}", file.content)
+        check_result(home, home.ingest(), files)
+        assert home.ingest().batch_id is None
 
 
 def test_the_assertion_detects_a_lost_record(tmp_path: Path) -> None:
-    house = House(tmp_path)
+    home = TemporaryHome(tmp_path)
     files = [file for file in (corrupted_file(random.Random(seed), seed) for seed in range(20)) if file.good]
     lost = files[0]
     files[0] = CorruptedFile(lost.name, lost.content, lost.good + type(lost.good)(["never loaded"]))
     for file in files:
-        house.drop(f"conversations/{file.name}", file.content)
+        home.drop(f"conversations/{file.name}", file.content)
     with pytest.raises(AssertionError, match="lost Counter"):
-        check_result(house, house.ingest(), files)
+        check_result(home, home.ingest(), files)
 
 
 # JSON values of a field, valid and invalid.
@@ -148,15 +148,15 @@ def json_lines(draw: st.DrawFn) -> bytes:
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(files=st.lists(json_lines(), min_size=4, max_size=12))
 def test_plain_lines_give_the_same_rows_as_the_general_reader(files: list[bytes]) -> None:
-    def everything(home: str) -> dict[str, list[tuple]]:
-        house = House(Path(home))
+    def ingested(folder: str) -> dict[str, list[tuple]]:
+        home = TemporaryHome(Path(folder))
         for number, content in enumerate(files):
-            house.drop(f"conversations/{number:02}.jsonl", content)
-        house.ingest()
-        return house.everything()
+            home.drop(f"conversations/{number:02}.jsonl", content)
+        home.ingest()
+        return home.all_rows()
 
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        plain = everything(one)
+        plain = ingested(one)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Group, "can_be_plain", False)
-            assert plain == everything(other)
+            assert plain == ingested(other)

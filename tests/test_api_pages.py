@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from conftest import project_with
-from house import House, gz
+from temporary_home import TemporaryHome, gz
 
 
 def page(first: int, count: int, size: int) -> bytes:
@@ -30,16 +30,16 @@ def test_the_records_of_api_pages_are_counted_for_their_file(tmp_path: Path):
     seeds.mkdir()
     (seeds / "accounts.csv").write_text("account_id,platform,time_zone\ndemo,chatwoot,UTC\n")
     project = project_with(seeds, tmp_path / "project")
-    house = House(tmp_path / "home", project=project, settle_seconds=0)
-    house.drop("conversations/1.json.gz", gz(page(1, 32, 500)))
-    house.drop("conversations/2.json.gz", gz(page(33, 40, 500) + page(73, 40, 500)))
-    house.ingest()
-    counts = house.ledger("entity, file, records_read, records_accepted")
+    home = TemporaryHome(tmp_path / "home", project=project, settle_seconds=0)
+    home.drop("conversations/1.json.gz", gz(page(1, 32, 500)))
+    home.drop("conversations/2.json.gz", gz(page(33, 40, 500) + page(73, 40, 500)))
+    home.ingest()
+    counts = home.ledger("entity, file, records_read, records_accepted")
     assert sorted(counts) == [
         ("conversations", "demo/conversations/1.json.gz", 32, 32),
         ("conversations", "demo/conversations/2.json.gz", 80, 80),
         ("messages", "demo/conversations/1.json.gz", 32, 32),
         ("messages", "demo/conversations/2.json.gz", 80, 80),
     ]
-    lines = house.rows("messages", "_line, id", platform="chatwoot")
+    lines = home.rows("messages", "_line, id", platform="chatwoot")
     assert lines == [(n, str(n)) for n in range(1, 33)] + [(n, str(n + 32)) for n in range(1, 81)]

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from house import House, jsonl
+from temporary_home import TemporaryHome, jsonl
 
 from orchestration.commands import run
 from orchestration.publish.reader import reader
@@ -66,7 +66,7 @@ def test_a_restored_home_has_its_release_and_no_changes(sample, backup, tmp_path
 def test_the_next_run_of_a_restored_home_rebuilds_the_warehouse_and_adds_new_files(sample, backup, tmp_path):
     settings = restore(backup, tmp_path / "home")
     shutil.rmtree(settings.landing_path)
-    House(settings.home).drop("messages/late.jsonl", jsonl({
+    TemporaryHome(settings.home).drop("messages/late.jsonl", jsonl({
         "id": "m-late", "timestamp": "2025-12-31T22:59:00Z", "conversation": "c-x", "direction": "INBOUND"
     }))  # fmt: skip
 
@@ -77,17 +77,17 @@ def test_the_next_run_of_a_restored_home_rebuilds_the_warehouse_and_adds_new_fil
 
 
 def test_a_backup_links_unchanged_files(sample, backup):
-    again = back_up(sample, backup.parent)
+    second = back_up(sample, backup.parent)
 
     ledger = sorted(path.relative_to(backup) for path in backup.glob("raw/**/*.parquet"))
     assert ledger
-    assert all((again / path).samefile(backup / path) for path in ledger)
-    assert (backup.parent / "latest").resolve() == again
+    assert all((second / path).samefile(backup / path) for path in ledger)
+    assert (backup.parent / "latest").resolve() == second
 
 
 def test_a_batch_ingested_during_a_backup_is_complete_or_absent(tmp_path):
     """A batch is ingested after every rsync of the backup. The backup must not contain a part of a batch."""
-    home = House(tmp_path / "home")
+    home = TemporaryHome(tmp_path / "home")
     home.drop("agents/0.jsonl", jsonl({"id": "ag-0"}))
     home.ingest()
     shim = tmp_path / "bin" / "rsync"
@@ -115,7 +115,7 @@ echo >> {tmp_path}/started
         assert time.monotonic() < deadline, "an ingest still waits for the backup"
         time.sleep(0.1)
 
-    restored = House(restore(made, tmp_path / "restored").home)
+    restored = TemporaryHome(restore(made, tmp_path / "restored").home)
     there = {batch for (batch,) in restored.rows("agents", "_batch_id")}
     assert there >= {batch for (batch,) in restored.ledger("batch_id")}, "the ledger names a missing batch"
     restored.ingest()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from house import House, gz, jsonl, zst
+from temporary_home import TemporaryHome, gz, jsonl, zst
 
 from orchestration.ingest.loading import Loader, RecordCountError
 from orchestration.ingest.parsing import file_bytes, readers
@@ -15,17 +15,17 @@ HEADER = b"id,timestamp,direction\n"
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def home(tmp_path: Path) -> TemporaryHome:
+    return TemporaryHome(tmp_path)
 
 
-def reject_one(house: House, name: str, content: bytes | str) -> tuple:
+def reject_one(home: TemporaryHome, name: str, content: bytes | str) -> tuple:
     """Ingest a file with one invalid record. Return the line, field and reason of its rejection."""
-    house.drop(name, content)
-    (file,) = house.ingest().files
+    home.drop(name, content)
+    (file,) = home.ingest().files
     assert (file.status, file.records_rejected) == ("loaded", 1)
-    assert file.records_read == file.records_accepted + 1 == len(house.rows(name.split("/")[0])) + 1
-    ((line, field, reason, remedy, raw),) = house.rejected("line, field, reason, remedy, raw")
+    assert file.records_read == file.records_accepted + 1 == len(home.rows(name.split("/")[0])) + 1
+    ((line, field, reason, remedy, raw),) = home.rejected("line, field, reason, remedy, raw")
     assert remedy
     assert raw
     return line, field, reason
@@ -52,18 +52,18 @@ BAD_VALUES = [
 ]
 
 
-def test_an_invalid_value_is_rejected_with_its_field(house: House) -> None:
+def test_an_invalid_value_is_rejected_with_its_field(home: TemporaryHome) -> None:
     bad = [{**GOOD, **change} for change, _, _ in BAD_VALUES]
-    house.drop("messages/a.jsonl", jsonl(GOOD, *bad, GOOD))
-    house.ingest()
-    found = house.rejected("line, field, reason, remedy")
+    home.drop("messages/a.jsonl", jsonl(GOOD, *bad, GOOD))
+    home.ingest()
+    found = home.rejected("line, field, reason, remedy")
     assert [(line, field) for line, field, *_ in found] == [
         (line, field) for line, (_, field, _) in enumerate(BAD_VALUES, start=2)
     ]
     for (*_, reason, remedy), (_, _, expected) in zip(found, BAD_VALUES, strict=True):
         assert expected in reason
         assert remedy
-    assert len(house.rows("messages")) == 2
+    assert len(home.rows("messages")) == 2
 
 
 @pytest.mark.parametrize(
@@ -75,17 +75,19 @@ def test_an_invalid_value_is_rejected_with_its_field(house: House) -> None:
         ("abc", 'rating "abc" is not a whole number'),
     ],
 )
-def test_a_rating_must_be_a_whole_number_within_the_scale(house: House, rating: object, reason: str) -> None:
+def test_a_rating_must_be_a_whole_number_within_the_scale(
+    home: TemporaryHome, rating: object, reason: str
+) -> None:
     good = [{"id": n, "conversation": 1, "rating": value} for n, value in enumerate((4, "4", 4.0))]
     bad = {"id": 9, "conversation": 1, "rating": rating}
-    assert reject_one(house, "surveys/a.jsonl", jsonl(*good, bad)) == (4, "rating", reason)
-    assert house.rows("surveys", "rating") == [(4,), (4,), (4,)]
+    assert reject_one(home, "surveys/a.jsonl", jsonl(*good, bad)) == (4, "rating", reason)
+    assert home.rows("surveys", "rating") == [(4,), (4,), (4,)]
 
 
-def test_a_list_with_invalid_elements_is_rejected(house: House) -> None:
+def test_a_list_with_invalid_elements_is_rejected(home: TemporaryHome) -> None:
     good = {"id": 1, "created_on": 1788162240}
     bad = {**good, "tags": [[1]]}
-    line, field, reason = reject_one(house, "conversations/a.jsonl", jsonl(good, bad))
+    line, field, reason = reject_one(home, "conversations/a.jsonl", jsonl(good, bad))
     assert (line, field, reason) == (2, "tags", 'tags "[[1]]" is not a list of objects')
 
 
@@ -103,38 +105,44 @@ BAD_LINES = [
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
-def test_malformed_lines_are_rejected_and_the_lines_between_them_accepted(house: House, end: bytes) -> None:
+def test_malformed_lines_are_rejected_and_the_lines_between_them_accepted(
+    home: TemporaryHome, end: bytes
+) -> None:
     good = json.dumps(GOOD).encode()
-    house.drop("messages/a.jsonl", end.join(line for bad, _ in BAD_LINES for line in (good, b"", bad)))
-    house.ingest()
+    home.drop("messages/a.jsonl", end.join(line for bad, _ in BAD_LINES for line in (good, b"", bad)))
+    home.ingest()
     expected = [(3 * number, reason) for number, (_, reason) in enumerate(BAD_LINES, start=1)]
-    assert house.rejected("line, reason") == expected
-    assert house.rows("messages", "_line") == [(line - 2,) for line, _ in expected]
+    assert home.rejected("line, reason") == expected
+    assert home.rows("messages", "_line") == [(line - 2,) for line, _ in expected]
 
 
 @pytest.mark.parametrize("first", [b"\n", b"\r\n", b"\r"])
-def test_line_numbers_are_exact_with_mixed_line_ends_and_blank_lines(house: House, first: bytes) -> None:
+def test_line_numbers_are_exact_with_mixed_line_ends_and_blank_lines(
+    home: TemporaryHome, first: bytes
+) -> None:
     record = json.dumps(GOOD).encode()
     content = record + first + record + b"\r\n" + record + b"\n\r\n" + record + b"\r \n" + b"bad\n\n" + record
-    assert reject_one(house, "messages/a.jsonl", content) == (7, None, "it is not valid JSON")
-    assert house.rows("messages", "_line") == [(1,), (2,), (3,), (5,), (9,)]
+    assert reject_one(home, "messages/a.jsonl", content) == (7, None, "it is not valid JSON")
+    assert home.rows("messages", "_line") == [(1,), (2,), (3,), (5,), (9,)]
 
 
-def test_a_record_above_the_maximum_length_is_rejected(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_above_the_maximum_length_is_rejected(
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in (file_bytes, readers):
         monkeypatch.setattr(module, "MAX_RECORD", 2**21)
     body = {**GOOD, "body": "x" * (2**21 - len(jsonl({**GOOD, "body": ""})) + 1)}
     longer = {**body, "body": body["body"] + "x"}
     far_longer = {**body, "body": body["body"] * 3}
-    house.drop("messages/a.jsonl", jsonl(GOOD, body, longer, far_longer, GOOD))
-    house.ingest()
-    assert house.rejected("line, reason") == [(3, "it is longer than 2 MB"), (4, "it is longer than 2 MB")]
-    assert house.rows("messages", "_line") == [(1,), (2,), (5,)]
+    home.drop("messages/a.jsonl", jsonl(GOOD, body, longer, far_longer, GOOD))
+    home.ingest()
+    assert home.rejected("line, reason") == [(3, "it is longer than 2 MB"), (4, "it is longer than 2 MB")]
+    assert home.rows("messages", "_line") == [(1,), (2,), (5,)]
 
 
-def test_a_body_of_16_mb_is_accepted(house: House) -> None:
-    house.drop("messages/a.jsonl", jsonl(GOOD, {**GOOD, "body": "x" * (16 * 2**20 - 200)}, GOOD))
-    assert house.ingest().totals().records_accepted == 3
+def test_a_body_of_16_mb_is_accepted(home: TemporaryHome) -> None:
+    home.drop("messages/a.jsonl", jsonl(GOOD, {**GOOD, "body": "x" * (16 * 2**20 - 200)}, GOOD))
+    assert home.ingest().totals().records_accepted == 3
 
 
 BAD_FILES = {
@@ -171,32 +179,32 @@ BAD_FILES = {
 }
 
 
-def test_an_unreadable_file_is_rejected_as_a_whole_and_other_files_are_loaded(house: House) -> None:
+def test_an_unreadable_file_is_rejected_as_a_whole_and_other_files_are_loaded(home: TemporaryHome) -> None:
     for name, (bad_content, _) in BAD_FILES.items():
-        house.drop(f"messages/{name}", bad_content)
+        home.drop(f"messages/{name}", bad_content)
     fine = {**GOOD, "contact": "c1"}
     for number, position in enumerate(("0", "z"), start=1):
-        house.drop(f"messages/{position}.jsonl", jsonl(*[fine] * number))
-        house.drop(f"messages/{position}.json", json.dumps([fine] * number))
-        house.drop(f"messages/{position}.csv", HEADER + GOOD_CSV * number)
-    bad = {file.file.removeprefix("demo/messages/"): file for file in house.ingest().files if file.reason}
+        home.drop(f"messages/{position}.jsonl", jsonl(*[fine] * number))
+        home.drop(f"messages/{position}.json", json.dumps([fine] * number))
+        home.drop(f"messages/{position}.csv", HEADER + GOOD_CSV * number)
+    bad = {file.file.removeprefix("demo/messages/"): file for file in home.ingest().files if file.reason}
     reasons = {name: ": ".join(filter(None, (file.reason, file.value))) for name, file in bad.items()}
     assert {name: reasons[name][: len(reason)] for name, (_, reason) in BAD_FILES.items()} == {
         name: reason for name, (_, reason) in BAD_FILES.items()
     }
     assert all((file.status, file.records_read) == ("rejected", 0) for file in bad.values())
-    rejected = house.rejected("file, reason, line, raw")
+    rejected = home.rejected("file, reason, line, raw")
     assert rejected == sorted((file.file, reasons[name], None, None) for name, file in bad.items())
-    assert None not in house.rejected("remedy")
-    assert len(house.rows("messages")) == 9
-    assert house.ingest().batch_id is None
+    assert None not in home.rejected("remedy")
+    assert len(home.rows("messages")) == 9
+    assert home.ingest().batch_id is None
 
 
-def test_a_file_rejected_for_its_extension_is_loaded_after_it_is_renamed(house: House) -> None:
-    path = house.drop("messages/a.csv", jsonl(GOOD))
-    house.ingest()
+def test_a_file_rejected_for_its_extension_is_loaded_after_it_is_renamed(home: TemporaryHome) -> None:
+    path = home.drop("messages/a.csv", jsonl(GOOD))
+    home.ingest()
     path.rename(path.with_suffix(".jsonl"))
-    assert [file.status for file in house.ingest().files] == ["loaded"]
+    assert [file.status for file in home.ingest().files] == ["loaded"]
 
 
 BAD_ROWS = [
@@ -212,50 +220,50 @@ BAD_ROWS = [
 
 
 @pytest.mark.parametrize("delimiter", [b",", b";"])
-def test_an_invalid_row_of_a_csv_affects_no_other_row(house: House, delimiter: bytes) -> None:
+def test_an_invalid_row_of_a_csv_affects_no_other_row(home: TemporaryHome, delimiter: bytes) -> None:
     good = b'"good","1788162240",INBOUND\n\n'
     rows = HEADER + b"".join(bad + good for bad, _ in BAD_ROWS)
-    house.drop("messages/a.csv", rows.replace(b",", delimiter))
-    house.ingest()
+    home.drop("messages/a.csv", rows.replace(b",", delimiter))
+    home.ingest()
     expected = [(3 * number - 1, reason) for number, (_, reason) in enumerate(BAD_ROWS, start=1)]
-    assert house.rejected("line, reason") == expected
-    assert house.rows("messages", "_line") == [(line + 1,) for line, _ in expected]
+    assert home.rejected("line, reason") == expected
+    assert home.rows("messages", "_line") == [(line + 1,) for line, _ in expected]
 
 
-def test_two_unclosed_quotation_marks_affect_only_their_rows(house: House) -> None:
+def test_two_unclosed_quotation_marks_affect_only_their_rows(home: TemporaryHome) -> None:
     opened = b'1,"1788162240,INBOUND\n'
-    house.drop("messages/a.csv", HEADER + opened + GOOD_CSV + opened + GOOD_CSV)
-    house.ingest()
-    assert house.rejected("line") == [(2,), (4,)]
-    assert house.rows("messages", "_line") == [(3,), (5,)]
+    home.drop("messages/a.csv", HEADER + opened + GOOD_CSV + opened + GOOD_CSV)
+    home.ingest()
+    assert home.rejected("line") == [(2,), (4,)]
+    assert home.rows("messages", "_line") == [(3,), (5,)]
 
 
-def test_a_quotation_mark_inside_an_unquoted_value_is_part_of_it(house: House) -> None:
-    house.drop("agents/a.csv", 'id,first_name\n1,5" screen\n2,Anna\n3,6" screen\n')
-    house.ingest()
-    assert house.rows("agents", "id, first_name") == [("1", '5" screen'), ("2", "Anna"), ("3", '6" screen')]
+def test_a_quotation_mark_inside_an_unquoted_value_is_part_of_it(home: TemporaryHome) -> None:
+    home.drop("agents/a.csv", 'id,first_name\n1,5" screen\n2,Anna\n3,6" screen\n')
+    home.ingest()
+    assert home.rows("agents", "id, first_name") == [("1", '5" screen'), ("2", "Anna"), ("3", '6" screen')]
 
 
-def test_an_element_that_is_not_an_object_is_rejected_alone(house: House) -> None:
-    assert reject_one(house, "messages/a.json", json.dumps([GOOD, 5, GOOD])) == (
+def test_an_element_that_is_not_an_object_is_rejected_alone(home: TemporaryHome) -> None:
+    assert reject_one(home, "messages/a.json", json.dumps([GOOD, 5, GOOD])) == (
         2,
         None,
         "it is not a JSON object",
     )
     page = json.dumps({"results": [GOOD, GOOD, "x"]})
-    house.drop("messages/b.json", page)
-    house.ingest()
-    assert house.rejected("line, reason")[-1] == (3, "it is not a JSON object")
+    home.drop("messages/b.json", page)
+    home.ingest()
+    assert home.rejected("line, reason")[-1] == (3, "it is not a JSON object")
 
 
-def test_files_outside_the_folders_of_entities_are_reported_by_name_at_every_run(house: House) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}), account="stranger")
-    house.drop("hopes/a.jsonl", jsonl({"id": 1}))
-    house.drop("agents/deeper/a.jsonl", jsonl({"id": 1}))
-    house.drop("stray.csv", "x")
-    house.drop("../stray.csv", "x")
-    house.drop("agents/good.jsonl", jsonl({"id": 1}))
-    for result in (house.ingest(), house.ingest()):
+def test_files_outside_the_folders_of_entities_are_reported_by_name_at_every_run(home: TemporaryHome) -> None:
+    home.drop("agents/a.jsonl", jsonl({"id": 1}), account="stranger")
+    home.drop("hopes/a.jsonl", jsonl({"id": 1}))
+    home.drop("agents/deeper/a.jsonl", jsonl({"id": 1}))
+    home.drop("stray.csv", "x")
+    home.drop("../stray.csv", "x")
+    home.drop("agents/good.jsonl", jsonl({"id": 1}))
+    for result in (home.ingest(), home.ingest()):
         assert [message.split(":")[0] for message in result.skipped] == [
             "stray.csv",
             "demo/stray.csv",
@@ -264,13 +272,13 @@ def test_files_outside_the_folders_of_entities_are_reported_by_name_at_every_run
             "stranger/",
         ]
         assert "add it to accounts.csv" in result.skipped[-1]
-    assert [file for (file,) in house.ledger("file")] == ["demo/agents/good.jsonl"]
+    assert [file for (file,) in home.ledger("file")] == ["demo/agents/good.jsonl"]
 
 
 def test_a_lost_record_stops_the_ingest_without_a_commit(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+    home.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
     for way in ("_certain", "_located"):
         typed = getattr(Loader, way)
         monkeypatch.setattr(
@@ -279,14 +287,16 @@ def test_a_lost_record_stops_the_ingest_without_a_commit(
             lambda *args, t=typed: f"SELECT * FROM ({t(*args)}) WHERE _line <> 2",
         )
     with pytest.raises(RecordCountError, match=r"demo/agents/a.jsonl: 2 records read, but 1 accepted and 0"):
-        house.ingest()
+        home.ingest()
     monkeypatch.undo()
-    assert house.rows("agents") == house.ledger() == []
-    assert house.ingest().totals().records_accepted == 2
+    assert home.rows("agents") == home.ledger() == []
+    assert home.ingest().totals().records_accepted == 2
 
 
-def test_a_line_that_the_reader_skips_stops_the_ingest(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+def test_a_line_that_the_reader_skips_stops_the_ingest(
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
     lines, file_counts = readers._lines, readers._file_counts
     monkeypatch.setattr(readers, "_lines", lambda files: f"{lines(files)} WHERE NOT contains(line, '2')")
     monkeypatch.setattr(
@@ -295,4 +305,4 @@ def test_a_line_that_the_reader_skips_stops_the_ingest(house: House, monkeypatch
         lambda records, *args: file_counts(f"FROM ({records}) WHERE NOT contains(_raw, '2')", *args),
     )
     with pytest.raises(RecordCountError, match=r"demo/agents/a.jsonl: 2 lines, but 1 were read"):
-        house.ingest()
+        home.ingest()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from house import jsonl
+from temporary_home import jsonl
 
 from orchestration.quality.gate import run_gate
 from orchestration.settings import Settings

@@ -1,7 +1,7 @@
 """After an incremental build, row-level checks read the rows built since the release, others all rows."""
 
 import pytest
-from sound_candidate import (
+from passing_candidate import (
     add_increment,
     assign_rows,
     change,

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from sound_candidate import change, change_one_row, failures, lost_record
+from passing_candidate import change, change_one_row, failures, lost_record
 
 from orchestration.quality.check import Check, Mart
 from orchestration.quality.gate import run_gate

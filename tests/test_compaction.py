@@ -19,19 +19,19 @@ from hypothesis import strategies as st
 from orchestration.common import files
 from orchestration.ingest.pipeline import ingest
 from orchestration.ingest.raw_store import compaction, ledger, retention
-from orchestration.ingest.raw_store.replay import Again
+from orchestration.ingest.raw_store.replay import ReplaySelection
 from orchestration.warehouse.inputs import current_inputs
 from tests.conftest import project_with
-from tests.house import House, jsonl
+from tests.temporary_home import TemporaryHome, jsonl
 
 BATCHES = 5
 
 
-def add_files(house: House, number: int) -> None:
+def add_files(home: TemporaryHome, number: int) -> None:
     """Add messages of two contacts, an invalid line, and a new version of an existing record."""
     at = f"2025-{number + 1:02}-01T10:00:00Z"
     common = {"timestamp": at, "direction": "INBOUND", "conversation": "c"}
-    house.drop(
+    home.drop(
         f"messages/{number}.jsonl",
         jsonl(
             common | {"id": f"m{number}", "contact": f"contact-{number % 2}"},
@@ -39,21 +39,21 @@ def add_files(house: House, number: int) -> None:
             common | {"id": f"bad{number}", "timestamp": "contact-1"},
         ),
     )
-    house.drop(f"agents/{number}.csv", f"id,first_name\na{number},Anna\n")
+    home.drop(f"agents/{number}.csv", f"id,first_name\na{number},Anna\n")
 
 
-def files_by_folder(house: House) -> dict[Path, list[Path]]:
-    return {folder: ledger.parquet_files(folder) for folder in ledger.folders(house.settings)}
+def files_by_folder(home: TemporaryHome) -> dict[Path, list[Path]]:
+    return {folder: ledger.parquet_files(folder) for folder in ledger.folders(home.settings)}
 
 
-def rows(house: House) -> dict[str, list[str]]:
+def rows(home: TemporaryHome) -> dict[str, list[str]]:
     """Return all rows of every folder, with batches and times, from any number of files."""
     with duckdb.connect() as con:
         return {
-            str(folder.relative_to(house.settings.home)): sorted(
+            str(folder.relative_to(home.settings.home)): sorted(
                 map(repr, con.execute(f"FROM '{folder}/*.parquet'").fetchall())
             )
-            for folder in files_by_folder(house)
+            for folder in files_by_folder(home)
         }
 
 
@@ -64,21 +64,23 @@ def uncompacted(tmp_path_factory) -> Path:
     (folder / "seeds").mkdir()
     (folder / "seeds" / "accounts.csv").write_text("account_id,platform,time_zone\ndemo,activecampaign,UTC\n")
     project_with(folder / "seeds", folder / "project")
-    house = House(folder / "home", project=folder / "project", hash_key="the same key for all")
+    home = TemporaryHome(folder / "home", project=folder / "project", hash_key="the same key for all")
     for number in range(BATCHES):
-        add_files(house, number)
-        house.ingest()
+        add_files(home, number)
+        home.ingest()
     return folder
 
 
 @pytest.fixture
-def house(uncompacted: Path, tmp_path: Path) -> House:
+def home(uncompacted: Path, tmp_path: Path) -> TemporaryHome:
     return copy(uncompacted, tmp_path / "home")
 
 
-def copy(uncompacted: Path, home: Path, **settings: object) -> House:
-    shutil.copytree(uncompacted / "home", home)
-    return House(home, **{"project": uncompacted / "project", "hash_key": "the same key for all"} | settings)
+def copy(uncompacted: Path, folder: Path, **settings: object) -> TemporaryHome:
+    shutil.copytree(uncompacted / "home", folder)
+    return TemporaryHome(
+        folder, **{"project": uncompacted / "project", "hash_key": "the same key for all"} | settings
+    )
 
 
 @pytest.fixture
@@ -86,58 +88,58 @@ def many(monkeypatch) -> None:
     monkeypatch.setattr(compaction, "MANY", 3)
 
 
-def test_many_small_files_become_one_with_the_same_rows(house, many):
-    before = rows(house)
+def test_many_small_files_become_one_with_the_same_rows(home, many):
+    before = rows(home)
 
-    house.ingest()
+    home.ingest()
 
-    assert rows(house) == before
-    assert {len(paths) for paths in files_by_folder(house).values()} == {0, 1}
-    merged = {folder: paths for folder, paths in files_by_folder(house).items() if paths}
+    assert rows(home) == before
+    assert {len(paths) for paths in files_by_folder(home).values()} == {0, 1}
+    merged = {folder: paths for folder, paths in files_by_folder(home).items() if paths}
     assert len(merged) == 4  # messages, agents, rejected records, the ledger
-    house.ingest()
-    assert {folder: paths for folder, paths in files_by_folder(house).items() if paths} == merged
-    assert house.ingest().batch_id is None
+    home.ingest()
+    assert {folder: paths for folder, paths in files_by_folder(home).items() if paths} == merged
+    assert home.ingest().batch_id is None
 
 
-def test_a_few_files_are_not_merged(house):
-    before = files_by_folder(house)
-    house.ingest()
-    assert files_by_folder(house) == before
+def test_a_few_files_are_not_merged(home):
+    before = files_by_folder(home)
+    home.ingest()
+    assert files_by_folder(home) == before
 
 
-def test_files_after_a_compaction_are_separate_and_count_once(house, tmp_path, many):
-    house.ingest()
-    add_files(house, BATCHES)
-    house.drop("messages/again.jsonl", (house.settings.landing_path / "demo/messages/1.jsonl").read_bytes())
+def test_files_after_a_compaction_are_separate_and_count_once(home, tmp_path, many):
+    home.ingest()
+    add_files(home, BATCHES)
+    home.drop("messages/again.jsonl", (home.settings.landing_path / "demo/messages/1.jsonl").read_bytes())
 
-    result = house.ingest()
+    result = home.ingest()
 
     assert sorted(file.status for file in result.files) == ["duplicate", "loaded", "loaded"]
-    merged, new_file = files_by_folder(house)[ledger.raw_folder(house.settings, "messages", "activecampaign")]
+    merged, new_file = files_by_folder(home)[ledger.raw_folder(home.settings, "messages", "activecampaign")]
     assert ledger.span(new_file) == (result.batch_id, result.batch_id)
     assert ledger.span(merged)[1] < result.batch_id
-    new_house = House(tmp_path / "new_home", landing=house.settings.landing_path)
-    new_house.ingest()
-    assert sorted(house.rows("messages")) == sorted(new_house.rows("messages"))
-    assert house.rejected() == new_house.rejected()
+    new_home = TemporaryHome(tmp_path / "new_home", landing=home.settings.landing_path)
+    new_home.ingest()
+    assert sorted(home.rows("messages")) == sorted(new_home.rows("messages"))
+    assert home.rejected() == new_home.rejected()
 
 
-def test_builds_stay_incremental_after_a_compaction(house, many):
-    built = current_inputs(house.settings)
-    house.settings.candidate_path.touch()
+def test_builds_stay_incremental_after_a_compaction(home, many):
+    built = current_inputs(home.settings)
+    home.settings.candidate_path.touch()
 
-    house.ingest()
-    assert current_inputs(house.settings) == built
-    assert house.settings.candidate_path.exists()
+    home.ingest()
+    assert current_inputs(home.settings) == built
+    assert home.settings.candidate_path.exists()
 
-    add_files(house, BATCHES)
-    house.ingest()
-    now = current_inputs(house.settings)
+    add_files(home, BATCHES)
+    home.ingest()
+    now = current_inputs(home.settings)
     assert now.fingerprint != built.fingerprint
     assert now.only_add_to(built.rules, built.batches)
     assert not built.only_add_to(now.rules, now.batches)
-    assert house.settings.candidate_path.exists()
+    assert home.settings.candidate_path.exists()
 
 
 @pytest.mark.slow
@@ -148,7 +150,7 @@ def test_a_compaction_killed_at_any_point_loses_no_row_and_the_next_ingest_repai
     replace, unlink = files.replace, Path.unlink
     expected = rows(copy(uncompacted, tmp_path / "expected"))
     for steps in range(100):
-        house, left = copy(uncompacted, tmp_path / str(steps)), iter(range(steps))
+        home, left = copy(uncompacted, tmp_path / str(steps)), iter(range(steps))
 
         def or_crash(do, left=left):
             def guarded(*arguments, **options):
@@ -162,54 +164,54 @@ def test_a_compaction_killed_at_any_point_loses_no_row_and_the_next_ingest_repai
             with monkeypatch.context() as patched:
                 patched.setattr(files, "replace", or_crash(replace))
                 patched.setattr(Path, "unlink", or_crash(unlink))
-                house.ingest()
+                home.ingest()
             break
         except KeyboardInterrupt:
-            assert {folder: set(found) for folder, found in rows(house).items()} == {
+            assert {folder: set(found) for folder, found in rows(home).items()} == {
                 folder: set(found) for folder, found in expected.items()
             }, steps
-            house.ingest()
-            assert rows(house) == expected, steps
+            home.ingest()
+            assert rows(home) == expected, steps
     assert steps > 4 * BATCHES
 
 
 @pytest.mark.parametrize(
-    "again",
+    "replay_selection",
     [
-        Again(files=["demo/messages/2.jsonl"]),
-        Again(entities=["agents"]),
-        Again(from_day="2025-03-01", to_day="2025-04-01"),
-        Again(everything=True),
+        ReplaySelection(files=["demo/messages/2.jsonl"]),
+        ReplaySelection(entities=["agents"]),
+        ReplaySelection(from_day="2025-03-01", to_day="2025-04-01"),
+        ReplaySelection(everything=True),
     ],
 )
-def test_replayed_records_count_once(house, many, again):
-    before = house.everything()
-    house.ingest()
+def test_replayed_records_count_once(home, many, replay_selection):
+    before = home.all_rows()
+    home.ingest()
 
-    ingest(house.settings, again=again)
+    ingest(home.settings, replay_selection=replay_selection)
 
-    assert house.everything() == before
+    assert home.all_rows() == before
 
 
-def test_a_damaged_merged_file_is_named_and_replaced_by_its_batches(house, many):
-    before = house.everything()
-    house.ingest()
-    add_files(house, BATCHES)
-    house.ingest()
-    messages = ledger.raw_folder(house.settings, "messages", "activecampaign")
-    damaged = files_by_folder(house)[messages][0]
+def test_a_damaged_merged_file_is_named_and_replaced_by_its_batches(home, many):
+    before = home.all_rows()
+    home.ingest()
+    add_files(home, BATCHES)
+    home.ingest()
+    messages = ledger.raw_folder(home.settings, "messages", "activecampaign")
+    damaged = files_by_folder(home)[messages][0]
     damaged.write_bytes(b"damaged")
     messages_shown: list[str] = []
     for number in (BATCHES + 1, BATCHES + 2):
-        add_files(house, number)
-        house.ingest(messages_shown.append)
+        add_files(home, number)
+        home.ingest(messages_shown.append)
     assert [message for message in messages_shown if "are not merged" in message and "messages" in message]
 
-    ingest(house.settings, again=Again(batches=[damaged.stem]))
+    ingest(home.settings, replay_selection=ReplaySelection(batches=[damaged.stem]))
 
-    ids = {row[0] for row in house.rows("messages", "id")}
+    ids = {row[0] for row in home.rows("messages", "id")}
     assert ids == {f"m{number}" for number in range(BATCHES + 3)} | {"same"}
-    assert len(house.rows("messages")) == len(before["messages"]) + 6
+    assert len(home.rows("messages")) == len(before["messages"]) + 6
 
 
 def test_a_contact_in_a_merged_file_is_erased(uncompacted, tmp_path, monkeypatch):
@@ -221,8 +223,8 @@ def test_a_contact_in_a_merged_file_is_erased(uncompacted, tmp_path, monkeypatch
         together.ingest()
     seed = project / "seeds" / "erasures.csv"
     seed.write_text("account_id,contact_id,requested_on\ndemo,contact-1,2025-02-01\n")
-    for house in (together, separate):
-        house.ingest()
+    for home in (together, separate):
+        home.ingest()
 
     assert rows(together) == rows(separate)
     assert "contact-1" not in repr(rows(together))
@@ -240,8 +242,8 @@ def test_old_records_are_removed_from_a_merged_file(uncompacted, tmp_path, monke
     today = datetime.now(UTC) + timedelta(days=2)
     for year, month in ((2025, 4), (today.year, today.month)):
         monkeypatch.setattr(retention, "now", lambda y=year, m=month: datetime(y, m, 10, tzinfo=UTC))
-        for house in (together, separate):
-            house.ingest()
+        for home in (together, separate):
+            home.ingest()
         assert rows(together) == rows(separate)
         assert len(together.rows("messages")) == (2 * (BATCHES - 3) if year == 2025 else 0)
     assert len(together.ledger()) == 2 * BATCHES
@@ -259,14 +261,14 @@ def test_compaction_bounds_the_number_of_files_and_the_rewritten_bytes(
     tmp_path_factory, seed, batches, middle
 ):
     """Merge files of random sizes after each ingest. A batch can have several files."""
-    dice, folder = random.Random(seed), tmp_path_factory.mktemp("folder")
+    rng, folder = random.Random(seed), tmp_path_factory.mktemp("folder")
     small, many, total, rewritten = 1000, 4, 0, 0
     compaction_small, compaction_many = compaction.SMALL, compaction.MANY
     compaction.SMALL, compaction.MANY = small, many
     try:
         for number, parts in enumerate(batches):
             for part in range(1, parts + 1):
-                size = min(3 * small, int(dice.expovariate(1 / middle)))
+                size = min(3 * small, int(rng.expovariate(1 / middle)))
                 write(folder / f"{number:03}{f'-{part}' if part > 1 else ''}.parquet", size)
                 total += size
             for paths in compaction._to_merge(ledger.parquet_files(folder)):

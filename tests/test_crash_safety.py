@@ -20,7 +20,7 @@ import duckdb
 import libfaketime
 import pytest
 import synthetic_candidate
-from house import House, jsonl
+from temporary_home import TemporaryHome, jsonl
 
 from benchmarks.kill import TARGETS, Run, TrialHome, published
 from benchmarks.readers import read_release
@@ -79,8 +79,8 @@ def run(settings: Settings, **environment: str) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_after_killed_runs_the_release_is_readable_and_the_next_run_repairs_the_home(trial_home):
-    dice = random.Random(3)
-    trial = trial_home.trial([(stage, dice.random()) for stage in dice.sample(TARGETS, 3)])
+    rng = random.Random(3)
+    trial = trial_home.trial([(stage, rng.random()) for stage in rng.sample(TARGETS, 3)])
     assert trial.is_repaired, trial.result
     assert not trial.problems
     assert trial.reads > 3
@@ -118,21 +118,21 @@ def test_an_ingest_on_a_full_disk_commits_nothing_and_the_next_one_everything(sm
         names = ((n, sha512(str(n).encode()).hexdigest()) for n in range(first, first + 500))
         return jsonl(*({"id": f"ag-{number}", "first_name": name} for number, name in names))
 
-    houses = House(small_disk / "home", landing=tmp_path / "landing"), House(tmp_path / "home")
-    for house in houses:
-        house.drop("agents/first.jsonl", agents(0))
-        house.ingest()
-        house.drop("agents/second.jsonl", agents(500))
+    homes = TemporaryHome(small_disk / "home", landing=tmp_path / "landing"), TemporaryHome(tmp_path / "home")
+    for home in homes:
+        home.drop("agents/first.jsonl", agents(0))
+        home.ingest()
+        home.drop("agents/second.jsonl", agents(500))
     for kilobytes in (0, 16):
         ballast = fill(small_disk, kilobytes)
         with pytest.raises((OSError, duckdb.Error)) as error:
-            houses[0].ingest()
-        assert full_disk(houses[0].settings, error.value)
+            homes[0].ingest()
+        assert full_disk(homes[0].settings, error.value)
         ballast.unlink()
-        assert len(houses[0].rows("agents")) == 500
-    for house in houses:
-        house.ingest()
-    assert houses[0].everything() == houses[1].everything()
+        assert len(homes[0].rows("agents")) == 500
+    for home in homes:
+        home.ingest()
+    assert homes[0].all_rows() == homes[1].all_rows()
 
 
 @pytest.mark.parametrize("kilobytes", [0, 500, 4000])

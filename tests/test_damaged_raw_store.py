@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from house import House, jsonl
+from temporary_home import TemporaryHome, jsonl
 
 from orchestration import commands as command
 from orchestration.automation.schedules import daily_schedule
@@ -14,19 +14,19 @@ from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import RawStoreError
-from orchestration.ingest.raw_store.replay import Again
+from orchestration.ingest.raw_store.replay import ReplaySelection
 from orchestration.summary import print_summary
 from tests.test_alerts import HTTPServer, _Serving, _Webhook
 
 
 @pytest.fixture(params=["cut", "empty", "overwritten"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> TemporaryHome:
     """Return a home with a damaged ledger file and a new file in landing."""
-    house = House(tmp_path / "home", dagster=tmp_path / "dagster")
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.ingest()
-    house.drop("agents/b.jsonl", jsonl({"id": 2}))
-    path = damaged(house)
+    home = TemporaryHome(tmp_path / "home", dagster=tmp_path / "dagster")
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    home.drop("agents/b.jsonl", jsonl({"id": 2}))
+    path = damaged(home)
     size = path.stat().st_size
     with path.open("r+b") as stream:
         if request.param == "overwritten":
@@ -34,50 +34,50 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
             stream.write(b"\xff" * 60)
         else:
             stream.truncate(size // 2 if request.param == "cut" else 0)
-    return house
+    return home
 
 
-def damaged(house: House) -> Path:
-    return ledger.parquet_files(ledger.ledger_folder(house.settings))[0]
+def damaged(home: TemporaryHome) -> Path:
+    return ledger.parquet_files(ledger.ledger_folder(home.settings))[0]
 
 
-def test_an_ingest_and_the_search_for_changes_name_the_file_and_the_remedy(house: House) -> None:
-    for call in (house.ingest, lambda: has_changes(house.settings)):
+def test_an_ingest_and_the_search_for_changes_name_the_file_and_the_remedy(home: TemporaryHome) -> None:
+    for call in (home.ingest, lambda: has_changes(home.settings)):
         with pytest.raises(RawStoreError) as error:
             call()
-        assert str(damaged(house)) in str(error.value)
+        assert str(damaged(home)) in str(error.value)
         assert "make full-refresh FORCE=1" in str(error.value)
 
 
 def test_commands_name_the_file_and_a_forced_full_refresh_ingests_everything_again(
-    house: House, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
     def assert_file_is_named(code: int) -> None:
         printed = capfd.readouterr()
         assert code == 1
-        assert str(damaged(house)) in printed.err
+        assert str(damaged(home)) in printed.err
         assert "Traceback" not in printed.err + printed.out
 
-    assert_file_is_named(command.run(house.settings))
-    assert_file_is_named(command.full_refresh(house.settings))
-    assert_file_is_named(command.replay(house.settings, Again(everything=True)))
-    monkeypatch.setattr(command, "run", lambda settings: house.ingest().totals().records_accepted)
-    assert command.full_refresh(house.settings, force=True) == 2
+    assert_file_is_named(command.run(home.settings))
+    assert_file_is_named(command.full_refresh(home.settings))
+    assert_file_is_named(command.replay(home.settings, ReplaySelection(everything=True)))
+    monkeypatch.setattr(command, "run", lambda settings: home.ingest().totals().records_accepted)
+    assert command.full_refresh(home.settings, force=True) == 2
 
 
-def test_the_summary_and_the_asset_name_the_file(house: House, capfd: pytest.CaptureFixture) -> None:
-    result = dg.materialize([ingest_asset], resources={"settings": house.settings}, raise_on_error=False)
+def test_the_summary_and_the_asset_name_the_file(home: TemporaryHome, capfd: pytest.CaptureFixture) -> None:
+    result = dg.materialize([ingest_asset], resources={"settings": home.settings}, raise_on_error=False)
     (failure,) = result.get_step_failure_events()
-    assert str(damaged(house)) in failure.step_failure_data.error.message
-    print_summary(house.settings, result)
-    assert str(damaged(house)) in capfd.readouterr().out
+    assert str(damaged(home)) in failure.step_failure_data.error.message
+    print_summary(home.settings, result)
+    assert str(damaged(home)) in capfd.readouterr().out
 
 
-def test_ticks_skip_with_the_reason_and_alert_once(house: House) -> None:
+def test_ticks_skip_with_the_reason_and_alert_once(home: TemporaryHome) -> None:
     with _Serving(HTTPServer(("127.0.0.1", 0), _Webhook)) as server:
-        alerted = house.settings.model_copy(
+        alerted = home.settings.model_copy(
             update={
-                "alert_urls": type(house.settings)(alert_urls=f"json://127.0.0.1:{server.port}").alert_urls
+                "alert_urls": type(home.settings)(alert_urls=f"json://127.0.0.1:{server.port}").alert_urls
             }
         )
         os.environ.update(alerted.environment())
@@ -87,18 +87,18 @@ def test_ticks_skip_with_the_reason_and_alert_once(house: House) -> None:
                 context = dg.build_sensor_context(instance, cursor=cursor)
                 (skipped,) = [sensor(context)]
                 cursor = context.cursor
-                assert str(damaged(house)) in skipped.skip_message
+                assert str(damaged(home)) in skipped.skip_message
             assert len(server.received) == 1
             tick = daily_schedule(alerted)(dg.build_schedule_context(instance))
-            assert str(damaged(house)) in tick.skip_message
-        assert str(damaged(house)) in server.received[1]["message"]
+            assert str(damaged(home)) in tick.skip_message
+        assert str(damaged(home)) in server.received[1]["message"]
 
 
 def test_a_damaged_empty_file_is_rewritten(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.ingest()
-    os.truncate(house.settings.raw_path / "agents" / "activecampaign" / "empty.parquet", 3)
-    house.drop("agents/b.jsonl", jsonl({"id": 2}))
-    house.ingest()
-    assert house.rows("agents", "id") == [("1",), ("2",)]
+    home = TemporaryHome(tmp_path)
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    os.truncate(home.settings.raw_path / "agents" / "activecampaign" / "empty.parquet", 3)
+    home.drop("agents/b.jsonl", jsonl({"id": 2}))
+    home.ingest()
+    assert home.rows("agents", "id") == [("1",), ("2",)]

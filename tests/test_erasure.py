@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from house import House, jsonl
+from temporary_home import TemporaryHome, jsonl
 
 from orchestration.automation.jobs import is_up_to_date
 from orchestration.commands import run
@@ -62,37 +62,37 @@ def list_erasures(project: Path, *contacts: str, account: str = "demo") -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def home(tmp_path: Path) -> TemporaryHome:
     shutil.copytree(PROJECT / "seeds", tmp_path / "project" / "seeds")
-    return House(tmp_path / "home", project=tmp_path / "project", hash_key="a key of sixteen letters")
+    return TemporaryHome(tmp_path / "home", project=tmp_path / "project", hash_key="a key of sixteen letters")
 
 
-def another(house: House, home: Path) -> House:
+def another(home: TemporaryHome, folder: Path) -> TemporaryHome:
     """Return another home with the same seeds and the same key."""
-    return House(home, project=house.settings.project, hash_key=house.settings.hash_key)
+    return TemporaryHome(folder, project=home.settings.project, hash_key=home.settings.hash_key)
 
 
-def erase(house: House, *contacts: str) -> None:
-    list_erasures(house.settings.project, *contacts)
+def erase(home: TemporaryHome, *contacts: str) -> None:
+    list_erasures(home.settings.project, *contacts)
 
 
-def with_account(house: House, account: str, platform: str) -> None:
-    with (house.settings.project / "seeds" / "accounts.csv").open("a") as seed:
+def with_account(home: TemporaryHome, account: str, platform: str) -> None:
+    with (home.settings.project / "seeds" / "accounts.csv").open("a") as seed:
         seed.write(f"{account},{platform},UTC\n")
 
 
-def add_records(house: House) -> None:
+def add_records(home: TemporaryHome) -> None:
     for entity, record in [
         ("contacts", CONTACT),
         ("conversations", CONVERSATION),
         ("messages", MESSAGE),
         ("surveys", SURVEY),
     ]:
-        house.drop(f"{entity}/a.jsonl", jsonl(record, OTHERS[entity]))
-    house.drop(
+        home.drop(f"{entity}/a.jsonl", jsonl(record, OTHERS[entity]))
+    home.drop(
         "messages/bad.jsonl", jsonl(MESSAGE | {"direction": CONTACT_ID}, OTHERS["messages"] | {"id": None})
     )
-    house.drop(
+    home.drop(
         "messages/bad.csv", f"id,timestamp,direction,contact,body\n1,soon,INBOUND,{CONTACT_ID},PRIVATE\n"
     )
 
@@ -121,36 +121,36 @@ def traces(home: Path, *words: str) -> set[Path]:
     return found
 
 
-def test_an_erased_contact_is_removed_and_every_row_is_kept(house: House) -> None:
-    add_records(house)
-    house.ingest()
-    assert len(traces(house.settings.home, CONTACT_ID)) == 6
-    before = house.everything()
+def test_an_erased_contact_is_removed_and_every_row_is_kept(home: TemporaryHome) -> None:
+    add_records(home)
+    home.ingest()
+    assert len(traces(home.settings.home, CONTACT_ID)) == 6
+    before = home.all_rows()
 
-    erase(house, CONTACT_ID)
-    house.ingest()
+    erase(home, CONTACT_ID)
+    home.ingest()
 
-    assert traces(house.settings.home, CONTACT_ID) == set()
-    after = house.everything()
+    assert traces(home.settings.home, CONTACT_ID) == set()
+    after = home.all_rows()
     assert {entity: len(rows) for entity, rows in after.items()} == {
         entity: len(rows) for entity, rows in before.items()
     }
     assert after["ledger"] == before["ledger"]
-    [(pseudonym, *others)] = {row[:1] for row in house.rows("conversations", "contact") if row != ("other",)}
+    [(pseudonym, *others)] = {row[:1] for row in home.rows("conversations", "contact") if row != ("other",)}
     assert pseudonym.startswith("erased-")
     assert not others
     rows = "id, tags IS NULL, source, created_on IS NULL"
-    assert sorted(house.rows("contacts", rows)) == [
+    assert sorted(home.rows("contacts", rows)) == [
         (pseudonym, True, None, True),
         ("other", False, "FAIR", False),
     ]
     for entity in ("conversations", "messages", "surveys"):
-        assert sorted(house.rows(entity, "id, contact")) == [
+        assert sorted(home.rows(entity, "id, contact")) == [
             (f"{entity[0].replace('c', 'v')}1", pseudonym),
             (f"{entity[0].replace('c', 'v')}2", "other"),
         ]
     columns = "file, line, field, reason, value IS NULL, raw IS NULL"
-    assert house.rejected(columns) == [
+    assert home.rejected(columns) == [
         ("demo/messages/bad.csv", 2, "timestamp", "timestamp is not a time", True, True),
         ("demo/messages/bad.jsonl", 1, "direction", "direction is none of INBOUND, OUTBOUND", True, True),
         ("demo/messages/bad.jsonl", 2, "id", "id is missing", True, False),
@@ -158,10 +158,10 @@ def test_an_erased_contact_is_removed_and_every_row_is_kept(house: House) -> Non
 
 
 def test_an_erased_whatsapp_contact_is_removed_with_its_message_ids_and_threads_are_kept(
-    house: House,
+    home: TemporaryHome,
 ) -> None:
     """The ids of messages contain the number. A status must still match its message."""
-    with_account(house, "cloud", "whatsapp_cloud")
+    with_account(home, "cloud", "whatsapp_cloud")
     message = {"id": "wamid.39333", "from": "39333", "from_user_id": "IT.7", "timestamp": "1788162241"}
     other = {"id": "wamid.4", "from": "44", "timestamp": "1788162241"}
     status = {"id": "wamid.39333", "status": "read", "timestamp": "1788162242", "recipient_id": "+39333"}
@@ -172,21 +172,21 @@ def test_an_erased_whatsapp_contact_is_removed_with_its_message_ids_and_threads_
         "statuses": [status, {"id": "wamid.9", "status": "sent", "timestamp": "1", "recipient_id": "39333"}],
     }
     envelope = {"entry": [{"changes": [{"value": value}]}]}
-    house.drop("webhooks/a.jsonl", jsonl(envelope), account="cloud")
-    house.ingest()
-    list_erasures(house.settings.project, "+39333", "IT.7", account="cloud")
+    home.drop("webhooks/a.jsonl", jsonl(envelope), account="cloud")
+    home.ingest()
+    list_erasures(home.settings.project, "+39333", "IT.7", account="cloud")
 
-    house.ingest()
-    house.drop("webhooks/late.jsonl", jsonl(envelope | {"late": True}), account="cloud")
-    house.ingest()
+    home.ingest()
+    home.drop("webhooks/late.jsonl", jsonl(envelope | {"late": True}), account="cloud")
+    home.ingest()
 
-    assert traces(house.settings.home, "39333", "IT.7") == set()
-    raw = f"read_parquet('{house.settings.raw_path}/{{}}/whatsapp_cloud/*.parquet')"
+    assert traces(home.settings.home, "39333", "IT.7") == set()
+    raw = f"read_parquet('{home.settings.raw_path}/{{}}/whatsapp_cloud/*.parquet')"
     with duckdb.connect() as con:
         messages = con.execute(f"SELECT id, sender FROM {raw.format('messages')} ORDER BY sender").fetchall()
         statuses = con.execute(f"SELECT id, recipient_id FROM {raw.format('statuses')}").fetchall()
         contacts = con.execute(f"SELECT wa_id, user_id FROM {raw.format('contacts')}").fetchall()
-        raw_texts = con.execute(f"SELECT raw FROM '{house.settings.rejected_path}/*.parquet'").fetchall()
+        raw_texts = con.execute(f"SELECT raw FROM '{home.settings.rejected_path}/*.parquet'").fetchall()
     assert messages[:2] == [("wamid.4", "44")] * 2
     assert statuses == messages[2:]
     assert [wa_id for wa_id, _ in contacts] == [messages[2][1]] * 2
@@ -197,7 +197,7 @@ def test_an_erased_whatsapp_contact_is_removed_with_its_message_ids_and_threads_
 BRAZIL, WITHOUT_NINTH_DIGIT = "5511987654321", "551187654321"
 
 
-def add_envelope(house: House, name: str, *contacts: dict, account: str = "cloud") -> None:
+def add_envelope(home: TemporaryHome, name: str, *contacts: dict, account: str = "cloud") -> None:
     """Add an envelope with a message of each contact, given by `wa_id`, `user_id` or both."""
     messages = [
         {
@@ -209,56 +209,56 @@ def add_envelope(house: House, name: str, *contacts: dict, account: str = "cloud
         for n, c in enumerate(contacts)
     ]
     value = {"metadata": {"phone_number_id": "5"}, "messages": messages}
-    house.drop(f"webhooks/{name}.jsonl", jsonl({"entry": [{"changes": [{"value": value}]}]}), account=account)
+    home.drop(f"webhooks/{name}.jsonl", jsonl({"entry": [{"changes": [{"value": value}]}]}), account=account)
 
 
-def senders(house: House) -> list[tuple]:
-    files = house.settings.raw_path / "messages" / "whatsapp_cloud" / "*.parquet"
+def senders(home: TemporaryHome) -> list[tuple]:
+    files = home.settings.raw_path / "messages" / "whatsapp_cloud" / "*.parquet"
     with duckdb.connect() as con:
         return con.execute(f"SELECT sender, from_user_id FROM '{files}' ORDER BY _file, _line").fetchall()
 
 
 @pytest.mark.parametrize("listed", [f"+{BRAZIL}", WITHOUT_NINTH_DIGIT, "BR.7", "BR.8"])
-def test_every_id_of_a_contact_is_erased_for_any_listed_id(house: House, listed: str) -> None:
-    with_account(house, "cloud", "whatsapp_cloud")
-    add_envelope(house, "a", {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.8"}, {"wa_id": "44"})
-    house.ingest()
-    list_erasures(house.settings.project, listed, account="cloud")
-    house.ingest()
-    add_envelope(house, "b", {"wa_id": BRAZIL, "user_id": "BR.7"})
-    house.ingest()
-    add_envelope(house, "c", {"wa_id": BRAZIL, "user_id": "BR.8"})
-    house.ingest()
-    add_envelope(house, "d", {"user_id": "BR.7"}, {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.9"})
-    house.ingest()
+def test_every_id_of_a_contact_is_erased_for_any_listed_id(home: TemporaryHome, listed: str) -> None:
+    with_account(home, "cloud", "whatsapp_cloud")
+    add_envelope(home, "a", {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.8"}, {"wa_id": "44"})
+    home.ingest()
+    list_erasures(home.settings.project, listed, account="cloud")
+    home.ingest()
+    add_envelope(home, "b", {"wa_id": BRAZIL, "user_id": "BR.7"})
+    home.ingest()
+    add_envelope(home, "c", {"wa_id": BRAZIL, "user_id": "BR.8"})
+    home.ingest()
+    add_envelope(home, "d", {"user_id": "BR.7"}, {"wa_id": WITHOUT_NINTH_DIGIT}, {"user_id": "BR.9"})
+    home.ingest()
 
-    assert traces(house.settings.home, BRAZIL, WITHOUT_NINTH_DIGIT, "BR.7", "BR.8") == set()
-    found = senders(house)
+    assert traces(home.settings.home, BRAZIL, WITHOUT_NINTH_DIGIT, "BR.7", "BR.8") == set()
+    found = senders(home)
     assert found[2] == ("44", None)
     assert found[-1] == (None, "BR.9")
     ids = {value for row in [*found[:2], *found[3:-1]] for value in row if value}
     assert len(ids) == 1, "the contact must count once"
-    assert not has_changes(house.settings)
+    assert not has_changes(home.settings)
 
 
-def test_set_aside_and_leftover_files_are_erased_too(house: House) -> None:
-    add_records(house)
-    house.ingest()
-    set_raw_aside(house.settings)
-    damaged = next(house.settings.set_aside_path.glob("*/raw/messages/*/2*.parquet"))
+def test_set_aside_and_leftover_files_are_erased_too(home: TemporaryHome) -> None:
+    add_records(home)
+    home.ingest()
+    set_raw_aside(home.settings)
+    damaged = next(home.settings.set_aside_path.glob("*/raw/messages/*/2*.parquet"))
     shutil.copy(damaged, damaged.with_name("0-damaged.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-20] + CONTACT_ID.encode())
-    settings = house.settings
+    settings = home.settings
     others = {settings.raw_path, settings.rejected_path, settings.set_aside_path, settings.published_path}
     for place in set(settings.contact_paths) - others:
         place.mkdir(parents=True)
         (place / "file").write_text(CONTACT_ID)
-    erase(house, CONTACT_ID)
+    erase(home, CONTACT_ID)
 
-    house.ingest()
+    home.ingest()
 
-    assert traces(house.settings.home, CONTACT_ID) == set()
-    assert list(house.settings.set_aside_path.glob("*/raw/messages/*/0-damaged.parquet"))
+    assert traces(home.settings.home, CONTACT_ID) == set()
+    assert list(home.settings.set_aside_path.glob("*/raw/messages/*/0-damaged.parquet"))
 
 
 def test_every_path_of_a_home_is_covered_by_erasures_or_contains_no_contacts(sample: Settings) -> None:
@@ -276,11 +276,11 @@ def test_every_path_of_a_home_is_covered_by_erasures_or_contains_no_contacts(sam
     assert set(sample.contact_paths) <= set(sample.derived_paths)
 
 
-def test_an_agent_with_the_id_of_an_erased_contact_is_kept(house: House) -> None:
+def test_an_agent_with_the_id_of_an_erased_contact_is_kept(home: TemporaryHome) -> None:
     """In Chatwoot, contacts and agents have separate ids, and a sender can be either."""
-    with_account(house, "desk", "chatwoot")
+    with_account(home, "desk", "chatwoot")
     sent = {"id": 1, "created_at": 1788162241, "conversation_id": 5, "sender_id": 7}
-    house.drop(
+    home.drop(
         "messages/a.jsonl",
         jsonl(
             sent | {"message_type": 0, "sender_type": "Contact"},
@@ -288,79 +288,79 @@ def test_an_agent_with_the_id_of_an_erased_contact_is_kept(house: House) -> None
         ),
         account="desk",
     )
-    list_erasures(house.settings.project, "7", account="desk")
+    list_erasures(home.settings.project, "7", account="desk")
 
-    house.ingest()
+    home.ingest()
 
     with duckdb.connect() as con:
         senders = con.execute(
-            f"SELECT sender_id FROM '{house.settings.raw_path}/messages/chatwoot/*.parquet' ORDER BY id"
+            f"SELECT sender_id FROM '{home.settings.raw_path}/messages/chatwoot/*.parquet' ORDER BY id"
         ).fetchall()
     assert senders[0][0].startswith("erased-")
     assert senders[1] == ("7",)
 
 
-def test_erasure_before_and_after_ingestion_give_the_same_data(house: House, tmp_path: Path) -> None:
-    other = another(house, tmp_path / "other")
-    add_records(house)
+def test_erasure_before_and_after_ingestion_give_the_same_data(home: TemporaryHome, tmp_path: Path) -> None:
+    other = another(home, tmp_path / "other")
+    add_records(home)
     add_records(other)
-    house.ingest()
-    erase(house, CONTACT_ID)
-    house.ingest()
+    home.ingest()
+    erase(home, CONTACT_ID)
+    home.ingest()
     other.ingest()
-    assert other.everything() == house.everything()
+    assert other.all_rows() == home.all_rows()
 
 
-def test_later_records_of_an_erased_contact_are_erased(house: House) -> None:
-    erase(house, CONTACT_ID)
-    add_records(house)
-    house.ingest()
-    house.drop("conversations/late.jsonl", jsonl(CONVERSATION | {"id": "v3"}))
-    house.ingest()
-    assert traces(house.settings.home, CONTACT_ID) == set()
-    assert len(set(house.rows("conversations", "contact"))) == 2
+def test_later_records_of_an_erased_contact_are_erased(home: TemporaryHome) -> None:
+    erase(home, CONTACT_ID)
+    add_records(home)
+    home.ingest()
+    home.drop("conversations/late.jsonl", jsonl(CONVERSATION | {"id": "v3"}))
+    home.ingest()
+    assert traces(home.settings.home, CONTACT_ID) == set()
+    assert len(set(home.rows("conversations", "contact"))) == 2
 
 
-def test_the_same_list_is_not_applied_twice(house: House) -> None:
-    add_records(house)
-    house.ingest()
-    erase(house, "other", CONTACT_ID)
-    assert has_changes(house.settings)
-    house.ingest()
-    files = {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")}
-    erase(house, CONTACT_ID, "other", CONTACT_ID)
-    assert not has_changes(house.settings)
-    house.ingest()
-    assert {path: path.stat().st_mtime_ns for path in house.settings.home.rglob("*.parquet")} == files
+def test_the_same_list_is_not_applied_twice(home: TemporaryHome) -> None:
+    add_records(home)
+    home.ingest()
+    erase(home, "other", CONTACT_ID)
+    assert has_changes(home.settings)
+    home.ingest()
+    files = {path: path.stat().st_mtime_ns for path in home.settings.home.rglob("*.parquet")}
+    erase(home, CONTACT_ID, "other", CONTACT_ID)
+    assert not has_changes(home.settings)
+    home.ingest()
+    assert {path: path.stat().st_mtime_ns for path in home.settings.home.rglob("*.parquet")} == files
 
 
-def test_only_files_with_the_contact_are_rewritten(house: House) -> None:
-    house.drop("conversations/a.jsonl", jsonl(OTHERS["conversations"]))
-    house.ingest()
-    before = {path: path.stat().st_ino for path in house.settings.home.rglob("*.parquet")}
-    house.drop("conversations/b.jsonl", jsonl(CONVERSATION))
-    house.ingest()
-    erase(house, CONTACT_ID)
-    house.ingest()
+def test_only_files_with_the_contact_are_rewritten(home: TemporaryHome) -> None:
+    home.drop("conversations/a.jsonl", jsonl(OTHERS["conversations"]))
+    home.ingest()
+    before = {path: path.stat().st_ino for path in home.settings.home.rglob("*.parquet")}
+    home.drop("conversations/b.jsonl", jsonl(CONVERSATION))
+    home.ingest()
+    erase(home, CONTACT_ID)
+    home.ingest()
     assert {path: path.stat().st_ino for path in before} == before
 
 
 def test_an_erasure_killed_at_any_point_loses_nothing_and_the_next_run_completes_it(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: TemporaryHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_records(house)
-    house.ingest()
-    uninterrupted = another(house, tmp_path / "uninterrupted")
+    add_records(home)
+    home.ingest()
+    uninterrupted = another(home, tmp_path / "uninterrupted")
     add_records(uninterrupted)
     uninterrupted.ingest()
-    erase(house, CONTACT_ID)
+    erase(home, CONTACT_ID)
     uninterrupted.ingest()
 
-    def counts(of: House) -> dict[str, int]:
-        return {entity: len(rows) for entity, rows in of.everything().items()}
+    def counts(of: TemporaryHome) -> dict[str, int]:
+        return {entity: len(rows) for entity, rows in of.all_rows().items()}
 
     replace, kills = files.replace, 0
-    while has_changes(house.settings):
+    while has_changes(home.settings):
         left = itertools.count()
 
         def replace_or_die(written: Path, place: Path, left: itertools.count = left) -> None:
@@ -370,12 +370,12 @@ def test_an_erasure_killed_at_any_point_loses_nothing_and_the_next_run_completes
 
         monkeypatch.setattr(files, "replace", replace_or_die)
         try:
-            house.ingest()
+            home.ingest()
         except KeyboardInterrupt:
             kills += 1
-        assert counts(house) == counts(uninterrupted)
+        assert counts(home) == counts(uninterrupted)
     assert kills == 6
-    assert house.everything() == uninterrupted.everything()
+    assert home.all_rows() == uninterrupted.all_rows()
 
 
 @pytest.mark.parametrize(
@@ -392,26 +392,26 @@ def test_an_erasure_killed_at_any_point_loses_nothing_and_the_next_run_completes
     ],
 )
 def test_a_rejected_text_is_removed_if_it_contains_the_id_as_a_word(
-    house: House, contact: str, text: str, is_gone: bool
+    home: TemporaryHome, contact: str, text: str, is_gone: bool
 ) -> None:
-    house.drop("messages/a.jsonl", text)
-    house.ingest()
-    erase(house, contact)
-    house.ingest()
-    assert house.rejected("raw IS NULL") == [(is_gone,)]
+    home.drop("messages/a.jsonl", text)
+    home.ingest()
+    erase(home, contact)
+    home.ingest()
+    assert home.rejected("raw IS NULL") == [(is_gone,)]
 
 
-def test_an_erasure_of_one_account_does_not_affect_another(house: House) -> None:
-    (house.settings.seeds / "accounts.csv").write_text(
+def test_an_erasure_of_one_account_does_not_affect_another(home: TemporaryHome) -> None:
+    (home.settings.seeds / "accounts.csv").write_text(
         "account_id,platform,time_zone\ndemo,activecampaign,Europe/Rome\nb,activecampaign,Europe/Rome\n"
     )
     for account in ("demo", "b"):
-        house.drop("conversations/a.jsonl", jsonl(CONVERSATION, {"contact": CONTACT_ID}), account)
-    house.ingest()
-    erase(house, CONTACT_ID)
-    house.ingest()
-    assert [contact == CONTACT_ID for (contact,) in house.rows("conversations", "contact")] == [True, False]
-    assert house.rejected("raw IS NULL") == [(False,), (True,)]
+        home.drop("conversations/a.jsonl", jsonl(CONVERSATION, {"contact": CONTACT_ID}), account)
+    home.ingest()
+    erase(home, CONTACT_ID)
+    home.ingest()
+    assert [contact == CONTACT_ID for (contact,) in home.rows("conversations", "contact")] == [True, False]
+    assert home.rejected("raw IS NULL") == [(False,), (True,)]
 
 
 @pytest.mark.parametrize(
@@ -432,24 +432,24 @@ def test_an_erasure_of_one_account_does_not_affect_another(house: House) -> None
     ],
 )
 def test_an_invalid_line_of_the_seed_stops_the_run_and_is_named(
-    house: House, line: str, complaint: str, capfd: pytest.CaptureFixture
+    home: TemporaryHome, line: str, complaint: str, capfd: pytest.CaptureFixture
 ) -> None:
-    (house.settings.seeds / "erasures.csv").write_text(f"account_id,contact_id,requested_on\n{line}\n")
+    (home.settings.seeds / "erasures.csv").write_text(f"account_id,contact_id,requested_on\n{line}\n")
     with pytest.raises(SettingsError, match=r"erasures\.csv: line 2"):
-        house.ingest()
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    assert run(house.settings) == 2
+        home.ingest()
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    assert run(home.settings) == 2
     error = capfd.readouterr().err
     assert complaint in error
     assert "Traceback" not in error
 
 
-def test_an_unknown_contact_and_a_file_name_with_a_contact_are_reported_by_line(house: House) -> None:
-    house.drop("conversations/a.jsonl", jsonl(CONVERSATION))
-    house.drop(f"conversations/only {CONTACT_ID}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
-    erase(house, CONTACT_ID, "stranger")
-    house.ingest()
-    told = erasure.list_warnings(house.settings, read_seeds(house.settings.seeds).erasures)
+def test_an_unknown_contact_and_a_file_name_with_a_contact_are_reported_by_line(home: TemporaryHome) -> None:
+    home.drop("conversations/a.jsonl", jsonl(CONVERSATION))
+    home.drop(f"conversations/only {CONTACT_ID}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
+    erase(home, CONTACT_ID, "stranger")
+    home.ingest()
+    told = erasure.list_warnings(home.settings, read_seeds(home.settings.seeds).erasures)
     assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
     assert "no record of account demo has this contact" in told[0]
     assert "in the name of 1 file of" in told[1]
@@ -457,47 +457,50 @@ def test_an_unknown_contact_and_a_file_name_with_a_contact_are_reported_by_line(
 
 
 def test_a_rejected_text_is_removed_after_the_retention_time_and_its_reason_is_kept(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.drop("messages/a.jsonl", jsonl(MESSAGE | {"direction": "PRIVATE"}, MESSAGE))
-    house.drop("messages/b.jsonl", '[{"id": "PRIVATE')
-    house.ingest()
-    kept = House(house.settings.home, project=house.settings.project, keep_rejected_days=30)
-    before, rejections = kept.everything(), kept.rejected("file, line, field, remedy")
+    home.drop("messages/a.jsonl", jsonl(MESSAGE | {"direction": "PRIVATE"}, MESSAGE))
+    home.drop("messages/b.jsonl", '[{"id": "PRIVATE')
+    home.ingest()
+    kept = TemporaryHome(home.settings.home, project=home.settings.project, keep_rejected_days=30)
+    before, rejections = kept.all_rows(), kept.rejected("file, line, field, remedy")
     assert not has_changes(kept.settings)
 
     today = datetime.now(UTC)
     monkeypatch.setattr(retention, "now", lambda: today + timedelta(days=29, hours=23))
     kept.ingest()
-    assert kept.everything() == before
+    assert kept.all_rows() == before
     monkeypatch.setattr(retention, "now", lambda: today + timedelta(days=30, hours=1))
     assert has_changes(kept.settings)
-    assert not has_changes(house.settings)
+    assert not has_changes(home.settings)
     kept.ingest()
 
     assert not has_changes(kept.settings)
     assert kept.rejected("file, line, field, remedy") == rejections
     assert kept.rejected("value, raw") == [(None, None)] * 2
-    assert kept.everything() | {"rejected": []} == before | {"rejected": []}
+    assert kept.all_rows() | {"rejected": []} == before | {"rejected": []}
     assert traces(kept.settings.home, "PRIVATE") == set()
 
 
 def test_records_older_than_the_retention_time_are_removed_and_remain_counted(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: TemporaryHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def drop(into: House) -> None:
+    def drop(into: TemporaryHome) -> None:
         for day in ("2026-03-31T23:59:59Z", "2026-04-01T00:00:00Z", "2026-05-09T00:00:00Z"):
-            house_day = {"id": day, "conversation": day}
-            into.drop(f"conversations/{day[:10]}.jsonl", jsonl(house_day | {"created_on": day}))
+            day_fields = {"id": day, "conversation": day}
+            into.drop(f"conversations/{day[:10]}.jsonl", jsonl(day_fields | {"created_on": day}))
             into.drop(
-                f"messages/{day[:10]}.jsonl", jsonl(house_day | {"timestamp": day, "direction": "INBOUND"})
+                f"messages/{day[:10]}.jsonl", jsonl(day_fields | {"timestamp": day, "direction": "INBOUND"})
             )
-            into.drop(f"surveys/{day[:10]}.jsonl", jsonl(house_day | {"responded_on": day}))
+            into.drop(f"surveys/{day[:10]}.jsonl", jsonl(day_fields | {"responded_on": day}))
         into.drop("surveys/timeless.jsonl", jsonl({"id": "t", "conversation": "t"}))
         into.drop("contacts/a.jsonl", jsonl({"id": "c", "created_on": "2020-01-01T00:00:00Z"}))
 
-    settings = {"project": house.settings.project, "hash_key": house.settings.hash_key, "keep_raw_days": 30}
-    first, second = House(house.settings.home, **settings), House(tmp_path / "second", **settings)
+    settings = {"project": home.settings.project, "hash_key": home.settings.hash_key, "keep_raw_days": 30}
+    first, second = (
+        TemporaryHome(home.settings.home, **settings),
+        TemporaryHome(tmp_path / "second", **settings),
+    )
     drop(first)
     drop(second)
     today = datetime(2026, 4, 30, 12, tzinfo=UTC)
@@ -519,7 +522,7 @@ def test_records_older_than_the_retention_time_are_removed_and_remain_counted(
         "2026-05-09T00:00:00Z",
     ]
     assert [len(first.rows(entity)) for entity in ("conversations", "surveys", "contacts")] == [2, 3, 1]
-    assert first.everything() == second.everything()
+    assert first.all_rows() == second.all_rows()
     assert first.ledger() == before[0]
     files = {path: path.stat().st_mtime_ns for path in first.settings.home.rglob("*.parquet")}
     first.settings.candidate_path.touch()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import duckdb
 import pytest
-from house import House, gz, jsonl
+from temporary_home import TemporaryHome, gz, jsonl
 
 from orchestration.ingest.pipeline import IngestResult
 from orchestration.ingest.platforms import PLATFORMS
@@ -272,24 +272,24 @@ TABLE = {
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, IngestResult]:
-    house = House(tmp_path_factory.mktemp("house"))
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[TemporaryHome, IngestResult]:
+    home = TemporaryHome(tmp_path_factory.mktemp("home"))
     for bad in TABLE.values():
-        path = house.drop(f"conversations/{bad.file}", b"" if callable(bad.content) else bad.content)
+        path = home.drop(f"conversations/{bad.file}", b"" if callable(bad.content) else bad.content)
         if callable(bad.content):
             bad.content(path)
-    return house, house.ingest()
+    return home, home.ingest()
 
 
 @pytest.mark.parametrize("case", TABLE)
 def test_a_bad_file_is_rejected_by_name_and_its_good_records_are_loaded(
-    loaded: tuple[House, IngestResult], case: str
+    loaded: tuple[TemporaryHome, IngestResult], case: str
 ) -> None:
-    house, result = loaded
+    home, result = loaded
     bad, name = TABLE[case], f"demo/conversations/{TABLE[case].file}"
     (file,) = (file for file in result.files if file.file == name)
-    ids = [found for where, found in house.rows("conversations", "_file, id") if where == name]
-    rejections = [row[1:] for row in house.rejected("file, line, reason, remedy") if row[0] == name]
+    ids = [found for where, found in home.rows("conversations", "_file, id") if where == name]
+    rejections = [row[1:] for row in home.rejected("file, line, reason, remedy") if row[0] == name]
     records = [rejection for rejection in bad.rejected if rejection[0] is not None]
 
     assert (ids, rejections) == (bad.accepted, bad.rejected)
@@ -301,7 +301,7 @@ def test_a_bad_file_is_rejected_by_name_and_its_good_records_are_loaded(
     )
 
 
-def test_every_file_of_the_table_is_loaded_once(loaded: tuple[House, IngestResult]) -> None:
+def test_every_file_of_the_table_is_loaded_once(loaded: tuple[TemporaryHome, IngestResult]) -> None:
     _, result = loaded
     assert sorted(file.file for file in result.files) == sorted(
         f"demo/conversations/{bad.file}" for bad in TABLE.values()
@@ -310,7 +310,7 @@ def test_every_file_of_the_table_is_loaded_once(loaded: tuple[House, IngestResul
 
 
 def test_an_invalid_or_ambiguous_local_time_is_the_later_one(
-    loaded: tuple[House, IngestResult],
+    loaded: tuple[TemporaryHome, IngestResult],
 ) -> None:
     """02:30 does not exist in spring and is parsed as 03:30. In autumn it is the second 02:30."""
     found = dict(loaded[0].rows("conversations", "_file, created_on"))
@@ -318,7 +318,7 @@ def test_an_invalid_or_ambiguous_local_time_is_the_later_one(
     assert found["demo/conversations/autumn.jsonl"] == datetime(2026, 10, 25, 1, 30)
 
 
-def test_the_id_of_a_list_element_is_normalized(loaded: tuple[House, IngestResult]) -> None:
+def test_the_id_of_a_list_element_is_normalized(loaded: tuple[TemporaryHome, IngestResult]) -> None:
     (tags,) = (tags for file, tags in loaded[0].rows("conversations", "_file, tags") if "tag.jsonl" in file)
     assert tags == [{"id": "1", "name": "x"}]
 
@@ -331,15 +331,15 @@ def test_a_boolean_has_a_few_spellings_and_others_are_rejected(
     (tmp_path / "seeds").mkdir()
     (tmp_path / "seeds" / "accounts.csv").write_text("account_id,platform,time_zone\ndemo,flagging,UTC\n")
     (tmp_path / "seeds" / "csat_scales.csv").write_text("platform,rating_min,rating_max\n")
-    house = House(tmp_path, project=tmp_path)
+    home = TemporaryHome(tmp_path, project=tmp_path)
     good = [True, "Yes", 1, 1.0, " true ", False, "no", 0, "FALSE", 0.0, None, ""]
     bad = ["y", "on", "sì", 2, -1, [True], "true false"]
-    house.drop("flags/a.jsonl", jsonl(*({"id": 1, "is_set": value} for value in good + bad)))
-    house.drop("flags/b.csv", "id,is_set\n1,yes\n2,0\n3,maybe\n4,\n")
-    house.ingest()
-    values = [value for (value,) in house.rows("flags", "is_set", "flagging")]
+    home.drop("flags/a.jsonl", jsonl(*({"id": 1, "is_set": value} for value in good + bad)))
+    home.drop("flags/b.csv", "id,is_set\n1,yes\n2,0\n3,maybe\n4,\n")
+    home.ingest()
+    values = [value for (value,) in home.rows("flags", "is_set", "flagging")]
     assert values == [True] * 5 + [False] * 5 + [None] * 2 + [True, False, None]
-    rejections = house.rejected("reason, remedy")
+    rejections = home.rejected("reason, remedy")
     assert len(rejections) == len(bad) + 1
     assert rejections[-1] == (
         'is_set "maybe" is neither true nor false',

@@ -32,7 +32,7 @@ CHECKS = {"passed": [], "warned": []}
 
 
 @pytest.fixture
-def house(tmp_path):
+def home(tmp_path):
     write_seeds(tmp_path / "seeds")
     with (tmp_path / "seeds" / "accounts.csv").open("a") as seed:
         seed.writelines(f"{account},{platform},UTC\n" for account, platform in OTHER_PLATFORMS.items())
@@ -43,35 +43,35 @@ def house(tmp_path):
 
 
 @pytest.fixture
-def full(house, tmp_path):
+def full(home, tmp_path):
     """Return a second home with the same raw files, in which every build is a full build."""
-    settings = house.model_copy(update={"home": tmp_path / "full"})
+    settings = home.model_copy(update={"home": tmp_path / "full"})
     settings.home.mkdir()
     for name in ("raw", "rejected", "hash_key"):
-        (settings.home / name).symlink_to(house.home / name)
+        (settings.home / name).symlink_to(home.home / name)
     return settings
 
 
-def random_parts(dice):
+def random_parts(rng):
     """Return random exports of all platforms as a list of (file, records), split and in random order."""
     files = [
         (f"{account}/{entity}/{name}", records)
         for account in ACCOUNTS
-        for entity, named in random_account(dice).items()
+        for entity, named in random_account(rng).items()
         for name, records in named.items()
     ]
     parts = []
     for name, records in files:
-        cut = dice.randint(0, len(records)) if dice.random() < 0.5 else 0
+        cut = rng.randint(0, len(records)) if rng.random() < 0.5 else 0
         stem = name.removesuffix(".jsonl")
         parts += [(f"{stem}{n}.jsonl", part) for n, part in enumerate((records[:cut], records[cut:])) if part]
-    history = merge_contacts(dice, random_history(dice))
-    parts += [(f"shop/{name}", lines) for name, lines in random_files(dice, history).items()]
-    events = random_stream(dice)
-    events += random_changes(dice, events)
-    for delivery in stream_files(dice, events, Path("cloud/webhooks")):
+    history = merge_contacts(rng, random_history(rng))
+    parts += [(f"shop/{name}", lines) for name, lines in random_files(rng, history).items()]
+    events = random_stream(rng)
+    events += random_changes(rng, events)
+    for delivery in stream_files(rng, events, Path("cloud/webhooks")):
         parts += [(str(name).removesuffix(".gz"), envelopes) for name, envelopes in delivery]
-    dice.shuffle(parts)
+    rng.shuffle(parts)
     return parts
 
 
@@ -145,35 +145,35 @@ def candidate_rows(settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_an_incremental_build_gives_the_rows_of_a_full_build(house, full, monkeypatch, seed):
+def test_an_incremental_build_gives_the_rows_of_a_full_build(home, full, monkeypatch, seed):
     monkeypatch.setattr(compaction, "MANY", 2)  # so that increments add to compacted files
-    dice = random.Random(seed)
-    parts = random_parts(dice)
-    cuts = sorted(dice.sample(range(1, len(parts)), 5))
+    rng = random.Random(seed)
+    parts = random_parts(rng)
+    cuts = sorted(rng.sample(range(1, len(parts)), 5))
     # Between deliveries, a check fails, a release is rolled back, and working hours change.
     steps = [
         "publish",
-        *dice.sample(["publish", "fail", "publish and roll back", "change hours"], k=4),
+        *rng.sample(["publish", "fail", "publish and roll back", "change hours"], k=4),
         "publish",
     ]
     for begin, end, step in zip([0, *cuts], [*cuts, len(parts)], steps, strict=True):
-        deliver(house, parts[begin:end])
+        deliver(home, parts[begin:end])
         if step == "change hours":
-            change_working_hours(house)
-        build(house)
+            change_working_hours(home)
+        build(home)
         build(full, "--full-refresh")
-        assert_same_rows(house, full)
+        assert_same_rows(home, full)
         if step != "fail":
-            release = publish(house, CHECKS)
-            assert parquet_rows(house, release) == candidate_rows(house)
+            release = publish(home, CHECKS)
+            assert parquet_rows(home, release) == candidate_rows(home)
         if step == "publish and roll back":
-            rollback(house)
+            rollback(home)
     changed = steps.index("change hours")
-    assert [b.is_full for b in builds(house)] == [True] + [False] * (5 - changed)
+    assert [b.is_full for b in builds(home)] == [True] + [False] * (5 - changed)
 
 
 @pytest.mark.slow
-def test_the_window_of_a_conversation_without_a_contact_expires_in_an_incremental_build(house):
+def test_the_window_of_a_conversation_without_a_contact_expires_in_an_incremental_build(home):
     def sent(number, conversation, contact, day):
         return {
             "id": number,
@@ -184,7 +184,7 @@ def test_the_window_of_a_conversation_without_a_contact_expires_in_an_incrementa
         }
 
     def expired():
-        with duckdb.connect(house.candidate_path, read_only=True) as con:
+        with duckdb.connect(home.candidate_path, read_only=True) as con:
             return con.execute(
                 "select windows_expired from fct_conversations where source_conversation_id = 'c1'"
             ).fetchone()
@@ -192,15 +192,15 @@ def test_the_window_of_a_conversation_without_a_contact_expires_in_an_incrementa
     account = next(iter(ACCOUNTS))
     conversation = {"id": "c1", "created_on": "2025-03-03T09:00:00Z"}
     deliver(
-        house,
+        home,
         [
             (f"{account}/conversations/1.jsonl", [conversation]),
             (f"{account}/messages/1.jsonl", [sent("m1", "c1", None, "03")]),
         ],
     )
-    build(house)
+    build(home)
     assert expired() == (0,)
-    deliver(house, [(f"{account}/messages/2.jsonl", [sent("m2", None, "7", "09")])])
-    build(house)
+    deliver(home, [(f"{account}/messages/2.jsonl", [sent("m2", None, "7", "09")])])
+    build(home)
     assert expired() == (1,)
-    assert [b.is_full for b in builds(house)] == [True, False]
+    assert [b.is_full for b in builds(home)] == [True, False]

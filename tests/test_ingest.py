@@ -19,9 +19,9 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 from dagster import AssetKey, DagsterInstance, materialize
-from house import House, gz, jsonl, zst
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from temporary_home import TemporaryHome, gz, jsonl, zst
 
 from orchestration.common import files
 from orchestration.ingest import pipeline
@@ -51,8 +51,8 @@ COLUMNS = sorted({name for record in RECORDS for name in record})
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def home(tmp_path: Path) -> TemporaryHome:
+    return TemporaryHome(tmp_path)
 
 
 def as_csv(records: list[dict], delimiter: str = ",") -> bytes:
@@ -92,12 +92,12 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_gives_the_same_typed_rows(house: House, name: str) -> None:
-    house.drop(f"conversations/{name}", FORMATS[name])
-    result = house.ingest()
+def test_every_format_gives_the_same_typed_rows(home: TemporaryHome, name: str) -> None:
+    home.drop(f"conversations/{name}", FORMATS[name])
+    result = home.ingest()
     assert [(f.status, f.reason, f.unknown_fields) for f in result.files] == [("loaded", None, ["novelty"])]
-    assert house.rejected() == []
-    assert house.rows("conversations", "* EXCLUDE (_file, _file_id, _line, _position, _batch_id)") == [
+    assert home.rejected() == []
+    assert home.rows("conversations", "* EXCLUDE (_file, _file_id, _line, _position, _batch_id)") == [
         (
             *("1", datetime(2026, 8, 31, 5, 44), "c1", "CLOSED", None),
             [{"id": "7", "first_name": "Anna", "last_name": "Neri", "email": "anna@example.com"}],
@@ -113,15 +113,15 @@ def test_every_format_gives_the_same_typed_rows(house: House, name: str) -> None
     ]
 
 
-def test_a_csv_of_names_and_day_first_dates_is_parsed_in_the_zone_of_the_account(house: House) -> None:
-    house.drop(
+def test_a_csv_of_names_and_day_first_dates_is_parsed_in_the_zone_of_the_account(home: TemporaryHome) -> None:
+    home.drop(
         "conversations/a.csv",
         'id;created_on;assigned;tags\n1;31/08/2026 07:44;Anna;late; \n2;01/01/2026 07:44:30;;"a;b"\n',
     )
-    house.drop("conversations/b.csv", 'id;created_on;assigned;tags\n3;31/08/2026;Anna;"late; new"\n')
-    house.ingest()
-    assert house.rejected("line, reason") == [(2, "it has 5 columns, the header 4")]
-    assert house.rows("conversations", "id, created_on, assigned, tags") == [
+    home.drop("conversations/b.csv", 'id;created_on;assigned;tags\n3;31/08/2026;Anna;"late; new"\n')
+    home.ingest()
+    assert home.rejected("line, reason") == [(2, "it has 5 columns, the header 4")]
+    assert home.rows("conversations", "id, created_on, assigned, tags") == [
         ("2", datetime(2026, 1, 1, 6, 44, 30), None, [{"id": None, "name": "a"}, {"id": None, "name": "b"}]),
         (
             *("3", datetime(2026, 8, 30, 22, 0)),
@@ -146,30 +146,30 @@ INSTANTS = [
 ]
 
 
-def test_a_time_of_any_format_is_stored_in_utc(house: House) -> None:
-    house.drop("conversations/a.jsonl", jsonl(*({"id": 1, "created_on": written} for written, _ in INSTANTS)))
-    house.ingest()
-    assert [instant for (instant,) in house.rows("conversations", "created_on")] == [
+def test_a_time_of_any_format_is_stored_in_utc(home: TemporaryHome) -> None:
+    home.drop("conversations/a.jsonl", jsonl(*({"id": 1, "created_on": written} for written, _ in INSTANTS)))
+    home.ingest()
+    assert [instant for (instant,) in home.rows("conversations", "created_on")] == [
         utc for _, utc in INSTANTS
     ]
 
 
-def test_parquet_times_without_a_zone_are_local_and_lists_are_kept(house: House) -> None:
-    path = house.drop("conversations/a.parquet", b"")
+def test_parquet_times_without_a_zone_are_local_and_lists_are_kept(home: TemporaryHome) -> None:
+    path = home.drop("conversations/a.parquet", b"")
     duckdb.sql(f"""COPY (SELECT 5 AS id, TIMESTAMP '2026-08-31 07:44:00' AS created_on,
         TIMESTAMPTZ '2026-08-31 07:44:00+00' AS closed_on, [{{'id': 1, 'name': 'x'}}] AS tags) TO '{path}'""")
-    house.ingest()
-    assert house.rows("conversations", "id, created_on, closed_on, tags, _line") == [
+    home.ingest()
+    assert home.rows("conversations", "id, created_on, closed_on, tags, _line") == [
         ("5", datetime(2026, 8, 31, 5, 44), datetime(2026, 8, 31, 7, 44), [{"id": "1", "name": "x"}], 1)
     ]
 
 
-def test_a_raw_row_has_its_file_line_and_batch(house: House) -> None:
-    house.drop("agents/a.jsonl", b'\n{"id": 1}\n\n  \n{"id": 2}')
-    house.drop("agents/b.csv", 'id,teams\n1,"a\nb"\n\n2,x\n')
-    house.drop("agents/c.json", '[{"id": 1}, {"id": 2}]')
-    result = house.ingest()
-    assert house.rows("agents", "_account_id, _file, _line, id, teams") == [
+def test_a_raw_row_has_its_file_line_and_batch(home: TemporaryHome) -> None:
+    home.drop("agents/a.jsonl", b'\n{"id": 1}\n\n  \n{"id": 2}')
+    home.drop("agents/b.csv", 'id,teams\n1,"a\nb"\n\n2,x\n')
+    home.drop("agents/c.json", '[{"id": 1}, {"id": 2}]')
+    result = home.ingest()
+    assert home.rows("agents", "_account_id, _file, _line, id, teams") == [
         ("demo", "demo/agents/a.jsonl", 2, "1", None),
         ("demo", "demo/agents/a.jsonl", 5, "2", None),
         ("demo", "demo/agents/b.csv", 2, "1", ["a\nb"]),
@@ -177,108 +177,110 @@ def test_a_raw_row_has_its_file_line_and_batch(house: House) -> None:
         ("demo", "demo/agents/c.json", 1, "1", None),
         ("demo", "demo/agents/c.json", 2, "2", None),
     ]
-    assert house.rows("agents", "DISTINCT _batch_id, _file, _line")[0][0] == result.batch_id
+    assert home.rows("agents", "DISTINCT _batch_id, _file, _line")[0][0] == result.batch_id
 
 
-def test_a_second_ingest_finds_no_changes(house: House) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    assert house.ingest().batch_id
-    before = house.everything()
-    assert house.ingest().batch_id is None
-    assert house.everything() == before
+def test_a_second_ingest_finds_no_changes(home: TemporaryHome) -> None:
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    assert home.ingest().batch_id
+    before = home.all_rows()
+    assert home.ingest().batch_id is None
+    assert home.all_rows() == before
 
 
-def test_a_missing_or_empty_landing_is_not_an_error(house: House) -> None:
+def test_a_missing_or_empty_landing_is_not_an_error(home: TemporaryHome) -> None:
     messages: list[str] = []
-    assert house.ingest(messages.append).files == []
+    assert home.ingest(messages.append).files == []
     assert "has no files" in messages[0]
-    assert house.rows("messages") == house.rejected() == house.ledger() == []
+    assert home.rows("messages") == home.rejected() == home.ledger() == []
 
 
-def test_the_same_content_under_another_name_is_loaded_once(house: House) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.drop("agents/b.jsonl", jsonl({"id": 1}))
-    house.ingest()
-    house.drop("agents/c.jsonl", jsonl({"id": 1}))
-    house.ingest()
-    assert len(house.rows("agents")) == 1
-    assert house.ledger("file, status, records_read") == [
+def test_the_same_content_under_another_name_is_loaded_once(home: TemporaryHome) -> None:
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.drop("agents/b.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    home.drop("agents/c.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    assert len(home.rows("agents")) == 1
+    assert home.ledger("file, status, records_read") == [
         ("demo/agents/a.jsonl", "loaded", 1),
         ("demo/agents/b.jsonl", "duplicate", 0),
         ("demo/agents/c.jsonl", "duplicate", 0),
     ]
 
 
-def test_files_are_opened_in_parallel_by_all_threads(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    together, prepare = threading.Barrier(house.settings.threads, timeout=60), file_bytes.prepare
+def test_files_are_opened_in_parallel_by_all_threads(
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, prepare = threading.Barrier(home.settings.threads, timeout=60), file_bytes.prepare
 
     def prepare_together(*args: object) -> file_bytes.Content:
         together.wait()
         return prepare(*args)
 
     monkeypatch.setattr(file_bytes, "prepare", prepare_together)
-    house.drop("agents/a.jsonl.gz", gz(jsonl({"id": 1})))
-    house.drop("agents/b.jsonl.zst", zst(jsonl({"id": 2})))
-    assert house.ingest().totals().records_accepted == 2
+    home.drop("agents/a.jsonl.gz", gz(jsonl({"id": 1})))
+    home.drop("agents/b.jsonl.zst", zst(jsonl({"id": 2})))
+    assert home.ingest().totals().records_accepted == 2
 
 
-def test_the_same_content_is_loaded_for_each_account(house: House, tmp_path: Path) -> None:
+def test_the_same_content_is_loaded_for_each_account(home: TemporaryHome, tmp_path: Path) -> None:
     seeds = tmp_path / "seeds"
     seeds.mkdir()
     accounts = "demo,activecampaign,Europe/Rome\nother,activecampaign,America/New_York\n"
     (seeds / "accounts.csv").write_text("account_id,platform,time_zone\n" + accounts)
     (seeds / "csat_scales.csv").write_text("platform,rating_min,rating_max\nactivecampaign,1,5\n")
-    house = House(tmp_path / "home", project=tmp_path)
+    home = TemporaryHome(tmp_path / "home", project=tmp_path)
     for account in ("demo", "other"):
-        house.drop("conversations/a.jsonl", jsonl({"id": 1, "created_on": "2026-08-31 12:00"}), account)
-    house.ingest()
-    assert house.rows("conversations", "_account_id, created_on") == [
+        home.drop("conversations/a.jsonl", jsonl({"id": 1, "created_on": "2026-08-31 12:00"}), account)
+    home.ingest()
+    assert home.rows("conversations", "_account_id, created_on") == [
         ("demo", datetime(2026, 8, 31, 10, 0)),
         ("other", datetime(2026, 8, 31, 16, 0)),
     ]
 
 
-def test_a_changed_file_is_loaded_and_a_removed_file_changes_nothing(house: House) -> None:
-    path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.ingest()
-    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
-    house.ingest()
+def test_a_changed_file_is_loaded_and_a_removed_file_changes_nothing(home: TemporaryHome) -> None:
+    path = home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    home.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+    home.ingest()
     path.unlink()
-    assert house.ingest().batch_id is None
-    assert house.rows("agents", "id, _line") == [("1", 1), ("1", 1), ("2", 2)]
+    assert home.ingest().batch_id is None
+    assert home.rows("agents", "id, _line") == [("1", 1), ("1", 1), ("2", 2)]
 
 
 @pytest.mark.parametrize("content", [jsonl({"id": 1}), b"[{"], ids=["loaded", "rejected"])
 def test_a_file_with_a_new_time_and_the_same_content_is_unchanged_and_hashed_once(
-    house: House, monkeypatch: pytest.MonkeyPatch, content: bytes
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
-    path = house.drop("agents/a.json", content)
-    house.ingest()
-    before, hashed, file_id = house.everything(), [], file_bytes.file_id
+    path = home.drop("agents/a.json", content)
+    home.ingest()
+    before, hashed, file_id = home.all_rows(), [], file_bytes.file_id
     monkeypatch.setattr(file_bytes, "file_id", lambda path: hashed.append(path) or file_id(path))
     os.utime(path, (1, 1))
-    assert not pipeline.has_changes(house.settings)
-    assert house.ingest().batch_id is None
-    assert not pipeline.has_changes(house.settings)
+    assert not pipeline.has_changes(home.settings)
+    assert home.ingest().batch_id is None
+    assert not pipeline.has_changes(home.settings)
     assert hashed == [path]
-    assert house.everything() == before
+    assert home.all_rows() == before
 
 
-def test_a_file_of_the_same_size_with_other_content_is_loaded(house: House) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.ingest()
-    os.utime(house.drop("agents/a.jsonl", jsonl({"id": 2})), (1, 1))
-    assert pipeline.has_changes(house.settings)
-    assert house.ingest().totals().records_accepted == 1
+def test_a_file_of_the_same_size_with_other_content_is_loaded(home: TemporaryHome) -> None:
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    os.utime(home.drop("agents/a.jsonl", jsonl({"id": 2})), (1, 1))
+    assert pipeline.has_changes(home.settings)
+    assert home.ingest().totals().records_accepted == 1
 
 
 def test_a_duplicate_removed_during_the_ingest_affects_no_other_file(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.ingest()
-    copies = [house.drop(f"agents/{name}.jsonl", jsonl({"id": 1})) for name in ("b", "c")]
-    house.drop("agents/z.jsonl", jsonl({"id": 2}))
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    copies = [home.drop(f"agents/{name}.jsonl", jsonl({"id": 1})) for name in ("b", "c")]
+    home.drop("agents/z.jsonl", jsonl({"id": 2}))
     load = Loader.load
 
     def remove_one_and_load(loader: Loader, paths: list[str]) -> list:
@@ -286,7 +288,7 @@ def test_a_duplicate_removed_during_the_ingest_affects_no_other_file(
         return load(loader, paths)
 
     monkeypatch.setattr(Loader, "load", remove_one_and_load)
-    result = house.ingest()
+    result = home.ingest()
     assert result.skipped == ["demo/agents/b.jsonl: it is still being written; it is left for the next run"]
     assert [(file.file, file.status) for file in result.files] == [
         ("demo/agents/c.jsonl", "duplicate"),
@@ -304,12 +306,12 @@ def test_a_webhook_file_changed_during_the_ingest_affects_no_other_file(
     (seeds / "working_hours.csv").write_text("account_id,iso_weekday,opens_at,closes_at\n")
     (seeds / "holidays.csv").write_text("account_id,holiday_on,name\n")
     (seeds / "sla_targets.csv").write_text("account_id,measure,target_minutes,clock\n")
-    house = House(tmp_path / "home", project=tmp_path)
+    home = TemporaryHome(tmp_path / "home", project=tmp_path)
     lines = [{"entry": [{"changes": [{"value": {"contacts": [{"wa_id": str(n)}]}}]}]} for n in (1, 2)]
-    house.drop("webhooks/a.jsonl", jsonl(lines[0]), "shop")
-    house.ingest()
-    copy = house.drop("webhooks/b.jsonl", jsonl(lines[0]), "shop")
-    house.drop("webhooks/z.jsonl", jsonl(lines[1]), "shop")
+    home.drop("webhooks/a.jsonl", jsonl(lines[0]), "shop")
+    home.ingest()
+    copy = home.drop("webhooks/b.jsonl", jsonl(lines[0]), "shop")
+    home.drop("webhooks/z.jsonl", jsonl(lines[1]), "shop")
     load = Loader.load
 
     def load_and_append(loader: Loader, paths: list[str]) -> list:
@@ -318,32 +320,32 @@ def test_a_webhook_file_changed_during_the_ingest_affects_no_other_file(
         return load(loader, paths)
 
     monkeypatch.setattr(Loader, "load", load_and_append)
-    result = house.ingest()
+    result = home.ingest()
     assert {file.file for file in result.files} == {"shop/webhooks/z.jsonl"}
     assert result.totals("contacts").records_accepted == 1
 
 
-def test_batch_ids_increase_even_if_the_clock_is_set_back(house: House) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.ingest()
-    folder = ledger.ledger_folder(house.settings)
+def test_batch_ids_increase_even_if_the_clock_is_set_back(home: TemporaryHome) -> None:
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    folder = ledger.ledger_folder(home.settings)
     next(folder.glob("2*.parquet")).rename(folder / "29990101T000000000000Z.parquet")
-    house.drop("agents/b.jsonl", jsonl({"id": 2}))
-    assert house.ingest().batch_id == "29990101T000000000001Z"
+    home.drop("agents/b.jsonl", jsonl({"id": 2}))
+    assert home.ingest().batch_id == "29990101T000000000001Z"
 
 
-def test_the_ledger_has_the_result_of_a_file(house: House) -> None:
+def test_the_ledger_has_the_result_of_a_file(home: TemporaryHome) -> None:
     first, second = "2026-08-31T07:44:00Z", "2026-08-30T07:44:00Z"
-    path = house.drop(
+    path = home.drop(
         "conversations/a.jsonl",
         jsonl(
             {"id": 1, "created_on": first, "new": 1}, {"id": 2, "created_on": second, "also": 2}, {"id": 3}
         ),
     )
-    house.ingest()
+    home.ingest()
     columns = """account_id, platform, entity, bytes, epoch_us(modified_at), status, reason, records_read,
         records_accepted, records_rejected, unknown_fields, first_at, last_at"""
-    assert house.ledger(columns) == [
+    assert home.ledger(columns) == [
         (
             *("demo", "activecampaign", "conversations", path.stat().st_size),
             *(path.stat().st_mtime_ns // 1000, "loaded", None, 3, 2, 1, ["also", "new"]),
@@ -352,17 +354,17 @@ def test_the_ledger_has_the_result_of_a_file(house: House) -> None:
     ]
 
 
-def add_valid_and_invalid_files(house: House) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"name": "nobody"}))
-    house.drop("agents/b.csv", "id\n2\n")
-    house.drop("conversations/a.json", json.dumps(RECORDS))
-    house.drop("conversations/b.json", "[{")
+def add_valid_and_invalid_files(home: TemporaryHome) -> None:
+    home.drop("agents/a.jsonl", jsonl({"id": 1}, {"name": "nobody"}))
+    home.drop("agents/b.csv", "id\n2\n")
+    home.drop("conversations/a.json", json.dumps(RECORDS))
+    home.drop("conversations/b.json", "[{")
 
 
 def test_a_crash_at_any_point_of_the_commit_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uninterrupted, crashed = House(tmp_path / "uninterrupted"), House(tmp_path / "crashed")
+    uninterrupted, crashed = TemporaryHome(tmp_path / "uninterrupted"), TemporaryHome(tmp_path / "crashed")
     add_valid_and_invalid_files(uninterrupted)
     add_valid_and_invalid_files(crashed)
     uninterrupted.ingest()
@@ -386,17 +388,17 @@ def test_a_crash_at_any_point_of_the_commit_loses_nothing(
     monkeypatch.undo()
     assert len(list(crashed.settings.home.rglob("2*.parquet"))) == written - 1
     assert crashed.ingest().batch_id
-    assert crashed.everything() == uninterrupted.everything()
+    assert crashed.all_rows() == uninterrupted.all_rows()
     assert len(list(crashed.settings.home.rglob("2*.parquet"))) == written
 
 
-def test_unfinished_and_hidden_files_are_ignored(house: House) -> None:
+def test_unfinished_and_hidden_files_are_ignored(home: TemporaryHome) -> None:
     for name in (".a.jsonl", "a.jsonl.tmp", "a.jsonl.part", "a.jsonl.crdownload"):
-        house.drop(f"agents/{name}", jsonl({"id": 1}))
-    assert house.ingest().files == []
+        home.drop(f"agents/{name}", jsonl({"id": 1}))
+    assert home.ingest().files == []
 
 
-def test_contents_and_personal_data_never_reach_raw(house: House) -> None:
+def test_contents_and_personal_data_never_reach_raw(home: TemporaryHome) -> None:
     message = {
         "id": 1,
         "timestamp": 1788162240,
@@ -404,37 +406,37 @@ def test_contents_and_personal_data_never_reach_raw(house: House) -> None:
         "body": "SECRET",
         "from_number": "SECRET",
     }
-    house.drop("messages/a.jsonl", jsonl(message, {**message, "id": None}))
-    house.drop("messages/b.csv", "id,timestamp,direction,body\n1,1788162240,INBOUND,SECRET\n")
-    house.drop("contacts/a.jsonl", jsonl({"id": 1, "first_name": "SECRET", "phone": "SECRET"}))
-    house.ingest()
-    assert all("SECRET" not in str(house.rows(entity)) for entity in ("messages", "contacts"))
-    assert all(b"SECRET" not in path.read_bytes() for path in house.settings.raw_path.rglob("*.parquet"))
-    assert "SECRET" in house.rejected("raw")[0][0]
+    home.drop("messages/a.jsonl", jsonl(message, {**message, "id": None}))
+    home.drop("messages/b.csv", "id,timestamp,direction,body\n1,1788162240,INBOUND,SECRET\n")
+    home.drop("contacts/a.jsonl", jsonl({"id": 1, "first_name": "SECRET", "phone": "SECRET"}))
+    home.ingest()
+    assert all("SECRET" not in str(home.rows(entity)) for entity in ("messages", "contacts"))
+    assert all(b"SECRET" not in path.read_bytes() for path in home.settings.raw_path.rglob("*.parquet"))
+    assert "SECRET" in home.rejected("raw")[0][0]
 
 
-def test_file_names_with_special_characters_are_literal(house: House) -> None:
+def test_file_names_with_special_characters_are_literal(home: TemporaryHome) -> None:
     for name in ("a'b.jsonl", "c*d?.jsonl", "[e].jsonl", 'f";--.jsonl', "perché è così.jsonl"):
-        house.drop(f"agents/{name}", jsonl({"id": name}))
-    house.ingest()
-    assert all(file == f"demo/agents/{name}" for file, name in house.rows("agents", "_file, id"))
-    assert len(house.rows("agents")) == 5
+        home.drop(f"agents/{name}", jsonl({"id": name}))
+    home.ingest()
+    assert all(file == f"demo/agents/{name}" for file, name in home.rows("agents", "_file, id"))
+    assert len(home.rows("agents")) == 5
 
 
-def test_landing_is_only_read(house: House) -> None:
-    add_valid_and_invalid_files(house)
-    before = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in house.settings.landing_path.rglob("*")}
-    house.ingest()
+def test_landing_is_only_read(home: TemporaryHome) -> None:
+    add_valid_and_invalid_files(home)
+    before = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in home.settings.landing_path.rglob("*")}
+    home.ingest()
     assert {
-        p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in house.settings.landing_path.rglob("*")
+        p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in home.settings.landing_path.rglob("*")
     } == before
 
 
-def test_dagster_shows_every_entity_and_warns_about_unknown_folders(house: House) -> None:
-    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": None}))
-    house.drop("agents/a.jsonl", jsonl({"id": 1}), account="stranger")
+def test_dagster_shows_every_entity_and_warns_about_unknown_folders(home: TemporaryHome) -> None:
+    home.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": None}))
+    home.drop("agents/a.jsonl", jsonl({"id": 1}), account="stranger")
     result = materialize(
-        [landing, ingest_asset], resources={"settings": house.settings}, instance=DagsterInstance.ephemeral()
+        [landing, ingest_asset], resources={"settings": home.settings}, instance=DagsterInstance.ephemeral()
     )
     assert result.success
     metadata = result.asset_materializations_for_node("ingest")
@@ -491,16 +493,16 @@ def test_any_split_over_files_formats_and_runs_gives_the_same_rows(
     records: list[dict], data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        house, rest, number = House(Path(folder)), list(records), 0
+        home, rest, number = TemporaryHome(Path(folder)), list(records), 0
         while rest:
             cut = data.draw(st.integers(1, len(rest)))
             suffix = data.draw(st.sampled_from(sorted(WRITERS)))
-            house.drop(f"agents/{number}{suffix}", WRITERS[suffix](*rest[:cut]))
+            home.drop(f"agents/{number}{suffix}", WRITERS[suffix](*rest[:cut]))
             rest, number = rest[cut:], number + 1
             if data.draw(st.sampled_from([False, False, True])):
-                house.ingest()
-        house.ingest()
-        found = house.rows("agents", "id, first_name, teams")
+                home.ingest()
+        home.ingest()
+        found = home.rows("agents", "id, first_name, teams")
     expected = [(r["id"], r["first_name"] or None, [t.strip() for t in r["teams"]]) for r in records]
     assert sorted((i, n, [t.strip() for t in teams or []]) for i, n, teams in found) == sorted(
         (i, n, teams) for i, n, teams in expected
@@ -521,11 +523,11 @@ def test_corrupted_lines_are_rejected_and_unchanged_lines_accepted(
         lines[index] = lines[index][: data.draw(st.integers(1, len(lines[index]) - 1))] + b"\x00" + junk
     end = data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
     with tempfile.TemporaryDirectory() as folder:
-        house = House(Path(folder))
-        house.drop("agents/a.jsonl", end.join(lines))
-        (file,) = house.ingest().files
-        accepted = house.rows("agents", "_line")
-        rejected = house.rejected("line")
+        home = TemporaryHome(Path(folder))
+        home.drop("agents/a.jsonl", end.join(lines))
+        (file,) = home.ingest().files
+        accepted = home.rows("agents", "_line")
+        rejected = home.rejected("line")
     assert (file.records_read, file.records_accepted, file.records_rejected) == (
         len(lines),
         len(lines) - len(corrupted),
@@ -538,12 +540,12 @@ def test_corrupted_lines_are_rejected_and_unchanged_lines_accepted(
 
 
 def test_a_file_that_grows_during_the_ingest_is_left_for_the_next_one(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same holds for a file with the same content, which is a duplicate of the first."""
-    growing = house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.drop("agents/duplicate.jsonl", jsonl({"id": 1}))
-    house.drop("agents/z.jsonl", jsonl({"id": 9}))
+    growing = home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.drop("agents/duplicate.jsonl", jsonl({"id": 1}))
+    home.drop("agents/z.jsonl", jsonl({"id": 9}))
     load = Loader.load
 
     def load_and_append(loader: Loader, paths: list[str]) -> list:
@@ -553,14 +555,14 @@ def test_a_file_that_grows_during_the_ingest_is_left_for_the_next_one(
         return outputs
 
     monkeypatch.setattr(Loader, "load", load_and_append)
-    result = house.ingest()
+    result = home.ingest()
     assert [file.file for file in result.files] == ["demo/agents/z.jsonl"]
     assert result.skipped == ["demo/agents/a.jsonl: it is still being written; it is left for the next run"]
-    assert house.rows("agents", "id") == [("9",)]
+    assert home.rows("agents", "id") == [("9",)]
 
     monkeypatch.undo()
-    assert house.ingest().totals().records_accepted == 4
-    assert house.rows("agents", "_file, id")[-2:] == [
+    assert home.ingest().totals().records_accepted == 4
+    assert home.rows("agents", "_file, id")[-2:] == [
         ("demo/agents/duplicate.jsonl", "1"),
         ("demo/agents/z.jsonl", "9"),
     ]
@@ -568,12 +570,12 @@ def test_a_file_that_grows_during_the_ingest_is_left_for_the_next_one(
 
 @pytest.mark.parametrize("change", ["removed", "cut", "overwritten"])
 def test_a_file_that_changes_before_it_is_read_affects_no_other_file(
-    house: House, monkeypatch: pytest.MonkeyPatch, change: str
+    home: TemporaryHome, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    changing = house.drop("agents/a.json", json.dumps([{"id": 1}, {"id": 2}]))
-    lines = house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
-    house.drop("agents/b.json", json.dumps([{"id": 3}]))
-    house.drop("agents/b.jsonl", jsonl({"id": 4}))
+    changing = home.drop("agents/a.json", json.dumps([{"id": 1}, {"id": 2}]))
+    lines = home.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 2}))
+    home.drop("agents/b.json", json.dumps([{"id": 3}]))
+    home.drop("agents/b.jsonl", jsonl({"id": 4}))
     changes = {
         "removed": lambda path: path.unlink(),
         "cut": lambda path: os.truncate(path, 5),
@@ -588,29 +590,29 @@ def test_a_file_that_changes_before_it_is_read_affects_no_other_file(
         return found
 
     monkeypatch.setattr(Batch, "open_files", open_then_change)
-    result = house.ingest()
+    result = home.ingest()
     assert [file.file for file in result.files] == ["demo/agents/b.json", "demo/agents/b.jsonl"]
     assert len(result.skipped) == 2
-    assert house.rows("agents", "id") == [("3",), ("4",)]
-    assert house.rejected() == []
+    assert home.rows("agents", "id") == [("3",), ("4",)]
+    assert home.rejected() == []
 
 
 def test_the_ingest_waits_only_for_recently_written_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house, waits = House(tmp_path, settle_seconds=30), []
-    path = house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home, waits = TemporaryHome(tmp_path, settle_seconds=30), []
+    path = home.drop("agents/a.jsonl", jsonl({"id": 1}))
     monkeypatch.setattr("orchestration.ingest.sources.local.time.sleep", waits.append)
-    assert house.ingest().totals().records_accepted == 1
+    assert home.ingest().totals().records_accepted == 1
     assert 0 < waits.pop() <= 30
-    house.drop("agents/b.jsonl", jsonl({"id": 2}))
-    os.utime(house.settings.landing_path / "demo/agents/b.jsonl", (1_700_000_000, 1_700_000_000))
-    assert house.ingest().totals().records_accepted == 1
+    home.drop("agents/b.jsonl", jsonl({"id": 2}))
+    os.utime(home.settings.landing_path / "demo/agents/b.jsonl", (1_700_000_000, 1_700_000_000))
+    assert home.ingest().totals().records_accepted == 1
     assert waits == []
-    house.drop("agents/c.jsonl", jsonl({"id": 3}))
+    home.drop("agents/c.jsonl", jsonl({"id": 3}))
     monkeypatch.setattr("orchestration.ingest.sources.local.time.sleep", lambda _: path.write_bytes(b""))
-    house.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 4}))
-    result = house.ingest()
+    home.drop("agents/a.jsonl", jsonl({"id": 1}, {"id": 4}))
+    result = home.ingest()
     assert [file.file for file in result.files] == ["demo/agents/c.jsonl"]
     assert [message.split(":")[0] for message in result.skipped] == ["demo/agents/a.jsonl"]
 
@@ -618,10 +620,10 @@ def test_the_ingest_waits_only_for_recently_written_files(
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root can write everywhere")
 def test_a_read_only_landing_and_an_unreadable_file_do_not_stop_the_ingest(tmp_path: Path) -> None:
     """The test drops the capabilities of root, which can read and write every file."""
-    house = House(tmp_path / "home", landing=tmp_path / "landing")
-    house.drop("agents/a.jsonl", jsonl({"id": 1}))
-    house.drop("agents/b.csv.gz", gz(b"id\r2\r"))
-    house.drop("agents/forbidden.jsonl", jsonl({"id": 3})).chmod(0)
+    home = TemporaryHome(tmp_path / "home", landing=tmp_path / "landing")
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.drop("agents/b.csv.gz", gz(b"id\r2\r"))
+    home.drop("agents/forbidden.jsonl", jsonl({"id": 3})).chmod(0)
     folders = [tmp_path / "landing" / "demo" / "agents", tmp_path / "landing" / "demo", tmp_path / "landing"]
     for folder in folders:
         folder.chmod(0o555)
@@ -635,7 +637,7 @@ def test_a_read_only_landing_and_an_unreadable_file_do_not_stop_the_ingest(tmp_p
     ended = subprocess.run(
         [*drop_capabilities, sys.executable, "-c", command],
         cwd=PROJECT,
-        env=os.environ | house.settings.environment() | {"CONVERSATIONS_LANDING": str(tmp_path / "landing")},
+        env=os.environ | home.settings.environment() | {"CONVERSATIONS_LANDING": str(tmp_path / "landing")},
         capture_output=True,
         text=True,
     )
@@ -643,18 +645,18 @@ def test_a_read_only_landing_and_an_unreadable_file_do_not_stop_the_ingest(tmp_p
         folder.chmod(0o755)
     assert "forbidden.jsonl: it cannot be opened (Permission denied)" in ended.stdout, ended.stderr
     assert "PermissionError" in ended.stderr, "landing is writable"
-    assert house.rows("agents", "id") == [("1",), ("2",)]
+    assert home.rows("agents", "id") == [("1",), ("2",)]
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def queries(files: int) -> int:
-        house, executed = House(tmp_path / str(files)), itertools.count()
+        home, executed = TemporaryHome(tmp_path / str(files)), itertools.count()
         for number in range(files):
-            house.drop(f"agents/{number}.jsonl", jsonl({"id": number}))
-            house.drop(f"agents/{number}.json", json.dumps([{"id": number + files}]))
-            house.drop(f"agents/{number}.csv", f"id\n{number + 2 * files}\n")
+            home.drop(f"agents/{number}.jsonl", jsonl({"id": number}))
+            home.drop(f"agents/{number}.json", json.dumps([{"id": number + files}]))
+            home.drop(f"agents/{number}.csv", f"id\n{number + 2 * files}\n")
         engine = pipeline.engine
 
         @contextmanager
@@ -663,7 +665,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_files(
                 yield SimpleNamespace(execute=lambda *query: (next(executed), con.execute(*query))[1])
 
         monkeypatch.setattr(pipeline, "engine", counting_engine)
-        assert house.ingest().totals().records_accepted == 3 * files
+        assert home.ingest().totals().records_accepted == 3 * files
         monkeypatch.undo()
         return next(executed)
 

@@ -12,7 +12,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from tests.naive_metrics import compute_account, deliveries, hours, name_shown, satisfaction, tallies
+from tests.expected_metrics import compute_account, deliveries, hours, name_shown, satisfaction, tallies
 from tests.random_exports import ACCOUNTS, random_account, write_landing, write_seeds
 
 SEED = 20250330
@@ -21,8 +21,8 @@ SEED = 20250330
 @pytest.fixture(scope="module")
 def both(build, tmp_path_factory):
     """Yield the candidate and the naive rows of the same exports."""
-    dice = random.Random(SEED)
-    exports = {account: random_account(dice, has_events=account != "always") for account in ACCOUNTS}
+    rng = random.Random(SEED)
+    exports = {account: random_account(rng, has_events=account != "always") for account in ACCOUNTS}
     folder = tmp_path_factory.mktemp("metrics")
     write_landing(exports, folder / "landing")
     write_seeds(folder / "seeds")

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from dagster import AssetKey, AssetSelection
-from house import House, jsonl
+from temporary_home import TemporaryHome, jsonl
 
 from orchestration.__main__ import main
 from orchestration.commands import go_back, open_instance, refresh, run
@@ -67,12 +67,12 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
 
 
 def test_the_summary_counts_names_unknown_fields_and_labels_rejects_of_the_sample_only(tmp_path, capfd):
-    house = House(tmp_path)
+    home = TemporaryHome(tmp_path)
     fields = {f"strange_{number}": 1 for number in range(9)}
-    house.drop("agents/a.jsonl", jsonl({"id": 1} | fields, {"id": None}))
-    house.ingest()
+    home.drop("agents/a.jsonl", jsonl({"id": 1} | fields, {"id": None}))
+    home.ingest()
 
-    print_summary(house.settings, None)
+    print_summary(home.settings, None)
 
     output = capfd.readouterr().out
     assert "unknown fields of agents, ignored: strange_0, strange_1," in output
@@ -217,19 +217,19 @@ def test_the_same_records_in_any_order_and_split_give_the_same_rows(build, tmp_p
     generate(tmp_path / "landing", conversations=120, seed=seed, file_format="jsonl")
     whole = build(tmp_path / "landing", tmp_path / "whole")
 
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     for run_number in range(3):
         for entity in (tmp_path / "landing" / "demo").iterdir():
             target = tmp_path / "split" / "demo" / entity.name
             target.mkdir(parents=True, exist_ok=True)
             for path in entity.iterdir():
                 # An agent has no update time: of two versions the file's name decides, so that must stay.
-                name = path.name if entity.name == "agents" else f"{dice.random()}.jsonl"
+                name = path.name if entity.name == "agents" else f"{rng.random()}.jsonl"
                 lines = path.read_text().splitlines()
-                part = lines if entity.name == "agents" else dice.sample(lines, len(lines) * 2 // 3)
+                part = lines if entity.name == "agents" else rng.sample(lines, len(lines) * 2 // 3)
                 if run_number == 2 and entity.name != "agents":
                     part = lines[::-1]
-                if entity.name != "agents" or dice.random() < 0.5 or run_number == 2:
+                if entity.name != "agents" or rng.random() < 0.5 or run_number == 2:
                     (target / name).write_text("\n".join(part) + "\n")
         ingest(Settings(home=tmp_path / "home", landing=tmp_path / "split"))
     split = build(tmp_path / "split", tmp_path / "home")

@@ -8,7 +8,7 @@ import sys
 import dagster as dg
 import duckdb
 import pytest
-from sound_candidate import change, change_one_row, failures, write_release
+from passing_candidate import change, change_one_row, failures, write_release
 
 from orchestration.quality.asset_checks import SPECS, check_candidate, quality_gate
 from orchestration.quality.gate import run_gate

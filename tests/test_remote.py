@@ -16,9 +16,9 @@ import fsspec
 import pytest
 import requests
 from fsspec.implementations.memory import MemoryFileSystem
-from house import House, jsonl
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
+from temporary_home import TemporaryHome, jsonl
 
 from orchestration.__main__ import main
 from orchestration.automation.schedules import daily_schedule
@@ -76,8 +76,8 @@ def downloads(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def house(bucket, tmp_path) -> House:
-    return House(tmp_path / "home", landing=URL)
+def home(bucket, tmp_path) -> TemporaryHome:
+    return TemporaryHome(tmp_path / "home", landing=URL)
 
 
 def put(bucket, name: str, content: bytes) -> None:
@@ -88,8 +88,8 @@ def agents(*ids: str) -> bytes:
     return jsonl(*({"id": name} for name in ids))
 
 
-def test_a_store_gives_the_same_rows_as_a_folder(bucket, house, tmp_path):
-    local = House(tmp_path / "local")
+def test_a_store_gives_the_same_rows_as_a_folder(bucket, home, tmp_path):
+    local = TemporaryHome(tmp_path / "local")
     shutil.copytree(SAMPLES, local.settings.landing_path)
     for path in SAMPLES.rglob("*.*"):
         put(bucket, path.relative_to(SAMPLES).as_posix(), path.read_bytes())
@@ -98,10 +98,10 @@ def test_a_store_gives_the_same_rows_as_a_folder(bucket, house, tmp_path):
     bucket.put_object(Key="from/platform-2/demo/agents/another.jsonl", Body=agents("another"))
     put(bucket, "demo/agents/coming.jsonl.part", agents("half"))
 
-    assert house.ingest().skipped == local.ingest().skipped == []
+    assert home.ingest().skipped == local.ingest().skipped == []
 
-    assert house.everything() == local.everything()
-    assert house.ingest().batch_id is None
+    assert home.all_rows() == local.all_rows()
+    assert home.ingest().batch_id is None
 
 
 @pytest.mark.parametrize("url", ["file://{}", "memory://exports"])
@@ -109,12 +109,12 @@ def test_any_file_system_of_fsspec_works(tmp_path, url):
     url = url.format(tmp_path / "away")
     with fsspec.open(f"{url}/demo/agents/1.jsonl", "wb", auto_mkdir=True) as file:
         file.write(agents("1", "2"))
-    house = House(tmp_path / "home", landing=url)
+    home = TemporaryHome(tmp_path / "home", landing=url)
 
-    house.ingest()
+    home.ingest()
 
-    assert house.rows("agents", "id") == [("1",), ("2",)]
-    assert not has_changes(house.settings)
+    assert home.rows("agents", "id") == [("1",), ("2",)]
+    assert not has_changes(home.settings)
 
 
 def test_a_store_without_modification_times_is_rejected(tmp_path, monkeypatch):
@@ -130,37 +130,37 @@ def test_a_store_without_modification_times_is_rejected(tmp_path, monkeypatch):
         has_changes(Settings(home=tmp_path, landing="memory://timeless"))
 
 
-def test_unchanged_files_are_not_downloaded(bucket, house, downloads):
+def test_unchanged_files_are_not_downloaded(bucket, home, downloads):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
-    assert has_changes(house.settings)
-    assert [file.name for file in new_files(house.settings)] == ["demo/agents/1.jsonl"]
+    assert has_changes(home.settings)
+    assert [file.name for file in new_files(home.settings)] == ["demo/agents/1.jsonl"]
     assert downloads == []
 
-    house.ingest()
+    home.ingest()
     assert downloads == ["from/platform/demo/agents/1.jsonl"]
 
-    assert not has_changes(house.settings)
-    assert house.ingest().batch_id is None
+    assert not has_changes(home.settings)
+    assert home.ingest().batch_id is None
     put(bucket, "demo/agents/2.jsonl", agents("2"))
-    house.ingest()
+    home.ingest()
     assert downloads == ["from/platform/demo/agents/1.jsonl", "from/platform/demo/agents/2.jsonl"]
 
 
-def test_a_missing_copy_of_a_loaded_file_is_not_a_change(bucket, house, downloads):
+def test_a_missing_copy_of_a_loaded_file_is_not_a_change(bucket, home, downloads):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
-    house.ingest()
-    shutil.rmtree(house.settings.landing_path)
+    home.ingest()
+    shutil.rmtree(home.settings.landing_path)
 
-    assert not has_changes(house.settings)
-    assert house.ingest().batch_id is None
+    assert not has_changes(home.settings)
+    assert home.ingest().batch_id is None
     assert len(downloads) == 1
 
 
-def test_misplaced_objects_are_named_and_not_downloaded(bucket, house, downloads):
+def test_misplaced_objects_are_named_and_not_downloaded(bucket, home, downloads):
     for name in ("stray.jsonl", "nobody/agents/1.jsonl", "demo/agent/1.jsonl", "demo/agents/deep/1.jsonl"):
         put(bucket, name, agents("1"))
 
-    rejected = house.ingest().skipped
+    rejected = home.ingest().skipped
 
     assert [message.split(";")[0] for message in rejected] == [
         "stray.jsonl: a file in the wrong folder",
@@ -169,24 +169,24 @@ def test_misplaced_objects_are_named_and_not_downloaded(bucket, house, downloads
         "nobody/: no account of this name",
     ]
     assert downloads == []
-    assert not has_changes(house.settings)
+    assert not has_changes(home.settings)
 
 
-def test_a_changed_object_with_the_same_size_and_second_is_loaded(bucket, house, monkeypatch):
+def test_a_changed_object_with_the_same_size_and_second_is_loaded(bucket, home, monkeypatch):
     now = datetime(2026, 1, 1, 12)
     monkeypatch.setattr("moto.s3.models.utcnow", lambda: now)  # the clock of the store
     put(bucket, "demo/agents/1.jsonl", agents("1"))
-    house.ingest()
+    home.ingest()
     put(bucket, "demo/agents/1.jsonl", agents("2"))
-    assert has_changes(house.settings)
-    house.ingest()
+    assert has_changes(home.settings)
+    home.ingest()
 
-    assert sorted(house.rows("agents", "id")) == [("1",), ("2",)]
-    assert not has_changes(house.settings)
+    assert sorted(home.rows("agents", "id")) == [("1",), ("2",)]
+    assert not has_changes(home.settings)
 
 
 @pytest.mark.parametrize("change", ["replaced", "removed"])
-def test_an_object_that_changes_during_the_copy_is_left_for_the_next_run(bucket, house, monkeypatch, change):
+def test_an_object_that_changes_during_the_copy_is_left_for_the_next_run(bucket, home, monkeypatch, change):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     put(bucket, "demo/agents/2.jsonl", agents("2"))
     get_file = S3FileSystem._get_file
@@ -200,21 +200,21 @@ def test_an_object_that_changes_during_the_copy_is_left_for_the_next_run(bucket,
 
     with monkeypatch.context() as patch:
         patch.setattr(S3FileSystem, "_get_file", change_during_copy)
-        result = house.ingest()
+        result = home.ingest()
 
     message = "demo/agents/2.jsonl: it changed while it was copied; it is left for the next run"
     assert result.skipped == [message]
-    assert house.rows("agents", "id") == [("1",)]
-    assert [path.name for path in house.settings.landing_path.rglob("*.*")] == ["1.jsonl"]
+    assert home.rows("agents", "id") == [("1",)]
+    assert [path.name for path in home.settings.landing_path.rglob("*.*")] == ["1.jsonl"]
     S3FileSystem.clear_instance_cache()  # it keeps the patched methods
     if change == "removed":
         put(bucket, "demo/agents/2.jsonl", agents("3"))
-    house.ingest()
-    assert house.rows("agents", "id") == [("1",), ("3",)]
+    home.ingest()
+    assert home.rows("agents", "id") == [("1",), ("3",)]
 
 
 def test_a_failed_copy_stops_the_run_and_complete_copies_are_used_by_the_next(
-    bucket, house, monkeypatch, downloads
+    bucket, home, monkeypatch, downloads
 ):
     for name in "12":
         put(bucket, f"demo/agents/{name}.jsonl", agents(name))
@@ -228,18 +228,18 @@ def test_a_failed_copy_stops_the_run_and_complete_copies_are_used_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(S3FileSystem, "_get_file", failing)
         with pytest.raises(SettingsError) as failure:
-            house.ingest()
+            home.ingest()
 
     assert f"CONVERSATIONS_LANDING={URL}: it cannot be copied (the line broke); check" in str(failure.value)
     S3FileSystem.clear_instance_cache()  # it keeps the patched methods
-    assert house.rows("agents") == house.ledger() == []
-    assert [path.name for path in house.settings.landing_path.rglob("*") if path.is_file()] == ["1.jsonl"]
-    house.ingest()
-    assert house.rows("agents", "id") == [("1",), ("2",)]
+    assert home.rows("agents") == home.ledger() == []
+    assert [path.name for path in home.settings.landing_path.rglob("*") if path.is_file()] == ["1.jsonl"]
+    home.ingest()
+    assert home.rows("agents", "id") == [("1",), ("2",)]
     assert sorted(downloads) == [f"from/platform/demo/agents/{name}.jsonl" for name in "122"]
 
 
-def test_an_unreadable_object_is_named_and_others_are_loaded(bucket, house, monkeypatch):
+def test_an_unreadable_object_is_named_and_others_are_loaded(bucket, home, monkeypatch):
     for name in "12":
         put(bucket, f"demo/agents/{name}.jsonl", agents(name))
     get_file = S3FileSystem._get_file
@@ -251,10 +251,10 @@ def test_an_unreadable_object_is_named_and_others_are_loaded(bucket, house, monk
 
     monkeypatch.setattr(S3FileSystem, "_get_file", forbidding)
 
-    assert house.ingest().skipped == [
+    assert home.ingest().skipped == [
         "demo/agents/1.jsonl: it cannot be copied (Access Denied); let this user read it"
     ]
-    assert house.rows("agents", "id") == [("2",)]
+    assert home.rows("agents", "id") == [("2",)]
 
 
 UNSAFE_NAMES = ["../../escaped.jsonl", "demo/agents/../../../escaped.jsonl", "demo/agents/..\\escaped.jsonl",
@@ -263,47 +263,47 @@ UNSAFE_NAMES = ["../../escaped.jsonl", "demo/agents/../../../escaped.jsonl", "de
 
 
 @pytest.mark.parametrize("name", UNSAFE_NAMES)
-def test_no_object_name_escapes_the_folder(bucket, house, tmp_path, name):
+def test_no_object_name_escapes_the_folder(bucket, home, tmp_path, name):
     put(bucket, name, agents("evil"))
     put(bucket, "demo/agents/1.jsonl", agents("1"))
 
-    rejected = house.ingest().skipped
+    rejected = home.ingest().skipped
 
     assert rejected == [f"{name!r}: not a valid file name; rename the object"]
-    assert house.rows("agents", "id") == [("1",)]
+    assert home.rows("agents", "id") == [("1",)]
     assert not list(tmp_path.rglob("*escaped*"))
-    assert not has_changes(house.settings)
+    assert not has_changes(home.settings)
 
 
-def test_copies_of_removed_objects_are_removed_and_a_full_refresh_needs_force(bucket, house, capfd):
+def test_copies_of_removed_objects_are_removed_and_a_full_refresh_needs_force(bucket, home, capfd):
     put(bucket, "demo/agents/1.jsonl", agents("1"))
     put(bucket, "demo/agents/2.jsonl", agents("2"))
     put(bucket, "demo/agents/3.jsonl", agents("3"))
-    house.ingest()
+    home.ingest()
     bucket.Object("from/platform/demo/agents/1.jsonl").delete()
     bucket.Object("from/platform/demo/agents/2.jsonl").delete()
     put(bucket, "demo/agents/renamed.jsonl", agents("2"))
 
-    assert gone_from_landing(house.settings) == ["demo/agents/1.jsonl"]
-    assert full_refresh(house.settings) == 1
+    assert gone_from_landing(home.settings) == ["demo/agents/1.jsonl"]
+    assert full_refresh(home.settings) == 1
     assert "demo/agents/1.jsonl" in capfd.readouterr().err
-    house.ingest()
+    home.ingest()
 
-    copies = house.settings.landing_path / "demo" / "agents"
+    copies = home.settings.landing_path / "demo" / "agents"
     assert sorted(path.name for path in copies.iterdir()) == ["3.jsonl", "renamed.jsonl"]
-    assert house.rows("agents", "id") == [("1",), ("2",), ("3",)]
+    assert home.rows("agents", "id") == [("1",), ("2",), ("3",)]
 
 
-def test_files_of_the_user_in_the_home_are_not_changed(bucket, house):
-    user_file = house.settings.home / "landing" / "demo" / "agents" / "1.jsonl"
+def test_files_of_the_user_in_the_home_are_not_changed(bucket, home):
+    user_file = home.settings.home / "landing" / "demo" / "agents" / "1.jsonl"
     user_file.parent.mkdir(parents=True)
     user_file.write_bytes(agents("user_file"))
     put(bucket, "demo/agents/1.jsonl", agents("1"))
 
-    house.ingest()
+    home.ingest()
 
     assert user_file.read_bytes() == agents("user_file")
-    assert house.rows("agents", "id") == [("1",)]
+    assert home.rows("agents", "id") == [("1",)]
 
 
 @pytest.mark.parametrize(
@@ -333,12 +333,12 @@ def test_an_unreachable_store_is_an_error_without_a_stack_trace(
     assert not settings.landing_path.exists(), "the sample must not replace an unreachable store"
 
 
-def test_invalid_credentials_are_reported(bucket, house, server):
+def test_invalid_credentials_are_reported(bucket, home, server):
     """A switch of the server enables its authentication."""
     requests.post(f"{server}/moto-api/reset-auth", data=b"0", timeout=10)
     try:
         with pytest.raises(SettingsError) as failure:
-            has_changes(house.settings)
+            has_changes(home.settings)
     finally:
         requests.post(f"{server}/moto-api/reset-auth", data=b"inf", timeout=10)
 

@@ -1,6 +1,6 @@
-"""Files read again: the rows are then those of a landing read for the first time, whatever happens meanwhile.
+"""After a replay, the rows are those of a first ingest of the same files, also after an interruption.
 
-Belongs here: replays and rebuilds, from the choice of files to the release. Does not: a full refresh that
+Belongs here: replays and rebuilds, from the selection of files to the release. Does not: a full refresh that
 sets everything aside (`test_full_refresh`).
 """
 
@@ -16,39 +16,39 @@ from orchestration.__main__ import main
 from orchestration.automation.jobs import REPLAY
 from orchestration.common import files
 from orchestration.common.candidate_files import discard_candidate
-from orchestration.ingest.assets import ingest as take_in
+from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.parsing import layouts
 from orchestration.ingest.parsing.file_bytes import BadFileError
 from orchestration.ingest.pipeline import ingest
-from orchestration.ingest.raw_store.replay import Again, ReplayError
+from orchestration.ingest.raw_store.replay import ReplayError, ReplaySelection
 from orchestration.ingest.selection import check_replay
 from orchestration.publish.reader import reader
 from orchestration.publish.tables import TABLES
 from orchestration.settings import Settings
 from orchestration.warehouse.candidate import builds
 from tests.conftest import project_with
-from tests.house import House, jsonl
+from tests.temporary_home import TemporaryHome, jsonl
 
 
 def message(number: int, at: str, **fields: str) -> dict:
     return {"id": f"m{number}", "timestamp": at, "direction": "INBOUND", **fields}
 
 
-def fill(house: House) -> None:
-    """Drop files of two batches, two accounts and four days; a bad line, a copy, and a file that grew."""
-    house.drop("messages/1.jsonl", jsonl(message(1, "2025-01-01T23:30:00"), message(2, "none")))
-    house.drop("messages/2.jsonl", jsonl(message(3, "2025-01-03T10:00:00")))
-    house.drop("agents/1.jsonl", jsonl({"id": "a1"}))
-    house.drop("messages/1.jsonl", jsonl(message(4, "2025-01-01T10:00:00")), account="other")
-    house.ingest()
-    house.drop("messages/3.jsonl", jsonl(message(5, "2025-01-03T23:30:00Z")))
-    house.drop("messages/copy of 2.jsonl", jsonl(message(3, "2025-01-03T10:00:00")))
-    house.ingest()
+def fill(home: TemporaryHome) -> None:
+    """Ingest two batches: two accounts, several days, an invalid line and a duplicate file."""
+    home.drop("messages/1.jsonl", jsonl(message(1, "2025-01-01T23:30:00"), message(2, "none")))
+    home.drop("messages/2.jsonl", jsonl(message(3, "2025-01-03T10:00:00")))
+    home.drop("agents/1.jsonl", jsonl({"id": "a1"}))
+    home.drop("messages/1.jsonl", jsonl(message(4, "2025-01-01T10:00:00")), account="other")
+    home.ingest()
+    home.drop("messages/3.jsonl", jsonl(message(5, "2025-01-03T23:30:00Z")))
+    home.drop("messages/copy of 2.jsonl", jsonl(message(3, "2025-01-03T10:00:00")))
+    home.ingest()
 
 
 def project(folder: Path, zone: str) -> Path:
-    """Return a project of two accounts in this zone."""
+    """Return the folder of a project with two accounts in this time zone."""
     (folder / "given").mkdir(parents=True)
     rows = "".join(f"{name},activecampaign,{zone}\n" for name in ("demo", "other"))
     (folder / "given" / "accounts.csv").write_text("account_id,platform,time_zone\n" + rows)
@@ -57,22 +57,22 @@ def project(folder: Path, zone: str) -> Path:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory) -> Path:
-    """Return the home of what was taken in by two batches, in a zone that turns out to be the wrong one."""
+    """Return a folder with a home ingested with a wrong time zone, and a project with the right one."""
     folder = tmp_path_factory.mktemp("filled")
-    fill(House(folder / "home", project=project(folder / "wrong", "Asia/Tokyo")))
+    fill(TemporaryHome(folder / "home", project=project(folder / "wrong", "Asia/Tokyo")))
     project(folder / "right", "Europe/Rome")
     return folder
 
 
 @pytest.fixture
-def house(filled: Path, tmp_path: Path) -> House:
-    """Return a copy of that home, under the right zone."""
+def home(filled: Path, tmp_path: Path) -> TemporaryHome:
+    """Return a copy of that home with the project of the right time zone."""
     shutil.copytree(filled / "home", tmp_path / "home")
-    return House(tmp_path / "home", project=filled / "right")
+    return TemporaryHome(tmp_path / "home", project=filled / "right")
 
 
-def files_read_by(house: House, batch_id: str) -> set[str]:
-    return {file for file, batch in house.ledger("file, batch_id") if batch == batch_id}
+def files_read_by(home: TemporaryHome, batch_id: str) -> set[str]:
+    return {file for file, batch in home.ledger("file, batch_id") if batch == batch_id}
 
 
 def bytes_of(folder: Path) -> dict[Path, bytes]:
@@ -80,205 +80,217 @@ def bytes_of(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("again", "files"),
+    ("replay_selection", "files"),
     [
-        (Again(files=["demo/messages/1*"]), {"demo/messages/1.jsonl"}),
-        (Again(files=["demo/messages/2.jsonl"]), {"demo/messages/2.jsonl", "demo/messages/copy of 2.jsonl"}),
-        (Again(accounts=["other"]), {"other/messages/1.jsonl"}),
-        (Again(entities=["agents"]), {"demo/agents/1.jsonl"}),
-        # The day is that of the account, where it may be the next one already.
-        (Again(to_day="2025-01-01"), {"demo/messages/1.jsonl", "other/messages/1.jsonl"}),
+        (ReplaySelection(files=["demo/messages/1*"]), {"demo/messages/1.jsonl"}),
         (
-            Again(from_day="2025-01-02", to_day="2025-01-03"),
+            ReplaySelection(files=["demo/messages/2.jsonl"]),
             {"demo/messages/2.jsonl", "demo/messages/copy of 2.jsonl"},
         ),
-        (Again(accounts=["demo"], from_day="2025-01-04"), {"demo/messages/3.jsonl"}),
+        (ReplaySelection(accounts=["other"]), {"other/messages/1.jsonl"}),
+        (ReplaySelection(entities=["agents"]), {"demo/agents/1.jsonl"}),
+        # Days are local days of the account, which can be the day after the one in UTC.
+        (ReplaySelection(to_day="2025-01-01"), {"demo/messages/1.jsonl", "other/messages/1.jsonl"}),
+        (
+            ReplaySelection(from_day="2025-01-02", to_day="2025-01-03"),
+            {"demo/messages/2.jsonl", "demo/messages/copy of 2.jsonl"},
+        ),
+        (ReplaySelection(accounts=["demo"], from_day="2025-01-04"), {"demo/messages/3.jsonl"}),
     ],
 )
-def test_what_fits_all_that_is_given_is_read_again_and_nothing_else(house, again, files):
-    before = house.ledger("file, batch_id")
+def test_only_files_that_match_all_options_are_read_again(home, replay_selection, files):
+    before = home.ledger("file, batch_id")
 
-    result = ingest(house.settings, again=again)
+    result = ingest(home.settings, replay_selection=replay_selection)
 
-    assert files_read_by(house, result.batch_id) == files
+    assert files_read_by(home, result.batch_id) == files
     kept = {row for row in before if row[0] not in files}
-    assert kept == {row for row in house.ledger("file, batch_id") if row[1] != result.batch_id}
-    assert {batch for (batch,) in house.rows("messages", "_batch_id")} <= {
-        batch for (batch,) in house.ledger("batch_id")
+    assert kept == {row for row in home.ledger("file, batch_id") if row[1] != result.batch_id}
+    assert {batch for (batch,) in home.rows("messages", "_batch_id")} <= {
+        batch for (batch,) in home.ledger("batch_id")
     }
 
 
-def test_all_read_again_is_as_if_read_for_the_first_time(house, tmp_path):
-    wrong = house.rows("messages", "timestamp")
-    for again in (Again(accounts=["demo"]), Again(from_day="2025-01-01", accounts=["other"])):
-        ingest(house.settings, again=again)
+def test_a_replay_of_all_files_gives_the_rows_of_a_first_ingest(home, tmp_path):
+    wrong = home.rows("messages", "timestamp")
+    for replay_selection in (
+        ReplaySelection(accounts=["demo"]),
+        ReplaySelection(from_day="2025-01-01", accounts=["other"]),
+    ):
+        ingest(home.settings, replay_selection=replay_selection)
 
-    fresh = House(tmp_path / "fresh", project=house.settings.project, landing=house.settings.landing_path)
+    fresh = TemporaryHome(
+        tmp_path / "fresh", project=home.settings.project, landing=home.settings.landing_path
+    )
     fresh.ingest()
-    assert house.everything() == fresh.everything()
-    assert house.rows("messages", "timestamp") != wrong
-    assert house.ingest().batch_id is None
+    assert home.all_rows() == fresh.all_rows()
+    assert home.rows("messages", "timestamp") != wrong
+    assert home.ingest().batch_id is None
 
 
-def test_a_full_refresh_leaves_no_file_of_an_earlier_batch(house):
-    result = ingest(house.settings, again=Again(everything=True))
+def test_a_full_refresh_leaves_no_file_of_an_earlier_batch(home):
+    result = ingest(home.settings, replay_selection=ReplaySelection(everything=True))
 
-    written = {path.name for path in house.settings.home.rglob("2*.parquet")}
+    written = {path.name for path in home.settings.home.rglob("2*.parquet")}
     assert {name[: len(result.batch_id)] for name in written} == {result.batch_id}
-    assert not (house.settings.raw_path / "replay.json").exists()
+    assert not (home.settings.raw_path / "replay.json").exists()
 
 
-def test_a_replay_discards_the_candidate_and_an_ordinary_ingest_does_not(house):
-    candidate = house.settings.warehouse_path, house.settings.candidate_path
+def test_a_replay_discards_the_candidate_and_an_ordinary_ingest_does_not(home):
+    candidate = home.settings.warehouse_path, home.settings.candidate_path
     for path in candidate:
         path.touch()
-    house.drop("agents/new.jsonl", jsonl({"id": "a9"}))
-    house.ingest()
+    home.drop("agents/new.jsonl", jsonl({"id": "a9"}))
+    home.ingest()
     assert all(path.exists() for path in candidate)
 
-    ingest(house.settings, again=Again(entities=["agents"]))
+    ingest(home.settings, replay_selection=ReplaySelection(entities=["agents"]))
 
     assert not any(path.exists() for path in candidate)
 
 
-def test_a_file_refused_by_a_rule_that_was_wrong_is_loaded(tmp_path, monkeypatch):
-    house = House(tmp_path)
-    house.drop("agents/1.csv", "id;first_name\na1;Anna\n")
+def test_a_file_rejected_by_a_wrong_rule_is_loaded_after_the_rule_is_corrected(tmp_path, monkeypatch):
+    home = TemporaryHome(tmp_path)
+    home.drop("agents/1.csv", "id;first_name\na1;Anna\n")
 
-    def refuse(header: str, entity: object) -> layouts.Layout:
-        raise BadFileError("its header is refused by a rule", "change the rule")
+    def reject(header: str, entity: object) -> layouts.Layout:
+        raise BadFileError("its header is rejected by a rule", "change the rule")
 
     with monkeypatch.context() as patched:
-        patched.setattr(layouts, "csv_layout", refuse)
-        house.ingest()
-    assert house.ledger("status") == [("rejected",)]
+        patched.setattr(layouts, "csv_layout", reject)
+        home.ingest()
+    assert home.ledger("status") == [("rejected",)]
 
-    ingest(house.settings, again=Again(files=["demo/agents/1.csv"]))
+    ingest(home.settings, replay_selection=ReplaySelection(files=["demo/agents/1.csv"]))
 
-    assert house.ledger("status, records_accepted") == [("loaded", 1)]
-    assert house.rejected() == []
+    assert home.ledger("status, records_accepted") == [("loaded", 1)]
+    assert home.rejected() == []
 
 
-def test_a_damaged_raw_file_is_replaced_unread(house):
-    (batch, *_) = sorted({batch for (batch,) in house.ledger("batch_id")})
-    whole = house.rows("messages", "id")
-    for path in house.settings.raw_path.glob(f"messages/*/{batch}*.parquet"):
+def test_a_damaged_raw_file_is_replaced_without_reading_it(home):
+    (batch, *_) = sorted({batch for (batch,) in home.ledger("batch_id")})
+    whole = home.rows("messages", "id")
+    for path in home.settings.raw_path.glob(f"messages/*/{batch}*.parquet"):
         path.write_bytes(b"damaged")
 
-    ingest(house.settings, again=Again(batches=[batch], entities=["messages"]))
+    ingest(home.settings, replay_selection=ReplaySelection(batches=[batch], entities=["messages"]))
 
-    assert house.rows("messages", "id") == whole
+    assert home.rows("messages", "id") == whole
 
 
-def test_who_was_forgotten_stays_so(tmp_path):
+def test_an_erased_contact_stays_erased_after_a_replay(tmp_path):
     folder = project(tmp_path / "project", "Europe/Rome")
-    house = House(tmp_path / "home", project=folder)
-    house.drop("messages/1.jsonl", jsonl(message(1, "2025-01-01T10:00:00Z", contact="c-secret")))
-    house.ingest()
+    home = TemporaryHome(tmp_path / "home", project=folder)
+    home.drop("messages/1.jsonl", jsonl(message(1, "2025-01-01T10:00:00Z", contact="c-secret")))
+    home.ingest()
     (folder / "seeds" / "erasures.csv").write_text(
         "account_id,contact_id,requested_on\ndemo,c-secret,2025-02-01\n"
     )
 
-    ingest(house.settings, again=Again(everything=True))
+    ingest(home.settings, replay_selection=ReplaySelection(everything=True))
 
-    [(contact,)] = house.rows("messages", "contact")
+    [(contact,)] = home.rows("messages", "contact")
     assert contact.startswith("erased-")
 
 
 @pytest.mark.parametrize(
-    ("again", "told"),
+    ("replay_selection", "error"),
     [
-        (Again(), "No files are selected"),
-        (Again(force=True), "No files are selected"),
-        (Again(everything=True, accounts=["demo"]), "everything cannot be combined"),
-        (Again(accounts=["demo", "nobody"]), "accounts: no ingested file matches nobody"),
-        (Again(entities=["pigeons"]), "entities: no ingested file matches pigeons"),
-        (Again(files=["demo/*", "*/2024*"]), "files: no ingested file matches */2024*"),
-        (Again(batches=["20250101"]), "batches: no ingested file matches 20250101"),
-        (Again(from_day="2025-13-01"), "from_day '2025-13-01' is not a date: write YYYY-MM-DD"),
-        (Again(from_day="2025-01-02", to_day="2025-01-01"), "is later than to_day"),
-        (Again(from_day="2026-01-01"), "No ingested file matches all options"),
+        (ReplaySelection(), "No files are selected"),
+        (ReplaySelection(force=True), "No files are selected"),
+        (ReplaySelection(everything=True, accounts=["demo"]), "everything cannot be combined"),
+        (ReplaySelection(accounts=["demo", "unknown"]), "accounts: no ingested file matches unknown"),
+        (ReplaySelection(entities=["pigeons"]), "entities: no ingested file matches pigeons"),
+        (ReplaySelection(files=["demo/*", "*/2024*"]), "files: no ingested file matches */2024*"),
+        (ReplaySelection(batches=["20250101"]), "batches: no ingested file matches 20250101"),
+        (ReplaySelection(from_day="2025-13-01"), "from_day '2025-13-01' is not a date: write YYYY-MM-DD"),
+        (ReplaySelection(from_day="2025-01-02", to_day="2025-01-01"), "is later than to_day"),
+        (ReplaySelection(from_day="2026-01-01"), "No ingested file matches all options"),
     ],
 )
-def test_a_choice_that_makes_no_sense_is_refused_and_nothing_is_touched(house, again, told):
-    before = bytes_of(house.settings.home)
+def test_an_invalid_selection_is_rejected_and_changes_no_file(home, replay_selection, error):
+    before = bytes_of(home.settings.home)
 
-    for attempt in (check_replay, lambda settings, again: ingest(settings, again=again)):
-        with pytest.raises(ReplayError, match=told.replace("*", r"\*")):
-            attempt(house.settings, again)
+    with pytest.raises(ReplayError, match=error.replace("*", r"\*")):
+        check_replay(home.settings, replay_selection)
+    with pytest.raises(ReplayError, match=error.replace("*", r"\*")):
+        ingest(home.settings, replay_selection=replay_selection)
 
-    assert bytes_of(house.settings.home) == before
+    assert bytes_of(home.settings.home) == before
 
 
-def test_what_landing_no_longer_holds_is_named_and_kept(house):
-    landing = house.settings.landing_path / "demo" / "messages"
+def test_files_missing_in_landing_are_named_and_keep_their_records(home):
+    landing = home.settings.landing_path / "demo" / "messages"
     (landing / "1.jsonl").unlink()
     (landing / "3.jsonl").write_bytes(jsonl(message(6, "2025-01-05T10:00:00")))
-    (landing / "2.jsonl").unlink()  # its copy holds the same
-    before = bytes_of(house.settings.home)
+    (landing / "2.jsonl").unlink()  # its duplicate remains
+    before = bytes_of(home.settings.home)
 
-    with pytest.raises(ReplayError) as refused:
-        ingest(house.settings, again=Again(everything=True))
+    with pytest.raises(ReplayError) as raised:
+        ingest(home.settings, replay_selection=ReplaySelection(everything=True))
 
-    assert "2 of these files are no longer in landing" in str(refused.value)
-    assert "demo/messages/1.jsonl" in str(refused.value)
-    assert "demo/messages/3.jsonl" in str(refused.value)
-    assert bytes_of(house.settings.home) == before
+    assert "2 of these files are no longer in landing" in str(raised.value)
+    assert "demo/messages/1.jsonl" in str(raised.value)
+    assert "demo/messages/3.jsonl" in str(raised.value)
+    assert bytes_of(home.settings.home) == before
 
-    result = ingest(house.settings, again=Again(everything=True, force=True))
+    result = ingest(home.settings, replay_selection=ReplaySelection(everything=True, force=True))
 
-    assert files_read_by(house, result.batch_id) == {
+    assert files_read_by(home, result.batch_id) == {
         "demo/agents/1.jsonl",
         "demo/messages/3.jsonl",
         "demo/messages/copy of 2.jsonl",
         "other/messages/1.jsonl",
     }
-    assert sorted(house.rows("messages", "id")) == [(f"m{number}",) for number in (1, 3, 4, 5, 6)]
+    assert sorted(home.rows("messages", "id")) == [(f"m{number}",) for number in (1, 3, 4, 5, 6)]
     with pytest.raises(ReplayError, match="there is nothing to read again"):
-        ingest(house.settings, again=Again(files=["demo/messages/1.jsonl"], force=True))
+        ingest(home.settings, replay_selection=ReplaySelection(files=["demo/messages/1.jsonl"], force=True))
 
 
-def test_a_file_that_changes_while_it_is_read_again_stays_as_it_was(house):
-    before = house.everything()
+def test_a_file_that_changes_during_the_replay_keeps_its_records(home):
+    before = home.all_rows()
 
     def write(_message: str) -> None:
-        house.drop("messages/1.jsonl", jsonl(message(7, "2025-01-07T10:00:00")))
+        home.drop("messages/1.jsonl", jsonl(message(7, "2025-01-07T10:00:00")))
 
     with pytest.raises(ReplayError, match=r"changed or cannot be opened(.|\n)*demo/messages/1.jsonl"):
-        ingest(house.settings, write, Again(accounts=["demo"]))
+        ingest(home.settings, write, ReplaySelection(accounts=["demo"]))
 
-    assert house.everything() == before
+    assert home.all_rows() == before
 
 
-def test_a_batch_is_chosen_by_the_name_of_any_of_its_files(tmp_path):
-    """A batch with a record rejected at once has several files, the second of them named `<batch>-2`."""
-    house = House(tmp_path)
-    house.drop("agents/a.jsonl", b'{"id": 1}\n{"name": "no id"}\n')
-    house.drop("agents/b.json", b"[{")
-    house.ingest()
-    names = [path.stem for path in house.settings.rejected_path.glob("2*.parquet")]
+def test_a_batch_is_selected_by_the_name_of_any_of_its_files(tmp_path):
+    """A batch with rejections of several steps has several files; the second is named `<batch>-2`."""
+    home = TemporaryHome(tmp_path)
+    home.drop("agents/a.jsonl", b'{"id": 1}\n{"name": "no id"}\n')
+    home.drop("agents/b.json", b"[{")
+    home.ingest()
+    names = [path.stem for path in home.settings.rejected_path.glob("2*.parquet")]
     assert any(name.endswith("-2") for name in names)
     for name in names:
-        for written in (name, f"{name}.parquet"):
-            result = ingest(house.settings, again=Again(batches=[written.replace(*batch_of(house, name))]))
+        for option in (name, f"{name}.parquet"):
+            batch = option.replace(*batch_of(home, name))
+            result = ingest(home.settings, replay_selection=ReplaySelection(batches=[batch]))
             assert len(result.files) == 2
 
 
-def batch_of(house, name):
-    """Return the batch in a name, and the batch that holds the same files now."""
-    ((now,),) = house.ledger("DISTINCT batch_id")
+def batch_of(home, name):
+    """Return the batch in a file name, and the batch that contains the same files now."""
+    ((now,),) = home.ledger("DISTINCT batch_id")
     return name.split("-")[0], now
 
 
 @pytest.mark.slow
-def test_killed_at_any_point_nothing_is_lost_and_the_next_ingest_finishes(filled, tmp_path, monkeypatch):
-    """Crash before each write and each removal of a replay in turn, until one goes through."""
+def test_a_replay_killed_at_any_point_loses_nothing_and_the_next_ingest_completes_it(
+    filled, tmp_path, monkeypatch
+):
+    """Crash before each write and each removal of a replay in turn, until one succeeds."""
     replace, unlink = files.replace, Path.unlink
-    again = Again(accounts=["demo"], to_day="2025-01-03")
+    replay_selection = ReplaySelection(accounts=["demo"], to_day="2025-01-03")
 
-    def attempt(home: Path, steps: int) -> House:
-        shutil.copytree(filled / "home", home)
-        house, left = House(home, project=filled / "right"), iter(range(steps))
+    def attempt(folder: Path, steps: int) -> TemporaryHome:
+        shutil.copytree(filled / "home", folder)
+        home, left = TemporaryHome(folder, project=filled / "right"), iter(range(steps))
 
         def or_crash(do):
             def guarded(*arguments, **options):
@@ -291,52 +303,54 @@ def test_killed_at_any_point_nothing_is_lost_and_the_next_ingest_finishes(filled
         with monkeypatch.context() as patched:
             patched.setattr(files, "replace", or_crash(replace))
             patched.setattr(Path, "unlink", or_crash(unlink))
-            ingest(house.settings, again=again)
-        return house
+            ingest(home.settings, replay_selection=replay_selection)
+        return home
 
-    untouched = House(filled / "home").everything()
-    whole = attempt(tmp_path / "whole", 1000).everything()
+    untouched = TemporaryHome(filled / "home").all_rows()
+    whole = attempt(tmp_path / "whole", 1000).all_rows()
     for steps in range(1000):
-        home = tmp_path / str(steps)
+        folder = tmp_path / str(steps)
         try:
-            attempt(home, steps)
+            attempt(folder, steps)
             break
         except KeyboardInterrupt:
-            crashed = House(home, project=filled / "right")
+            crashed = TemporaryHome(folder, project=filled / "right")
             assert set(crashed.rows("messages", "id")) == {(f"m{number}",) for number in (1, 3, 4, 5)}
             crashed.ingest()
-            assert crashed.everything() in (untouched, whole), steps
+            assert crashed.all_rows() in (untouched, whole), steps
             assert not (crashed.settings.raw_path / "replay.json").exists()
     assert steps > 8
 
 
-def test_the_launchpad_shows_the_fields_and_runs_them(house):
-    rooms = dg.Definitions(assets=[landing, take_in], jobs=[REPLAY], resources={"settings": house.settings})
-    job = rooms.resolve_job_def(REPLAY.name)
+def test_the_launchpad_shows_the_options_and_runs_them(home):
+    definitions = dg.Definitions(
+        assets=[landing, ingest_asset], jobs=[REPLAY], resources={"settings": home.settings}
+    )
+    job = definitions.resolve_job_def(REPLAY.name)
     ops = job.run_config_schema.run_config_schema_type.fields["ops"].config_type
     config = ops.fields["ingest"].config_type.fields["config"].config_type
-    again = config.fields["again"].config_type.inner_type
-    assert again.fields.keys() == Again.model_fields.keys()
-    assert all(field.description for field in again.fields.values())
+    options = config.fields["replay_selection"].config_type.inner_type.fields
+    assert options.keys() == ReplaySelection.model_fields.keys()
+    assert all(option.description for option in options.values())
 
     with dg.DagsterInstance.ephemeral() as instance:
-        unsaid = job.execute_in_process(instance=instance, raise_on_error=False)
-        config = {"ops": {"ingest": {"config": {"again": {"accounts": ["other"]}}}}}
-        said = job.execute_in_process(instance=instance, run_config=config)
+        without_options = job.execute_in_process(instance=instance, raise_on_error=False)
+        config = {"ops": {"ingest": {"config": {"replay_selection": {"accounts": ["other"]}}}}}
+        with_options = job.execute_in_process(instance=instance, run_config=config)
 
-    [failed] = unsaid.get_step_failure_events()
+    [failed] = without_options.get_step_failure_events()
     assert "No files are selected" in failed.step_failure_data.error.message
-    assert said.asset_materializations_for_node("ingest")[0].metadata["files"].value == 1
+    assert with_options.asset_materializations_for_node("ingest")[0].metadata["files"].value == 1
 
 
-def test_a_refused_command_says_why_and_runs_nothing(sample, tmp_path, monkeypatch, capfd):
+def test_an_invalid_command_names_the_error_and_runs_nothing(sample, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(sample.home))
     monkeypatch.setattr(commands, "refresh", lambda *_: pytest.fail("it ran"))
 
     assert main(["replay"]) == 1
     assert "No files are selected" in capfd.readouterr().err
-    assert main(["replay", "--accounts", "nobody", "--force"]) == 1
-    assert "no ingested file matches nobody" in capfd.readouterr().err
+    assert main(["replay", "--accounts", "unknown", "--force"]) == 1
+    assert "no ingested file matches unknown" in capfd.readouterr().err
     assert main(["rebuild", "agg_by_pigeon"]) == 2
     assert "no mart agg_by_pigeon; choose one of fct_conversations" in capfd.readouterr().err
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
@@ -347,7 +361,7 @@ def test_a_refused_command_says_why_and_runs_nothing(sample, tmp_path, monkeypat
 
 
 def published_rows(settings: Settings) -> dict[str, list[tuple]]:
-    """Return the rows of every published table, without the columns that differ between any two loadings."""
+    """Return the rows of every published table, without the columns that differ between ingests."""
     columns = "columns(lambda name: name not in ('batch_id', 'ingested_at', 'rejected_at', 'build_id'))"
     with reader(settings) as connection:
         return {
@@ -358,23 +372,23 @@ def published_rows(settings: Settings) -> dict[str, list[tuple]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("arguments", "spoilt"),
+    ("arguments", "changed"),
     [
         (["--files", "demo/conversations/2025-12*"], "demo/conversations/2025-12*"),
         (["--everything"], "*"),
     ],
 )
-def test_what_was_read_wrongly_is_published_right_after_a_replay(
-    sample, tmp_path, monkeypatch, arguments, spoilt
+def test_a_replay_corrects_wrong_raw_records_in_the_release(
+    sample, tmp_path, monkeypatch, arguments, changed
 ):
     shutil.copytree(sample.home, tmp_path / "home")
     settings = Settings(home=tmp_path / "home", dagster=tmp_path / "home" / "dagster")
     for path in settings.raw_path.glob("conversations/*/2*.parquet"):
         with duckdb.connect() as connection:
             rows = connection.sql(f"""
-                select * replace (if(_file glob '{spoilt}', null, contact) as contact) from '{path}'""")
-            rows.write_parquet(str(tmp_path / "spoilt"))
-        (tmp_path / "spoilt").replace(path)
+                select * replace (if(_file glob '{changed}', null, contact) as contact) from '{path}'""")
+            rows.write_parquet(str(tmp_path / "changed"))
+        (tmp_path / "changed").replace(path)
     discard_candidate(settings)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(settings.home))
 
@@ -384,7 +398,7 @@ def test_what_was_read_wrongly_is_published_right_after_a_replay(
 
 
 @pytest.mark.slow
-def test_one_mart_is_rebuilt_alone_checked_and_published(sample, tmp_path, monkeypatch):
+def test_one_mart_is_rebuilt_checked_and_published(sample, tmp_path, monkeypatch):
     settings = damaged_copy(sample, tmp_path / "home", "delete from agg_by_tag where tag = 'Reso'")
     monkeypatch.setenv("CONVERSATIONS_HOME", str(settings.home))
 
@@ -413,7 +427,7 @@ def test_a_mart_that_reads_intermediate_tables_is_rebuilt_by_a_full_build(sample
 
 
 def damaged_copy(sample: Settings, home: Path, statement: str) -> Settings:
-    """Copy the sample's home, and change its candidate."""
+    """Copy the sample's home, and run a statement on its candidate."""
     shutil.copytree(sample.home, home)
     settings = Settings(home=home, dagster=home / "dagster")
     with duckdb.connect(settings.candidate_path) as connection:

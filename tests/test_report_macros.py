@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from orchestration.publish.reader import reader
 from orchestration.publish.store import publish
 from orchestration.settings import Settings
-from tests.naive_metrics import statistics
+from tests.expected_metrics import statistics
 
 FIRST_DAY = date.fromisoformat(synthetic_candidate.FIRST_DAY)
 SATISFIED_FROM = {"demo": 5, "second": 4}

@@ -25,10 +25,10 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import PLANTED, PLANTED_VARIABLES, project_with
-from house import House, gz, jsonl, zst
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from temporary_home import TemporaryHome, gz, jsonl, zst
 
 from orchestration.commands import open_instance, run
 from orchestration.ingest.pipeline import ingest
@@ -115,8 +115,8 @@ def test_other_users_can_only_read_published_files(sample):
 def test_ingested_files_are_private_with_any_umask(tmp_path, umask):
     """The same holds for a home that an earlier version left readable."""
     (tmp_path / "home" / "raw").mkdir(parents=True, mode=0o755) if umask else None
-    house = House(tmp_path / "home")
-    house.drop("agents/a.jsonl", '{"id": 1}\n{"name": "no id"}')
+    home = TemporaryHome(tmp_path / "home")
+    home.drop("agents/a.jsonl", '{"id": 1}\n{"name": "no id"}')
     command = (
         f"import os; os.umask({umask}); from orchestration.ingest.pipeline import ingest;"
         " from orchestration.settings import Settings; ingest(Settings())"
@@ -124,10 +124,10 @@ def test_ingested_files_are_private_with_any_umask(tmp_path, umask):
     subprocess.run(
         [sys.executable, "-c", command],
         cwd=PROJECT,
-        env=os.environ | house.settings.environment(),
+        env=os.environ | home.settings.environment(),
         check=True,
     )
-    found = {name: mode for name, mode in modes(house.settings.home).items() if not is_open(name)}
+    found = {name: mode for name, mode in modes(home.settings.home).items() if not is_open(name)}
     assert {name.split("/")[0] for name in found} >= {"raw", "rejected", "run.lock"}
     assert [name for name, mode in found.items() if mode & 0o077] == []
 
@@ -258,7 +258,7 @@ def test_a_query_on_the_published_file_cannot_open_another_file(sample: Settings
 def test_any_file_name_is_literal_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
 ) -> None:
-    house = House(tmp_path_factory.mktemp("names"))
+    home = TemporaryHome(tmp_path_factory.mktemp("names"))
     special = [
         "a'b",
         "*",
@@ -275,9 +275,9 @@ def test_any_file_name_is_literal_or_rejected(
     special += ["è" * 124, " ", "'); drop table files; --", "\u202egpj"]
     written = {f"{name}.jsonl": number for number, name in enumerate([*special, *names])}
     for name, number in written.items():
-        house.drop(f"agents/{name}", jsonl({"id": number}))
-    result = house.ingest()
-    found = {file.split("/", 2)[2]: int(number) for file, number in house.rows("agents", "_file, id")}
+        home.drop(f"agents/{name}", jsonl({"id": number}))
+    result = home.ingest()
+    found = {file.split("/", 2)[2]: int(number) for file, number in home.rows("agents", "_file, id")}
     loaded = {name: number for name, number in written.items() if name in found}
     assert found == loaded
     refused = [name for name in written if name not in found and not name.startswith(".")]
@@ -289,20 +289,20 @@ def test_any_file_name_is_literal_or_rejected(
 
 
 def test_links_out_of_landing_are_not_followed(tmp_path: Path) -> None:
-    house = House(tmp_path / "home")
+    home = TemporaryHome(tmp_path / "home")
     secret = tmp_path / "secret.jsonl"
     secret.write_bytes(jsonl({"id": "secret"}))
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "more.jsonl").write_bytes(jsonl({"id": "secret too"}))
-    house.drop("agents/good.jsonl", jsonl({"id": "good"}))
-    demo = house.settings.landing_path / "demo"
+    home.drop("agents/good.jsonl", jsonl({"id": "good"}))
+    demo = home.settings.landing_path / "demo"
     (demo / "agents" / "link.jsonl").symlink_to(secret)
     (demo / "contacts").symlink_to(tmp_path / "folder")
     os.mkfifo(demo / "agents" / "pipe.jsonl")
     (demo / b"\xff\n".decode(errors="surrogateescape")).mkdir()
-    result = house.ingest()
-    assert house.rows("agents", "id") == [("good",)]
-    assert house.rows("contacts", "id") == []
+    result = home.ingest()
+    assert home.rows("agents", "id") == [("good",)]
+    assert home.rows("contacts", "id") == []
     assert [message.split(":")[0] for message in result.skipped] == [
         "demo/contacts",
         "demo/?\ufffd",
@@ -350,7 +350,7 @@ print(json.dumps([results, result.skipped, peak]))
 
 def test_decompression_bombs_are_rejected_with_bounded_memory_and_disk(tmp_path: Path) -> None:
     """The ingest runs in a separate process with a limit on file sizes, and its memory is measured."""
-    house = House(tmp_path)
+    home = TemporaryHome(tmp_path)
     zeros, spaces = bytes(2**27), b" " * 2**27
     line = json.dumps(record(1)).encode()
     bombs = {
@@ -361,12 +361,12 @@ def test_decompression_bombs_are_rejected_with_bounded_memory_and_disk(tmp_path:
     }
     for name, content in bombs.items():
         assert len(content) < 2**21
-        house.drop(f"conversations/{name}", content)
-    rows = house.drop("conversations/rows.parquet", b"")
+        home.drop(f"conversations/{name}", content)
+    rows = home.drop("conversations/rows.parquet", b"")
     duckdb.execute(f"copy (select '1' as id, '{T}' as created_on from range(1_500_000)) to '{rows}'")
     assert rows.stat().st_size < 2**20
-    house.drop("conversations/good.jsonl", line)
-    house.drop("conversations/good.jsonl.gz", gz(json.dumps(record(2)).encode()))
+    home.drop("conversations/good.jsonl", line)
+    home.drop("conversations/good.jsonl.gz", gz(json.dumps(record(2)).encode()))
     ended = subprocess.run(
         [sys.executable, "-c", INGEST_BOMBS, str(tmp_path), str(MAX_FILE_BYTES)],
         cwd=PROJECT,
@@ -379,33 +379,33 @@ def test_decompression_bombs_are_rejected_with_bounded_memory_and_disk(tmp_path:
     assert {name: told[name] for name in [*bombs, "rows.parquet"]} == dict.fromkeys(
         [*bombs, rows.name], large
     )
-    assert house.rows("conversations", "id", "activecampaign")[:2] == [("1",), ("2",)]
-    assert "CONVERSATIONS_MAX_UNPACKED_GB" in house.rejected("remedy")[0][0]
+    assert home.rows("conversations", "id", "activecampaign")[:2] == [("1",), ("2",)]
+    assert "CONVERSATIONS_MAX_UNPACKED_GB" in home.rejected("remedy")[0][0]
     assert peak < MAX_MEMORY_MB
 
 
 def test_a_file_that_needs_too_much_memory_is_skipped_and_others_are_loaded(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.settings = house.settings.model_copy(update={"memory_limit": "150MB"})
+    home = TemporaryHome(tmp_path)
+    home.settings = home.settings.model_copy(update={"memory_limit": "150MB"})
     deep = "[" * 4_000_000 + "]" * 4_000_000
-    house.drop("conversations/deep.json", f'{{"results": [{{"id": 1, "created_on": "{T}", "x": {deep}}}]}}')
+    home.drop("conversations/deep.json", f'{{"results": [{{"id": 1, "created_on": "{T}", "x": {deep}}}]}}')
     for number in range(2, 5):
-        house.drop(f"conversations/{number}.json", json.dumps({"results": [record(number)]}))
-    result = house.ingest()
+        home.drop(f"conversations/{number}.json", json.dumps({"results": [record(number)]}))
+    result = home.ingest()
     (message,) = result.skipped
     assert message.startswith("demo/conversations/deep.json: it needs more memory than is available")
     assert "CONVERSATIONS_MEMORY_LIMIT" in message
-    assert house.rows("conversations", "id") == [("2",), ("3",), ("4",)]
-    house.settings = house.settings.model_copy(update={"memory_limit": "4GB"})
-    assert house.ingest().totals().records_accepted == 1
+    assert home.rows("conversations", "id") == [("2",), ("3",), ("4",)]
+    home.settings = home.settings.model_copy(update={"memory_limit": "4GB"})
+    assert home.ingest().totals().records_accepted == 1
 
 
 def test_an_unclosed_quotation_mark_takes_linear_time(tmp_path: Path) -> None:
     """With a quadratic algorithm this takes minutes."""
-    house = House(tmp_path)
-    house.drop("agents/a.csv", 'id,first_name\n1,"open\n' + "2,b\n" * 300_000)
-    assert house.ingest().totals().records_rejected == 1
-    assert len(house.rows("agents", "id")) == 300_000
+    home = TemporaryHome(tmp_path)
+    home.drop("agents/a.csv", 'id,first_name\n1,"open\n' + "2,b\n" * 300_000)
+    assert home.ingest().totals().records_rejected == 1
+    assert len(home.rows("agents", "id")) == 300_000
 
 
 # Hostile values from landing to the reports
@@ -438,10 +438,10 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Setting
         max_rejected_share=1,
         report_period="last_28_days",
     )
-    house = House(folder / "home")
+    home = TemporaryHome(folder / "home")
 
     def drop(entity: str, *records: dict) -> None:
-        house.drop(f"{entity}/{MARKUP}'*[a].jsonl", jsonl(*records), account=ACCOUNT)
+        home.drop(f"{entity}/{MARKUP}'*[a].jsonl", jsonl(*records), account=ACCOUNT)
 
     agent = {name: hostile(name) for name in ("id", "first_name", "last_name", "email")}
     tags = [{"id": hostile("tag"), "name": hostile("tag name") + TERMINAL}]
@@ -610,13 +610,13 @@ def test_a_name_with_invalid_xml_characters_is_drawn() -> None:
 
 
 def test_a_value_does_not_control_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    house = House(tmp_path)
-    house.drop(
+    home = TemporaryHome(tmp_path)
+    home.drop(
         "conversations/a.jsonl",
         jsonl(record(1), record(2) | {"created_on": "\x1b]0;owned\x07\u202e"}, record(3)),
     )
-    house.ingest()
-    print_summary(house.settings, None)
+    home.ingest()
+    print_summary(home.settings, None)
     output = capsys.readouterr().out
     assert "owned" in output
     assert not CONTROL.search(output)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from house import House
+from temporary_home import TemporaryHome
 
 from orchestration.automation.sensors import new_exports_sensor
 from orchestration.ingest.pipeline import has_changes
@@ -154,13 +154,13 @@ def test_the_seeds_of_the_project_are_valid() -> None:
 
 
 def test_every_seed_is_validated_before_an_ingest_and_by_sensor_ticks(seeds: Path, tmp_path: Path) -> None:
-    house = House(tmp_path / "home", project=tmp_path)
-    house.drop("agents/a.jsonl", '{"id": 1}')
+    home = TemporaryHome(tmp_path / "home", project=tmp_path)
+    home.drop("agents/a.jsonl", '{"id": 1}')
     (seeds / "working_hours.csv").write_text(HOURS + "demo,1,25:00,26:00\n")
-    for call in (house.ingest, lambda: has_changes(house.settings)):
+    for call in (home.ingest, lambda: has_changes(home.settings)):
         with pytest.raises(SettingsError, match="working_hours"):
             call()
-    assert not house.settings.raw_path.exists()
+    assert not home.settings.raw_path.exists()
     with dg.DagsterInstance.ephemeral() as instance:
-        skipped = new_exports_sensor(house.settings)(dg.build_sensor_context(instance))
+        skipped = new_exports_sensor(home.settings)(dg.build_sensor_context(instance))
     assert "working_hours.csv: line 2, column opens_at" in skipped.skip_message

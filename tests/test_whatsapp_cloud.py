@@ -317,13 +317,12 @@ def first(message, code):
 @pytest.fixture(scope="module")
 def streams(build, tmp_path_factory):
     """Yield the candidate of random accounts, ingested in two runs, and their messages in plain Python."""
-    dice = random.Random(20260302)
+    rng = random.Random(20260302)
     folder = tmp_path_factory.mktemp("streams")
-    accounts = {f"a{number}": random_stream(dice) for number in range(24)}
+    accounts = {f"a{number}": random_stream(rng) for number in range(24)}
     write_seeds(folder / "seeds", accounts)
     deliveries = [
-        stream_files(dice, events, folder / "landing" / name / "webhooks")
-        for name, events in accounts.items()
+        stream_files(rng, events, folder / "landing" / name / "webhooks") for name, events in accounts.items()
     ]
     project = project_with(folder / "seeds", folder / "home" / "project")
     settings = Settings(home=folder / "home", landing=folder / "landing", project=project)

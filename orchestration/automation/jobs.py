@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration.ingest.pipeline import changes
-from orchestration.ingest.raw_store.replay import Again
+from orchestration.ingest.raw_store.replay import ReplaySelection
 from orchestration.publish.page.report import has_reports
 from orchestration.publish.release import current_release, is_intact
 from orchestration.publish.store import outdated_releases
@@ -29,7 +29,7 @@ REPLAY = dg.define_asset_job(
     " `everything: true` makes it a full refresh. If a selected file is no longer in landing, the run fails"
     " before it changes anything.",
     executor_def=dg.in_process_executor,
-    config={"ops": {"ingest": {"config": {"again": Again().model_dump()}}}},
+    config={"ops": {"ingest": {"config": {"replay_selection": ReplaySelection().model_dump()}}}},
 )
 
 

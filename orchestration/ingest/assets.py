@@ -33,7 +33,7 @@ from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.platforms.schema import Entity
 from orchestration.ingest.raw_store import erasure
 from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, RawStoreError, ledger_folder
-from orchestration.ingest.raw_store.replay import Again, ReplayError
+from orchestration.ingest.raw_store.replay import ReplayError, ReplaySelection
 from orchestration.ingest.seeds import read_seeds
 from orchestration.settings import Settings, SettingsError
 
@@ -110,7 +110,9 @@ REJECTED_RECORDS = _spec(
 class IngestConfig(Config):
     """Options of an ingest. By default it loads new files only."""
 
-    again: Again | None = Field(None, description="files to ingest again, in addition to new files")
+    replay_selection: ReplaySelection | None = Field(
+        None, description="files to ingest again, in addition to new files"
+    )
 
 
 @multi_asset(
@@ -126,7 +128,7 @@ def ingest(
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
     """Load the new files of landing into raw/. A file is loaded once, identified by its content."""
     try:
-        result = run_ingest(settings, context.log.info, config.again)
+        result = run_ingest(settings, context.log.info, config.replay_selection)
     except (SettingsError, ReplayError, RawStoreError) as error:
         raise Failure(str(error)) from None
     ledger, rejected = ledger_folder(settings) / "*.parquet", settings.rejected_path / "*.parquet"

@@ -12,7 +12,7 @@ from orchestration.common.words import counted
 from orchestration.ingest.batch import Batch
 from orchestration.ingest.raw_store import compaction, erasure, ledger, replay, retention
 from orchestration.ingest.raw_store.ledger import FileOutcome
-from orchestration.ingest.raw_store.replay import Again
+from orchestration.ingest.raw_store.replay import ReplaySelection
 from orchestration.ingest.seeds import read_seeds
 from orchestration.ingest.selection import (
     copy_if_remote,
@@ -59,16 +59,16 @@ class IngestResult:
 def ingest(
     settings: Settings,
     progress: Callable[[str], None] = lambda message: None,
-    again: Again | None = None,
+    replay_selection: ReplaySelection | None = None,
 ) -> IngestResult:
-    """Load every new file of landing, and the files selected by `again`, as one batch.
+    """Load every new file of landing, and the files selected by `replay_selection`, as one batch.
 
     Invalid records and files are rejected and do not stop the others. A file that changes during the ingest
     is left for the next run. If it raises, it commits nothing:
 
     - `SettingsError` for invalid seeds or a landing URL that cannot be used
     - `RawStoreError` if a file of raw/ or rejected/ is damaged
-    - `ReplayError` if a file selected by `again` cannot be read
+    - `ReplayError` if a file selected by `replay_selection` cannot be read
     - `RecordCountError` if a record was lost or duplicated, which is a bug
     """
     seeds = read_seeds(settings.seeds)
@@ -86,7 +86,9 @@ def ingest(
         if not found:
             progress(f"{settings.landing_url or settings.landing_path} has no files of a known account")
         seen = ledger.read_seen(con, settings)
-        chosen = files_to_replay(con, settings, seeds.accounts, found, seen, again) if again else {}
+        chosen = {}
+        if replay_selection:
+            chosen = files_to_replay(con, settings, seeds.accounts, found, seen, replay_selection)
         repeated = [file for files in chosen.values() for file in files]
         names = {file.name for file in (*repeated, *unknown_files(settings, found, seen))}
         to_read, left = copy_if_remote(settings, [file for file in found if file.name in names])

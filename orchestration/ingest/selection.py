@@ -13,7 +13,7 @@ import duckdb
 from orchestration.ingest.parsing import file_bytes
 from orchestration.ingest.raw_store import known_states, ledger, replay
 from orchestration.ingest.raw_store.ledger import FileContent
-from orchestration.ingest.raw_store.replay import Again, ReplayError, format_names
+from orchestration.ingest.raw_store.replay import ReplayError, ReplaySelection, format_names
 from orchestration.ingest.seeds import Account, read_seeds
 from orchestration.ingest.sources import remote
 from orchestration.ingest.sources.local import (
@@ -76,19 +76,19 @@ def gone_from_landing(settings: Settings) -> list[str]:
     accounts = read_seeds(settings.seeds).accounts
     found, _ = find_files(settings, accounts)
     with duckdb.connect() as con, ledger.explain_errors(settings):
-        names = replay.choose(con, settings, accounts, Again(everything=True))
+        names = replay.choose(con, settings, accounts, ReplaySelection(everything=True))
         held = _holders(settings, found, ledger.read_seen(con, settings), set(names))
     return sorted(name for content, name in names.items() if name and content not in held)
 
 
-def check_replay(settings: Settings, again: Again) -> None:
+def check_replay(settings: Settings, replay_selection: ReplaySelection) -> None:
     """Raise the `ReplayError`, `SettingsError` or `RawStoreError` that `ingest` would raise."""
     if not ledger.ledger_folder(settings).exists():
         raise ReplayError("No file has been ingested yet, so none can be read again: run `make run` first.")
     accounts = read_seeds(settings.seeds).accounts
     found, _ = find_files(settings, accounts)
     with duckdb.connect() as con, ledger.explain_errors(settings):
-        files_to_replay(con, settings, accounts, found, ledger.read_seen(con, settings), again)
+        files_to_replay(con, settings, accounts, found, ledger.read_seen(con, settings), replay_selection)
 
 
 def files_to_replay(
@@ -97,16 +97,16 @@ def files_to_replay(
     accounts: dict[str, Account],
     found: list[LandedFile],
     seen: ledger.Seen,
-    again: Again,
+    replay_selection: ReplaySelection,
 ) -> dict[FileContent, list[LandedFile]]:
     """Return the files of landing to read again, by content. Rejected files that are gone are left out.
 
-    Raises `ReplayError` if loaded files are no longer in landing, unless `again.force`.
+    Raises `ReplayError` if loaded files are no longer in landing, unless `replay_selection.force`.
     """
-    names = replay.choose(con, settings, accounts, again)
+    names = replay.choose(con, settings, accounts, replay_selection)
     held = _holders(settings, found, seen, set(names))
     gone = [name for content, name in names.items() if name and content not in held]
-    if gone and not again.force:
+    if gone and not replay_selection.force:
         raise ReplayError(
             f"{len(gone):,} of these files are no longer in landing as they were loaded:\n"
             f"{format_names(gone)}\n"

@@ -42,7 +42,7 @@ class ReplayError(Exception):
     """The files cannot be replayed as requested. Nothing was changed. The message has the remedy."""
 
 
-class Again(Config):
+class ReplaySelection(Config):
     """The ingested files to ingest again: those that match all options.
 
     It is a Dagster config, so that the UI and the command line have the same options and descriptions.
@@ -82,15 +82,18 @@ class Again(Config):
 
 
 def choose(
-    con: duckdb.DuckDBPyConnection, settings: Settings, accounts: dict[str, Account], again: Again
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    accounts: dict[str, Account],
+    selection: ReplaySelection,
 ) -> dict[FileContent, str | None]:
     """Return the selected contents, each with its file name when it was loaded, or None if it was rejected.
 
     Raises `ReplayError` if the options are invalid or match no file.
     """
-    first, last = again.limits()
+    first, last = selection.limits()
     rows = parquet(ledger.ledger_folder(settings) / "*.parquet")
-    parameters = {field: getattr(again, field) for field in _MATCHES}
+    parameters = {field: getattr(selection, field) for field in _MATCHES}
     values = {field: f"SELECT unnest(CAST(${field} AS VARCHAR[])) AS value" for field in _MATCHES}
     for field, matches in _MATCHES.items():
         unknown = con.execute(
@@ -118,7 +121,7 @@ def choose(
         GROUP BY {CONTENT}""",
         parameters,
     ).fetchall()
-    if not found and not again.everything:
+    if not found and not selection.everything:
         raise ReplayError("No ingested file matches all options; see the table ingested_files.")
     return {row[:3]: row[3] for row in found}
 

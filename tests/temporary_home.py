@@ -15,7 +15,7 @@ from orchestration.settings import Settings
 PLATFORM = "activecampaign"
 
 
-class House:
+class TemporaryHome:
     """Settings with a home in a temporary folder, and short methods for tests."""
 
     def __init__(self, home: Path, **settings: object) -> None:
@@ -45,7 +45,7 @@ class House:
     def ledger(self, columns: str = "* EXCLUDE (batch_id, ingested_at, modified_at)") -> list[tuple]:
         return self._rows(self.settings.raw_path / "ingested_files" / "*.parquet", columns, "file, batch_id")
 
-    def everything(self) -> dict[str, list[tuple]]:
+    def all_rows(self) -> dict[str, list[tuple]]:
         """Return all ingested data without batch ids and times."""
         entities = sorted(path.parent.name for path in self.settings.raw_path.glob(f"*/{PLATFORM}"))
         raw = {entity: self.rows(entity) for entity in entities}

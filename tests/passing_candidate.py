@@ -225,7 +225,7 @@ copy (from ingested_files where batch_id = '3') to '{raw}/ingested_files/3.parqu
 """
 
 
-def write_sound_candidate(settings: Settings, conversations: int = 1200, size: int = 8) -> None:
+def write_passing_candidate(settings: Settings, conversations: int = 1200, size: int = 8) -> None:
     """Write the candidate of the full build `build-1`, with the records of batches 1 and 2."""
     settings.ensure_hash_key()
     whatsapp = [f"{entity}/whatsapp_cloud" for entity in ("messages", "message_echoes", "statuses")]
