@@ -31,7 +31,7 @@ def main(files: int = 10_000, seed: int = 1) -> int:
             load(corrupted, figures, rejections)
         except Exception:
             failures += 1
-            print_culprit(corrupted)
+            print_failing_file(corrupted)
         print(f"{first + len(corrupted):,} files, {time.monotonic() - started:.0f} s", flush=True)
     print(f"\nseed {seed}, {failures} rounds with a crash or a loss")
     for name, figure in figures.items():
@@ -57,15 +57,15 @@ def load(corrupted: list[CorruptedFile], figures: Counter, rejections: Counter) 
         figures["records accepted"] += totals.records_accepted
         figures["records rejected"] += totals.records_rejected
         figures["good records"] += sum(file.good.total() for file in corrupted)
-        rejections.update(kind_of(reason) for (reason,) in home.rejected("reason"))
+        rejections.update(reason_type(reason) for (reason,) in home.rejected("reason"))
 
 
-def kind_of(reason: str) -> str:
+def reason_type(reason: str) -> str:
     """Return a reason without the values of a single record."""
     return re.sub(r"\d+", "n", re.sub(r"\"[\s\S]*\"|\([\s\S]*\)", "…", reason))[:90]
 
 
-def print_culprit(corrupted: list[CorruptedFile]) -> None:
+def print_failing_file(corrupted: list[CorruptedFile]) -> None:
     """Find the file that breaks the ingest by bisection, keep it, and print its path and the error."""
     rest = corrupted
     while len(rest) > 1:

@@ -1,4 +1,4 @@
-"""What the tests share: a sample built by the real pipeline, once, and marts built from any landing."""
+"""Shared fixtures: a published sample, a candidate that passes every check, and marts of any landing."""
 
 import contextlib
 import io
@@ -22,13 +22,13 @@ from orchestration.publish.tables import TABLES
 from orchestration.settings import PREFIX, PROJECT, Settings
 from orchestration.warehouse.candidate import complete_build
 
-# Tests do not read the settings of the user that starts them, and wait for no file.
+# Tests ignore the user's settings and ingest files without waiting.
 settings_module.DOTENV = Path(os.devnull)
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "DAGSTER_"))
 } | {f"{PREFIX}SETTLE_SECONDS": "0"}
 
-# Secrets with which the sample is built, to be looked for in all that it leaves behind.
+# Secrets used in the run of the sample. Tests search for them in all files and output of that run.
 PLANTED = {
     "hash_key": "planted: the key of the hash",
     "alert_urls": "json://user:planted-alert@127.0.0.1:9/hook",
@@ -43,13 +43,13 @@ PLANTED_VARIABLES = {
 
 
 @pytest.fixture(autouse=True)
-def _environment_of_its_own():
-    """Give every test the environment of the start: settings reach dbt and Dagster through it.
+def _isolated_environment():
+    """Restore the initial environment around every test, because settings reach dbt and Dagster through it.
 
-    What fixtures of a module or session left there goes too: it would lead a test to the home of another.
+    Variables set by fixtures of a module or session are removed, so that no test uses the home of another.
     """
     _restore_environment()
-    # With it, pytest compares all lines of two values that differ: half an hour for the rows of a release.
+    # If CI is set, pytest prints full diffs, which takes half an hour for the rows of a release.
     os.environ.pop("CI", None)
     yield
     _restore_environment()
@@ -61,7 +61,7 @@ def _restore_environment() -> None:
     os.environ.update(ENVIRONMENT | pytests_own)
 
 
-_restore_environment()  # what is built for a session or module begins with it too
+_restore_environment()  # also for fixtures of a session or module
 
 
 @pytest.fixture(scope="session")
@@ -82,22 +82,22 @@ def _sample(tmp_path_factory, worker_id) -> tuple[Settings, str]:
 
 @pytest.fixture(scope="session")
 def sample(_sample) -> Settings:
-    """Return the settings of a home in which the sample was published. To change it, copy it first."""
+    """Return the settings of a home with the published sample. Copy it before changing it."""
     return _sample[0]
 
 
 @pytest.fixture(scope="session")
 def sample_output(_sample) -> str:
-    """Return what the run that published the sample printed."""
+    """Return the output of the run that published the sample."""
     return _sample[1]
 
 
 @pytest.fixture(scope="session")
 def linked(tmp_path_factory) -> Callable[[Settings], Settings]:
-    """Return a function that gives settings whose home and project have the same paths in all tests.
+    """Return a function that returns settings with the same home and project paths in all tests.
 
-    dbt parses the whole project again where a path differs from that of its last parse. The paths are links
-    to the home and the project of the last settings, so only those can be built.
+    dbt parses the whole project again if a path differs from that of its last parse. The paths are symbolic
+    links to the home and the project of the last call, so only those can be built.
     """
     links = tmp_path_factory.mktemp("linked")
     parse = links / "dbt" / "partial_parse.msgpack"
@@ -118,7 +118,7 @@ def linked(tmp_path_factory) -> Callable[[Settings], Settings]:
 
 @pytest.fixture(scope="session")
 def build(linked) -> Callable[..., Path]:
-    """Return a function that ingests a landing and builds its marts; it gives the path of the candidate."""
+    """Return a function that ingests a landing, builds its marts and returns the path of the candidate."""
 
     def build_marts(landing: Path, home: Path, seeds: Path | None = None) -> Path:
         project = project_with(seeds, home / "project") if seeds else PROJECT
@@ -133,46 +133,46 @@ def build(linked) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def sound(tmp_path_factory) -> Settings:
-    """Return the settings of a home with a candidate that passes every check. To change it, copy it first."""
+def passing(tmp_path_factory) -> Settings:
+    """Return the settings of a home with a candidate that passes every check. Copy it before changing it."""
     from passing_candidate import write_passing_candidate  # imports Great Expectations, which takes seconds
 
-    settings = Settings(home=tmp_path_factory.mktemp("sound"), threads=1)
+    settings = Settings(home=tmp_path_factory.mktemp("passing"), threads=1)
     write_passing_candidate(settings)
     return settings
 
 
 @pytest.fixture
-def candidate(sound, tmp_path) -> Settings:
-    """Return the settings of a copy of the sound candidate, to be changed."""
-    return Settings(home=shutil.copytree(sound.home, tmp_path / "home"), threads=1)
+def candidate(passing, tmp_path) -> Settings:
+    """Return the settings of a copy of the passing candidate, which a test can change."""
+    return Settings(home=shutil.copytree(passing.home, tmp_path / "home"), threads=1)
 
 
-LOADING = ("ingested_files", "rejected_records")  # the published tables that tell of the loading itself
+LOADING = ("ingested_files", "rejected_records")  # tables whose rows depend on how files are split
 
 
 def published_rows(settings: Settings, without: Collection[str] = ()) -> dict[str, list[tuple]]:
-    """Return the rows of every published table but these, in one order."""
+    """Return the sorted rows of every published table except these."""
     with reader(settings) as connection:
         return rows_of(connection, without)
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, without: Collection[str]) -> dict[str, list[tuple]]:
-    """Return the rows of the tables of a release that lie where the connection stands, but of these."""
+    """Return the sorted rows of every published table except these, from the connected database."""
     tables = TABLES.keys() - set(without)
     return {table: rows_in(connection, table) for table in tables}
 
 
 def rows_in(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple]:
-    """Return the rows of a table or file, in one order, without the id of the build that made each."""
+    """Return the sorted rows of a table or file, without the column `build_id`."""
     query = f"select columns(lambda name: name <> 'build_id') from {source}"
     return sorted(connection.execute(query).fetchall(), key=repr)
 
 
 def project_with(seeds: Path, folder: Path) -> Path:
-    """Copy the dbt project to `folder`, with these seeds in the place of those of the same names.
+    """Copy the dbt project to `folder` and overwrite its seeds with those of the folder `seeds`.
 
-    Where they replace the accounts, the targets of the shipped account are left out.
+    If these contain `accounts.csv`, the targets of the shipped account are removed.
     """
     for part in ("dbt_project", "models", "seeds"):
         shutil.copytree(
@@ -186,7 +186,7 @@ def project_with(seeds: Path, folder: Path) -> Path:
 
 
 def dbt(settings: Settings, *arguments: str) -> None:
-    """Run dbt's command line on the project; the test fails with its output if it does."""
+    """Run a dbt command on the project. The test fails with the output of dbt if the command fails."""
     project, target = settings.project / "dbt_project", str(settings.dbt_target_path)
     paths = [
         "--project-dir",

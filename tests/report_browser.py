@@ -1,6 +1,6 @@
-"""A browser on the report pages, for their tests: serving, visiting and reading them.
+"""Fixtures and helpers for tests of the report pages in a browser.
 
-Belongs here: fixtures and helpers of several modules. Does not: what a page must show.
+Belongs here: serving, opening and reading pages. Does not: expectations of a page.
 """
 
 import io
@@ -77,7 +77,7 @@ def address(sample):
 
 @pytest.fixture
 def visit(browser, address):
-    """Return a function that opens a page of the pages in a browser of its own and waits for it."""
+    """Return a function that opens a report page in a new browser context and waits until it is rendered."""
     contexts = []
 
     def visit(path, base=address, **options):
@@ -88,15 +88,15 @@ def visit(browser, address):
         contexts.append(context)
         page = context.new_page()
         page.goto(base + path)
-        return settled(page)
+        return wait_until_rendered(page)
 
     yield visit
     for context in contexts:
         context.close()
 
 
-def settled(page):
-    """Wait until the page is made and nothing of it is still to come."""
+def wait_until_rendered(page):
+    """Wait until the page is rendered completely."""
     page.wait_for_timeout(300)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length == 0")
@@ -105,17 +105,17 @@ def settled(page):
     return page
 
 
-def in_address(page, name):
+def url_parameter(page, name):
     return parse_qs(urlsplit(page.url).query).get(name)
 
 
-def ask(settings, query):
+def query_release(settings, query):
     with reader(settings) as connection:
         return connection.execute(query).df()
 
 
 def figures(page):
-    """Read the figures of the overview off the page."""
+    """Return the figures of the overview by label."""
     metrics = page.get_by_test_id("stMetric").all()
     return {
         m.get_by_test_id("stMetricLabel").inner_text(): m.get_by_test_id("stMetricValue").inner_text()
@@ -123,8 +123,8 @@ def figures(page):
     }
 
 
-def file(page, kind, name):
-    """Press a download button and return the file as a table; the button's tooltip names the table."""
+def download_table(page, kind, name):
+    """Press the download button of a table and return the file as a data frame."""
     with page.expect_download() as download:
         page.locator(f".st-key-{kind}-{name}").get_by_role("button").click()
     content = download.value.path().read_bytes()
@@ -134,18 +134,18 @@ def file(page, kind, name):
     return pd.DataFrame(rows[1:], columns=rows[0])
 
 
-def cell(page, column, row):
-    """Read a cell of the page's first table, as a screen reader does: the table itself is drawn."""
+def read_cell(page, column, row):
+    """Return a cell of the first table, from its accessible copy because the table is drawn on a canvas."""
     return (
         page.get_by_test_id("stDataFrame").first.get_by_test_id(f"glide-cell-{column}-{row}").text_content()
     )
 
 
-def choose(page, label, option):
-    """Choose an option of a multiselect by keyboard alone."""
+def select_option(page, label, option):
+    """Select an option of a multiselect by keyboard."""
     box = page.get_by_role("combobox", name=label)
     box.focus()
     page.keyboard.type(option)
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
-    settled(page)
+    wait_until_rendered(page)

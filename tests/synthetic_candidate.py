@@ -32,10 +32,10 @@ create table dim_accounts as
         ('second', 'unscaled', 'America/New_York', 4, 2))
         as t(account_id, platform, time_zone, csat_satisfied_from, csat_dissatisfied_to);
 
-create temp macro dice(i, name, sides) as (hash(i, name, getvariable('salt')) % sides)::int;
-create temp macro chance(i, name, percent) as dice(i, name, 100) < percent;
+create temp macro pick(i, name, choices) as (hash(i, name, getvariable('salt')) % choices)::int;
+create temp macro chance(i, name, percent) as pick(i, name, 100) < percent;
 create temp macro moment(i) as
-    getvariable('first_day')::timestamp + to_seconds(dice(i, 'start', getvariable('days') * 86400));
+    getvariable('first_day')::timestamp + to_seconds(pick(i, 'start', getvariable('days') * 86400));
 create temp macro local_clock(instant, account) as
     timezone(if(account = 'demo', 'Europe/Rome', 'America/New_York'), timezone('UTC', instant));
 
@@ -47,11 +47,11 @@ with base as (
         moment(i) as started_at,
         chance(i, 'closed', 60) as is_closed,
         chance(i, 'working', 70) as is_in_working_hours,
-        if(chance(i, 'agent', 80), dice(i, 'agent', 4), null) as agent,
-        if(chance(i, 'responded', 70), dice(i, 'responder', 4), null) as responder,
-        dice(i, 'turns', 4) as turns_answered,
-        if(chance(i, 'sent', 50), started_at + to_seconds(dice(i, 'sent', 300000)), null) as survey_sent_at,
-        if(chance(i, 'answered', 60), survey_sent_at + to_seconds(dice(i, 'answer', 90000)), null)
+        if(chance(i, 'agent', 80), pick(i, 'agent', 4), null) as agent,
+        if(chance(i, 'responded', 70), pick(i, 'responder', 4), null) as responder,
+        pick(i, 'turns', 4) as turns_answered,
+        if(chance(i, 'sent', 50), started_at + to_seconds(pick(i, 'sent', 300000)), null) as survey_sent_at,
+        if(chance(i, 'answered', 60), survey_sent_at + to_seconds(pick(i, 'answer', 90000)), null)
             as survey_responded_at
     from range(getvariable('conversations')) as t(i)
 )
@@ -59,48 +59,48 @@ select
     account_id || ':' || i as conversation_id,
     account_id,
     i::varchar as source_conversation_id,
-    md5(account_id || dice(i, 'contact', 1 + getvariable('conversations') // 3)) as contact_key,
-    'c' || dice(i, 'channel', 2) as channel_id,
+    md5(account_id || pick(i, 'contact', 1 + getvariable('conversations') // 3)) as contact_key,
+    'c' || pick(i, 'channel', 2) as channel_id,
     if(chance(i, 'team', 50), 't1', null) as team_id,
-    ['flow', 'inbox', 'inbound', 'other'][1 + dice(i, 'origin', 4)] as origin,
+    ['flow', 'inbox', 'inbound', 'other'][1 + pick(i, 'origin', 4)] as origin,
     if(is_closed, 'closed', 'in_progress') as status,
     account_id || ':' || agent as agent_id,
     account_id || ':' || responder as first_response_agent_id,
-    if(survey_sent_at is null, null, account_id || ':' || dice(i, 'rated', 4)) as csat_agent_id,
-    ['agent', 'automation', 'nobody'][1 + dice(i, 'handled', 3)] as handled_by,
+    if(survey_sent_at is null, null, account_id || ':' || pick(i, 'rated', 4)) as csat_agent_id,
+    ['agent', 'automation', 'nobody'][1 + pick(i, 'handled', 3)] as handled_by,
     list_filter(['billing', 'delivery', 'refund'], lambda tag: chance(i, tag, 30)) as conversation_tags,
     list_filter(['new', 'vip'], lambda tag: chance(i, tag, 20)) as contact_tags,
     is_closed,
     is_in_working_hours,
     is_closed and chance(i, 'one touch', 30) as is_one_touch,
     is_closed and not is_one_touch and chance(i, 'automation', 20) as is_automation_only,
-    dice(i, 'messages', 9)::bigint as messages,
-    dice(i, 'messages', 5)::bigint as inbound_messages,
-    dice(i, 'messages', 4)::bigint as outbound_messages,
-    dice(i, 'messages', 3)::bigint as agent_messages,
-    dice(i, 'messages', 2)::bigint as automated_messages,
-    dice(i, 'replied', 3)::bigint as agents_replied,
-    if(account_id = 'second', null, dice(i, 'reopens', 3))::bigint as reopens,
-    dice(i, 'assignments', 3)::bigint as assignments,
-    dice(i, 'assignments', 2)::bigint as agents_assigned,
-    dice(i, 'expired', 2)::bigint as windows_expired,
+    pick(i, 'messages', 9)::bigint as messages,
+    pick(i, 'messages', 5)::bigint as inbound_messages,
+    pick(i, 'messages', 4)::bigint as outbound_messages,
+    pick(i, 'messages', 3)::bigint as agent_messages,
+    pick(i, 'messages', 2)::bigint as automated_messages,
+    pick(i, 'replied', 3)::bigint as agents_replied,
+    if(account_id = 'second', null, pick(i, 'reopens', 3))::bigint as reopens,
+    pick(i, 'assignments', 3)::bigint as assignments,
+    pick(i, 'assignments', 2)::bigint as agents_assigned,
+    pick(i, 'expired', 2)::bigint as windows_expired,
     turns_answered::bigint as turns_answered,
-    dice(i, 'turns closed', 2)::bigint as turns_closed,
-    if(is_closed, 0, dice(i, 'waiting', 2))::bigint as turns_waiting,
+    pick(i, 'turns closed', 2)::bigint as turns_closed,
+    if(is_closed, 0, pick(i, 'waiting', 2))::bigint as turns_waiting,
     1::bigint as contact_conversation_number,
     null::bigint as days_since_previous,
     if(chance(i, 'returns', 30), chance(i, 'repeat', 50), null) as is_repeat,
     if(chance(i, 'target', 60), chance(i, 'kept', 70), null) as is_first_response_within_target,
     if(is_closed, chance(i, 'in time', 70), null) as is_duration_within_target,
-    if(is_closed, dice(i, 'duration', 500000), null)::double as duration_seconds,
-    if(is_closed, dice(i, 'duration', 90000), null)::double as duration_working_seconds,
-    if(responder is null, null, dice(i, 'response', 9000))::double as first_response_seconds,
-    if(responder is null, null, dice(i, 'response', 5000))::double as first_response_working_seconds,
-    if(turns_answered > 0, turns_answered * dice(i, 'wait', 9000), null)::double as total_wait_seconds,
-    if(turns_answered > 0, turns_answered * dice(i, 'wait', 4000), null)::double as max_wait_seconds,
-    if(turns_answered > 0, turns_answered * dice(i, 'wait', 2000), null)::double
+    if(is_closed, pick(i, 'duration', 500000), null)::double as duration_seconds,
+    if(is_closed, pick(i, 'duration', 90000), null)::double as duration_working_seconds,
+    if(responder is null, null, pick(i, 'response', 9000))::double as first_response_seconds,
+    if(responder is null, null, pick(i, 'response', 5000))::double as first_response_working_seconds,
+    if(turns_answered > 0, turns_answered * pick(i, 'wait', 9000), null)::double as total_wait_seconds,
+    if(turns_answered > 0, turns_answered * pick(i, 'wait', 4000), null)::double as max_wait_seconds,
+    if(turns_answered > 0, turns_answered * pick(i, 'wait', 2000), null)::double
         as total_wait_working_seconds,
-    if(survey_responded_at is null, null, 1 + dice(i, 'rating', 5))::bigint as csat_rating,
+    if(survey_responded_at is null, null, 1 + pick(i, 'rating', 5))::bigint as csat_rating,
     local_clock(started_at, account_id)::date as started_on,
     hour(local_clock(started_at, account_id))::int as started_hour,
     started_at,
@@ -127,12 +127,12 @@ select
     account_id,
     if(n <= turns_answered, 'answered', if(n <= turns_answered + turns_closed, 'closed', 'waiting'))
         as outcome,
-    if(n <= turns_answered, account_id || ':' || dice(n, conversation_id, 4), null) as answered_by_agent_id,
+    if(n <= turns_answered, account_id || ':' || pick(n, conversation_id, 4), null) as answered_by_agent_id,
     n::int as turn_number,
     1::bigint as inbound_messages,
     started_at + to_seconds(n * 7000) as asked_at,
     hour(local_clock(asked_at, account_id))::int as asked_hour,
-    if(n <= turns_answered, dice(n, 'wait' || conversation_id, 9000), null)::double as wait_seconds,
+    if(n <= turns_answered, pick(n, 'wait' || conversation_id, 9000), null)::double as wait_seconds,
     (wait_seconds // 2)::double as wait_working_seconds,
     if(chance(n, 'target' || conversation_id, 70), chance(n, conversation_id, 60), null)
         as is_within_target,
@@ -149,7 +149,7 @@ with base as (
         i,
         i // getvariable('messages_each') as conversation,
         if(chance(conversation, 'account', 20), 'second', 'demo') as account_id,
-        moment(conversation) + to_seconds(dice(i, 'pause', 200000)) as sent_at,
+        moment(conversation) + to_seconds(pick(i, 'pause', 200000)) as sent_at,
         local_clock(sent_at, account_id) as sent_local,
         chance(i, 'inbound', 45) as is_inbound,
         not is_inbound and chance(i, 'human', 60) as is_agent_message
@@ -162,7 +162,7 @@ select
     case when chance(i, 'unknown', 4) then null when chance(i, 'late', 4) then account_id || ':late'
         else account_id || ':' || conversation end as conversation_id,
     md5(account_id || conversation) as contact_key,
-    if(is_agent_message, account_id || ':' || dice(i, 'sender', 4), null) as agent_id,
+    if(is_agent_message, account_id || ':' || pick(i, 'sender', 4), null) as agent_id,
     if(is_inbound, 'inbound', 'outbound') as direction,
     if(is_inbound, 'inbound', if(is_agent_message, 'inbox', 'flow')) as source,
     'text' as message_type,

@@ -1,6 +1,6 @@
-"""What reaches people who are not looking: by webhook and by e-mail, and never a secret.
+"""Alerts and reports by webhook and e-mail: their content, their delivery, and no secret in them.
 
-Belongs here: the messages and their way out, received by real servers. Does not: when runs fail.
+Belongs here: messages received by real servers. Does not: when runs fail.
 """
 
 import base64
@@ -28,15 +28,15 @@ from orchestration.publish.release import RELEASE_FILE, current_release, write_r
 from orchestration.settings import PROJECT, Settings
 
 
-class _Serving:
-    """A server on a free port of 127.0.0.1 that keeps what it was sent."""
+class _Server:
+    """A server on a free port of 127.0.0.1 that stores what it receives."""
 
     def __init__(self, server: socketserver.BaseServer) -> None:
         self.server, self.received = server, []
         server.received = self.received
         self.port = server.server_address[1]
 
-    def __enter__(self) -> "_Serving":
+    def __enter__(self) -> "_Server":
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
 
@@ -57,17 +57,17 @@ class _Webhook(BaseHTTPRequestHandler):
 
 
 class _Mailbox(socketserver.StreamRequestHandler):
-    """As much of SMTP as it takes to be given a letter."""
+    """The part of SMTP that is needed to receive an e-mail."""
 
     def handle(self):
         self.wfile.write(b"220 here\r\n")
         while line := self.rfile.readline():
             if line.upper().startswith(b"DATA"):
                 self.wfile.write(b"354 go on\r\n")
-                letter = b""
+                mail = b""
                 while (text := self.rfile.readline()) != b".\r\n":
-                    letter += text
-                self.server.received.append(letter.decode())
+                    mail += text
+                self.server.received.append(mail.decode())
             if line.upper().startswith(b"QUIT"):
                 self.wfile.write(b"221 bye\r\n")
                 return
@@ -80,8 +80,8 @@ def settings_of(sample: Settings, *urls: str) -> Settings:
 
 @pytest.fixture
 def webhook():
-    with _Serving(HTTPServer(("127.0.0.1", 0), _Webhook)) as serving:
-        yield serving
+    with _Server(HTTPServer(("127.0.0.1", 0), _Webhook)) as server:
+        yield server
 
 
 def failed_run() -> dg.ExecuteInProcessResult:
@@ -99,7 +99,7 @@ def failed_run() -> dg.ExecuteInProcessResult:
     return dg.materialize([mart, broken], raise_on_error=False)
 
 
-def test_a_failure_names_the_check_and_the_release_that_stays(sample):
+def test_a_failure_names_the_check_and_the_current_release(sample):
     title, body = failure(sample, failed_run().all_events)
 
     assert title == "Conversation reports: a run failed"
@@ -120,21 +120,21 @@ def test_a_failure_without_a_check_names_the_step(tmp_path):
 
 
 def test_a_message_reaches_a_webhook_and_a_mailbox(sample, webhook):
-    with _Serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Mailbox)) as mailbox:
-        mail = f"mailto://127.0.0.1:{mailbox.port}?from=runs@example.com&to=oncall@example.com&mode=insecure&format=html"
-        send(settings_of(sample, f"json://127.0.0.1:{webhook.port}/hook", mail), "A title", "A <b>body</b>")
+    with _Server(socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Mailbox)) as mailbox:
+        url = f"mailto://127.0.0.1:{mailbox.port}?from=runs@example.com&to=oncall@example.com&mode=insecure&format=html"
+        send(settings_of(sample, f"json://127.0.0.1:{webhook.port}/hook", url), "A title", "A <b>body</b>")
 
     assert [(m["title"], m["message"], m["type"]) for m in webhook.received] == [
         ("A title", "A <b>body</b>", "failure")
     ]
     assert len(mailbox.received) == 1
     assert "Subject: A title" in mailbox.received[0]
-    letter = email.message_from_string(mailbox.received[0])
-    written = letter.get_payload(1).get_payload(decode=True).decode()
-    assert "&lt;b&gt;body&lt;/b&gt;" in written, "an id or the name of a file must not become markup"
+    mail = email.message_from_string(mailbox.received[0])
+    text = mail.get_payload(1).get_payload(decode=True).decode()
+    assert "&lt;b&gt;body&lt;/b&gt;" in text, "ids and file names must not become markup"
 
 
-def test_an_address_that_cannot_be_reached_is_named_by_number_and_the_others_are_told(
+def test_an_unreachable_address_is_named_by_number_and_the_others_receive_the_message(
     sample, webhook, caplog, capfd
 ):
     urls = ("json://user:S3CRET@127.0.0.1:9/", "nonsense://S3CRET", f"json://127.0.0.1:{webhook.port}")
@@ -165,7 +165,7 @@ def test_the_reports_of_a_new_release_are_sent_once_and_a_failure_to_send_fails_
         (event,) = result.get_asset_materialization_events()
         return event.materialization.metadata["sent"].value
 
-    def forget() -> None:
+    def remove_reports() -> None:
         (released.published_path / "report").unlink()
 
     if (released.published_path / "report").exists():
@@ -183,13 +183,13 @@ def test_the_reports_of_a_new_release_are_sent_once_and_a_failure_to_send_fails_
 
     assert materialize(hook).startswith("not again")
     assert len(webhook.received) == 1
-    forget()
+    remove_reports()
     assert materialize("json://user:S3CRET@127.0.0.1:9/", hook) == (
         "to 1 of 2 addresses; not to address 1 of CONVERSATIONS_REPORT_URLS"
     )
     assert len(webhook.received) == 2
     assert "S3CRET" not in caplog.text
-    forget()
+    remove_reports()
     assert materialize() == "off"
 
 
@@ -202,20 +202,20 @@ def test_secrets_are_not_shown_with_the_settings(sample):
 
 @pytest.fixture
 def released(sample, tmp_path) -> Settings:
-    """Return the settings of a home with the sample's release only, to be changed."""
+    """Return the settings of a home with a copy of the sample's release only."""
     shutil.copytree(sample.published_path, tmp_path / "published")
     return Settings(home=tmp_path, dagster=tmp_path / "dagster")
 
 
-def state_accounts(settings: Settings, **ends: str | None) -> None:
-    """Write into the release's notes when the data of each account end."""
+def set_data_through(settings: Settings, **ends: str | None) -> None:
+    """Set the data-through time of each account in the manifests of the release."""
     release = current_release(settings)
     accounts = {name: {"time_zone": "UTC", "data_through": end} for name, end in ends.items()}
     for folder in (settings.published_path, settings.published_path / release.folder):
         write_release(replace(release, accounts=accounts), folder / RELEASE_FILE)
 
 
-def test_old_data_and_an_old_release_are_reported_apart(sample):
+def test_old_data_and_an_old_release_are_separate_problems(sample):
     published = datetime.fromisoformat(current_release(sample).published_at)
 
     (data,) = release_problems(sample, published + timedelta(hours=1))
@@ -230,14 +230,14 @@ def test_old_data_and_an_old_release_are_reported_apart(sample):
     assert release_problems(Settings(home=sample.home / "none")) == []
 
 
-def test_an_account_whose_data_end_is_reported_once_beside_one_that_goes_on(released, webhook):
+def test_an_account_with_old_data_is_reported_once_and_one_with_new_data_is_not(released, webhook):
     alerted = settings_of(released, f"json://127.0.0.1:{webhook.port}")
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    state_accounts(released, alive=now, dead="2026-01-01T00:00:00+00:00", new=None)
+    set_data_through(released, alive=now, dead="2026-01-01T00:00:00+00:00", new=None)
     sensor, cursor = release_sensor(alerted), None
     with dg.DagsterInstance.ephemeral() as instance:
         for dead in ({"dead": "2026-01-01T00:00:00+00:00"}, {}, {"dying": "2026-01-02T00:00:00+00:00"}):
-            state_accounts(released, alive=now, **({"dead": "2026-01-01T00:00:00+00:00"} | dead), new=None)
+            set_data_through(released, alive=now, **({"dead": "2026-01-01T00:00:00+00:00"} | dead), new=None)
             tick = sensor.evaluate_tick(dg.build_sensor_context(instance, cursor=cursor))
             cursor = tick.cursor
 
@@ -259,13 +259,13 @@ def test_a_damaged_release_is_reported_as_such(released, damaged):
     assert "make rollback" in problem
 
 
-def send_to(webhook, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def set_webhook(webhook, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("CONVERSATIONS_ALERT_URLS", f"json://127.0.0.1:{webhook.port}")
     monkeypatch.setenv("CONVERSATIONS_HOME", str(home))
 
 
-def test_a_command_that_an_invalid_setting_stops_alerts(webhook, monkeypatch, tmp_path):
-    send_to(webhook, monkeypatch, tmp_path)
+def test_an_invalid_setting_alerts(webhook, monkeypatch, tmp_path):
+    set_webhook(webhook, monkeypatch, tmp_path)
     monkeypatch.setenv("CONVERSATIONS_THREADS", "many")
     assert main(["run"]) == 2
     (message,) = webhook.received
@@ -273,8 +273,8 @@ def test_a_command_that_an_invalid_setting_stops_alerts(webhook, monkeypatch, tm
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "--full-refresh"]])
-def test_a_command_that_an_invalid_seed_stops_alerts_once(webhook, monkeypatch, tmp_path, arguments):
-    send_to(webhook, monkeypatch, tmp_path / "home")
+def test_an_invalid_seed_alerts_once(webhook, monkeypatch, tmp_path, arguments):
+    set_webhook(webhook, monkeypatch, tmp_path / "home")
     shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
     (tmp_path / "seeds" / "accounts.csv").write_text("account_id\n")
     monkeypatch.setenv("CONVERSATIONS_PROJECT", str(tmp_path))
@@ -284,30 +284,31 @@ def test_a_command_that_an_invalid_seed_stops_alerts_once(webhook, monkeypatch, 
 
 
 def test_a_rejected_replay_alerts(webhook, monkeypatch, tmp_path):
-    send_to(webhook, monkeypatch, tmp_path)
+    set_webhook(webhook, monkeypatch, tmp_path)
     assert main(["replay", "--accounts", "demo"]) == 1
     assert len(webhook.received) == 1
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "messages"), [(RuntimeError("of any cause"), 1, 1), (KeyboardInterrupt(), 130, 0)]
+    ("error", "code", "messages"),
+    [(RuntimeError("an unexpected error"), 1, 1), (KeyboardInterrupt(), 130, 0)],
 )
-def test_a_command_that_fails_of_any_cause_alerts_unless_its_user_ends_it(
+def test_any_error_of_a_command_alerts_except_an_interrupt_by_the_user(
     webhook, monkeypatch, tmp_path, capfd, error, code, messages
 ):
     def fail(*_):
         raise error
 
-    send_to(webhook, monkeypatch, tmp_path)
+    set_webhook(webhook, monkeypatch, tmp_path)
     monkeypatch.setattr(commands, "run", fail)
     assert main(["run"]) == code
     assert len(webhook.received) == messages
-    assert all("RuntimeError: of any cause" in message["message"] for message in webhook.received)
+    assert all("RuntimeError: an unexpected error" in message["message"] for message in webhook.received)
     assert ("Traceback" in capfd.readouterr().err) == bool(messages)
 
 
 @pytest.mark.parametrize(("tags", "messages"), [({}, 1), ({BY_HAND: "true"}, 0)])
-def test_a_failed_run_is_told_by_the_daemon_unless_its_starter_does(sample, webhook, tags, messages):
+def test_the_daemon_alerts_on_a_failed_run_unless_the_command_line_does(sample, webhook, tags, messages):
     @dg.op
     def fails():
         raise dg.Failure("the disk is full")

@@ -26,7 +26,7 @@ def increment(candidate) -> Settings:
     return candidate
 
 
-def test_an_increment_of_a_sound_candidate_passes_every_check(increment):
+def test_an_increment_of_the_passing_candidate_passes_every_check(increment):
     change(increment, change_one_row("fct_conversations", "build_id = 'build-2'"))
     results = run_gate(increment)
     assert [result for result in results if not result.passed] == []

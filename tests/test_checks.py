@@ -1,4 +1,4 @@
-"""Every check passes on the sound candidate, and only that check fails when its condition is violated."""
+"""Every check passes on the passing candidate, and only that check fails when its condition is violated."""
 
 import re
 
@@ -366,8 +366,8 @@ def test_every_corruption_belongs_to_a_check():
     assert set(CORRUPTIONS) <= {(mart.table, check.name) for mart in MARTS for check in mart.checks}
 
 
-def test_a_sound_candidate_passes_every_check(sound):
-    results = run_gate(sound)
+def test_the_passing_candidate_passes_every_check(passing):
+    results = run_gate(passing)
     assert [result for result in results if not result.passed] == []
     assert len(results) == sum(len(mart.checks) for mart in MARTS)
 

@@ -449,11 +449,11 @@ def test_an_unknown_contact_and_a_file_name_with_a_contact_are_reported_by_line(
     home.drop(f"conversations/only {CONTACT_ID}.jsonl", jsonl(CONVERSATION | {"id": "v9"}))
     erase(home, CONTACT_ID, "stranger")
     home.ingest()
-    told = erasure.list_warnings(home.settings, read_seeds(home.settings.seeds).erasures)
-    assert [message.split(":")[0] for message in told] == ["erasures.csv line 3", "erasures.csv line 2"]
-    assert "no record of account demo has this contact" in told[0]
-    assert "in the name of 1 file of" in told[1]
-    assert not any(contact in message for message in told for contact in (CONTACT_ID, "stranger"))
+    warnings = erasure.list_warnings(home.settings, read_seeds(home.settings.seeds).erasures)
+    assert [message.split(":")[0] for message in warnings] == ["erasures.csv line 3", "erasures.csv line 2"]
+    assert "no record of account demo has this contact" in warnings[0]
+    assert "in the name of 1 file of" in warnings[1]
+    assert not any(contact in message for message in warnings for contact in (CONTACT_ID, "stranger"))
 
 
 def test_a_rejected_text_is_removed_after_the_retention_time_and_its_reason_is_kept(
@@ -564,7 +564,7 @@ def test_a_run_with_an_erasure_leaves_no_trace_and_does_not_change_the_figures(
         keys = {key for (key,) in connection.execute("SELECT contact_key FROM dim_contacts").fetchall()}
     assert {Path("warehouse.duckdb")} < traces(home, *erased)
     seeds.mkdir()
-    lines = [f"demo,{contact},2026-09-01\n" for contact in [*erased, "nobody-knows"]]
+    lines = [f"demo,{contact},2026-09-01\n" for contact in [*erased, "unknown-contact"]]
     (seeds / "erasures.csv").write_text("".join(["account_id,contact_id,requested_on\n", *lines]))
     settings = Settings(
         home=home, dagster=home / "dagster", project=project_with(seeds, tmp_path / "project")
@@ -573,7 +573,7 @@ def test_a_run_with_an_erasure_leaves_no_trace_and_does_not_change_the_figures(
     assert run(settings) == 0
 
     assert figures(settings) == before
-    assert traces(home, *erased, "nobody-knows") == set()
+    assert traces(home, *erased, "unknown-contact") == set()
     with reader(settings) as connection:
         left = {key for (key,) in connection.execute("SELECT contact_key FROM dim_contacts").fetchall()}
     assert len(left) == len(keys)

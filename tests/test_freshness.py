@@ -1,4 +1,4 @@
-"""The verdict on each account of a release: its limits, its reasons, and when the next run is scheduled."""
+"""The freshness of each account of a release: verdict, limits and reasons, and the next scheduled run."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
 def account(published: float, data: float | None) -> AccountFreshness:
-    """Return an account whose release and data are so many hours old."""
+    """Return an account whose release and data have these ages in hours."""
     ends = None if data is None else NOW - timedelta(hours=data)
     limits = timedelta(hours=36), timedelta(hours=72)
     return AccountFreshness("demo", "Europe/Rome", NOW, NOW - timedelta(hours=published), ends, *limits)
@@ -61,7 +61,7 @@ def test_the_verdict_is_the_worse_of_publication_age_and_data_age(published, dat
         assert len(checked.reasons(Language(code))) == reasons
 
 
-def test_the_reasons_name_account_time_and_limit_and_none_is_there_twice():
+def test_reasons_name_account_time_and_limit_and_are_unique():
     late, other = account(40, 50), replace(account(40, 1), account_id="other")
     freshness = Freshness(object(), (late, other))
     published, data = freshness.reasons()
@@ -71,10 +71,10 @@ def test_the_reasons_name_account_time_and_limit_and_none_is_there_twice():
     assert freshness.verdict == "late"
 
 
-def test_a_release_has_a_verdict_on_each_of_its_accounts_on_their_own_clocks(tmp_path):
+def test_each_account_of_a_release_has_a_verdict_in_its_time_zone(tmp_path):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
-    nothing = check_freshness(settings)
-    assert (nothing.verdict, nothing.reasons()) == ("stale", ["Nothing is published yet."])
+    unpublished = check_freshness(settings)
+    assert (unpublished.verdict, unpublished.reasons()) == ("stale", ["Nothing is published yet."])
 
     synthetic_candidate.write(settings.candidate_path)
     publish(settings, {})

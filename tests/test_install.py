@@ -1,4 +1,4 @@
-"""The first run: which Pythons are supported, how the pins are installed, and what they are compiled from."""
+"""Installation: supported Python versions, and how pinned requirements are compiled and installed."""
 
 import re
 import subprocess
@@ -19,19 +19,19 @@ PROJECT_FILE = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"
 
 
 def pins(name: str) -> set[str]:
-    """Return the names that a file pins, with those of the files that it includes."""
+    """Return the packages that a requirements file pins, including those of the files it references."""
     text = (PROJECT / name).read_text()
     included = [pins(file) for file in re.findall(r"^-r (\S+)", text, re.MULTILINE)]
-    return {normal(pin) for pin in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE)}.union(
+    return {normalize(pin) for pin in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE)}.union(
         *included
     )
 
 
-def normal(name: str) -> str:
+def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", name)[0]).lower()
 
 
-def test_uv_gets_the_settings_of_pip_and_the_environment_comes_first():
+def test_uv_uses_the_settings_of_pip_and_the_environment_has_priority():
     config = [
         "global.index-url='https://mirror.example/simple'",
         "install.index-url='https://other.example/simple'",
@@ -54,10 +54,8 @@ def test_uv_gets_the_settings_of_pip_and_the_environment_comes_first():
 @pytest.mark.parametrize(
     ("broken", "used"), [("", ["uv", "uv"]), ("uv", ["uv", "pip", "pip"]), ("pip config", ["uv", "uv"])]
 )
-def test_pip_installs_where_uv_cannot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, used: list
-):
-    """A stand-in for Python notes how it is called: `-m uv pip install …` or `-m pip install …`."""
+def test_pip_is_used_if_uv_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, used: list):
+    """A fake Python program records its calls: `-m uv pip install …` or `-m pip install …`."""
     calls = tmp_path / "calls"
     python = tmp_path / "python"
     python.write_text(
@@ -88,16 +86,16 @@ def test_every_pin_has_hashes_and_no_file_names_an_index():
         assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
 
 
-def test_what_pyproject_names_is_pinned():
+def test_every_dependency_of_pyproject_is_pinned():
     extras = PROJECT_FILE["optional-dependencies"]
     wanted = {"requirements.txt": PROJECT_FILE["dependencies"]} | {
         f"requirements-{extra}.txt": names for extra, names in extras.items()
     }
     for file, names in wanted.items():
-        assert {normal(name) for name in names} - pins(file) == set(), file
+        assert {normalize(name) for name in names} - pins(file) == set(), file
 
 
-def test_the_supported_pythons_are_the_same_everywhere():
+def test_all_files_support_the_same_python_versions():
     lowest, end = map(int, re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT_FILE["requires-python"]).groups())
     versions = [f"3.{minor}" for minor in range(lowest, end)]
     workflow = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text())
@@ -115,7 +113,7 @@ def test_the_supported_pythons_are_the_same_everywhere():
 
 
 def check_python(version: tuple[int, int]) -> subprocess.CompletedProcess:
-    """Run the check of the Makefile as if this Python were of another version."""
+    """Run the Python check of the Makefile with another version number."""
     code = re.search(r"\$\(PYTHON\) -c '(.*)'", (PROJECT / "Makefile").read_text())[1].replace(
         "$(PYTHON)", "python"
     )
@@ -123,8 +121,7 @@ def check_python(version: tuple[int, int]) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", pretend + code], capture_output=True, text=True)
 
 
-def test_the_workflow_and_the_hooks_call_what_exists():
-    """Not checked here: whether GitHub accepts the workflow."""
+def test_the_workflow_and_the_hooks_call_existing_make_targets():
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     workflow = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text())
     runs = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]

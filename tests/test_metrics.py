@@ -1,7 +1,7 @@
 """Every measure of the marts, compared with a second computation from the same random exports.
 
 Belongs here: both computations, and the comparison. Does not: the exports (`random_exports`), the second
-implementation (`naive_metrics`), nor single cases (dbt's unit tests).
+implementation (`expected_metrics`), nor single cases (dbt's unit tests).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SEED = 20250330
 
 @pytest.fixture(scope="module")
 def both(build, tmp_path_factory):
-    """Yield the candidate and the naive rows of the same exports."""
+    """Yield the candidate and the expected rows of the same exports."""
     rng = random.Random(SEED)
     exports = {account: random_account(rng, has_events=account != "always") for account in ACCOUNTS}
     folder = tmp_path_factory.mktemp("metrics")

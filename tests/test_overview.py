@@ -1,4 +1,4 @@
-"""What a stakeholder sees of the release in Dagster, as time passes and checks fail."""
+"""The overview asset in Dagster: freshness, accounts, tables and checks of the release."""
 
 import dagster as dg
 
@@ -15,7 +15,7 @@ SPECS = list(quality_gate.check_specs)
 ENDS = "The data of account demo ends on 31 Dec 2025, 23:22 (Europe/Rome), more than 72 hours ago"
 
 
-def shown(instance: dg.DagsterInstance) -> list[dict[str, str]]:
+def materializations(instance: dg.DagsterInstance) -> list[dict[str, str]]:
     records = instance.fetch_materializations(KEY, limit=100).records
     return [
         {name: str(value.value) for name, value in record.asset_materialization.metadata.items()}
@@ -29,10 +29,10 @@ def verdicts(instance: dg.DagsterInstance) -> list[tuple[bool, dg.AssetCheckSeve
     return [(record.evaluation.passed, record.evaluation.severity) for record in records]
 
 
-def test_the_run_that_publishes_shows_verdict_accounts_tables_and_next_run(sample):
+def test_a_publishing_run_reports_verdict_accounts_tables_and_next_run(sample):
     release = current_release(sample)
     with open_instance(sample) as instance:
-        [metadata] = shown(instance)
+        [metadata] = materializations(instance)
         assert verdicts(instance) == [(False, dg.AssetCheckSeverity.ERROR)]
 
     assert metadata["verdict"].startswith(f"stale: {ENDS}")
@@ -62,22 +62,22 @@ def test_the_group_of_the_overview_sorts_before_all_others(sample):
     assert graph.get(KEY).group_name == GROUP
 
 
-def test_between_runs_only_what_changed_is_reported(sample):
+def test_between_runs_only_changes_are_reported(sample):
     windows = {"stale_after_hours": 500_000, "stale_error_after_hours": 500_000}
     pages = "https://example.com/a/reports/"
     fresh = Settings(home=sample.home, dagster=sample.dagster_path, report_url=pages, **windows)
     with dg.DagsterInstance.ephemeral() as instance:
         cursor = report(fresh, instance, [quality_gate], "")
         assert report(fresh, instance, [quality_gate], cursor) == cursor
-        assert shown(instance)[0]["verdict"] == "fresh"
-        assert shown(instance)[0]["pages"] == pages
-        assert shown(instance)[0]["reports"] == "https://example.com/a/report/index.html"
-        assert shown(instance)[0]["status"] == "https://example.com/a/status.html"
+        assert materializations(instance)[0]["verdict"] == "fresh"
+        assert materializations(instance)[0]["pages"] == pages
+        assert materializations(instance)[0]["reports"] == "https://example.com/a/report/index.html"
+        assert materializations(instance)[0]["status"] == "https://example.com/a/status.html"
         assert [passed for passed, _ in verdicts(instance)] == [True]
 
         cursor = report(sample, instance, [quality_gate], cursor)
         assert verdicts(instance)[0] == (False, dg.AssetCheckSeverity.ERROR)
-        assert shown(instance)[0]["verdict"].startswith("stale")
+        assert materializations(instance)[0]["verdict"].startswith("stale")
 
         late = fresh.model_copy(update={"stale_after_hours": 1})
         cursor = report(late, instance, [quality_gate], cursor)
@@ -91,12 +91,12 @@ def test_between_runs_only_what_changed_is_reported(sample):
         )
         instance.report_runless_asset_event(failed)
         assert report(late, instance, [quality_gate], cursor) != cursor
-        assert len(shown(instance)) == 4
+        assert len(materializations(instance)) == 4
         table = SPECS[0].asset_key.path[-1]
-        assert shown(instance)[0]["checks"].startswith(f"The last checks FAILED on {table}")
+        assert materializations(instance)[0]["checks"].startswith(f"The last checks FAILED on {table}")
 
 
-def test_nothing_published_is_stale_and_said_so(tmp_path):
+def test_a_home_without_a_release_is_stale(tmp_path):
     settings = Settings(home=tmp_path)
     metadata = overview(settings, check_freshness(settings), {}, None)
     assert metadata == {"verdict": "stale: Nothing is published yet.", "next_run": "off"}

@@ -1,6 +1,6 @@
-"""The whole way, as a user goes it: exports in landing, `make run`, a release.
+"""Whole runs from the command line: from exports in landing to a release.
 
-Belongs here: what holds over all stages together. Does not: the rules of one stage (its own test module).
+Belongs here: behavior of all stages together. Does not: rules of a single stage (its own test module).
 """
 
 import json
@@ -30,12 +30,12 @@ from tests.conftest import LOADING, project_with, published_rows, rows_of
 
 
 def marts_rows(candidate: Path) -> dict[str, list[tuple]]:
-    """Return the rows of every mart but those about the loading itself."""
+    """Return the sorted rows of every mart that does not depend on how files are split."""
     with duckdb.connect(candidate, read_only=True) as connection:
         return rows_of(connection, LOADING)
 
 
-def copy_of(settings: Settings, home: Path) -> Settings:
+def copy_home(settings: Settings, home: Path) -> Settings:
     shutil.copytree(settings.home, home)
     return Settings(home=home, dagster=home / "dagster")
 
@@ -66,7 +66,7 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
         assert line in sample_output
 
 
-def test_the_summary_counts_names_unknown_fields_and_labels_rejects_of_the_sample_only(tmp_path, capfd):
+def test_the_summary_names_unknown_fields_and_labels_only_the_rejections_of_the_sample(tmp_path, capfd):
     home = TemporaryHome(tmp_path)
     fields = {f"strange_{number}": 1 for number in range(9)}
     home.drop("agents/a.jsonl", jsonl({"id": 1} | fields, {"id": None}))
@@ -84,8 +84,8 @@ def test_the_summary_counts_names_unknown_fields_and_labels_rejects_of_the_sampl
     assert [counted(number, "file") for number in (0, 1, 2000)] == ["0 files", "1 file", "2,000 files"]
 
 
-def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
-    settings = copy_of(sample, tmp_path / "home")
+def test_a_run_without_new_files_changes_nothing(sample, tmp_path, capfd):
+    settings = copy_home(sample, tmp_path / "home")
     names = ("reports.duckdb", "release.json", "report/demo.last_full_month.en.html")
     published = [settings.published_path / name for name in names]
     before = [(path.stat().st_ino, path.stat().st_mtime_ns) for path in published]
@@ -101,8 +101,8 @@ def test_a_second_run_with_nothing_new_changes_nothing(sample, tmp_path, capfd):
 
 
 @pytest.mark.slow
-def test_a_failed_check_keeps_the_last_release_and_says_why(sample, tmp_path, capfd):
-    settings = copy_of(sample, tmp_path / "home")
+def test_a_failed_check_keeps_the_last_release_and_is_named(sample, tmp_path, capfd):
+    settings = copy_home(sample, tmp_path / "home")
     before = published_rows(settings), current_release(settings)
     bad = settings.landing_path / "demo" / "surveys" / "2026-01.jsonl"
     bad.write_text('{"id": "s-bad", "conversation": "c-1", "rating": 12}\n' * 50)
@@ -117,8 +117,8 @@ def test_a_failed_check_keeps_the_last_release_and_says_why(sample, tmp_path, ca
 
 
 @pytest.mark.slow
-def test_a_run_that_stopped_before_publishing_is_finished_by_the_next(sample, tmp_path, capfd):
-    settings = copy_of(sample, tmp_path / "home")
+def test_the_next_run_publishes_what_an_interrupted_run_ingested(sample, tmp_path, capfd):
+    settings = copy_home(sample, tmp_path / "home")
     late = {
         "id": "m-late",
         "timestamp": "2025-12-31T22:59:00Z",
@@ -159,8 +159,8 @@ def months(settings: Settings, release: Release) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_after_a_rollback_nothing_runs_until_something_is_new(sample, tmp_path, capfd):
-    settings = copy_of(sample, tmp_path / "home")
+def test_after_a_rollback_nothing_is_published_until_new_files_arrive(sample, tmp_path, capfd):
+    settings = copy_home(sample, tmp_path / "home")
     agents = settings.landing_path / "demo" / "agents"
     before = current_release(settings).release_id
     (agents / "bad.jsonl").write_text('{"id": "ag-1", "first_name": "Wrong"}')
@@ -172,8 +172,8 @@ def test_after_a_rollback_nothing_runs_until_something_is_new(sample, tmp_path, 
     assert f"Release {before} is in place again" in capfd.readouterr().out
     with open_instance(settings) as instance:
         key = AssetKey(["published", "dim_agents"])
-        (told,) = instance.fetch_observations(key, limit=1).records
-    assert told.asset_observation.metadata["release"].value == before
+        (observation,) = instance.fetch_observations(key, limit=1).records
+    assert observation.asset_observation.metadata["release"].value == before
     assert run(settings) == 0
     assert current_release(settings).release_id == before
     assert "none run: nothing was new" in capfd.readouterr().out
@@ -187,8 +187,8 @@ def test_after_a_rollback_nothing_runs_until_something_is_new(sample, tmp_path, 
 
 
 @pytest.mark.slow
-def test_one_mart_built_from_newer_input_does_not_pass_for_the_whole(sample, tmp_path):
-    settings = copy_of(sample, tmp_path / "home")
+def test_a_candidate_in_which_only_one_mart_is_current_is_not_published(sample, tmp_path):
+    settings = copy_home(sample, tmp_path / "home")
     one = AssetSelection.assets(["marts", "agg_by_tag"])
     published = AssetSelection.assets(*(["published", table] for table in PUBLISHED))
     assert refresh(settings, [one]).success
@@ -213,7 +213,7 @@ def test_one_mart_built_from_newer_input_does_not_pass_for_the_whole(sample, tmp
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_same_records_in_any_order_and_split_give_the_same_rows(build, tmp_path, seed):
-    """One landing loaded at once, and its lines shuffled over other files and loaded in several runs."""
+    """Ingest a landing at once, and its lines shuffled over other files in several runs."""
     generate(tmp_path / "landing", conversations=120, seed=seed, file_format="jsonl")
     whole = build(tmp_path / "landing", tmp_path / "whole")
 
@@ -223,7 +223,7 @@ def test_the_same_records_in_any_order_and_split_give_the_same_rows(build, tmp_p
             target = tmp_path / "split" / "demo" / entity.name
             target.mkdir(parents=True, exist_ok=True)
             for path in entity.iterdir():
-                # An agent has no update time: of two versions the file's name decides, so that must stay.
+                # Agents have no update time, so their file names decide between versions.
                 name = path.name if entity.name == "agents" else f"{rng.random()}.jsonl"
                 lines = path.read_text().splitlines()
                 part = lines if entity.name == "agents" else rng.sample(lines, len(lines) * 2 // 3)
@@ -237,13 +237,13 @@ def test_the_same_records_in_any_order_and_split_give_the_same_rows(build, tmp_p
     assert marts_rows(split) == marts_rows(whole)
 
 
-def test_a_folder_without_a_place_is_named_in_the_summary_and_the_rest_goes_on(sample, tmp_path, capfd):
-    settings = copy_of(sample, tmp_path / "home")
-    (settings.landing_path / "nobody" / "messages").mkdir(parents=True)
+def test_the_folder_of_an_unknown_account_is_named_and_other_folders_are_ingested(sample, tmp_path, capfd):
+    settings = copy_home(sample, tmp_path / "home")
+    (settings.landing_path / "unknown" / "messages").mkdir(parents=True)
 
     assert run(settings) == 0
 
-    assert "nobody/: no account of this name; add it to accounts.csv" in capfd.readouterr().out
+    assert "unknown/: no account of this name; add it to accounts.csv" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_folder_without_a_place_is_named_in_the_summary_and_the_rest_goes_on(s
         ("STALE_AFTER_HOURS", "100", "must not exceed CONVERSATIONS_STALE_ERROR_AFTER_HOURS"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_named_and_nothing_runs(monkeypatch, capfd, name, value, complaint):
+def test_an_invalid_setting_is_named_and_nothing_runs(monkeypatch, capfd, name, value, complaint):
     monkeypatch.setenv(f"CONVERSATIONS_{name}", value)
 
     assert main(["run"]) == 2
@@ -270,7 +270,7 @@ def test_a_setting_that_makes_no_sense_is_named_and_nothing_runs(monkeypatch, ca
     assert "Traceback" not in error
 
 
-def test_a_seed_that_makes_no_sense_is_named_and_nothing_runs(tmp_path, capfd):
+def test_an_invalid_seed_is_named_and_nothing_runs(tmp_path, capfd):
     (tmp_path / "seeds").mkdir()
     (tmp_path / "seeds" / "accounts.csv").write_text(
         "account_id,platform,time_zone\ndemo,pigeons,Europe/Rome\n"
@@ -286,7 +286,7 @@ def test_a_seed_that_makes_no_sense_is_named_and_nothing_runs(tmp_path, capfd):
     assert "Traceback" not in error
 
 
-def test_a_key_that_is_too_short_is_refused_and_never_shown(monkeypatch, capfd):
+def test_a_short_hash_key_is_rejected_and_not_shown(monkeypatch, capfd):
     monkeypatch.setenv("CONVERSATIONS_HASH_KEY", "hunter2")
 
     assert main(["run"]) == 2
@@ -307,7 +307,7 @@ def test_the_documentation_and_the_example_list_all_settings():
     }
 
 
-def test_nobodys_name_number_or_words_reach_the_release_or_a_log(sample):
+def test_no_personal_data_of_contacts_is_in_the_release_or_a_log(sample):
     with duckdb.connect() as connection:
         contact = connection.execute(
             "select first_name, last_name, email, phone"

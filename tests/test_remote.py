@@ -157,7 +157,7 @@ def test_a_missing_copy_of_a_loaded_file_is_not_a_change(bucket, home, downloads
 
 
 def test_misplaced_objects_are_named_and_not_downloaded(bucket, home, downloads):
-    for name in ("stray.jsonl", "nobody/agents/1.jsonl", "demo/agent/1.jsonl", "demo/agents/deep/1.jsonl"):
+    for name in ("stray.jsonl", "unknown/agents/1.jsonl", "demo/agent/1.jsonl", "demo/agents/deep/1.jsonl"):
         put(bucket, name, agents("1"))
 
     rejected = home.ingest().skipped
@@ -166,7 +166,7 @@ def test_misplaced_objects_are_named_and_not_downloaded(bucket, home, downloads)
         "stray.jsonl: a file in the wrong folder",
         "demo/agent/: no entity of activecampaign",
         "demo/agents/deep: not a file",
-        "nobody/: no account of this name",
+        "unknown/: no account of this name",
     ]
     assert downloads == []
     assert not has_changes(home.settings)

@@ -1,4 +1,4 @@
-"""The report to send and the previews in Dagster: the macros' figures, safe, whole, and of the right days."""
+"""The static report and the previews in Dagster: figures, periods, safety and atomic replacement."""
 
 import re
 import shutil
@@ -42,7 +42,7 @@ HOSTILE = '<script>alert("x")</script> | **b** [l](https://evil.example) `c` </t
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A release of two accounts, one of which has a hostile tag and agent, to be copied or read."""
+    """Return the settings of a release of two accounts. One has a tag and an agent with hostile names."""
     settings = Settings(home=tmp_path_factory.mktemp("made"), memory_limit="500MB", threads=1)
     synthetic_candidate.write(settings.candidate_path)
     with duckdb.connect(settings.candidate_path) as connection:
@@ -62,7 +62,7 @@ def settings(made, tmp_path):
 
 
 class Page(HTMLParser):
-    """What a reader sees of a page, the cells of its tables, and everything it would load or run."""
+    """The visible text of a page, the cells of its tables, and its links, resources and event handlers."""
 
     def __init__(self, text):
         super().__init__()
@@ -121,7 +121,7 @@ def one(settings, query, *parameters):
         return connection.execute(query, parameters).fetchall()
 
 
-# Which days
+# Periods
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def one(settings, query, *parameters):
         ("last_28_days", "2026-03-01", "2026-02-01", "2026-02-28"),
     ],
 )
-def test_a_period_is_over_before_the_last_day(name, last, first, end):
+def test_a_period_ends_before_the_last_day_with_data(name, last, first, end):
     assert latest_period(name, date.fromisoformat(last)) == Period(
         date.fromisoformat(first), date.fromisoformat(end)
     )
@@ -160,7 +160,7 @@ def test_only_days_with_data_on_both_sides_are_compared(begins, expected):
     assert shown == expected
 
 
-def test_the_last_day_is_that_of_the_accounts_own_clock():
+def test_the_last_day_is_in_the_time_zone_of_the_account():
     late = "2026-03-31T23:30:00Z"
     assert last_day({"time_zone": "Europe/Rome", "data_through": late}) == date(2026, 4, 1)
     assert last_day({"time_zone": "America/New_York", "data_through": late}) == date(2026, 3, 31)
@@ -171,7 +171,7 @@ def test_the_last_day_is_that_of_the_accounts_own_clock():
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_the_figures_of_the_page_are_those_of_the_macros(settings, code):
+def test_the_figures_of_a_page_match_the_macros(settings, code):
     page, language = page_of(settings, "demo", code=code), Language(code)
     assert page.language == code
     last = last_day(current_release(settings).accounts["demo"])
@@ -210,7 +210,7 @@ def test_the_figures_of_the_page_are_those_of_the_macros(settings, code):
     assert [int(ratings[str(stars)][0]) for stars in range(1, 6)] == expected
 
 
-def test_every_figure_is_explained_in_both_languages(settings):
+def test_every_figure_links_to_its_definition_in_both_languages(settings):
     for code in LANGUAGES:
         page, language = page_of(settings, "demo", code=code), Language(code)
         for link in page.links:
@@ -219,7 +219,7 @@ def test_every_figure_is_explained_in_both_languages(settings):
         assert [link for link in page.links if link[0] == "#"]
 
 
-def test_a_page_loads_nothing_is_small_and_names_from_exports_are_only_text(settings):
+def test_a_page_is_small_loads_nothing_and_escapes_names_from_exports(settings):
     write_reports(settings)
     write_status(settings, check_freshness(settings), None, [HOSTILE])
     folder = settings.published_path / LINK
@@ -233,7 +233,7 @@ def test_a_page_loads_nothing_is_small_and_names_from_exports_are_only_text(sett
         assert "url(" not in text
         assert "@import" not in text
         assert path.stat().st_size < 400_000
-        # The charts are there twice; two elements of one id would draw each other's parts.
+        # Each chart is drawn twice. With equal ids, one would use the shapes of the other.
         ids = re.findall(r'\bid="([^"]*)"', text)
         assert len(ids) == len(set(ids))
     page = page_of(settings, "demo")
@@ -241,7 +241,7 @@ def test_a_page_loads_nothing_is_small_and_names_from_exports_are_only_text(sett
     assert HOSTILE in page.table("Tag")
 
 
-def test_links_lead_into_the_report_pages_behind_a_proxy_path(settings):
+def test_links_to_the_report_pages_keep_the_path_of_the_proxy(settings):
     links = page_of(settings, "demo", "last_28_days", "it").links
     period = latest_period("last_28_days", last_day(current_release(settings).accounts["demo"]))
     into = [urlsplit(link) for link in links if link.startswith("http")]
@@ -279,15 +279,15 @@ def test_the_index_lists_every_report_and_the_status_page(settings):
         assert f"../{index_name(code, 'status')}" in page.links
 
 
-def test_a_page_of_few_values_marks_them_and_one_of_many_does_not(settings, monkeypatch):
+def test_averages_of_few_values_show_their_number(settings, monkeypatch):
     monkeypatch.setattr(report, "FEW", 10_000)
     marked = words_of(page_of(settings, "demo")).count("(n = ")
     monkeypatch.setattr(report, "FEW", 1)
-    assert words_of(page_of(settings, "demo")).count("(n = ") == 1  # the one in the legend
+    assert words_of(page_of(settings, "demo")).count("(n = ") == 1  # the legend
     assert marked > 10
 
 
-def test_a_page_without_data_or_without_comparison_says_why(settings):
+def test_a_page_states_why_it_has_no_data_or_no_comparison(settings):
     with reader(settings) as connection:
         release = current_release(settings)
         about = release.accounts["demo"]
@@ -334,13 +334,13 @@ def test_a_page_without_data_or_without_comparison_says_why(settings):
         ("seconds", False, 100, 0, FEW, ""),
     ],
 )
-def test_a_change_is_good_or_bad_only_if_it_is_material(kind, better, value, was, n, expected):
+def test_only_a_material_change_is_better_or_worse(kind, better, value, was, n, expected):
     headline = Headline("figure", kind, "n", better)
     now, before = {"figure": value, "n": 100}, {"figure": was, "n": n}
     assert cue(headline, difference(headline, now, before), now, before) == expected
 
 
-def test_values_and_changes_are_written_in_the_language():
+def test_values_and_changes_are_formatted_for_the_language():
     italian = Language("it")
     assert write_value(italian, "seconds", None) == UNKNOWN
     assert write_value(italian, "share", 0.123) == "12,3 %"
@@ -353,7 +353,7 @@ def test_values_and_changes_are_written_in_the_language():
 # The status page
 
 
-def test_the_status_page_has_verdicts_checks_rejected_records_and_the_next_run(settings):
+def test_the_status_page_shows_verdicts_checks_rejected_records_and_the_next_run(settings):
     release = current_release(settings)
     now = datetime.fromisoformat(release.accounts["demo"]["data_through"]) + timedelta(hours=50)
     freshness = check_freshness(settings, now)
@@ -382,7 +382,7 @@ def test_the_status_page_has_verdicts_checks_rejected_records_and_the_next_run(s
     assert index_name("it", "status") in page.links
 
 
-def test_the_status_page_of_nothing_says_so_and_the_next_run_is_off(tmp_path):
+def test_the_status_page_without_a_release_is_stale_and_the_next_run_is_off(tmp_path):
     settings = Settings(home=tmp_path)
     words = words_of(Page(write_status(settings, check_freshness(settings), None, []).read_text()))
     assert "stale" in words
@@ -390,10 +390,10 @@ def test_the_status_page_of_nothing_says_so_and_the_next_run_is_off(tmp_path):
     assert "Next scheduled run : off" in words
 
 
-# Where the pages lie
+# Files of the pages
 
 
-def test_the_pages_go_with_their_release_and_swap_at_once(settings, made):
+def test_pages_belong_to_their_release_and_are_replaced_atomically(settings, made):
     pages = write_reports(settings)
     release = current_release(settings)
     assert list(pages) == ["demo", "second"]
@@ -429,7 +429,7 @@ def test_the_pages_go_with_their_release_and_swap_at_once(settings, made):
     assert len(list((newer.published_path / "releases").iterdir())) == 1
 
 
-def test_a_crash_between_pages_leaves_the_last_ones_to_be_read(settings, made, monkeypatch):
+def test_a_crash_between_pages_keeps_the_previous_pages(settings, made, monkeypatch):
     pages = write_reports(settings)
     before = {path: path.read_bytes() for path in pages.values()}
     shutil.copy(made.candidate_path, settings.candidate_path)
@@ -446,7 +446,7 @@ def test_a_crash_between_pages_leaves_the_last_ones_to_be_read(settings, made, m
             write_reports(settings)
     assert {path: path.read_bytes() for path in pages.values()} == before
 
-    # What a crash before the swap of the link leaves must not trouble the next release.
+    # A link left by a crash before the swap does not affect the next release.
     (settings.published_path / ".building-report").symlink_to("releases")
     publish(settings, {})
     assert not (settings.published_path / ".building-report").is_symlink()
@@ -454,7 +454,7 @@ def test_a_crash_between_pages_leaves_the_last_ones_to_be_read(settings, made, m
     assert has_reports(settings, current_release(settings))
 
 
-def test_a_copy_of_the_home_that_followed_the_link_is_as_good_as_the_home(settings, tmp_path):
+def test_a_copy_of_the_home_with_a_folder_instead_of_the_link_works(settings, tmp_path):
     write_reports(settings)
     shutil.copytree(settings.published_path, tmp_path / "copy" / "published")
     copy = Settings(home=tmp_path / "copy", report_period=settings.report_period)
@@ -465,12 +465,12 @@ def test_a_copy_of_the_home_that_followed_the_link_is_as_good_as_the_home(settin
     assert not has_reports(copy, current_release(copy))
 
 
-def test_without_a_release_there_is_nothing_to_report_on(tmp_path):
+def test_reports_without_a_release_are_an_error(tmp_path):
     with pytest.raises(PublishError, match="no release"):
         write_reports(Settings(home=tmp_path))
 
 
-def test_a_release_whose_report_is_missing_is_not_up_to_date(sample, tmp_path):
+def test_a_release_without_its_report_is_not_up_to_date(sample, tmp_path):
     shutil.copytree(sample.home, tmp_path / "home", symlinks=True)
     settings = Settings(home=tmp_path / "home", dagster=tmp_path / "home" / "dagster")
     assert is_up_to_date(settings)
@@ -479,10 +479,10 @@ def test_a_release_whose_report_is_missing_is_not_up_to_date(sample, tmp_path):
     assert not is_up_to_date(settings)
 
 
-# The previews
+# Previews
 
 
-def test_every_preview_is_of_a_published_table_and_shows_a_chart_and_rows(made):
+def test_every_preview_has_a_chart_and_rows_of_a_published_table(made):
     assert PREVIEWS.keys() <= TABLES.keys()
     last = last_day(current_release(made).accounts["demo"])
     with reader(made) as connection:
@@ -495,7 +495,7 @@ def test_every_preview_is_of_a_published_table_and_shows_a_chart_and_rows(made):
             assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
 
 
-def test_a_preview_says_what_the_macro_says_and_names_are_only_text(made):
+def test_a_preview_matches_the_macro_and_escapes_names(made):
     last = last_day(current_release(made).accounts["demo"])
     with reader(made) as connection:
         markdown = preview(connection, "agg_by_agent", last)

@@ -1,4 +1,4 @@
-"""The filters of the report pages and their address, without a release."""
+"""The filters of the report pages and their URL, without a release."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -48,13 +48,13 @@ def shown(app):
         ({"period": "last_century"}, "2025-12-03 2025-12-30", 0),
     ],
 )
-def test_the_address_gives_the_period(app, address, days, clamped):
+def test_the_period_is_read_from_the_url(app, address, days, clamped):
     app.query_params.update(address)
     app.run()
     assert shown(app) == f"{days} None {clamped}"
 
 
-def test_the_period_stays_relative_until_other_days_are_chosen(app):
+def test_a_period_stays_relative_until_days_are_selected(app):
     app.run()
     assert dict(app.query_params) == {"period": "last_28_days"}
     app.selectbox(key="period").select("last_week").run()
@@ -64,7 +64,7 @@ def test_the_period_stays_relative_until_other_days_are_chosen(app):
     assert shown(app) == "2025-12-22 2025-12-28 None 0"
 
 
-def test_a_step_back_restores_the_filters_of_then(app):
+def test_going_back_restores_the_earlier_filters(app):
     app.run()
     app.multiselect(key="agents").select("b").run()
     assert dict(app.query_params) == {"period": "last_28_days", "agents": "b"}
@@ -74,7 +74,7 @@ def test_a_step_back_restores_the_filters_of_then(app):
     assert shown(app) == "2025-12-03 2025-12-30 None 0"
 
 
-def test_a_page_that_is_chosen_keeps_the_filters(app):
+def test_another_page_keeps_the_filters(app):
     app.query_params.update({"from": "2025-11-01", "to": "2025-11-30", "agents": "a"})
     app.run()
     app.query_params.clear()
@@ -83,7 +83,7 @@ def test_a_page_that_is_chosen_keeps_the_filters(app):
     assert app.query_params["agents"] == "a"
 
 
-def test_a_reset_leads_to_the_period_at_first(app):
+def test_a_reset_restores_the_default_period(app):
     app.query_params.update({"from": "2025-11-01", "to": "2025-11-30", "agents": "a"})
     app.run()
     app.button[0].click().run()

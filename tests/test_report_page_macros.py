@@ -1,4 +1,4 @@
-"""The macros that only the report pages ask, against the same questions answered slowly in Python."""
+"""The macros that only the report pages use, compared with a second implementation in Python."""
 
 from collections import Counter
 from datetime import timedelta
@@ -48,7 +48,7 @@ def test_the_coverage_ends_with_the_latest_message(connection, facts):
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-def test_the_open_conversations_are_those_whose_period_has_no_end(connection, facts, filters):
+def test_open_conversations_match_the_facts(connection, facts, filters):
     named = ", ".join(f"{name} := ${name}" for name in filters)
     found = {row["conversation_id"]: row for row in rows(connection, f"from report_open({named})", filters)}
     expected = {
@@ -64,7 +64,7 @@ def test_the_open_conversations_are_those_whose_period_has_no_end(connection, fa
     assert {row["is_waiting"] for row in found.values()} == {True, False}
 
 
-def test_the_counts_of_open_conversations_are_those_of_the_list(connection):
+def test_counts_of_open_conversations_match_the_list(connection):
     listed = rows(connection, "from report_open(accounts := ['demo'])")
     counted = {
         (row["per"], row["group_id"]): row
@@ -84,14 +84,14 @@ def test_the_counts_of_open_conversations_are_those_of_the_list(connection):
     assert total["longest_waiting_seconds"] == max(row["waiting_seconds"] or 0 for row in listed)
 
 
-def test_what_a_bot_handles_is_counted_apart(sample):
+def test_conversations_in_a_flow_are_counted_separately(sample):
     with reader(sample) as connection:
         (listed,) = connection.execute("select count(*) from report_open() where is_in_flow").fetchone()
         counted = connection.execute(
             "select per, open from report_open_counts() where per in ('in_flow', 'total') order by all"
         ).fetchall()
-        (every,) = connection.execute("select count(*) from report_open()").fetchone()
-    assert counted == [("in_flow", listed), ("total", every - listed)]
+        (all_open,) = connection.execute("select count(*) from report_open()").fetchone()
+    assert counted == [("in_flow", listed), ("total", all_open - listed)]
     assert listed
 
 
@@ -121,7 +121,7 @@ def test_every_response_is_in_one_band(connection, facts, filters):
 
 
 @pytest.mark.parametrize("filters", FILTERS)
-def test_conversations_are_counted_by_who_handled_them(connection, facts, filters):
+def test_conversations_are_counted_by_handled_by(connection, facts, filters):
     counted = Counter(c["handled_by"] for c in started(facts, filters, days_of(*PERIOD)))
     found = report(connection, "report_handled_by", *PERIOD, filters)
     assert {row["handled_by"]: row["conversations"] for row in found} == counted

@@ -1,9 +1,20 @@
-"""The report pages in a real browser, on the sample: what is seen and downloaded is what SQL says."""
+"""The report pages in a browser, with the sample: shown and downloaded figures match the macros."""
 
 import pandas as pd
 import pytest
 from playwright.sync_api import expect
-from report_browser import DAYS, ENGLISH, PERIOD, ask, cell, choose, figures, file, in_address, settled
+from report_browser import (
+    DAYS,
+    ENGLISH,
+    PERIOD,
+    download_table,
+    figures,
+    query_release,
+    read_cell,
+    select_option,
+    url_parameter,
+    wait_until_rendered,
+)
 
 from orchestration.publish.page.figures import HEADLINES
 from reports.language import Language
@@ -14,7 +25,7 @@ pytest_plugins = ["report_browser"]
 
 
 def expected_figures(settings, filters="", working="", language=ENGLISH):
-    overview = ask(settings, f"from report_overview('{DAYS[0]}', '{DAYS[1]}'{filters})").iloc[0]
+    overview = query_release(settings, f"from report_overview('{DAYS[0]}', '{DAYS[1]}'{filters})").iloc[0]
     timed = ("first_response", "reply", "total_wait", "duration")
     found = {}
     for measure, kind in ((headline.measure, headline.kind) for headline in HEADLINES):
@@ -25,10 +36,7 @@ def expected_figures(settings, filters="", working="", language=ENGLISH):
     return found
 
 
-# The same figures everywhere
-
-
-def test_the_overview_shows_the_figures_of_the_macro(visit, sample):
+def test_the_overview_matches_the_macro(visit, sample):
     page = visit(f"?{PERIOD}")
     assert figures(page) == expected_figures(sample)
     page = visit(f"?{PERIOD}&lang=it&clock=working&hours=out")
@@ -36,17 +44,17 @@ def test_the_overview_shows_the_figures_of_the_macro(visit, sample):
     assert figures(page) == expected_figures(sample, filters, "_working", Language("it"))
 
 
-def test_a_filter_changes_figures_and_address_and_the_link_shows_the_same(visit, sample):
+def test_filters_change_figures_and_url_and_the_url_restores_them(visit, sample):
     page = visit(f"?{PERIOD}")
-    choose(page, "Agent", "Giulia")
-    choose(page, "Origin", "Inbound")
-    choose(page, "Conversation tag", "Reso")
+    select_option(page, "Agent", "Giulia")
+    select_option(page, "Origin", "Inbound")
+    select_option(page, "Conversation tag", "Reso")
     page.get_by_role("radio", name="Working time").or_(
         page.get_by_role("button", name="Working time")
     ).first.click()
-    settled(page)
-    assert in_address(page, "agents") == ["demo:ag-01"]
-    assert (in_address(page, "origins"), in_address(page, "clock")) == (["inbound"], ["working"])
+    wait_until_rendered(page)
+    assert url_parameter(page, "agents") == ["demo:ag-01"]
+    assert (url_parameter(page, "origins"), url_parameter(page, "clock")) == (["inbound"], ["working"])
     shown = figures(page)
     filters = ", agents := ['demo:ag-01'], origins := ['inbound'], conversation_tags := ['Reso']"
     assert shown == expected_figures(sample, filters, "_working")
@@ -54,26 +62,26 @@ def test_a_filter_changes_figures_and_address_and_the_link_shows_the_same(visit,
 
     page.get_by_role("link", name="By agent").click()
     page.wait_for_url("**/by-agent*")
-    settled(page)
-    assert in_address(page, "agents") == ["demo:ag-01"]
-    agents = file(page, "csv", "Agents")
+    wait_until_rendered(page)
+    assert url_parameter(page, "agents") == ["demo:ag-01"]
+    agents = download_table(page, "csv", "Agents")
     assert agents.set_index("Agent").at["Giulia Ferri", "Conversations"] == int(shown["Conversations"])
 
     page.get_by_role("button", name="Reset filters").click()
-    settled(page)
-    assert in_address(page, "agents") is None
+    wait_until_rendered(page)
+    assert url_parameter(page, "agents") is None
 
 
-def test_the_agents_are_those_of_the_macro(visit, sample):
+def test_agents_match_the_macro(visit, sample):
     page = visit(f"by-agent?{PERIOD}&grain=month&metric=csat&bars=reply")
-    expected = ask(
+    expected = query_release(
         sample,
         f"from report_by_agent('{DAYS[0]}', '{DAYS[1]}')"
         " order by agent_id is null, conversations desc, agent_name",
     )
     assert expected["agent_name"].iloc[-1] == "Unassigned"
     for kind in ("csv", "xlsx"):
-        found = file(page, kind, "Agents")
+        found = download_table(page, kind, "Agents")
         assert list(found["Agent"]) == list(expected["agent_name"])
         for heading, column in {
             "Conversations": "conversations",
@@ -87,76 +95,80 @@ def test_the_agents_are_those_of_the_macro(visit, sample):
             assert found[heading].astype(float).to_list() == pytest.approx(
                 expected[column].astype(float).to_list(), abs=1e-4, nan_ok=True
             )
-    inbox = file(page, "xlsx", "Inbox-now")
+    inbox = download_table(page, "xlsx", "Inbox-now")
     assert inbox["Started in the period"].sum() == expected["conversations"].sum()
     is_open = "select count(*) as n from fct_conversations where not is_closed"
-    assert inbox["Open"].sum() == ask(sample, is_open).at[0, "n"]
+    assert inbox["Open"].sum() == query_release(sample, is_open).at[0, "n"]
     first = expected.iloc[0]
-    assert cell(page, 1, 0) == first["agent_name"]
-    assert cell(page, 2, 0) == ENGLISH.count(first["conversations"])
+    assert read_cell(page, 1, 0) == first["agent_name"]
+    assert read_cell(page, 2, 0) == ENGLISH.count(first["conversations"])
 
 
-def test_the_tags_are_those_of_the_macro_and_overlap_is_told(visit, sample):
-    days = "2025-11-17", "2025-12-21"  # as many days before it have data
+def test_tags_match_the_macro_and_a_note_states_that_they_overlap(visit, sample):
+    days = "2025-11-17", "2025-12-21"  # the previous period has data on all days
     page = visit(f"by-tag?from={days[0]}&to={days[1]}&grain=week")
-    expected = ask(
+    expected = query_release(
         sample,
         f"from report_by_tag('{days[0]}', '{days[1]}') order by tag = 'Untagged', conversations desc, tag",
     )
-    found = file(page, "csv", "Tags")
+    found = download_table(page, "csv", "Tags")
     assert list(found["Tag"]) == list(expected["tag"])
     assert list(found["Contacts"]) == list(expected["distinct_contacts"])
-    changes = ask(
+    changes = query_release(
         sample, f"from report_by_tag_compared('{days[0]}', '{days[1]}') order by difference desc, tag"
     )
-    rising = file(page, "csv", "Rising-and-falling")
+    rising = download_table(page, "csv", "Rising-and-falling")
     assert list(rising["Difference"]) == list(changes["difference"])
     expect(page.get_by_text("the rows do not add up to the total")).to_be_visible()
 
 
-def test_the_overviews_files_hold_what_its_charts_and_table_show(visit, sample):
+def test_the_downloads_of_the_overview_match_its_charts_and_table(visit, sample):
     page = visit(f"?{PERIOD}&grain=week")
-    expected = ask(
+    expected = query_release(
         sample, f"from report_over_time('{DAYS[0]}', '{DAYS[1]}', grain := 'week') order by period_start desc"
     )
-    weekly = file(page, "csv", "Weekly-figures")
+    weekly = download_table(page, "csv", "Weekly-figures")
     assert list(weekly["From"]) == [str(start.date()) for start in expected["period_start"]]
     assert list(weekly["Messages"]) == list(expected["messages"])
     for expander in page.get_by_test_id("stExpander").all():
         expander.locator("summary").click()
-    settled(page)
-    by_origin = file(page, "xlsx", "Conversations-by-origin")
+    wait_until_rendered(page)
+    by_origin = download_table(page, "xlsx", "Conversations-by-origin")
     assert by_origin["Conversations"].sum() == expected["conversations"].sum()
     assert set(by_origin["Origin"]) == {"Flow", "Inbox", "Inbound", "Other"}
 
 
-def test_the_details_are_paged_sorted_and_searched_by_the_database(visit, sample):
+def test_details_are_paged_sorted_and_searched(visit, sample):
     page = visit(f"details?{PERIOD}&rows=25&sort=messages&page=2")
     details = f"from report_details('{DAYS[0]}', '{DAYS[1]}')"
-    expected = ask(sample, f"{details} order by messages desc nulls last, conversation_id limit 25 offset 25")
-    found = file(page, "csv", "Details")
+    expected = query_release(
+        sample, f"{details} order by messages desc nulls last, conversation_id limit 25 offset 25"
+    )
+    found = download_table(page, "csv", "Details")
     assert list(found["Conversation"]) == list(expected["conversation_id"])
-    whole = file(page, "xlsx", "The-whole-list")
-    assert len(whole) == ask(sample, f"select count(*) as n {details}").at[0, "n"]
+    whole = download_table(page, "xlsx", "The-whole-list")
+    assert len(whole) == query_release(sample, f"select count(*) as n {details}").at[0, "n"]
     assert list(whole["Conversation"][25:50]) == list(expected["conversation_id"])
 
     page.get_by_role("textbox", name="Search by id").fill("c00011")
     page.keyboard.press("Enter")
-    settled(page)
-    assert in_address(page, "search") == ["c00011"]
-    assert in_address(page, "page") is None
-    found = file(page, "csv", "The-whole-list")
-    matches = ask(sample, f"select count(*) as n {details} where contains(conversation_id, 'c00011')")
+    wait_until_rendered(page)
+    assert url_parameter(page, "search") == ["c00011"]
+    assert url_parameter(page, "page") is None
+    found = download_table(page, "csv", "The-whole-list")
+    matches = query_release(
+        sample, f"select count(*) as n {details} where contains(conversation_id, 'c00011')"
+    )
     assert len(found) == matches.at[0, "n"] > 0
     assert found["Conversation"].str.contains("c00011").all()
 
 
-def test_a_timeline_shows_a_conversation_in_the_accounts_zone(visit, sample):
+def test_a_timeline_is_in_the_time_zone_of_the_account(visit, sample):
     page = visit("details?conversation=demo:c0000017")
-    expected = ask(
+    expected = query_release(
         sample, "select *, local_time(happened_at, 'Europe/Rome') as t from report_timeline('demo:c0000017')"
     )
-    found = file(page, "csv", "One-conversation")
+    found = download_table(page, "csv", "One-conversation")
     assert list(pd.to_datetime(found["When"])) == list(expected["t"].dt.floor("s"))
     waits = found["Customer waited (s)"].to_list()
     assert waits == pytest.approx(expected["wait_seconds"].to_list(), nan_ok=True)
@@ -167,15 +179,15 @@ def test_a_timeline_shows_a_conversation_in_the_accounts_zone(visit, sample):
 def test_selecting_a_row_shows_its_timeline(visit):
     page = visit(f"details?{PERIOD}&rows=25")
     table = page.get_by_test_id("stDataFrame").first
-    first = cell(page, 1, 0)
+    first = read_cell(page, 1, 0)
     box = table.bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 52)
-    settled(page)
-    assert in_address(page, "conversation") == [first]
+    wait_until_rendered(page)
+    assert url_parameter(page, "conversation") == [first]
     expect(page.get_by_text("Waits are in calendar time")).to_be_visible()
 
 
-def test_an_empty_page_says_why(visit):
+def test_an_empty_page_states_the_reason(visit):
     page = visit("?from=2025-10-01&to=2025-10-01&agents=demo:ag-05&contact_tags=vip&hours=out")
     expect(page.get_by_text("Nothing from 1 Oct 2025 to 1 Oct 2025")).to_be_visible()
     page = visit(f"details?{PERIOD}&search=zzz")
@@ -184,33 +196,33 @@ def test_an_empty_page_says_why(visit):
 
 def test_now_shows_the_open_conversations_of_the_macro(visit, sample):
     page = visit("now")
-    (total,) = ask(sample, "from report_open_counts() where per = 'total'").to_dict("records")
-    (in_flow,) = ask(sample, "from report_open_counts() where per = 'in_flow'").to_dict("records")
+    (total,) = query_release(sample, "from report_open_counts() where per = 'total'").to_dict("records")
+    (in_flow,) = query_release(sample, "from report_open_counts() where per = 'in_flow'").to_dict("records")
     shown = figures(page)
     assert shown["Open"] == ENGLISH.count(total["open"])
     assert shown["Longest wait"] == ENGLISH.duration(total["longest_waiting_seconds"])
     assert shown["In flow"] == ENGLISH.count(in_flow["open"])
-    waiting = ask(
+    waiting = query_release(
         sample,
         "select conversation_id from report_open() where is_waiting and not is_in_flow"
         " order by waiting_since, conversation_id",
     )
-    assert list(file(page, "csv", "Waiting-for-an-answer")["Conversation"]) == list(
+    assert list(download_table(page, "csv", "Waiting-for-an-answer")["Conversation"]) == list(
         waiting["conversation_id"]
     )
-    agents = file(page, "csv", "By-agent")
+    agents = download_table(page, "csv", "By-agent")
     assert agents["Open"].sum() == total["open"]
     assert agents["Agent"].iloc[-1] == "Unassigned"
 
 
-def test_channels_and_teams_are_those_of_the_macros(visit, sample):
+def test_channels_and_teams_match_the_macros(visit, sample):
     page = visit(f"by-place?{PERIOD}")
     for name in ("channel", "team"):
-        expected = ask(
+        expected = query_release(
             sample,
             f"from report_by_{name}('{DAYS[0]}', '{DAYS[1]}') order by {name}_id is null, conversations desc",
         )
-        found = file(page, "csv", f"By-{name}")
+        found = download_table(page, "csv", f"By-{name}")
         assert list(found["Conversations"]) == list(expected["conversations"])
         assert list(found["Reply time, median (s)"]) == pytest.approx(list(expected["reply_median"]))
 
@@ -223,6 +235,6 @@ def test_the_details_are_filtered_by_outcome_rating_and_target(visit, sample):
         "target=missed&status=closed": "not is_first_response_within_target and status = 'closed'",
     }.items():
         page = visit(f"details?{PERIOD}&{filters}")
-        found = file(page, "csv", "The-whole-list")
-        expected = ask(sample, f"select conversation_id {details} where {condition}")
+        found = download_table(page, "csv", "The-whole-list")
+        expected = query_release(sample, f"select conversation_id {details} where {condition}")
         assert set(found["Conversation"]) == set(expected["conversation_id"])

@@ -1,4 +1,4 @@
-"""Using the report pages in a real browser: links, history, keyboards, phones, and what stays unseen."""
+"""Navigation, accessibility and access of the report pages in a browser."""
 
 from urllib.parse import urlsplit
 
@@ -6,7 +6,19 @@ import pytest
 import synthetic_candidate
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from report_browser import DAYS, ENGLISH, PERIOD, ask, cell, choose, figures, file, in_address, serve, settled
+from report_browser import (
+    DAYS,
+    ENGLISH,
+    PERIOD,
+    download_table,
+    figures,
+    query_release,
+    read_cell,
+    select_option,
+    serve,
+    url_parameter,
+    wait_until_rendered,
+)
 
 from orchestration.publish.store import publish
 from orchestration.settings import Settings
@@ -15,56 +27,56 @@ pytestmark = pytest.mark.slow
 pytest_plugins = ["report_browser"]
 
 PAGES = ("", "now", "by-agent", "by-tag", "by-place", "details?conversation=demo:c0000017")
-# What axe finds and only Streamlit could fix: rule, and why. Empty: it finds nothing.
-STREAMLITS_OWN: dict[str, str] = {}
+# Violations that only Streamlit can fix: axe rule → reason.
+STREAMLIT_VIOLATIONS: dict[str, str] = {}
 MARKUP = "**bold** <b>b</b> [link](https://example.com) :red[red]"
 
 
-# Moving between pages
+# Navigation
 
 
-def test_the_way_back_shows_the_filters_of_then(visit):
+def test_going_back_restores_figures_and_filters(visit):
     page = visit(f"?{PERIOD}")
     before = figures(page)
-    choose(page, "Agent", "Giulia")
+    select_option(page, "Agent", "Giulia")
     assert figures(page) != before
     page.go_back()
-    settled(page)
-    assert in_address(page, "agents") is None
+    wait_until_rendered(page)
+    assert url_parameter(page, "agents") is None
     assert figures(page) == before
 
 
-def test_a_row_leads_to_its_conversations(visit, sample):
+def test_selecting_a_row_opens_its_conversations(visit, sample):
     page = visit(f"by-agent?{PERIOD}")
-    name = cell(page, 1, 0)
+    name = read_cell(page, 1, 0)
     box = page.get_by_test_id("stDataFrame").first.bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 52)
     page.wait_for_url("**/details*")
-    settled(page)
-    expected = ask(
+    wait_until_rendered(page)
+    expected = query_release(
         sample, f"select count(*) as n from report_details('{DAYS[0]}', '{DAYS[1]}', agents := ['{name}'])"
     )
     expect(page.get_by_text(f"{ENGLISH.count(expected.at[0, 'n'])} conversations; rows")).to_be_visible()
 
 
-def test_one_step_back_leads_to_the_page_before(visit):
+def test_going_back_opens_the_previous_page(visit):
     page = visit(f"?{PERIOD}")
-    choose(page, "Agent", "Giulia")
+    select_option(page, "Agent", "Giulia")
     for name in ("by-agent", "by-tag"):
         page.get_by_role("link", name=name.replace("-", " ").capitalize()).click()
         page.wait_for_url(f"**/{name}*")
-        settled(page)
+        wait_until_rendered(page)
     page.go_back()
     page.wait_for_url("**/by-agent*")
-    settled(page)
-    assert in_address(page, "agents") == ["demo:ag-01"]
+    wait_until_rendered(page)
+    assert url_parameter(page, "agents") == ["demo:ag-01"]
     page.go_back()
-    settled(page)
+    wait_until_rendered(page)
     assert urlsplit(page.url).path == "/"
-    assert in_address(page, "agents") == ["demo:ag-01"]
+    assert url_parameter(page, "agents") == ["demo:ag-01"]
 
 
-def test_pages_and_files_have_names_of_their_own(visit):
+def test_pages_have_titles_and_downloads_have_names(visit):
     page = visit(f"by-agent?{PERIOD}")
     assert page.title() == "By agent · Conversation reports"
     with page.expect_download() as download:
@@ -76,7 +88,7 @@ def test_pages_and_files_have_names_of_their_own(visit):
     assert page.evaluate("document.documentElement.lang") == "it"
 
 
-def test_the_drawer_of_a_phone_closes_once_a_page_is_chosen(visit):
+def test_on_a_phone_the_sidebar_closes_after_a_page_is_selected(visit):
     page = visit("", viewport={"width": 390, "height": 844})
     page.get_by_test_id("stExpandSidebarButton").click()
     drawer = page.get_by_test_id("stSidebar")
@@ -86,30 +98,30 @@ def test_the_drawer_of_a_phone_closes_once_a_page_is_chosen(visit):
     expect(drawer).to_have_attribute("data-collapsed", "true")
 
 
-# Everybody can use it
+# Accessibility
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious(visit, path, scheme):
+def test_axe_finds_no_serious_violation(visit, path, scheme):
     page = visit(path, color_scheme=scheme)
     found = {
         violation["id"]: [node["target"] for node in violation["nodes"]]
         for violation in Axe().run(page).response["violations"]
         if violation["impact"] in ("serious", "critical")
     }
-    assert {rule: where for rule, where in found.items() if rule not in STREAMLITS_OWN} == {}
+    assert {rule: where for rule, where in found.items() if rule not in STREAMLIT_VIOLATIONS} == {}
 
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("locale", ["en-GB", "it-IT"])
-def test_nothing_is_wider_than_a_phone(visit, path, locale):
+def test_no_page_is_wider_than_a_phone(visit, path, locale):
     page = visit(path, viewport={"width": 390, "height": 844}, locale=locale)
     widest = "Math.max(...[...document.querySelectorAll('[data-testid=stMain]')].map(e => e.scrollWidth))"
     assert page.evaluate(widest) <= 390
 
 
-def test_pages_are_reached_by_keyboard(visit):
+def test_pages_open_by_keyboard(visit):
     page = visit(f"?{PERIOD}")
     page.get_by_role("link", name="By tag").focus()
     page.keyboard.press("Enter")
@@ -117,12 +129,12 @@ def test_pages_are_reached_by_keyboard(visit):
     expect(page.get_by_role("heading", name="By tag", exact=True)).to_be_visible()
 
 
-# What is in the data stays data; what is not one's own stays unseen
+# Access and escaping
 
 
 @pytest.fixture(scope="module")
 def two_accounts(tmp_path_factory):
-    """Serve, behind a proxy's header, a release of two accounts in which agents' names look like markup."""
+    """Serve a release of two accounts whose agent names contain markup, with the user header of a proxy."""
     settings = Settings(home=tmp_path_factory.mktemp("two"), memory_limit="500MB", threads=1)
     synthetic_candidate.write(settings.candidate_path, conversations=200, agent_name=MARKUP)
     publish(settings, {})
@@ -136,7 +148,7 @@ def two_accounts(tmp_path_factory):
         yield settings, address
 
 
-def test_names_from_the_data_are_never_markup(visit, two_accounts):
+def test_names_from_the_data_are_escaped(visit, two_accounts):
     _, address = two_accounts
     page = visit(
         "by-agent?agents=demo:1", base=address, extra_http_headers={"X-Forwarded-Email": "boss@example.com"}
@@ -146,17 +158,19 @@ def test_names_from_the_data_are_never_markup(visit, two_accounts):
     assert main.locator("b, strong, a[href='https://example.com']").count() == 0
 
 
-def test_a_crafted_address_shows_no_other_account(visit, two_accounts):
+def test_a_url_shows_no_other_account(visit, two_accounts):
     settings, address = two_accounts
     ann = {"extra_http_headers": {"X-Forwarded-Email": "ann@example.com"}}
     page = visit("?accounts=second&accounts=demo", base=address, **ann)
     expect(page.get_by_text("second", exact=False)).to_have_count(0)
     page = visit("details?accounts=second", base=address, **ann)
-    found = file(page, "csv", "The-whole-list")
+    found = download_table(page, "csv", "The-whole-list")
     assert found["Conversation"].str.startswith("demo:").all()
-    theirs = ask(settings, "from fct_conversations where account_id = 'second'").at[0, "conversation_id"]
-    page = visit(f"details?conversation={theirs}", base=address, **ann)
+    other_conversation = query_release(settings, "from fct_conversations where account_id = 'second'").at[
+        0, "conversation_id"
+    ]
+    page = visit(f"details?conversation={other_conversation}", base=address, **ann)
     expect(page.get_by_text(ENGLISH("details.unknown"))).to_be_visible()
-    stranger = {"extra_http_headers": {"X-Forwarded-Email": "eve@example.com"}}
-    expect(visit("", base=address, **stranger).get_by_text(ENGLISH("empty.no_access"))).to_be_visible()
+    unknown_user = {"extra_http_headers": {"X-Forwarded-Email": "eve@example.com"}}
+    expect(visit("", base=address, **unknown_user).get_by_text(ENGLISH("empty.no_access"))).to_be_visible()
     expect(visit("", base=address).get_by_text(ENGLISH("empty.not_known"))).to_be_visible()

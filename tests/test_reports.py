@@ -1,4 +1,4 @@
-"""The report pages without a browser: texts, values, files, the address, and who may see what."""
+"""The report pages without a browser: texts, formats, downloads, the URL, and access to accounts."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def home(tmp_path_factory):
     return settings
 
 
-# Words and values
+# Texts and formats
 
 
 def placeholders(text):
@@ -46,12 +46,12 @@ def placeholders(text):
 
 
 def test_every_language_has_the_same_texts_with_the_same_placeholders():
-    said = {code: {key: placeholders(text) for key, text in catalogue(code).items()} for code in LANGUAGES}
-    assert said["it"] == said["en"]
+    texts = {code: {key: placeholders(text) for key, text in catalogue(code).items()} for code in LANGUAGES}
+    assert texts["it"] == texts["en"]
     assert all(text.strip() for code in LANGUAGES for text in catalogue(code).values())
 
 
-def test_no_text_is_left_over():
+def test_every_text_is_used():
     code = "".join(path.read_text() for path in (PROJECT / "reports").rglob("*.py"))
     named_in_full = [
         key for key in catalogue("en") if key.startswith(("agents.", "empty.", "note.", "overview."))
@@ -83,11 +83,11 @@ def test_no_text_is_left_over():
         ("count", pd.Series([None], dtype="float64")[0], "—", "—"),
     ],
 )
-def test_values_are_written_in_the_readers_language(kind, value, english, italian):
+def test_values_are_formatted_for_the_language(kind, value, english, italian):
     assert [written(Language(code), kind, value) for code in ("en", "it")] == [english, italian]
 
 
-def test_the_language_is_that_of_the_browser_where_there_is_one():
+def test_the_default_language_is_that_of_the_browser_or_english():
     assert [preferred(locale) for locale in ("it-CH", "IT", "de-DE", None, "")] == [
         "it",
         "it",
@@ -97,7 +97,7 @@ def test_the_language_is_that_of_the_browser_where_there_is_one():
     ]
 
 
-def test_an_average_of_few_cases_is_marked():
+def test_an_average_of_few_values_shows_their_number():
     language = Language("en")
     assert [mark(language, n) for n in (None, 0, 1, 4, 5, float("nan"))] == [
         "",
@@ -109,7 +109,7 @@ def test_an_average_of_few_cases_is_marked():
     ]
 
 
-# Files
+# Downloads
 
 
 def test_no_value_of_a_csv_is_a_formula():
@@ -123,7 +123,7 @@ def test_no_value_of_a_csv_is_a_formula():
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.text(st.sampled_from("=+-@\uff1d;,|\"'\t\r\na ")), min_size=1, max_size=3))
 @example(["a;=1+1"])
-def test_no_cell_of_a_csv_is_a_formula_whatever_the_spreadsheet_takes_for_its_delimiter(values):
+def test_no_cell_of_a_csv_is_a_formula_for_any_delimiter(values):
     text = as_csv(pd.DataFrame([values], columns=[str(n) for n in range(len(values))])).decode("utf-8-sig")
     for delimiter in ",;|\t":
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -139,7 +139,7 @@ def test_no_cell_of_a_workbook_is_a_formula_or_a_link():
     assert not any(cell.hyperlink for cell in cells)
 
 
-def test_a_file_holds_the_columns_shown_with_the_number_of_cases():
+def test_a_download_has_the_shown_columns_and_the_number_of_values():
     frame = pd.DataFrame(
         {"tag": ["Untagged", "x"], "reply_avg": [1.23456, None], "reply_n": [3, 0], "other": [1, 2]}
     )
@@ -151,7 +151,7 @@ def test_a_file_holds_the_columns_shown_with_the_number_of_cases():
     assert pd.isna(found.iloc[1, 1])
 
 
-# The address
+# The URL
 
 
 @pytest.mark.parametrize(
@@ -163,14 +163,14 @@ def test_a_file_holds_the_columns_shown_with_the_number_of_cases():
         (number("page"), [1, 7], ["0", "-1", "x", "1.5"]),
     ],
 )
-def test_what_is_written_in_the_address_is_read_from_it(entry, good, bad):
+def test_a_value_written_to_the_url_is_read_back(entry, good, bad):
     assert [entry.read(entry.write(value)) for value in good] == good
     for text in bad:
         with pytest.raises(ValueError):  # noqa: PT011
             entry.read([text])
 
 
-# Who may see what
+# Access
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def access(tmp_path):
     return write
 
 
-def test_the_list_of_access_names_the_accounts_of_a_user(access):
+def test_the_access_list_has_the_accounts_of_a_user(access):
     settings = access("email,account_id\nAnn@x.org,demo\nann@x.org , second\nboss@x.org,*\n\n")
     assert allowed_accounts(settings, "ann@X.org") == ("demo", "second")
     assert allowed_accounts(settings, "boss@x.org") is None
@@ -202,40 +202,40 @@ def test_the_list_of_access_names_the_accounts_of_a_user(access):
         ("email,account_id\nann@x.org,demo\n,demo\n", "line 3: expected an e-mail"),
     ],
 )
-def test_a_list_of_access_that_makes_no_sense_lets_nobody_in(access, content, message):
+def test_an_invalid_access_list_denies_access(access, content, message):
     with pytest.raises(AccessError, match=message):
         allowed_accounts(access(content), "ann@x.org")
 
 
-def test_a_list_of_access_that_is_not_there_lets_nobody_in(tmp_path):
-    with pytest.raises(AccessError, match=r"gone\.csv"):
-        allowed_accounts(Settings(home=tmp_path, report_access=tmp_path / "gone.csv"), "ann@x.org")
+def test_a_missing_access_list_denies_access(tmp_path):
+    with pytest.raises(AccessError, match=r"missing\.csv"):
+        allowed_accounts(Settings(home=tmp_path, report_access=tmp_path / "missing.csv"), "ann@x.org")
 
 
-def ask(home, allowed, accounts):
-    questions = Questions(home, current_release(home), allowed)
+def accounts_in_results(home, allowed, accounts):
+    queries = Questions(home, current_release(home), allowed)
     filters = Filters(*PERIOD, accounts=accounts)
     conversation = "select min(conversation_id) from fct_conversations where account_id = 'second'"
     with reader(home) as connection:
-        (theirs,) = connection.execute(conversation).fetchone()
+        (other_conversation,) = connection.execute(conversation).fetchone()
     rows = [
-        questions.report("report_details", filters)["account_id"],
-        questions.report("report_by_agent", filters)["account_id"],
-        questions.report("report_over_time", filters, per="tag")["account_id"],
-        questions.about("report_timeline", conversation=theirs, accounts=accounts)["account_id"],
-        questions.about("report_choices").query("filter == 'accounts'")["value"],
+        queries.report("report_details", filters)["account_id"],
+        queries.report("report_by_agent", filters)["account_id"],
+        queries.report("report_over_time", filters, per="tag")["account_id"],
+        queries.about("report_timeline", conversation=other_conversation, accounts=accounts)["account_id"],
+        queries.about("report_choices").query("filter == 'accounts'")["value"],
     ]
-    return {account for column in rows for account in column} | set(questions.accounts())
+    return {account for column in rows for account in column} | set(queries.accounts())
 
 
 @pytest.mark.parametrize("accounts", [None, [], ["second"], ["demo", "second"], ["x"]])
-def test_no_question_reaches_beyond_the_accounts_of_the_user(home, accounts):
-    assert ask(home, ("demo",), accounts) <= {"demo"}
-    assert "second" in ask(home, None, ["second"])
-    assert ask(home, (), accounts) == set()
+def test_no_query_returns_rows_of_other_accounts(home, accounts):
+    assert accounts_in_results(home, ("demo",), accounts) <= {"demo"}
+    assert "second" in accounts_in_results(home, None, ["second"])
+    assert accounts_in_results(home, (), accounts) == set()
 
 
-# The pages, run without a browser
+# Pages without a browser
 
 PAGE = """
 from reports.app import chosen_language, show_page
@@ -267,28 +267,28 @@ def expected(home, **filters):
     return f"{found:,}"
 
 
-def test_the_address_sets_the_filters(home, app):
+def test_the_url_sets_the_filters(home, app):
     app.query_params.update({"origins": ["flow", "inbox"], "hours": "in"})
     app.run()
     assert not app.exception
     assert conversations(app) == expected(home, origins=["flow", "inbox"], working_hours=True)
 
 
-def test_a_filter_is_written_into_the_address(home, app):
+def test_a_filter_is_written_to_the_url(home, app):
     app.run()
     app.multiselect(key="origins").select("flow").run()
     assert app.query_params["origins"] == "flow"
     assert conversations(app) == expected(home, origins=["flow"])
 
 
-def test_values_that_the_release_does_not_know_are_named(app):
-    app.query_params.update({"agents": "nobody", "hours": "never", "from": "yesterday"})
+def test_unknown_values_in_the_url_are_named(app):
+    app.query_params.update({"agents": "unknown", "hours": "never", "from": "yesterday"})
     app.run()
     assert "Agent" in app.warning[0].value
     assert not app.exception
 
 
-def test_an_address_reaches_no_account_that_is_not_ones_own(home, app, tmp_path, monkeypatch):
+def test_a_url_does_not_give_access_to_another_account(home, app, tmp_path, monkeypatch):
     path = tmp_path / "access.csv"
     path.write_text("email,account_id\nann@x.org,demo\n")
     monkeypatch.setenv("CONVERSATIONS_REPORT_ACCESS", str(path))
@@ -299,7 +299,7 @@ def test_an_address_reaches_no_account_that_is_not_ones_own(home, app, tmp_path,
     assert not app.multiselect
 
 
-def test_days_without_data_are_cut_to_those_with_data_and_the_page_says_so(app):
+def test_a_period_beyond_the_data_is_limited_to_it_and_the_page_states_so(app):
     app.query_params.update({"from": "2020-01-01", "to": "2030-01-01"})
     app.run()
     assert "has data from 20 Mar 2026" in app.info[0].value
@@ -307,7 +307,7 @@ def test_days_without_data_are_cut_to_those_with_data_and_the_page_says_so(app):
     assert app.query_params["to"] < "2026-05"
 
 
-def test_a_relative_period_stays_relative_in_the_address(app):
+def test_a_relative_period_stays_relative_in_the_url(app):
     app.query_params.clear()
     app.run()
     assert dict(app.query_params) == {"period": "last_28_days"}
@@ -317,7 +317,7 @@ def test_a_relative_period_stays_relative_in_the_address(app):
     assert set(app.query_params) == {"from", "to"}
 
 
-def test_the_period_before_is_compared_on_the_days_that_have_data_only(home, app):
+def test_periods_are_compared_only_on_days_with_data(home, app):
     app.query_params.update({"from": "2026-03-25", "to": "2026-04-01"})
     app.run()
     (value,) = (metric.delta for metric in app.metric if metric.label == "Conversations")
@@ -331,14 +331,14 @@ def test_the_period_before_is_compared_on_the_days_that_have_data_only(home, app
     assert any("Only 5 of 8 days" in caption.value for caption in app.caption)
 
 
-def test_a_period_without_a_period_before_shows_no_change(app):
+def test_without_earlier_data_no_change_is_shown(app):
     app.query_params.update({"from": "2026-03-20", "to": "2026-04-01"})
     app.run()
     assert {metric.delta for metric in app.metric if "n =" not in (metric.delta or "")} == {""}
 
 
 @pytest.mark.parametrize("name", ["now", "by_agent", "by_tag", "by_place", "details"])
-def test_every_page_is_made(home, monkeypatch, name):
+def test_every_page_renders_without_errors(home, monkeypatch, name):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(home.home))
     app = AppTest.from_string(PAGE.format(page=name), default_timeout=60)
     app.query_params.update({"from": str(PERIOD[0]), "to": str(PERIOD[1]), "lang": "it"})
@@ -348,7 +348,7 @@ def test_every_page_is_made(home, monkeypatch, name):
     assert len(app.get("dataframe")) > 0
 
 
-def test_the_tiles_of_now_are_the_counts_of_the_macro(home, monkeypatch):
+def test_the_tiles_of_now_match_the_macro(home, monkeypatch):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(home.home))
     app = AppTest.from_string(PAGE.format(page="now"), default_timeout=60).run()
     with reader(home) as connection:
@@ -359,19 +359,19 @@ def test_the_tiles_of_now_are_the_counts_of_the_macro(home, monkeypatch):
     assert tuple(shown[label] for label in labels) == tuple(f"{number:,}" for number in expected)
 
 
-def test_a_reversed_period_is_told(app):
+def test_a_reversed_period_is_an_error_on_the_page(app):
     app.query_params.update({"from": str(PERIOD[1]), "to": str(PERIOD[0])})
     app.run()
     assert app.info[0].value == Language("en")("empty.period_reversed")
 
 
-def test_without_a_release_the_page_says_what_to_do(app, tmp_path, monkeypatch):
+def test_without_a_release_the_page_names_the_command_to_run(app, tmp_path, monkeypatch):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     app.run()
     assert "make run" in app.info[0].value
 
 
-def test_a_release_of_another_version_is_told(app, tmp_path, monkeypatch):
+def test_a_release_of_another_version_is_an_error_on_the_page(app, tmp_path, monkeypatch):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     synthetic_candidate.write(settings.candidate_path, conversations=50)
@@ -382,7 +382,7 @@ def test_a_release_of_another_version_is_told(app, tmp_path, monkeypatch):
     assert app.error[0].value == Language("en")("empty.older_release")
 
 
-def test_a_damaged_release_is_told_without_a_trace(app, tmp_path, monkeypatch):
+def test_a_damaged_release_is_an_error_without_a_stack_trace(app, tmp_path, monkeypatch):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     synthetic_candidate.write(settings.candidate_path, conversations=50)
@@ -391,13 +391,13 @@ def test_a_damaged_release_is_told_without_a_trace(app, tmp_path, monkeypatch):
     file.chmod(0o644)
     content = file.read_bytes()
     for place in (content.index(b"Agent "), content.rindex(b"Agent ")):
-        file.write_bytes(content[:place] + b"Nobody" + content[place + 6 :])
+        file.write_bytes(content[:place] + b"Damage" + content[place + 6 :])
         app.run()
         assert not app.exception
         assert app.error[0].value == Language("en")("empty.damaged_release")
 
 
-def test_a_new_release_shows_at_the_next_look(home, app, tmp_path, monkeypatch):
+def test_a_new_release_is_shown_after_a_reload(home, app, tmp_path, monkeypatch):
     settings = Settings(home=tmp_path, memory_limit="500MB", threads=1)
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     synthetic_candidate.write(settings.candidate_path, conversations=100)

@@ -1,4 +1,4 @@
-"""What a run prints while it works, and its summary in JSON, on jobs of a few steps."""
+"""The progress output of a run and its summary in JSON, for jobs with a few steps."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ DBT = (
 
 
 def execute(*assets, checks=(), verbose: bool = False) -> tuple[RunOutput, str]:
-    """Run the assets as `make run` does; return the output and what it printed."""
+    """Run the assets like `make run`. Return the `RunOutput` and the printed text."""
     definitions = dg.Definitions(
         assets=assets,
         asset_checks=checks,
@@ -55,9 +55,9 @@ def is_good():
     return dg.AssetCheckResult(passed=False, metadata={"found": "7 violations"})
 
 
-def test_every_stage_is_a_line_with_counts_and_seconds_and_only_warnings_are_lines_too():
+def test_each_stage_is_a_line_with_counts_and_seconds_and_warnings_are_lines():
     output, printed = execute(publish)
-    lines = [line for line in printed.splitlines() if " … " not in line]  # of a slow machine
+    lines = [line for line in printed.splitlines() if " … " not in line]  # progress lines on a slow machine
     assert [line.split()[0] for line in lines] == ["start", "a", "publish"]
     assert lines[1] == "a warning"
     assert "1 table, 12,345 rows" in lines[2]
@@ -68,13 +68,13 @@ def test_every_stage_is_a_line_with_counts_and_seconds_and_only_warnings_are_lin
     ]
 
 
-def test_all_that_steps_and_programs_say_is_printed_on_request():
+def test_verbose_output_contains_the_logs_of_steps_and_programs():
     _, printed = execute(publish, failing_dbt, verbose=True)
     assert "  a detail" in printed
     assert all(printed.count(line) == 1 for line in DBT)
 
 
-def test_of_dbt_only_what_is_bad_is_printed_after_it_failed():
+def test_only_errors_of_a_failed_dbt_are_printed():
     output, printed = execute(failing_dbt)
     assert DBT[0] not in printed
     assert DBT[1] in printed
@@ -82,7 +82,7 @@ def test_of_dbt_only_what_is_bad_is_printed_after_it_failed():
     assert output.stages[-1].outcome == "failed"
 
 
-def test_a_stage_that_takes_long_is_named_again_and_again(monkeypatch):
+def test_a_long_stage_prints_a_line_at_regular_intervals(monkeypatch):
     monkeypatch.setattr(module, "SILENCE_SECONDS", 0)
     seen = []
 
@@ -99,14 +99,14 @@ def test_a_stage_that_takes_long_is_named_again_and_again(monkeypatch):
     assert seen
 
 
-def test_the_standard_output_is_as_before_after_a_run(capfd):
+def test_standard_output_is_restored_after_a_run(capfd):
     with run_output() as output, output.programs_captured():
         print("1 of 1 START of a program")
     print("after")
     assert capfd.readouterr().out == "after\n"
 
 
-def test_the_summary_in_json_is_whole_where_the_run_failed(tmp_path):
+def test_the_json_summary_of_a_failed_run_is_complete(tmp_path):
     output, _ = execute(publish, failing_dbt, checks=[is_good])
     output.settings = Settings(home=tmp_path)
     summary = json.loads(json.dumps(outcome(output, 1)))
@@ -117,7 +117,7 @@ def test_the_summary_in_json_is_whole_where_the_run_failed(tmp_path):
     assert (outcomes["publish"], outcomes["dbt"]) == ("succeeded", "failed")
 
 
-def test_an_invalid_setting_is_in_the_summary_in_json_too(monkeypatch, capfd):
+def test_an_invalid_setting_is_in_the_json_summary(monkeypatch, capfd):
     monkeypatch.setenv("CONVERSATIONS_THREADS", "many")
     assert main(["run", "--json"]) == 2
     summary = json.loads(capfd.readouterr().out)
@@ -136,11 +136,11 @@ def test_an_invalid_setting_is_in_the_summary_in_json_too(monkeypatch, capfd):
         (["replay", "--from-day", "2025-01-01", "--accounts", "a"],) * 2,
     ],
 )
-def test_an_option_takes_several_names(given, parsed):
+def test_an_option_accepts_several_values(given, parsed):
     assert _repeated(given) == parsed
 
 
-def test_the_arguments_are_checked(capfd):
+def test_invalid_arguments_print_the_usage(capfd):
     assert main(["run", "--force"]) == 2
     assert "--full-refresh" in capfd.readouterr().err
     assert main(["fly"]) == 2

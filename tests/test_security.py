@@ -280,11 +280,11 @@ def test_any_file_name_is_literal_or_rejected(
     found = {file.split("/", 2)[2]: int(number) for file, number in home.rows("agents", "_file, id")}
     loaded = {name: number for name, number in written.items() if name in found}
     assert found == loaded
-    refused = [name for name in written if name not in found and not name.startswith(".")]
-    assert len(result.skipped) == len(refused)
-    assert all("the name is not UTF-8 or contains a control character" in told for told in result.skipped)
-    assert not any(CONTROL.search(told) or "\n" in told for told in result.skipped)
-    assert {"a\nb.jsonl", "\x1b[2J.jsonl", "\u202egpj.jsonl"} <= set(refused)
+    rejected = [name for name in written if name not in found and not name.startswith(".")]
+    assert len(result.skipped) == len(rejected)
+    assert all("the name is not UTF-8 or contains a control character" in message for message in result.skipped)
+    assert not any(CONTROL.search(message) or "\n" in message for message in result.skipped)
+    assert {"a\nb.jsonl", "\x1b[2J.jsonl", "\u202egpj.jsonl"} <= set(rejected)
     assert {"*.jsonl", "[!a].jsonl", "a'b.jsonl", "%41.jsonl"} <= set(found)
 
 
@@ -374,9 +374,9 @@ def test_decompression_bombs_are_rejected_with_bounded_memory_and_disk(tmp_path:
         text=True,
         check=True,
     )
-    told, _, peak = json.loads(ended.stdout)
+    reasons, _, peak = json.loads(ended.stdout)
     large = ["rejected", "it expands to more than 0.015625 GB"]
-    assert {name: told[name] for name in [*bombs, "rows.parquet"]} == dict.fromkeys(
+    assert {name: reasons[name] for name in [*bombs, "rows.parquet"]} == dict.fromkeys(
         [*bombs, rows.name], large
     )
     assert home.rows("conversations", "id", "activecampaign")[:2] == [("1",), ("2",)]

@@ -1,7 +1,7 @@
-"""The engine Spark, on a real cluster of this machine: the same rows as DuckDB makes, also if a worker dies.
+"""The engine Spark on a local cluster: the same rows as DuckDB, also after a worker is killed.
 
-Belongs here: what differs between the engines, side by side, and the pipeline on Spark. Does not: what the
-rows must be (see `test_metrics`), nor how an increment comes about (see `test_increments`).
+Belongs here: macros with two implementations, and the pipeline on Spark. Does not: the expected rows (see
+`test_metrics`), nor incremental builds (see `test_increments`).
 """
 
 import json
@@ -29,7 +29,7 @@ from tests.test_increments import published_rows as candidate_rows
 
 CLUSTER = PROJECT / "deploy" / "spark.sh"
 
-# Every macro of two forms, in a query that gives text alone: both engines must give the same.
+# A query of text for every macro with two implementations. Both engines must return the same rows.
 CASES = {
     "seconds_between": """
         select cast({{ seconds_between('a', 'b') }} as {{ dbt.type_string() }})
@@ -45,7 +45,7 @@ CASES = {
             union all select timestamp '2025-04-05 16:15:00', 'Australia/Adelaide'
             union all select timestamp '2025-04-05 16:15:00', 'Asia/Kolkata'
         ) as t""",
-    # A time that comes twice, and one that is left out.
+    # Ambiguous local times, and local times that do not exist.
     "to_utc": """
         select cast({{ to_utc('wall', 'zone') }} as {{ dbt.type_string() }}) from (
             select timestamp '2025-10-26 02:30:00' as wall, 'Europe/Rome' as zone
@@ -89,22 +89,22 @@ CASES = {
         select name || ' ' || coalesce(earlier, 'none') || ' ' || coalesce(later, 'none') from (
             select
                 name,
-                {{ previous_value('told', '(partition by account order by name)') }} as earlier,
-                {{ next_value('told', '(partition by account order by name)') }} as later
+                {{ previous_value('value', '(partition by account order by name)') }} as earlier,
+                {{ next_value('value', '(partition by account order by name)') }} as later
             from (
-                select 'a' as name, 1 as account, 'a' as told union all select 'b', 1, null
+                select 'a' as name, 1 as account, 'a' as value union all select 'b', 1, null
                 union all select 'c', 1, null union all select 'd', 1, 'd' union all select 'e', 2, 'e'
             ) as t
         ) as neighbours""",
-    # Among rows of one instant, and with a member that is null.
+    # Rows with equal times, and a field that is null.
     "struct_of": """
-        select first_row.id || ' ' || last_row.id || ' ' || coalesce(last_row.told, 'null')
+        select first_row.id || ' ' || last_row.id || ' ' || coalesce(last_row.value, 'null')
         from (
             select
-                min({{ in_order('sent_at', 'id', {'told': 'told'}) }}) as first_row,
-                max({{ in_order('sent_at', 'id', {'told': 'told'}) }}) as last_row
+                min({{ in_order('sent_at', 'id', {'value': 'value'}) }}) as first_row,
+                max({{ in_order('sent_at', 'id', {'value': 'value'}) }}) as last_row
             from (
-                select timestamp '2025-03-30 00:00:00' as sent_at, 'a:9' as id, 'nine' as told
+                select timestamp '2025-03-30 00:00:00' as sent_at, 'a:9' as id, 'nine' as value
                 union all select timestamp '2025-03-30 00:00:00', 'a:10', null
                 union all select timestamp '2025-03-29 23:59:59.5', 'a:11', 'eleven'
                 union all select timestamp '2025-03-30 00:00:00', 'A:10', 'upper'
@@ -147,24 +147,24 @@ CASES = {
 }
 
 
-def test_without_a_cluster_a_run_says_what_to_do():
+def test_a_missing_cluster_is_an_error_with_the_command_to_start_it():
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and does not listen
+        taken.bind(("127.0.0.1", 0))  # without listening
         with pytest.raises(SparkError, match=r"No Spark answers at 127\.0\.0\.1:\d+ .*make spark-up"):
             require_spark(Settings(spark_port=taken.getsockname()[1]))
 
 
-def test_a_table_of_spark_is_loaded_as_duckdb_would_have_built_it(sample, tmp_path):
+def test_a_table_of_spark_is_loaded_like_a_table_of_duckdb(sample, tmp_path):
     settings = Settings(home=tmp_path)
     settings.dbt_target_path.mkdir()
     shutil.copy(sample.dbt_target_path / "manifest.json", settings.dbt_target_path)
     folder = settings.spark_tables_path / "marts" / "fct_conversations"
     folder.mkdir(parents=True)
-    look = (
+    query = (
         "select column_name, data_type, comment from duckdb_columns() where table_name = 'fct_conversations'"
     )
     with duckdb.connect(sample.candidate_path, read_only=True) as connection:
-        # As Spark writes it: instants with a zone, UUIDs as text.
+        # Like Spark: timestamps with a zone, UUIDs as text.
         connection.execute("set timezone = 'America/New_York'")
         connection.execute(f"""
             copy (
@@ -174,15 +174,15 @@ def test_a_table_of_spark_is_loaded_as_duckdb_would_have_built_it(sample, tmp_pa
                 from fct_conversations
             )
             to '{folder / "part-0.parquet"}' (format parquet)""")
-        expected = connection.execute(look).fetchall(), rows_in(connection, "fct_conversations")
+        expected = connection.execute(query).fetchall(), rows_in(connection, "fct_conversations")
     assert load_tables(settings) == ["fct_conversations"], "a table without a file has no rows"
     with duckdb.connect(settings.candidate_path, read_only=True) as connection:
-        assert (connection.execute(look).fetchall(), rows_in(connection, "fct_conversations")) == expected
+        assert (connection.execute(query).fetchall(), rows_in(connection, "fct_conversations")) == expected
         tables = connection.execute("select database_name, table_name from duckdb_tables()").fetchall()
-        assert tables == [("candidate", "fct_conversations")], "the release is a copy of this file"
+        assert tables == [("candidate", "fct_conversations")], "the file must contain only published tables"
 
 
-def test_every_macro_of_two_forms_has_a_case():
+def test_every_macro_with_two_implementations_has_a_case():
     text = "".join(path.read_text() for path in (PROJECT / "dbt_project" / "macros").glob("*.sql"))
     dispatched = {part.split("'")[0] for part in text.split("adapter.dispatch('")[1:]}
     cases = " ".join(CASES) + " " + " ".join(CASES.values())
@@ -194,19 +194,19 @@ def test_every_macro_of_two_forms_has_a_case():
 
 @pytest.fixture
 def spark(tmp_path):
-    """Return the settings of a home with a cluster of its own, which runs as long as the test."""
+    """Yield the settings of a home with a separate cluster, which stops after the test."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = Settings(
         home=tmp_path / "spark", dagster=tmp_path / "spark" / "dagster", engine="spark", spark_port=port
     )
-    up(settings)
+    start_cluster(settings)
     yield settings
     subprocess.run([CLUSTER, "down"], env=os.environ | settings.environment(), check=True)
 
 
-def up(settings):
+def start_cluster(settings):
     started = subprocess.run(
         [CLUSTER, "up"], env=os.environ | settings.environment(), capture_output=True, text=True
     )
@@ -214,7 +214,7 @@ def up(settings):
 
 
 def shown(settings, target, query):
-    """Return the rows that dbt shows of a query, sorted."""
+    """Return the sorted rows of a query in `dbt show`."""
     command = [Path(sys.executable).with_name("dbt"), "--quiet", "show", "--inline", query, "--limit", "100"]
     options = ["--output", "json", "--target", target, "--profiles-dir", "."]
     paths = ["--target-path", settings.dbt_target_path / target, "--log-path", settings.dbt_target_path]
@@ -230,34 +230,34 @@ def shown(settings, target, query):
 
 
 @pytest.mark.slow
-def test_both_forms_of_every_macro_agree(spark, tmp_path):
+def test_both_implementations_of_every_macro_agree(spark, tmp_path):
     spark.ensure_hash_key()
     query = "\nunion all\n".join(
-        f"select '{name}' as macro, coalesce(given, 'null') from (\n{case}\n) as cases (given)"
+        f"select '{name}' as macro, coalesce(result, 'null') from (\n{case}\n) as cases (result)"
         for name, case in CASES.items()
     )
-    told = shown(spark, "duckdb", query)
-    assert {name for name, _ in told} == set(CASES)
-    assert shown(spark, "spark", query) == told
+    rows = shown(spark, "duckdb", query)
+    assert {name for name, _ in rows} == set(CASES)
+    assert shown(spark, "spark", query) == rows
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_the_middle_of_a_run_costs_at_most_that_run(spark, sample):
+def test_after_a_worker_is_killed_the_run_or_the_next_one_succeeds(spark, sample):
     shutil.copytree(sample.landing_path, spark.landing_path)
     shutil.copy(sample.hash_key_path, spark.home)
     command = [sys.executable, "-m", "orchestration", "run", "--verbose"]
     with subprocess.Popen(
         command, cwd=PROJECT, env=os.environ | spark.environment(), stdout=subprocess.PIPE, text=True
     ) as running:
-        told = []
+        output = []
         for line in running.stdout:
-            told.append(line)
+            output.append(line)
             if "OK created" in line and "int_conversations " in line:
                 kill_worker(spark.home / "spark" / "cluster")
-    assert any("int_conversations " in line for line in told), "nothing was killed"
-    up(spark)
+    assert any("int_conversations " in line for line in output), "no worker was killed"
+    start_cluster(spark)
     if running.returncode:
-        assert "FAILED in warehouse" in "".join(told)
+        assert "FAILED in warehouse" in "".join(output)
         assert current_release(spark) is None
         assert run(spark) == 0
     rows, expected = published_rows(spark, LOADING), published_rows(sample, LOADING)
@@ -267,7 +267,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_costs_at_most_that_run(spark, sa
 
 
 def kill_worker(folder):
-    """End a worker, and the executor that it started, as a crash would."""
+    """Kill a worker and its executors."""
     worker = int((folder / "worker-1.pid").read_text())
     threads = Path(f"/proc/{worker}/task").iterdir()
     executors = [int(child) for one in threads for child in (one / "children").read_text().split()]

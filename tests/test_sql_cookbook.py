@@ -69,7 +69,7 @@ def test_the_prompt_of_make_sql_answers_every_question(sample):
         assert outcome.returncode == 0, f"question {number}: {outcome.stderr}"
 
 
-def test_the_load_is_the_naive_count(run_query, facts):
+def test_the_load_matches_a_count_in_python(run_query, facts):
     conversations, messages = facts
     own = [c for c in conversations if in_november(c) and not is_known(c["agent_id"])]
     unassigned = next(row for row in run_query(3) if row["agent_name"] == "Unassigned")

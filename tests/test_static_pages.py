@@ -1,4 +1,4 @@
-"""The static pages in a real browser, without a network: readable by everybody, fast, and of any width."""
+"""The static pages in a browser without a network: accessibility, requests and widths."""
 
 import pytest
 import synthetic_candidate
@@ -29,12 +29,10 @@ def published(tmp_path_factory):
 @pytest.mark.parametrize("code", ["en", "it"])
 @pytest.mark.parametrize("width", [390, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_and_nothing_is_requested_or_cut_off(
-    published, browser, code, width, scheme
-):
+def test_pages_are_accessible_request_nothing_and_fit_the_width(published, browser, code, width, scheme):
     for name in PAGES:
         path = published / f"{name}.{code}.html"
-        if not path.exists():  # the English one of a page about all accounts
+        if not path.exists():  # English is the default of pages about all accounts
             path = published / f"{name}.html"
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
@@ -54,7 +52,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_requested_or_cut_off(
         context.close()
 
 
-def test_the_status_page_says_that_it_is_outdated_once_time_changed_a_verdict(published, browser):
+def test_the_status_page_is_marked_as_outdated_after_a_verdict_changes(published, browser):
     page = browser.new_page()
     page.goto((published / "status.html").as_uri())
     assert page.locator("#outdated").is_hidden()

@@ -1,4 +1,4 @@
-"""The state of a home, and what a run would do there."""
+"""`make status`: the release of a home, its freshness, and what the next run would do."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def test_the_status_names_the_release_its_freshness_and_what_a_run_would_do(home
     assert state["release"]["release_id"] == release.release_id
     assert state["next_run"] == {"is_needed": False, "reasons": [], "build": None}
     [account] = state["accounts"]
-    assert (account["account_id"], account["verdict"]) == ("demo", "stale")  # its data are of the past
+    assert (account["account_id"], account["verdict"]) == ("demo", "stale")  # the sample ends in 2025
     assert account["data_through"] == "2025-12-31T23:22:26+01:00"
 
     (home.landing_path / "demo" / "surveys" / "late.jsonl").write_text("{}\n")
@@ -48,14 +48,14 @@ def test_the_status_names_the_release_its_freshness_and_what_a_run_would_do(home
     assert state["next_run"]["build"] == "incremental"
 
 
-def test_an_empty_home_has_no_release_and_a_full_build_ahead(tmp_path):
+def test_an_empty_home_has_no_release_and_needs_a_full_build(tmp_path):
     state = read_status(Settings(home=tmp_path, dagster=tmp_path / "dagster"))
     assert (state["release"], state["accounts"], state["freshness"]["verdict"]) == (None, [], "stale")
     assert state["next_run"]["build"] == "full"
     assert state["next_run"]["reasons"] == ["no release is published, or it cannot be read"]
 
 
-def test_an_invalid_seed_ends_the_status_with_its_name(tmp_path, monkeypatch, capfd):
+def test_an_invalid_seed_is_the_error_of_the_status(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     monkeypatch.setenv("CONVERSATIONS_PROJECT", str(tmp_path))
     assert main(["status", "--json"]) == 2

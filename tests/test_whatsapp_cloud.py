@@ -261,7 +261,7 @@ def test_the_gate_detects_a_missing_message(shop, tmp_path, source):
 FURTHEST = ["read", "delivered", "deleted", "failed", "sent"]
 
 
-def naive_messages(account, events, sha):
+def expected_messages(account, events, sha):
     """Return the messages of an account in order, computed from the definitions."""
     linked = {user: wa for *_, (wa, user), _ in events if wa and user}
     found = {}
@@ -340,7 +340,7 @@ def streams(build, tmp_path_factory):
         inner = hashlib.sha256((key + value).encode()).hexdigest()
         return hashlib.sha256((key + inner).encode()).hexdigest()
 
-    messages = {account: naive_messages(account, events, sha) for account, events in accounts.items()}
+    messages = {account: expected_messages(account, events, sha) for account, events in accounts.items()}
     for account_messages in messages.values():
         add_conversations(account_messages)
         for message in account_messages:
