@@ -1,7 +1,7 @@
 """The command line: `python -m orchestration run` does the same as the job `refresh` in Dagster's UI.
 
-Belongs here: its arguments. Does not: what the commands do (see `commands`). What takes long to import is
-imported by the command, so that the first line appears at once.
+Belongs here: arguments. Does not: the commands (see `commands`). Slow imports are in the commands, so that
+the first line appears at once.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration import __version__
-from orchestration.run_output import RunOutput, run_output
+from orchestration.run_output import RunOutput, print_result, run_output
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -27,13 +27,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="From the exports in landing to the published release. Commands wait for a run in progress.",
+    help="From exports in landing to a published release. Commands wait until a run in progress ends.",
 )
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="also print the lines of the steps and of dbt")
+    bool, typer.Option("--verbose", "-v", help="also print the log of the steps and the output of dbt")
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="print one JSON object, and all else to the standard error")
+    bool, typer.Option("--json", help="print one JSON object; progress lines go to the standard error")
 ]
 Names = Annotated[list[str] | None, typer.Option(metavar="NAME …")]
 
@@ -78,16 +78,16 @@ def _options(
 @app.command()
 def run(
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="read all of landing again")] = False,
-    force: Annotated[bool, typer.Option("--force", help="even if landing no longer holds all")] = False,
+    force: Annotated[bool, typer.Option("--force", help="also if files are missing in landing")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="print what it would do, and do nothing")
+        bool, typer.Option("--dry-run", help="print what the run would do, and do nothing")
     ] = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Do everything, from landing to the published release."""
+    """Run the pipeline, from landing to the published release."""
     if force and not full_refresh:
-        raise typer.BadParameter("it goes with --full-refresh", param_hint="--force")
+        raise typer.BadParameter("use it with --full-refresh", param_hint="--force")
 
     def command(settings: "Settings") -> int:
         from orchestration import commands
@@ -101,7 +101,7 @@ def run(
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Print the release, the freshness of each account, and what a run would do and why."""
+    """Print the release, the freshness of each account, and what the next run would do."""
     _show_status(as_json)
 
 
@@ -118,13 +118,13 @@ def replay(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read ingested files again, and publish.
+    """Ingest files again and publish.
 
-    The files are those that fit every choice: accounts of accounts.csv, entities such as messages, names of
-    files under landing (* and ? allowed), batches, local days of their records, or everything. With --force
-    those that landing no longer holds stay as they were read.
+    Selects the files that match all options: accounts of accounts.csv, entities such as messages, paths in
+    landing (with wildcards * and ?), batches, and local days of their records. With --everything, selects all
+    files. With --force, files that are missing in landing keep their current records.
     """
-    chosen = {
+    options = {
         "accounts": accounts or [],
         "entities": entities or [],
         "files": files or [],
@@ -139,18 +139,18 @@ def replay(
         from orchestration import commands
         from orchestration.ingest.raw_store.replay import ReplaySelection
 
-        return commands.replay(settings, ReplaySelection(**chosen))
+        return commands.replay(settings, ReplaySelection(**options))
 
     _execute(command, verbose, as_json)
 
 
 @app.command()
 def rebuild(
-    mart: Annotated[str, typer.Argument(help="its name, such as agg_by_agent")],
+    mart: Annotated[str, typer.Argument(help="name of the mart, such as agg_by_agent")],
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a mart and what depends on it, and publish."""
+    """Rebuild a mart and the tables that depend on it, and publish."""
 
     def command(settings: "Settings") -> int:
         from orchestration import commands
@@ -162,9 +162,11 @@ def rebuild(
 
 @app.command()
 def rollback(
-    release: Annotated[str | None, typer.Argument(help="its id; else the last before the current")] = None,
+    release: Annotated[
+        str | None, typer.Argument(help="id of the release; default: the one before the current release")
+    ] = None,
 ) -> None:
-    """Put an older release back in place."""
+    """Restore an earlier release."""
 
     def command(settings: "Settings") -> int:
         from orchestration import commands
@@ -176,7 +178,7 @@ def rollback(
 
 @app.command()
 def clean() -> None:
-    """Remove all that was made from landing."""
+    """Remove all files derived from landing."""
 
     def command(settings: "Settings") -> int:
         from orchestration import commands
@@ -187,7 +189,7 @@ def clean() -> None:
 
 
 def _show_status(as_json: bool, full_refresh: bool = False) -> None:
-    """Print the status, and end."""
+    """Print the status and exit."""
 
     def command(settings: "Settings") -> int:
         from orchestration.status import print_status
@@ -200,7 +202,7 @@ def _show_status(as_json: bool, full_refresh: bool = False) -> None:
 
 
 def _execute(command: Callable[["Settings"], int], verbose: bool = False, as_json: bool = False) -> None:
-    """Run the command on the settings, print the summary in JSON if it is wanted, and end."""
+    """Run the command with the settings, print the summary as JSON if `as_json` is set, and exit."""
     with run_output(verbose, as_json) as output:
         if as_json:
             with redirect_stdout(sys.stderr):
@@ -210,7 +212,7 @@ def _execute(command: Callable[["Settings"], int], verbose: bool = False, as_jso
     if as_json:
         from orchestration.outcome import outcome
 
-        print(json.dumps(outcome(output, code), indent=2, default=str))
+        print_result(json.dumps(outcome(output, code), indent=2, default=str))
     raise typer.Exit(code)
 
 
@@ -231,7 +233,7 @@ def _code(command: Callable[["Settings"], int], output: RunOutput) -> int:
     try:
         return command(settings)
     except KeyboardInterrupt:
-        output.error = "Interrupted. The release stays; the next run does what was left undone."
+        output.error = "Interrupted. The release is unchanged; the next run completes the work."
         print(f"\n{output.error}", file=sys.stderr)
         return 130
     except Exception as error:
@@ -252,6 +254,6 @@ if __name__ == "__main__":
     code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # All files are closed and on disk. A normal exit takes longer, and prints pages about DuckDB objects that
-    # other libraries still refer to.
+    # All files are closed. A normal exit is slower and prints warnings about DuckDB objects that other
+    # libraries still refer to.
     os._exit(code)

@@ -1,11 +1,11 @@
-"""What a run prints while it works: a line for each stage, with its counts and the time that it took.
+"""The progress output of a command: a line for each stage, with its counts and seconds.
 
-Belongs here: stages, and the lines of other programs such as dbt. Does not: the summary (see `summary`), nor
+Belongs here: stages, and the output of other programs such as dbt. Does not: the summary (see `summary`), nor
 any figure of the release.
 
-On a terminal the stage that runs is a live line; elsewhere the output is plain text, with a line about the
-stage every few seconds. What dbt prints goes to Dagster's compute log; here it appears if it is asked for, or
-if dbt fails.
+On a terminal, the current stage is a live line. Otherwise the output is plain text, with a line about the
+current stage every 30 seconds. The output of dbt goes to Dagster's compute log; it is printed here with
+`--verbose`, or if dbt fails.
 """
 
 import io
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-SILENCE_SECONDS = 2.5
+PROGRESS_SECONDS = 30  # between lines about the current stage, if the output is no terminal
 NAMES = {
     "warehouse": "dbt",
     "quality_gate": "checks",
@@ -34,7 +34,7 @@ NAMES = {
 # `12 of 340 START sql table model main.fct_messages`: a line about one model, seed or test.
 DBT_NODE = re.compile(r"(?:\d\d:\d\d:\d\d +)?(\d+) of (\d+) ([A-Z]+) (.*?)(?: \.*)?(?: \[.*)?$")
 DBT_BAD = ("ERROR", "FAIL", "WARN")
-REMARKS = (  # of Dagster, to itself
+INTERNAL_MESSAGES = (  # of Dagster, without use for a user
     "A dbt subsetted execution",
     "Dependencies for step",
     "did not yield or return expected outputs",
@@ -54,7 +54,7 @@ class Stage:
     began: float = field(default_factory=time.monotonic, repr=False)
 
     def count(self, noun: str, number: int = 1) -> None:
-        """Add to the count of this noun, which is in the plural."""
+        """Add to the count of a noun, which is given in the plural."""
         self.counts[noun] = self.counts.get(noun, 0) + number
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,10 +73,10 @@ class Stage:
 
 
 class RunOutput:
-    """The output of one command: `stages` are those of the run.
+    """The output of one command, with the `stages` of its run.
 
-    The command leaves Dagster's `result` here, or the `error` for which nothing was run. With `as_json` the
-    summary is printed at the end, in JSON, and all else goes to the standard error.
+    The command sets `result` to the result of Dagster, or `error` to the reason why nothing was run. With
+    `as_json`, the summary is printed at the end as JSON, and progress lines go to the standard error.
     """
 
     def __init__(self, verbose: bool = False, as_json: bool = False) -> None:
@@ -97,11 +97,11 @@ class RunOutput:
 
     @property
     def seconds(self) -> float:
-        """How long the command has taken so far."""
+        """Seconds since the start of the command."""
         return round(time.monotonic() - self._began, 1)
 
     def open(self) -> None:
-        """Begin to show the stage that runs."""
+        """Start to show the current stage."""
         if self._console.is_terminal:
             columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
             self._live = Progress(
@@ -109,10 +109,10 @@ class RunOutput:
             )
             self._live.start()
         else:
-            threading.Thread(target=self._break_silence, daemon=True).start()
+            threading.Thread(target=self._print_progress, daemon=True).start()
 
     def close(self) -> None:
-        """End the live line; a stage that goes on ends without a line."""
+        """Stop the live line. The current stage ends without a line."""
         self._ended.set()
         if self._stage:
             self._stage.outcome = "failed" if self.error else "succeeded"
@@ -123,12 +123,12 @@ class RunOutput:
             self._live = None
 
     def print(self, line: str, style: str = "") -> None:
-        """Print a line above the live one."""
+        """Print a line above the live line."""
         self._last_line = time.monotonic()
         self._console.print(Text(line, style=style), soft_wrap=True)
 
     def begin(self, name: str) -> None:
-        """Begin a stage. A stage that still runs has succeeded."""
+        """Begin a stage. The previous stage has succeeded if it has not ended."""
         if self._stage:
             self.end("succeeded")
         self._stage, self._detail = Stage(name), ""
@@ -137,7 +137,7 @@ class RunOutput:
             self._live.add_task(f"{name:10}")
 
     def end(self, outcome: str) -> None:
-        """End the stage, and print its line."""
+        """End the current stage and print its line."""
         if (stage := self._stage) is None:
             return
         stage.outcome, stage.seconds = outcome, round(time.monotonic() - stage.began, 1)
@@ -154,7 +154,7 @@ class RunOutput:
         self.program_lines.clear()
 
     def detail(self, text: str) -> None:
-        """Show what the stage does; print it too if all is to be printed."""
+        """Show the current activity of the stage; with `--verbose`, also print it as a line."""
         if self.verbose and text:
             self.print(f"  {text}", "dim")
         self._show(text)
@@ -166,7 +166,7 @@ class RunOutput:
                 self._live.update(task, description=f"{self._stage.name:10} {text[:80]}")
 
     def program_line(self, line: str) -> None:
-        """Record a line that another program printed."""
+        """Record a line printed by another program."""
         self.program_lines.append(line)
         if self.verbose:
             self.print(f"  {line}", "dim")
@@ -174,7 +174,7 @@ class RunOutput:
             self._show(f"{node[1]} of {node[2]}  {node[4].split()[-1]}")
 
     def event(self, event: Any) -> None:
-        """Begin or end a stage, or count, for an event of Dagster."""
+        """Begin, end or count for a stage, depending on an event of Dagster."""
         match event.event_type_value:
             case "STEP_START":
                 self.begin(NAMES.get(event.step_key, event.step_key))
@@ -189,15 +189,15 @@ class RunOutput:
                 self._count_asset(event.step_materialization_data.materialization)
             case "ASSET_CHECK_EVALUATION" if self._stage and self._stage.name != NAMES["published__overview"]:
                 check = event.asset_check_evaluation_data
-                missed = "warned" if check.severity.value == "WARN" else "failed"
-                self._stage.count("checks passed" if check.passed else f"checks {missed}")
+                problem = "warned" if check.severity.value == "WARN" else "failed"
+                self._stage.count("checks passed" if check.passed else f"checks {problem}")
 
     def _count_asset(self, asset: Any) -> None:
         key, metadata = asset.asset_key.to_user_string(), asset.metadata
         if key == "raw/ingested_files":
             self._stage.count("new files", metadata["files"].value)
-            for what in ("accepted", "rejected"):
-                self._stage.count(f"records {what}", metadata[f"records_{what}"].value)
+            for status in ("accepted", "rejected"):
+                self._stage.count(f"records {status}", metadata[f"records_{status}"].value)
         elif self._stage.name == NAMES["warehouse"]:
             self._stage.count("tables and views")
         elif self._stage.name == "publish":
@@ -208,15 +208,15 @@ class RunOutput:
 
     @contextmanager
     def programs_captured(self) -> Iterator[None]:
-        """Within this context, what is printed to the standard output is taken as lines of a program."""
+        """Capture the standard output within this context as lines of a program."""
         before, descriptor = sys.stdout, _descriptor(sys.stdout)
         before.flush()
         kept = None if descriptor is None else os.dup(descriptor)
         if descriptor is not None:
-            # Dagster copies what its compute log captures to where the standard output led before.
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, descriptor)
-            os.close(nothing)
+            # Dagster also writes the captured compute log to the original standard output.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, descriptor)
+            os.close(null)
         sys.stdout = _Lines(before if descriptor is not None else None, self.program_line)
         try:
             yield
@@ -227,24 +227,24 @@ class RunOutput:
                 os.dup2(kept, descriptor)
                 os.close(kept)
 
-    def _break_silence(self) -> None:
+    def _print_progress(self) -> None:
         while not self._ended.wait(0.5):
             stage = self._stage
-            if stage and time.monotonic() - self._last_line > SILENCE_SECONDS:
+            if stage and time.monotonic() - self._last_line > PROGRESS_SECONDS:
                 seconds = time.monotonic() - stage.began
                 self.print(f"{stage.name:10} … {self._detail[:70]:70} {seconds:6.0f} s")
 
 
 class _Lines(io.TextIOBase):
-    """A stream that calls a function with each whole line, and also writes to the replaced stream, if any."""
+    """A stream that calls a function with each complete line and also writes to the replaced stream."""
 
-    def __init__(self, before: TextIO | None, take: Any) -> None:
-        self._before, self._take, self._rest = before, take, ""
+    def __init__(self, before: TextIO | None, on_line: Any) -> None:
+        self._before, self._on_line, self._rest = before, on_line, ""
 
     def write(self, text: str) -> int:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in filter(str.strip, lines):
-            self._take(line)
+            self._on_line(line)
         return self._before.write(text) if self._before else len(text)
 
     def flush(self) -> None:
@@ -264,11 +264,11 @@ class StageHandler(logging.Handler):
         """Show the record in the output of the current run, if there is one."""
         if _current is None:
             return
-        about = getattr(record, "dagster_meta", {})
-        message = about.get("orig_message") or record.getMessage()
-        if event := about.get("dagster_event"):
+        meta = getattr(record, "dagster_meta", {})
+        message = meta.get("orig_message") or record.getMessage()
+        if event := meta.get("dagster_event"):
             _current.event(event)
-        elif record.levelno < logging.INFO or any(remark in message for remark in REMARKS):
+        elif record.levelno < logging.INFO or any(part in message for part in INTERNAL_MESSAGES):
             return
         elif record.levelno >= logging.WARNING:
             _current.print(message, "yellow")
@@ -281,7 +281,7 @@ _current: RunOutput | None = None
 
 @contextmanager
 def run_output(verbose: bool = False, as_json: bool = False) -> Iterator[RunOutput]:
-    """Yield the output of the current command, or a new one that closes with this context."""
+    """Yield the output of the current command, or a new one that is closed at the end of the context."""
     global _current
     if _current:
         yield _current
@@ -295,6 +295,15 @@ def run_output(verbose: bool = False, as_json: bool = False) -> Iterator[RunOutp
         _current = None
 
 
+def print_result(text: str) -> None:
+    """Print the result of a command, also if the reader of the output ends before, such as `head`."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The interpreter would print an error when it flushes the standard output at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _descriptor(stream: Any) -> int | None:
     with suppress(OSError, AttributeError, ValueError):
         return stream.fileno()
@@ -302,7 +311,7 @@ def _descriptor(stream: Any) -> int | None:
 
 
 def _copy(stream: TextIO) -> TextIO:
-    """Return a stream to the same place, which stays there while the standard output leads elsewhere."""
+    """Return a stream with the same target, which is unaffected if the standard output is redirected."""
     descriptor = _descriptor(stream)
     if descriptor is None:
         return stream

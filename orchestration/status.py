@@ -1,7 +1,7 @@
-"""The state of the home: the release, how fresh each account is, and what a run would do.
+"""The status of the home: the release, the freshness of each account, and what the next run would do.
 
-Belongs here: putting it together and printing it. Does not: the verdict on freshness (`publish.freshness`),
-nor whether there is anything to run for (`automation.jobs`).
+Belongs here: collecting and printing the status. Does not: the verdict on freshness (`publish.freshness`),
+nor the reasons to run (`automation.jobs`).
 """
 
 import json
@@ -14,39 +14,40 @@ from orchestration.common.sql import printable
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.selection import gone_from_landing
 from orchestration.publish.freshness import AccountFreshness, check_freshness
+from orchestration.run_output import print_result
 from orchestration.settings import Settings, SettingsError
 from orchestration.warehouse.candidate import completed_build
 from orchestration.warehouse.inputs import current_inputs
 
 
 def print_status(settings: Settings, as_json: bool = False, full_refresh: bool = False) -> int:
-    """Print the state, as text or as a JSON object; return the exit code, 1 where a run could not begin."""
+    """Print the status as text or as a JSON object. Return the exit code, not 0 if no run can start."""
     try:
         state = read_status(settings, full_refresh)
     except (SettingsError, RawStoreError) as error:
         if as_json:
-            print(json.dumps({"error": str(error)}, indent=2))
+            print_result(json.dumps({"error": str(error)}, indent=2))
         else:
             print(f"Nothing can be run:\n{error}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
     if as_json:
-        print(json.dumps(state, indent=2, default=str))
+        print_result(json.dumps(state, indent=2, default=str))
     else:
-        print("\n".join(map(printable, _lines(state))))
+        print_result("\n".join(map(printable, _lines(state))))
     return 0
 
 
 def read_status(settings: Settings, full_refresh: bool = False) -> dict[str, Any]:
-    """Return the state as plain data.
+    """Return the status as plain data.
 
-    - `release`: id, instant of publication and of the latest message; null without a release
-    - `freshness`: the verdict on the release (fresh, late, stale), and why
-    - `accounts`: of each the verdict, the time zone, and both instants on its clock
-    - `next_run`: whether it would do anything (`is_needed`), the `reasons`, and the `build` (`full`,
+    - `release`: its id, the time of publication and the time of the latest message; null without a release
+    - `freshness`: the verdict on the release (fresh, late, stale) and its reasons
+    - `accounts`: verdict, time zone, and both times in that zone, of each account
+    - `next_run`: whether a run would change anything (`is_needed`), the `reasons`, and the `build` (`full`,
       `incremental`, or null)
 
-    Raises `SettingsError` for an invalid seed or a landing that does not answer, `RawStoreError` for a
-    damaged file of raw/.
+    Raises `SettingsError` for an invalid seed or an unreachable landing, and `RawStoreError` for a damaged
+    file in raw/.
     """
     freshness = check_freshness(settings)
     release = freshness.release

@@ -3,6 +3,9 @@
 import contextlib
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 
 import dagster as dg
@@ -12,7 +15,7 @@ from orchestration import run_output as module
 from orchestration.__main__ import _repeated, main
 from orchestration.outcome import outcome
 from orchestration.run_output import RunOutput, run_output
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT, Settings
 from orchestration.summary import progress
 
 DBT = (
@@ -83,7 +86,7 @@ def test_only_errors_of_a_failed_dbt_are_printed():
 
 
 def test_a_long_stage_prints_a_line_at_regular_intervals(monkeypatch):
-    monkeypatch.setattr(module, "SILENCE_SECONDS", 0)
+    monkeypatch.setattr(module, "PROGRESS_SECONDS", 0)
     seen = []
 
     @dg.asset
@@ -123,6 +126,15 @@ def test_an_invalid_setting_is_in_the_json_summary(monkeypatch, capfd):
     summary = json.loads(capfd.readouterr().out)
     assert "CONVERSATIONS_THREADS='many'" in summary["error"]
     assert [(stage["name"], stage["outcome"]) for stage in summary["stages"]] == [("start", "failed")]
+
+
+def test_a_result_for_a_closed_pipe_prints_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from orchestration.run_output import print_result; print_result('{}')"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(

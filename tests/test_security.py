@@ -282,7 +282,9 @@ def test_any_file_name_is_literal_or_rejected(
     assert found == loaded
     rejected = [name for name in written if name not in found and not name.startswith(".")]
     assert len(result.skipped) == len(rejected)
-    assert all("the name is not UTF-8 or contains a control character" in message for message in result.skipped)
+    assert all(
+        "the name is not UTF-8 or contains a control character" in message for message in result.skipped
+    )
     assert not any(CONTROL.search(message) or "\n" in message for message in result.skipped)
     assert {"a\nb.jsonl", "\x1b[2J.jsonl", "\u202egpj.jsonl"} <= set(rejected)
     assert {"*.jsonl", "[!a].jsonl", "a'b.jsonl", "%41.jsonl"} <= set(found)
