@@ -1,7 +1,7 @@
-"""What the command line does: run, full refresh, replay, rebuild and rollback, one at a time.
+"""The commands of the command line: run, full refresh, replay, rebuild, rollback and clean, under one lock.
 
-Belongs here: the order of the steps of a command, what it prints, and its exit code. Does not: parsing its
-arguments (see `__main__`), nor the work of any stage.
+Belongs here: the order of the steps of a command, its messages and its exit code. Does not: its arguments
+(see `__main__`), nor the work of a stage.
 """
 
 import os
@@ -43,7 +43,7 @@ def run(
     replay_selection: ReplaySelection | None = None,
     is_full_build: bool = False,
 ) -> int:
-    """Materialize these selections, or everything if anything has changed; return the exit code.
+    """Materialize the selected assets, or all assets if there are changes. Return the exit code.
 
     Files of `replay_selection` are read again. A full build is done even if nothing has changed. The exit
     code is 0 only if a release is in place and nothing failed.
@@ -75,10 +75,10 @@ def run(
 
 
 def full_refresh(settings: Settings, force: bool = False) -> int:
-    """Rebuild everything from landing; readers keep the release in place until the new one replaces it.
+    """Rebuild everything from landing. Readers keep the current release until the new one is published.
 
-    If that would lose records because landing no longer holds their files, do nothing unless forced. Return
-    the exit code.
+    If records would be lost because their files are missing in landing, do nothing unless `force` is set.
+    Return the exit code.
     """
     with run_lock(settings):
         try:
@@ -93,15 +93,15 @@ def full_refresh(settings: Settings, force: bool = False) -> int:
             names = "\n".join(f"  {name}" for name in gone[:EXAMPLES])
             return _reject(
                 settings,
-                f"Landing no longer holds {counted(len(gone), 'file')} loaded before:\n{names}\n"
-                "Records that only they hold would be lost. Put them back, or set FORCE=1.",
+                f"{counted(len(gone), 'ingested file')} missing in landing:\n{names}\n"
+                "A full refresh would lose their records. Restore them, or set FORCE=1.",
             )
         set_raw_aside(settings)
         return run(settings)
 
 
 def replay(settings: Settings, replay_selection: ReplaySelection) -> int:
-    """Read the selected files again, build and publish. An invalid selection changes nothing."""
+    """Ingest the selected files again, build and publish. An invalid selection changes nothing."""
     with run_lock(settings):
         try:
             check_replay(settings, replay_selection)
@@ -113,38 +113,38 @@ def replay(settings: Settings, replay_selection: ReplaySelection) -> int:
 
 
 def rebuild(settings: Settings, mart: str) -> int:
-    """Rebuild a mart and what depends on it, run their checks and publish; return the exit code.
+    """Rebuild a mart and the tables that depend on it, run their checks and publish. Return the exit code.
 
-    A mart that reads intermediate tables is rebuilt by a full build of all tables: after an incremental
-    build, those hold the records of changed contacts alone.
+    A mart that reads intermediate tables needs a full build of all tables, because after an incremental build
+    the intermediate tables contain only the records of changed contacts.
     """
     if mart not in TABLES:
         print(f"There is no mart {mart}; choose one of {', '.join(TABLES)}", file=sys.stderr)
         return 2
     if not settings.candidate_path.exists():
-        print("There is no candidate yet in which to rebuild a mart: make run builds it.", file=sys.stderr)
+        print("There is no candidate with marts to rebuild: run `make run` first.", file=sys.stderr)
         return 1
     if mart not in REBUILDABLE:
         print(f"{mart} is rebuilt by a full build of all tables.")
         return run(settings, is_full_build=True)
     published = dg.AssetSelection.key_prefixes("published")
     rebuilt = dg.AssetSelection.assets(["marts", mart]).downstream() - published
-    # In two jobs, since one would check the other marts first. A release needs every check to pass on the
-    # candidate as the build leaves it.
+    # Two jobs, because a single one would check the other marts before the build. A release requires that
+    # every check passes after the build.
     checks = dg.AssetSelection.checks(*(spec.key for spec in SPECS))
     return run(settings, [rebuilt - checks, checks | published])
 
 
 def go_back(settings: Settings, release_id: str | None = None) -> int:
-    """Put an older release back in place, record it in Dagster and print it; return the exit code."""
+    """Restore an earlier release, record this in Dagster and print it. Return the exit code."""
     try:
         with run_lock(settings):
             release = rollback(settings, release_id)
             try:
                 write_reports(settings)
-            except duckdb.CatalogException:  # a release of an earlier version, without today's report macros
+            except duckdb.CatalogException:  # a release of another version, without the current report macros
                 (settings.published_path / LINK).unlink(missing_ok=True)
-                print("There are no reports of this release: it was made by another version of the project.")
+                print("This release has no reports, because another version of the project published it.")
     except PublishError as error:
         print(error, file=sys.stderr)
         return 1
@@ -155,14 +155,14 @@ def go_back(settings: Settings, release_id: str | None = None) -> int:
                 dg.AssetObservation(["published", table], "Rolled back to this release.", metadata=metadata)
             )
         report(settings, instance, [quality_gate], "")
-    print(f"Release {release.release_id} is in place again, with data through {release.data_through}.")
+    print(f"Release {release.release_id} is current again, with data through {release.data_through}.")
     if release.withdrawn:
         print("Runs are skipped until landing, seeds or code change.")
     return 0
 
 
 def clean(settings: Settings) -> int:
-    """Remove all that was made from landing, and never landing itself; return the exit code."""
+    """Remove all files derived from landing, but not landing. Return the exit code."""
     if settings.home.exists():
         with run_lock(settings):
             for path in settings.derived_paths:
@@ -216,7 +216,7 @@ def _refresh(
 
 
 def _reject(settings: Settings, message: str, code: int = 1) -> int:
-    """Print and send why nothing was run; return the exit code."""
+    """Print and send the reason why nothing was run. Return the exit code."""
     with run_output() as output:
         output.error = message
         output.close()
@@ -226,7 +226,7 @@ def _reject(settings: Settings, message: str, code: int = 1) -> int:
 
 
 def ship_samples(settings: Settings) -> None:
-    """Copy the sample exports into a landing folder that never held any, and print that."""
+    """Copy the sample exports into landing if no file was ever in it, and print a message."""
     landing = settings.landing_path
     if settings.landing_url or settings.raw_path.exists() or settings.set_aside_path.exists():
         return
@@ -235,20 +235,20 @@ def ship_samples(settings: Settings) -> None:
     try:
         shutil.copytree(SAMPLES, landing, dirs_exist_ok=True)
     except OSError:
-        print(f"Landing is empty, and the sample exports cannot be put there: {landing} may not be written")
+        print(f"Landing is empty, and the sample exports cannot be copied: {landing} is not writable")
         return
-    print(f"Landing was empty: the sample exports (account demo) were put into {landing}")
+    print(f"Landing was empty: the sample exports (account demo) were copied to {landing}")
 
 
 @contextmanager
 def run_lock(settings: Settings) -> Iterator[None]:
-    """Hold the lock of the home; another command waits, and then finds no changes."""
+    """Hold the lock of the home inside the `with` block. Another command waits for it."""
     with exclusive(settings.lock_path, lambda: print(WAITING, flush=True)):
         yield
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """Return the instance of `DAGSTER_HOME`, by default the repository's."""
+    """Return the Dagster instance of `DAGSTER_HOME`, by default of the repository."""
     os.environ.update(settings.environment())
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
     settings.dagster_path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The code location, built out of the rooms; nothing else."""
+"""The Dagster code location: assets, checks, jobs, schedules and sensors of all packages."""
 
 import dagster as dg
 

@@ -1,7 +1,7 @@
-"""What a command did, as plain data: the summary in JSON, and what the summary at the terminal is made from.
+"""The outcome of a command as plain data, for the summary in JSON and the one on a terminal.
 
-Belongs here: reading the ledger, Dagster's result and the release for the summary. Does not: wording and
-layout (see `summary`).
+Belongs here: reading the ledger, Dagster's result and the release. Does not: wording and layout (see
+`summary`).
 """
 
 from dataclasses import asdict, dataclass
@@ -28,23 +28,23 @@ EXAMPLES = 8
 
 @dataclass(frozen=True)
 class Exports:
-    """What was ingested so far.
+    """Totals of all ingested files.
 
-    - `entities`: of each its files and records read, accepted and rejected
-    - `rejected`: messages about the latest rejects with their file, at most `EXAMPLES` of `rejected_in_all`
-    - `unknown_fields`: of each entity that has any
-    - `skipped`: messages about files and folders of landing that are not read
+    - `entities`: number of files, and of records read, accepted and rejected, by entity
+    - `rejected`: messages and files of the latest rejections, at most `EXAMPLES` of `rejected_in_total`
+    - `unknown_fields`: names by entity
+    - `skipped`: a message for each file and folder of landing that is not read
     """
 
     entities: dict[str, dict[str, int]]
     rejected: list[tuple[str, str]]
-    rejected_in_all: int
+    rejected_in_total: int
     unknown_fields: dict[str, list[str]]
     skipped: list[str]
 
 
 def exports(settings: Settings) -> Exports | None:
-    """Return what was ingested so far; None if nothing was. Raises `RawStoreError` if a file is damaged."""
+    """Return the totals of all ingested files, None if there are none. Raises `RawStoreError`."""
     if not ledger_folder(settings).exists():
         return None
     ledger = parquet(ledger_folder(settings) / "*.parquet")
@@ -73,7 +73,7 @@ def exports(settings: Settings) -> Exports | None:
             order by line is not null, rejected_at desc, file, line
             """
         ).fetchmany(EXAMPLES)
-        [in_all] = connection.execute(f"select count(*) from {rejects}").fetchone()
+        [in_total] = connection.execute(f"select count(*) from {rejects}").fetchone()
         unknown_fields = connection.execute(
             f"""
             select entity, list_sort(list(distinct field))
@@ -90,14 +90,14 @@ def exports(settings: Settings) -> Exports | None:
     return Exports(
         {entity: dict(zip(columns, figures, strict=True)) for entity, *figures in by_entity},
         rejected,
-        in_all,
+        in_total,
         dict(unknown_fields),
         skipped,
     )
 
 
 def new_files(result: dg.ExecuteInProcessResult | None) -> int:
-    """Return how many files the run ingested."""
+    """Return the number of files that the run ingested."""
     ledger = dg.AssetKey(["raw", "ingested_files"])
     events = result.get_asset_materialization_events() if result else []
     return sum(e.materialization.metadata["files"].value for e in events if e.asset_key == ledger)
@@ -105,7 +105,7 @@ def new_files(result: dg.ExecuteInProcessResult | None) -> int:
 
 @dataclass(frozen=True)
 class Checks:
-    """The checks of a run: how many passed, `gate_passed` of them of the quality gate, and the others."""
+    """The checks of a run: the number that passed, in total and in the quality gate, and all others."""
 
     passed: int
     gate_passed: int
@@ -114,8 +114,8 @@ class Checks:
 
 
 def checks(result: dg.ExecuteInProcessResult) -> Checks:
-    """Return the checks of a run; of the others name, what was expected and found, and examples."""
-    # The verdict on the release is no check of data; it is printed with the release.
+    """Return the checks of a run. Failed checks and warnings have name, expectation, finding and examples."""
+    # The freshness of the release is printed with the release.
     evaluations = [e for e in result.get_asset_check_evaluations() if e.asset_key != OVERVIEW]
     gate = {spec.key for spec in SPECS}
     passed = [evaluation for evaluation in evaluations if evaluation.passed]
@@ -138,7 +138,7 @@ def checks(result: dg.ExecuteInProcessResult) -> Checks:
 
 
 def failures(settings: Settings, result: dg.ExecuteInProcessResult | None) -> list[dict[str, str]]:
-    """Return the steps that failed, each with the reason."""
+    """Return the failed steps with their reasons."""
     found = []
     for event in result.get_step_failure_events() if result else []:
         error = event.step_failure_data.error
@@ -161,12 +161,12 @@ def pages(settings: Settings, release: Release | None) -> list[str]:
 
 
 def outcome(output: RunOutput, code: int) -> dict[str, Any]:
-    """Return the summary of a command as data for JSON; it is whole whether the command failed or not.
+    """Return the summary of a command as plain data. It has the same keys if the command failed.
 
-    - `succeeded`, `exit_code`, and the `error` for which nothing was run, or null
-    - `seconds` and `stages`, each with name, outcome, seconds and counts; no stages: nothing was new
-    - `failures`: the steps that failed, each with the reason
-    - `exports`, `checks`, `release`, `reports`: see `Exports`, `Checks`, `Release`; null where there are none
+    - `succeeded`, `exit_code`, and the `error` because of which nothing was run, or null
+    - `seconds`, and `stages` with name, outcome, seconds and counts; empty if there were no changes
+    - `failures`: the failed steps with their reasons
+    - `exports`, `checks`, `release`, `reports`: see `Exports`, `Checks`, `Release`; null without any
     """
     settings, result = output.settings, output.result
     summary: dict[str, Any] = {

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestration.automation.jobs import reasons_to_run
 from orchestration.common.sql import printable
+from orchestration.common.words import counted
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.selection import gone_from_landing
 from orchestration.publish.freshness import AccountFreshness, check_freshness
@@ -55,7 +56,9 @@ def read_status(settings: Settings, full_refresh: bool = False) -> dict[str, Any
     if full_refresh:
         gone = gone_from_landing(settings)
         reasons = ["a full refresh reads all of landing again"]
-        reasons += [f"it needs --force: landing no longer holds {len(gone):,} loaded files"] if gone else []
+        reasons += (
+            [f"it needs --force: {counted(len(gone), 'ingested file')} missing in landing"] if gone else []
+        )
     last, inputs = completed_build(settings), current_inputs(settings)
     is_increment = bool(last) and not full_refresh and inputs.only_add_to(last.rules, last.batches)
     return {

@@ -1,6 +1,6 @@
-"""What a person at the terminal sees at the end of a run: its summary, on one screen.
+"""The summary of a run on a terminal.
 
-Belongs here: wording and layout. Does not: computing any figure.
+Belongs here: wording and layout. Does not: the figures (see `outcome`).
 """
 
 import logging
@@ -58,23 +58,23 @@ HEADLINES = {
 }
 
 
-@dg.logger(description="What a run started at the terminal shows of its stages.")
+@dg.logger(description="Prints the stages of a run started on a terminal.")
 def progress(_context: dg.InitLoggerContext) -> logging.Logger:
-    """Return the logger of a run started at the terminal."""
+    """Return the logger of a run started on a terminal."""
     logger = logging.Logger("progress", logging.DEBUG)  # the level of events
     logger.addHandler(StageHandler())
     return logger
 
 
 def print_summary(settings: Settings, result: dg.ExecuteInProcessResult | None) -> None:
-    """Print files and records, checks, rows, release, headline figures and what to do next.
+    """Print files and records, checks, release, rows, headline figures and the next commands.
 
-    Without a result nothing was new, and nothing was run.
+    Without a result, there were no changes, and nothing was run.
     """
     release = current_release(settings)
     sections = [
         ("Exports", _exports(settings, new_files(result))),
-        ("Checks", _checks(result) if result else ["none run: nothing was new"]),
+        ("Checks", _checks(result) if result else ["none run: no changes"]),
         ("Release", _release(settings, release, result)),
         *([("Reports", _reports(settings, release))] if release else []),
         ("Next", _next_commands(release)),
@@ -104,8 +104,8 @@ def _exports(settings: Settings, files_of_run: int) -> Iterator[str]:
     yield from (f"skipped: {message}" for message in ingested.skipped)
     for message, file in ingested.rejected:
         yield message + (" (the sample has it on purpose)" if (SAMPLES / file).is_file() else "")
-    if ingested.rejected_in_all > len(ingested.rejected):
-        more = ingested.rejected_in_all - len(ingested.rejected)
+    if ingested.rejected_in_total > len(ingested.rejected):
+        more = ingested.rejected_in_total - len(ingested.rejected)
         yield f"... and {more:,} more, all in {settings.rejected_path}"
     for entity, fields in ingested.unknown_fields.items():
         more = f" and {counted(len(fields) - EXAMPLES, 'other')}" if len(fields) > EXAMPLES else ""
@@ -116,10 +116,10 @@ def _checks(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     found = checks(result)
     yield (
         f"{found.passed} passed, {len(found.warned)} warned, {len(found.failed)} failed;"
-        f" of those that passed, {found.gate_passed} are of the quality gate"
+        f" {found.gate_passed} of those that passed belong to the quality gate"
     )
-    for label, missed in (("FAILED", found.failed), ("warned", found.warned)):
-        for check in missed:
+    for label, problems in (("FAILED", found.failed), ("warned", found.warned)):
+        for check in problems:
             yield f"{label}: {check['check']}"
             details = {name: text for name, text in check.items() if name != "check"}
             yield from (f"    {name}: {'; '.join(text.splitlines())}" for name, text in details.items())
@@ -132,9 +132,9 @@ def _release(
         message = f"FAILED in {failure['step']}: {failure['reason']}"
         yield from (line for line in message.splitlines() if line.strip())
     if release is None:
-        yield "none: nothing has passed all checks yet"
+        yield "none: no candidate has passed all checks yet"
         return
-    yield f"{release.release_id}, " + ("new" if is_new(result) else "in place as before")
+    yield f"{release.release_id}, " + ("new" if is_new(result) else "unchanged")
     freshness = check_freshness(settings)
     yield " ".join([freshness.verdict, *freshness.reasons()[:EXAMPLES]])
     yield f"data through {release.data_through}, in {settings.published_path / 'reports.duckdb'}"
@@ -152,7 +152,7 @@ def _reports(settings: Settings, release: Release) -> Iterator[str]:
 
 
 def _headlines(settings: Settings) -> Iterator[str]:
-    """One line for each of the four reports, over everything published."""
+    """Yield one line for each of the four reports, for all published days."""
     try:
         with reader(settings) as connection:
             days = connection.execute(
@@ -164,10 +164,10 @@ def _headlines(settings: Settings) -> Iterator[str]:
             yield f"from {days[0]} to {days[1]}"
             for report, headline in HEADLINES.items():
                 row = connection.execute(f"{headline} limit 1", days).fetchone()
-                yield f"{report:10}{row[0] if row else 'nothing yet'}"
+                yield f"{report:10}{row[0] if row else 'no data yet'}"
     except duckdb.Error as error:
         yield f"the release is damaged: {str(error).splitlines()[0]}"
-        yield "Run again, and it is published again; or go back to the one before by `make rollback`."
+        yield "Run again to publish it again, or restore the previous one with `make rollback`."
 
 
 def _next_commands(release: Release | None) -> Iterator[str]:

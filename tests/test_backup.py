@@ -57,7 +57,7 @@ def test_a_restored_home_has_its_release_and_no_changes(sample, backup, tmp_path
 
     assert run(settings) == 0
 
-    assert "none run: nothing was new" in capfd.readouterr().out
+    assert "none run: no changes" in capfd.readouterr().out
     assert current_release(settings) == current_release(sample)
     assert contact_keys(settings) == contact_keys(sample)
 

@@ -56,7 +56,7 @@ def test_a_full_refresh_without_force_stops_if_files_are_missing_in_landing(sett
     assert gone_from_landing(settings) == ["demo/agents/2025-10.json", "demo/surveys/2025-10.csv"]
     assert commands.full_refresh(settings) == 1
     error = capfd.readouterr().err
-    assert "no longer holds 2 files loaded before" in error
+    assert "2 ingested files missing in landing" in error
     assert "demo/surveys/2025-10.csv" in error
     assert "FORCE=1" in error
     assert published_rows(settings, LOADING) == before
@@ -86,7 +86,7 @@ def test_an_empty_landing_does_not_change_the_release(settings, capfd):
 
     assert published_rows(settings, LOADING) == before
     assert list(settings.landing_path.iterdir()) == []
-    assert "none run: nothing was new" in capfd.readouterr().out
+    assert "none run: no changes" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [[], ["ran"], ["run", "--force"], ["run", "--fully"]])

@@ -47,11 +47,11 @@ def test_the_sample_becomes_a_release_and_a_summary(sample, sample_output):
     assert release.rows["fct_messages"] == 14_848
     assert release.data_through == "2025-12-31T22:22:26Z"
     for line in (
-        "Landing was empty: the sample exports (account demo) were put into",
+        "Landing was empty: the sample exports (account demo) were copied to",
         "22,524      22,518           6",
         "demo/conversations/2025-10.jsonl, line 40: it is not valid JSON",
         "(the sample has it on purpose)",
-        "0 failed; of those that passed",
+        "0 failed; ",
         "publish    18 tables, ",
         "report     8 pages ",
         f"{release.release_id}, new",
@@ -95,8 +95,8 @@ def test_a_run_without_new_files_changes_nothing(sample, tmp_path, capfd):
     assert [(path.stat().st_ino, path.stat().st_mtime_ns) for path in published] == before
     output = capfd.readouterr().out
     assert "0 new files in this run" in output
-    assert "none run: nothing was new" in output
-    assert "in place as before" in output
+    assert "none run: no changes" in output
+    assert "unchanged" in output
     assert "dbt" not in output
 
 
@@ -113,7 +113,7 @@ def test_a_failed_check_keeps_the_last_release_and_is_named(sample, tmp_path, ca
     output = capfd.readouterr().out
     assert "FAILED: marts/csat_summary rejection_rate_within_limit" in output
     assert "demo/surveys: 50 of 50 records, most in demo/surveys/2026-01.jsonl" in output
-    assert f"{before[1].release_id}, in place as before" in output
+    assert f"{before[1].release_id}, unchanged" in output
 
 
 @pytest.mark.slow
@@ -169,14 +169,14 @@ def test_after_a_rollback_nothing_is_published_until_new_files_arrive(sample, tm
 
     assert go_back(settings, None) == 0
 
-    assert f"Release {before} is in place again" in capfd.readouterr().out
+    assert f"Release {before} is current again" in capfd.readouterr().out
     with open_instance(settings) as instance:
         key = AssetKey(["published", "dim_agents"])
         (observation,) = instance.fetch_observations(key, limit=1).records
     assert observation.asset_observation.metadata["release"].value == before
     assert run(settings) == 0
     assert current_release(settings).release_id == before
-    assert "none run: nothing was new" in capfd.readouterr().out
+    assert "none run: no changes" in capfd.readouterr().out
 
     (agents / "good.jsonl").write_text('{"id": "ag-1", "first_name": "Right"}')
     assert run(settings) == 0

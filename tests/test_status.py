@@ -34,7 +34,7 @@ def test_the_status_names_the_release_its_freshness_and_what_a_run_would_do(home
     output = capfd.readouterr().out
     assert "demo  stale  data through 2025-12-31 23:22 (Europe/Rome)" in output
     assert "builds what changed" in output
-    assert "landing holds 1 new file, such as demo/surveys/late.jsonl" in output
+    assert "landing has 1 new file, such as demo/surveys/late.jsonl" in output
     assert current_release(home) == release
 
     assert main(["run", "--full-refresh", "--dry-run"]) == 0

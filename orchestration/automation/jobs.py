@@ -36,16 +36,16 @@ REPLAY = dg.define_asset_job(
 def is_up_to_date(settings: Settings) -> bool:
     """Return whether the release was built from the current landing, seeds and code.
 
-    Raises `SettingsError` for an invalid seed, or a landing that does not answer.
+    Raises `SettingsError` for an invalid seed or an unreachable landing.
     """
     return next(reasons_to_run(settings), None) is None
 
 
 def reasons_to_run(settings: Settings) -> Iterator[str]:
-    """Yield why a run has something to do, as sentences; nothing where the release is up to date.
+    """Yield the reasons for a run as sentences, none if the release is up to date.
 
-    So it is too where the release made from all that is there now was rolled back: the same would be made
-    again. Raises `SettingsError` for an invalid seed, or a landing that does not answer.
+    There is no reason either if the release of the current inputs was rolled back: a run would publish the
+    same release again. Raises `SettingsError` for an invalid seed or an unreachable landing.
     """
     yield from changes(settings)
     if outdated_releases(settings):
@@ -57,6 +57,6 @@ def reasons_to_run(settings: Settings) -> Iterator[str]:
     if fingerprint(settings) not in (release.fingerprint, release.withdrawn):
         yield "ingested files, seeds, models, settings or code are not those of the release"
     if not has_reports(settings, release):
-        yield f"the report ({settings.report_period}) is not written"
+        yield f"the report ({settings.report_period}) is missing"
     if not is_intact(settings, release):
         yield "files of the release are missing or damaged"

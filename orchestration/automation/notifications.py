@@ -1,7 +1,7 @@
-"""Messages to people who are not looking: a run failed, or what is published is old or damaged.
+"""Alerts: a run failed, or the release is old or damaged.
 
-Belongs here: the messages, and sending them to the addresses of the settings. Does not: when that
-is done (`sensors`, `commands`), nor what a person at the terminal sees of it (`summary`).
+Belongs here: the texts of alerts, and sending them to the URLs of the settings. Does not: when they are sent
+(`sensors`, `commands`), nor the output on a terminal (`summary`).
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from orchestration.settings import Settings, alert_urls
 NOT_RUN = "Conversation reports: nothing can be run"
 RUN_FAILED = "Conversation reports: a run failed"
 FETCH_FAILED = "Conversation reports: fetching failed"
-MOST = 10  # failures that a message lists
+MAX_LISTED = 10  # failures in a message
 
 
 def send(settings: Settings, title: str, body: str) -> None:
@@ -29,12 +29,12 @@ def send(settings: Settings, title: str, body: str) -> None:
 
 
 def send_despite_settings(title: str, body: str) -> None:
-    """Send a message to the addresses as they are set, where another setting is invalid."""
+    """Send an alert while another setting is invalid."""
     send(Settings.model_construct(alert_urls=alert_urls()), title, body)
 
 
 def failure(settings: Settings, events: Iterable[dg.DagsterEvent]) -> tuple[str, str]:
-    """Return title and body of the message that a run failed: what failed, and which release is in place."""
+    """Return title and body of the alert for a failed run: the failures and the current release."""
     checks, steps = [], []
     for event in events:
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
@@ -45,19 +45,19 @@ def failure(settings: Settings, events: Iterable[dg.DagsterEvent]) -> tuple[str,
             error = event.step_failure_data.error
             message = without_class((error.cause or error).message)
             steps.append(f"{event.step_key}: {full_disk(settings, message) or message}")
-    failed = checks or steps or ["The run ended before any step could say why; see its log in Dagster."]
-    listed = [f"- {line}" for line in failed[:MOST]]
-    if len(failed) > MOST:
-        listed.append(f"- and {len(failed) - MOST} more")
+    failed = checks or steps or ["The run ended before a step could report an error; see its log in Dagster."]
+    listed = [f"- {line}" for line in failed[:MAX_LISTED]]
+    if len(failed) > MAX_LISTED:
+        listed.append(f"- and {len(failed) - MAX_LISTED} more")
     body = "\n".join([*listed, "", _in_place(settings)])
     return RUN_FAILED, body
 
 
 def release_problems(settings: Settings, now: datetime | None = None) -> list[str]:
-    """Return a line for each problem of what is published: damaged files, an old release, old data."""
+    """Return a line for each problem of the release: damaged files, an old release, or old data."""
     freshness = check_freshness(settings, now)
     release, published = freshness.release, settings.published_path
-    remedy = "run again, and it is published again, or go back by `make rollback`."
+    remedy = "run again to publish it again, or run `make rollback`."
     if release is None:
         return [f"- {published / FILE} cannot be read: {remedy}"] if freshness.is_damaged else []
     problems = []
@@ -65,13 +65,13 @@ def release_problems(settings: Settings, now: datetime | None = None) -> list[st
         problems.append(
             f"Files of release {release.release_id} in {published} are missing or damaged: {remedy}"
         )
-    # An account may be set up long before its first export arrives.
+    # An account can be configured long before its first export arrives.
     started = Freshness(release, tuple(account for account in freshness.accounts if account.data_through))
     return [f"- {problem}" for problem in [*problems, *started.reasons()]]
 
 
 def release_alert(settings: Settings, problems: Iterable[str]) -> tuple[str, str]:
-    """Return title and body of the message with these problems of what is published."""
+    """Return title and body of the alert for these problems of the release."""
     body = "\n".join([*problems, "", _in_place(settings)])
     return "Conversation reports: the release is old or damaged", body
 

@@ -91,15 +91,15 @@ def failure_sensor(settings: Settings, others: Iterable = ()) -> dg.SensorDefini
 def release_sensor(settings: Settings) -> dg.SensorDefinition:
     """Return the sensor that alerts once about each problem of the release.
 
-    The cursor holds the problems of the last tick.
+    The cursor contains the problems at the last tick.
     """
 
     @dg.sensor(
         name="alert_on_stale_data",
         minimum_interval_seconds=3600,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Sends to the addresses of CONVERSATIONS_ALERT_URLS that the release is damaged or old,"
-        " or that the data of an account are.",
+        description="Alerts CONVERSATIONS_ALERT_URLS if the release is damaged or old, or if the data of an"
+        " account is old.",
     )
     def alert_on_stale_data(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         problems = release_problems(settings)
@@ -107,38 +107,38 @@ def release_sensor(settings: Settings) -> dg.SensorDefinition:
         new = [problem for problem in problems if problem not in reported]
         context.update_cursor("\n".join(problems))
         if not problems:
-            return dg.SkipReason("What is published is whole and fresh, or nothing is.")
+            return dg.SkipReason("The release is intact and fresh, or there is no release.")
         if not new:
-            return dg.SkipReason("Old or damaged, as reported before.")
+            return dg.SkipReason("The release is old or damaged; reported before.")
         message = release_alert(settings, new)
         context.log.error("\n".join(message))
         send(settings, *message)
-        return dg.SkipReason("Old or damaged; reported.")
+        return dg.SkipReason("The release is old or damaged; reported.")
 
     return alert_on_stale_data
 
 
 def overview_sensor(settings: Settings, checked: Iterable[dg.AssetsDefinition]) -> dg.SensorDefinition:
-    """Return the sensor that keeps `published/overview` and its verdict true between runs."""
+    """Return the sensor that updates `published/overview` and its verdict between runs."""
 
     @dg.sensor(
-        name="look_at_the_release",
+        name="update_overview",
         minimum_interval_seconds=300,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Brings published/overview and its verdict up to date as time passes and runs fail.",
+        description="Updates published/overview when its freshness or the result of a check changes.",
     )
-    def look_at_the_release(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    def update_overview(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         before = context.cursor or ""
         context.update_cursor(report(settings, context.instance, checked, before))
-        return dg.SkipReason("As before." if context.cursor == before else "Something changed; reported.")
+        return dg.SkipReason("No changes." if context.cursor == before else "Updated.")
 
-    return look_at_the_release
+    return update_overview
 
 
 def killed_run_sensor(settings: Settings) -> dg.SensorDefinition:
     """Return the sensor that marks killed runs as failed, so that the queue continues."""
 
-    def stop_waiting() -> None:
+    def do_not_wait() -> None:
         raise BlockingIOError
 
     @dg.sensor(
@@ -151,7 +151,7 @@ def killed_run_sensor(settings: Settings) -> dg.SensorDefinition:
         if not settings.lock_path.exists():
             return dg.SkipReason("There is no run yet.")
         try:
-            with exclusive(settings.lock_path, waiting=stop_waiting):
+            with exclusive(settings.lock_path, waiting=do_not_wait):
                 killed = fail_killed_runs(settings, context.instance)
         except BlockingIOError:
             return dg.SkipReason("A run or a command is in progress.")

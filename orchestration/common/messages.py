@@ -1,7 +1,6 @@
-"""Sending a message with apprise, whatever it is about.
+"""Sending messages with Apprise.
 
-Belongs here: the way out, and that no address is shown. Does not: which messages there
-are (see `notifications`).
+Belongs here: sending, without a URL in any log. Does not: the texts of messages (see `notifications`).
 """
 
 import logging
@@ -21,28 +20,30 @@ def send_message(
     kind: str = "failure",
     files: Sequence[Path] = (),
 ) -> str:
-    """Send a message with these files to every address of the setting; return how many it reached, as words.
+    """Send a message with files to every address of a setting, and return how many were reached, as a text.
 
-    `kind` is one of apprise's: info, success, warning, failure. An address out of reach is a warning
-    in the log, by its number: it may hold a password.
+    `kind` is a type of Apprise: info, success, warning or failure. An unreachable address is logged as a
+    warning with its number, because the address can contain a password.
     """
     urls = addresses.get_secret_value().split() if addresses else []
     if not urls:
         return "off"
-    from apprise import Apprise, NotifyFormat  # seldom needed, and it takes long to import
+    from apprise import Apprise, NotifyFormat  # slow to import, and rarely used
 
-    logging.getLogger("apprise").disabled = True  # it quotes addresses
-    missed = []
+    logging.getLogger("apprise").disabled = True  # its messages contain addresses
+    unreachable = []
     for number, url in enumerate(urls, start=1):
         service = Apprise()
-        # As text it is escaped where a service writes HTML: it may quote an id or the name of a file.
+        # Services that send HTML escape the text, which can contain ids and file names.
         if not (
             service.add(url)
             and service.notify(
                 body, title, kind, body_format=NotifyFormat.TEXT, attach=[str(file) for file in files] or None
             )
         ):
-            missed.append(number)
+            unreachable.append(number)
             log.warning("Address %d of %s could not be reached; check it", number, setting)
-    reached = f"to {len(urls) - len(missed)} of {len(urls)} addresses"
-    return reached + (f"; not to address {', '.join(map(str, missed))} of {setting}" if missed else "")
+    reached = f"to {len(urls) - len(unreachable)} of {len(urls)} addresses"
+    return reached + (
+        f"; not to address {', '.join(map(str, unreachable))} of {setting}" if unreachable else ""
+    )

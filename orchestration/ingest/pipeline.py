@@ -128,7 +128,7 @@ def changes(settings: Settings) -> Iterator[str]:
         if retention.is_due(settings):
             yield "records are older than CONVERSATIONS_KEEP_RAW_DAYS or CONVERSATIONS_KEEP_REJECTED_DAYS"
         if files := new_files(settings):
-            yield f"landing holds {counted(len(files), 'new file')}, such as {files[0].name}"
+            yield f"landing has {counted(len(files), 'new file')}, such as {files[0].name}"
 
 
 def set_raw_aside(settings: Settings) -> None:
