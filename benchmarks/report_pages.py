@@ -107,7 +107,7 @@ def main() -> None:
 def record_queries() -> list[Query]:
     """Record the time of every query of the pages, without the cache. Return the list of queries."""
     queries_run: list[Query] = []
-    answer = reports.release._answer.__wrapped__
+    answer = reports.release._result.__wrapped__
 
     def timed(settings: Settings, release_id: str, query: str, parameters: dict) -> object:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -116,7 +116,7 @@ def record_queries() -> list[Query]:
         queries_run.append(Query(macro, time.perf_counter() - wall, time.process_time() - cpu))
         return found
 
-    reports.release._answer = timed
+    reports.release._result = timed
     return queries_run
 
 

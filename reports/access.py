@@ -1,10 +1,10 @@
-"""Who is looking, and which accounts they may see.
+"""The user of the report pages, and the accounts that they can see.
 
-Belongs here: the user's e-mail, the list of access. Does not: narrowing a query to the accounts (see
-`release`).
+Belongs here: the e-mail address of the user, and the access list. Does not: limiting a query to the accounts
+(see `release`).
 
-The list of access is a CSV file `email,account_id`, one row per pair; `*` stands for all accounts. Without
-one, everybody who reaches the pages sees every account.
+The access list is a CSV file `email,account_id` with one row per pair; `*` means all accounts. Without the
+list, every user sees every account.
 """
 
 import csv
@@ -19,18 +19,18 @@ ALL = "*"
 
 
 class AccessError(Exception):
-    """The list of access cannot be read; the message says where and what to do."""
+    """The access list cannot be read. The message has the line and what is expected."""
 
 
 def login_is_set_up() -> bool:
-    """Tell whether `secrets.toml` names a provider for Streamlit's own sign-on."""
+    """Return whether `secrets.toml` configures a provider for Streamlit's login."""
     return bool(st.secrets.load_if_toml_exists() and "auth" in st.secrets)
 
 
 def user_email(settings: Settings) -> str | None:
-    """Return the e-mail that the proxy's header or the sign-on vouches for; None where nobody does."""
+    """Return the verified e-mail address from the header of the proxy or from the login, or None."""
     if settings.report_user_header:
-        # The proxy sets the header; a second one comes from the user.
+        # The proxy sets one header. A second one would come from the user.
         emails = st.context.headers.get_all(settings.report_user_header)
         return emails[0] or None if len(emails) == 1 else None
     if not st.user.get("is_logged_in") or st.user.get("email_verified") is False:
@@ -39,9 +39,9 @@ def user_email(settings: Settings) -> str | None:
 
 
 def allowed_accounts(settings: Settings, email: str | None) -> tuple[str, ...] | None:
-    """Return the accounts that the user may see, None for all of them.
+    """Return the accounts that the user can see, None for all.
 
-    Raises `AccessError` where there is a list but it cannot be read.
+    Raises `AccessError` if the access list is invalid.
     """
     if settings.report_access is None:
         return None

@@ -1,6 +1,7 @@
-"""The report pages' entry: `streamlit run reports/app.py`, or `make reports`.
+"""The entry point of the report pages: `streamlit run reports/app.py`, or `make reports`.
 
-Belongs here: the order in which a page is made. Does not: what a page shows (see `views`).
+Belongs here: the order in which the parts of a page are rendered. Does not: the content of a page (see
+`views`).
 """
 
 import logging
@@ -18,7 +19,7 @@ from reports.footer import show_footer, show_stale
 from reports.frame import show_frame
 from reports.language import LANGUAGES, Language, preferred
 from reports.period import coverage
-from reports.release import Questions, ReleaseChangedError
+from reports.release import Queries, ReleaseChangedError
 from reports.sidebar import show_filters
 from reports.view import View
 from reports.views.by_agent import by_agent
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Make the page that the address names."""
+    """Render the page of the current URL."""
     address = Address()
     language = chosen_language(address)
     pages = {
@@ -74,35 +75,35 @@ def main() -> None:
 
 
 def chosen_language(address: Address) -> Language:
-    """Return the language of the address, else that of the browser."""
+    """Return the language of the URL or, without one, of the browser."""
     default = preferred(st.context.locale)
     address.hold(one_of("lang", list(LANGUAGES), default))
     return Language(st.session_state["lang"])
 
 
 def show_page(language: Language, address: Address, name: str) -> None:
-    """Show a page, or why it is empty."""
+    """Show a page, or the reason why it is empty."""
     st.title(language(f"page.{name}"))
     try:
-        questions = _questions(language)
-        if questions is None:
+        queries = _queries(language)
+        if queries is None:
             return
-        show_stale(language, questions)
-        view = _view(language, address, questions, name)
+        show_stale(language, queries)
+        view = _view(language, address, queries, name)
         if view is not None:
             PAGES[name](view)
-        show_footer(language, questions)
+        show_footer(language, queries)
     except ReleaseChangedError:
         st.rerun()
     except duckdb.CatalogException:
         st.error(language("empty.older_release"))
     except duckdb.Error:
-        log.exception("Page %s could not be made", name)
+        log.exception("Page %s could not be rendered", name)
         st.error(language("empty.damaged_release"))
 
 
-def _questions(language: Language) -> Questions | None:
-    """Return the way to ask the release what this user may see; where there is none, say why."""
+def _queries(language: Language) -> Queries | None:
+    """Return the queries on the release for this user. Show the reason and return None if there are none."""
     try:
         settings = load_settings()
         email = user_email(settings)
@@ -123,11 +124,11 @@ def _questions(language: Language) -> Questions | None:
         else:
             st.info(language("empty.no_release"))
         return None
-    questions = Questions(settings, release, allowed)
-    if not questions.accounts():
+    queries = Queries(settings, release, allowed)
+    if not queries.accounts():
         st.warning(language("empty.no_access"))
         return None
-    return questions
+    return queries
 
 
 def _sign_on(language: Language, email: str | None) -> None:
@@ -139,13 +140,13 @@ def _sign_on(language: Language, email: str | None) -> None:
             st.button(language("empty.log_out"), on_click=st.logout)
 
 
-def _view(language: Language, address: Address, questions: Questions, page: str) -> View | None:
-    """Show the filters; return what the page is given, None after saying why it is empty."""
-    known = coverage(questions.about("report_coverage"))
+def _view(language: Language, address: Address, queries: Queries, page: str) -> View | None:
+    """Show the filters. Return the view of the page, or show the reason and return None if it is empty."""
+    known = coverage(queries.about("report_coverage"))
     if known is None:
         st.info(language("empty.no_data"))
         return None
-    choices = questions.about("report_choices")
+    choices = queries.about("report_choices")
     filters, is_working_time = show_filters(language, address, choices, known)
     if address.unreadable:
         names = [language.code_name("filter", name) for name in address.unreadable]
@@ -157,8 +158,8 @@ def _view(language: Language, address: Address, questions: Questions, page: str)
         st.info(language("empty.period_reversed"))
         return None
     if filters.accounts:
-        known = coverage(questions.about("report_coverage", accounts=filters.accounts)) or known
-    return View(language, questions, filters, address, is_working_time, known, page)
+        known = coverage(queries.about("report_coverage", accounts=filters.accounts)) or known
+    return View(language, queries, filters, address, is_working_time, known, page)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The change of a figure against the period before: how it is written, and whether it is good or bad.
+"""The change of a figure from the previous period: its text, and whether it is good or bad.
 
-Belongs here: the difference of two figures. Does not: the figures, which come from the macros.
+Belongs here: comparing two figures. Does not: the figures, which come from the macros.
 """
 
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ from reports.tables import missing
 
 @dataclass(frozen=True)
 class Change:
-    """A change as text, and its colour for `st.metric`: normal, inverse or off."""
+    """The text of a change, and its color for `st.metric`: normal, inverse or off."""
 
     text: str | None
     colour: str
 
 
 def difference(kind: str, value: float | None, previous: float | None) -> float | None:
-    """Return the change as `change_of` does, None where one side is unknown."""
+    """Return the change as in `change_of`, or None if one value is unknown."""
     return None if missing(value) or missing(previous) else change_of(kind, value, previous)
 
 
 def written_change(language: Language, kind: str, amount: float | None) -> str | None:
-    """Return a change as text, None where it is unknown."""
+    """Return a change as text, or None if it is unknown."""
     return None if missing(amount) else write_change(language, kind, amount)
 
 
 def change(
     language: Language, kind: str, better: str, values: tuple[float, float], cases: tuple[float, float] | None
 ) -> Change:
-    """Return the change from the second value to the first; `cases` are the numbers behind the two.
+    """Return the change from the second value to the first. `cases` has the number of values behind each.
 
-    A change that is small, or has few cases behind one of its sides, is neither good nor bad.
+    A change that is small or based on few values is neither good nor bad.
     """
     amount = difference(kind, *values)
     if missing(amount):
@@ -51,7 +51,7 @@ def compared(
 ) -> pd.DataFrame:
     """Return the rows with the changes of the columns in `kinds`, as `<column>_change`.
 
-    `now` has the figures of the days that are compared, `before` those of the period before.
+    `now` has the figures of the compared days, and `before` those of the previous period.
     """
     result = frame.copy()
     if before is None:

@@ -1,11 +1,12 @@
-"""The charts: what they look like, in colours that the colour-blind can tell apart.
+"""The charts of the report pages, in colors for color-blind users.
 
-Belongs here: Altair specifications. Does not: figures, which come ready from the macros, nor words.
-A frame over time may have a column `partial`, true where a day, week or month has data of a part only. A bar
-that is clicked returns its `key`, over time also its `start`.
+Belongs here: Altair specifications. Does not: figures, which come from the macros, nor texts.
 
-Colours that depend on light or dark come from the theme (`.streamlit/config.toml`); those here are the
-palette of Okabe and Ito, in an order in which neighbours differ in lightness too.
+A frame over time can have a column `partial`, true for a day, week or month with incomplete data. A clicked
+bar returns its `key`, and over time also its `start`.
+
+Colors that depend on the light or dark mode are in the theme (`.streamlit/config.toml`). The colors here are
+the palette of Okabe and Ito, ordered so that adjacent colors also differ in lightness.
 """
 
 from collections.abc import Sequence
@@ -23,14 +24,14 @@ SECONDS = {"days": 86400, "hours": 3600, "minutes": 60}
 
 
 def in_units(language: Language, seconds: pd.Series) -> tuple[pd.Series, str]:
-    """Return durations in the unit that suits the longest of them, and the unit's name."""
+    """Return durations in the largest suitable unit, and its name."""
     longest = seconds.max() if seconds.notna().any() else 0
     unit = next(unit for unit, least in UNITS if longest >= least)
     return seconds / SECONDS[unit], language(f"unit.{unit}")
 
 
 def stacked(language: Language, frame: pd.DataFrame, names: Sequence[str], y: str) -> alt.Chart:
-    """Return bars over time, one on the other: columns `when`, `name`, `value`, `start` and `key`."""
+    """Return stacked bars over time. Columns: `when`, `name`, `value`, `start` and `key`."""
     frame = _dated(language, frame)
     return _dressed(
         language,
@@ -47,7 +48,7 @@ def stacked(language: Language, frame: pd.DataFrame, names: Sequence[str], y: st
 
 
 def lines(language: Language, frame: pd.DataFrame, names: Sequence[str], y: str) -> alt.Chart:
-    """Return a line over time for each name, by colour and shape: columns `when`, `name`, `value`."""
+    """Return a line over time for each name, by color and shape. Columns: `when`, `name`, `value`."""
     frame = _dated(language, frame)
     return _dressed(
         language,
@@ -64,7 +65,7 @@ def lines(language: Language, frame: pd.DataFrame, names: Sequence[str], y: str)
 
 
 def trend(language: Language, frame: pd.DataFrame, y: str, mean: str) -> alt.Chart:
-    """Return bars by day and the line of their mean: columns `when`, `value`, `mean`."""
+    """Return bars by day and a line of their mean. Columns: `when`, `value`, `mean`."""
     names = [y, mean]
     frame = _dated(language, frame).assign(bars=y, line=mean)
     base = alt.Chart(frame).encode(x=_time(frame))
@@ -87,8 +88,8 @@ def trend(language: Language, frame: pd.DataFrame, y: str, mean: str) -> alt.Cha
 
 
 def bars(language: Language, frame: pd.DataFrame, x: str) -> alt.Chart:
-    """Return a bar for each row in its order: columns `name`, `label` (the value as text), `value`, `key`."""
-    # The value is below the name: a text beside the bar would be a second layer, which cannot be clicked.
+    """Return a bar for each row, in order. Columns: `name`, `label` (the value as text), `value`, `key`."""
+    # The value is below the name, because a text next to the bar would be a layer that cannot be clicked.
     frame = frame.assign(axis=frame["name"].str.replace("\n", " ") + "\n" + frame["label"])
     return _dressed(
         language,
@@ -110,7 +111,7 @@ def bars(language: Language, frame: pd.DataFrame, x: str) -> alt.Chart:
 
 
 def heatmap(language: Language, frame: pd.DataFrame, hour: str, value: str, is_dark: bool) -> alt.Chart:
-    """Return weekdays by hours: columns `weekday` (its name, Monday first), `hour`, `value`."""
+    """Return a heatmap of weekday and hour. Columns: `weekday` (name, Monday first), `hour`, `value`."""
     hue = ["#15222C", "#8CCBF2"] if is_dark else ["#EFF5FA", "#08519C"]
     return _dressed(
         language,
@@ -136,7 +137,7 @@ def heatmap(language: Language, frame: pd.DataFrame, hour: str, value: str, is_d
 
 
 def columns(language: Language, frame: pd.DataFrame, x: str, y: str) -> alt.Chart:
-    """Return a column for each name in the order given: columns `name`, `value`."""
+    """Return a column for each row, in order. Columns: `name`, `value`."""
     return _dressed(
         language,
         alt.Chart(frame)
@@ -151,7 +152,7 @@ def columns(language: Language, frame: pd.DataFrame, x: str, y: str) -> alt.Char
 
 
 def _dated(language: Language, frame: pd.DataFrame) -> pd.DataFrame:
-    # Days are texts in their order: as instants they would shift with the browser's own zone.
+    # Days are texts, because the browser would convert timestamps to its time zone.
     days = [language.short_day(day) for day in frame["when"]]
     if "partial" in frame:
         days = [f"{day} *" if partial else day for day, partial in zip(days, frame["partial"], strict=True)]

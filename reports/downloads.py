@@ -1,4 +1,4 @@
-"""A table as a file that a spreadsheet opens without running anything.
+"""A table as a file without formulas for spreadsheets.
 
 Belongs here: CSV and XLSX, safe against formulas in values. Does not: which rows and columns (see `tables`).
 """
@@ -14,15 +14,15 @@ _FORMULA = re.compile('(^|[;,|"\t\r\n])(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """Return the table as CSV in UTF-8 with a byte order mark, by which Excel knows it.
+    """Return the table as CSV in UTF-8 with a byte order mark, which Excel needs.
 
-    An apostrophe stands before what a spreadsheet could take for a formula; numbers stay numbers.
+    An apostrophe precedes texts that a spreadsheet could parse as a formula. Numbers are unchanged.
     """
     return frame.rename(columns=_inert).map(_inert).to_csv(index=False).encode("utf-8-sig")
 
 
 def as_xlsx(frame: pd.DataFrame) -> bytes:
-    """Return the table as an Excel workbook of one sheet; texts are texts, whatever they begin with."""
+    """Return the table as an Excel workbook with one sheet. Texts are never formulas or links."""
     file = io.BytesIO()
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:

@@ -1,11 +1,11 @@
-"""What a page is asked to show, and the address that says so.
+"""The filters of a page, and their values in the URL.
 
-Belongs here: the filters, how each is written in the address, and keeping the two alike. Does not: how a
-widget looks (see `sidebar`), nor what is done with a filter (see `release`).
+Belongs here: the filters, their format in the URL, and keeping both in sync. Does not: widgets (see
+`sidebar`), nor the use of a filter (see `release`).
 
-The address is read when a session begins and when the user walks back or forth; in between, what the widgets
-hold is the truth and the address follows. Values in it are ids and codes, never labels, so that a link shows
-the same in every language.
+The URL is read at the start of a session and when the user goes back or forward in the history. Otherwise the
+values of the widgets are written to the URL. It contains ids and codes, not labels, so that a link works in
+every language.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ HOURS = {"all": None, "in": True, "out": False}
 
 @dataclass(frozen=True)
 class Filters:
-    """The period (local days, both included) and what conversations are selected; None selects all."""
+    """The period (local days, both included) and the selected values of each filter; None selects all."""
 
     from_date: date
     to_date: date
@@ -34,21 +34,21 @@ class Filters:
     working_hours: bool | None = None
 
     def selections(self) -> dict[str, object]:
-        """Return the filters by the names of the macros' parameters."""
+        """Return the filters by parameter name of the macros."""
         return {name: getattr(self, name) for name in (*LISTS, "working_hours")}
 
     @property
     def days(self) -> int:
-        """Number of days of the period."""
+        """The number of days of the period."""
         return (self.to_date - self.from_date).days + 1
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A value kept in the address: its name there, its default, and how it is read from text.
+    """A value in the URL: its parameter, its default, and a function that parses it.
 
-    `read` raises ValueError where the text is invalid. The address has the values that `is_written` selects,
-    by default all but the default.
+    `read` raises `ValueError` for an invalid text. `is_written` returns whether a value is written to the
+    URL; by default, all values except `default` are.
     """
 
     name: str
@@ -57,12 +57,12 @@ class Entry:
     is_written: Callable[[object], bool] | None = None
 
     def write(self, value: object) -> list[str]:
-        """Return the value's texts; a date as ISO 8601."""
+        """Return the value as texts. A date is in ISO 8601."""
         return [str(part) for part in value] if isinstance(value, (list, tuple)) else [str(value)]
 
 
 def day(name: str, default: date, first: date, last: date, clamped: Callable[[], None]) -> Entry:
-    """Return the entry of a day; one before `first` or after `last` becomes that day and calls `clamped`."""
+    """Return the entry of a day, limited to `first` to `last`. Calls `clamped` if a day is outside."""
 
     def read(texts: list[str]) -> date:
         found = date.fromisoformat(texts[-1])
@@ -74,7 +74,7 @@ def day(name: str, default: date, first: date, last: date, clamped: Callable[[],
 
 
 def one_of(name: str, options: Sequence[str], default: str | None = None) -> Entry:
-    """Return the entry of one of the options, by default the first."""
+    """Return the entry of one option, by default the first."""
 
     def read(texts: list[str]) -> str:
         if texts[-1] not in options:
@@ -85,7 +85,7 @@ def one_of(name: str, options: Sequence[str], default: str | None = None) -> Ent
 
 
 def some_of(name: str, options: Iterable[str]) -> Entry:
-    """Return the entry of any of the options; none of them stands for all."""
+    """Return the entry of several options. An empty list selects all."""
     known = set(options)
 
     def read(texts: list[str]) -> list[str]:
@@ -97,21 +97,21 @@ def some_of(name: str, options: Iterable[str]) -> Entry:
 
 
 def text(name: str) -> Entry:
-    """Return the entry of a free text."""
+    """Return the entry of a text."""
     return Entry(name, "", lambda texts: texts[-1])
 
 
 def period(name: str, options: Sequence[str], unwritten: str, default: str) -> Entry:
-    """Return the entry of a relative period; `unwritten` is the one that the address states by its days.
+    """Return the entry of a relative period. The period `unwritten` is written as its days instead.
 
-    The address always has it, also the default: an empty address is that of a page that was just chosen.
+    The default is also written, because a URL without parameters is that of a newly selected page.
     """
     choice = one_of(name, options, default)
     return Entry(name, default, choice.read, is_written=lambda value: value != unwritten)
 
 
 def number(name: str) -> Entry:
-    """Return the entry of a number from 1."""
+    """Return the entry of a number of at least 1."""
 
     def read(texts: list[str]) -> int:
         found = int(texts[-1])
@@ -123,41 +123,41 @@ def number(name: str) -> Entry:
 
 
 class Address:
-    """Keeps in the address what the widgets hold, which the session's state has under the entries' names."""
+    """Keeps the URL and the widgets in sync. The session state has the value of each entry by its name."""
 
     def __init__(self) -> None:
         st.session_state.setdefault("_address", None)
         written = {name: st.query_params.get_all(name) for name in st.query_params}
-        walked = not st.session_state.pop("_touched", False) and bool(written)
+        is_navigation = not st.session_state.pop("_touched", False) and bool(written)
         self.entries: list[Entry] = []
         self.unreadable: list[str] = []
         self.clamped: list[str] = []
         self._written = written
-        self._is_news = st.session_state["_address"] is None or (
-            walked and written != st.session_state["_address"]
+        self._is_new = st.session_state["_address"] is None or (
+            is_navigation and written != st.session_state["_address"]
         )
 
     def has(self, *names: str) -> bool:
-        """Tell whether the address of a link or of a step back has one of the names."""
-        return self._is_news and any(name in self._written for name in names)
+        """Return whether a new URL (of a link or the history) has one of the parameters."""
+        return self._is_new and any(name in self._written for name in names)
 
     def hold(self, entry: Entry) -> None:
-        """Set the entry's value from the address of a link or a step back, else leave what the widget holds.
+        """Set the value of an entry from a new URL (of a link or the history), else keep that of the widget.
 
-        What is invalid, or no longer in this release, becomes the default.
+        A value that is invalid or not in this release is replaced by the default.
         """
         self.entries.append(entry)
         held = st.session_state.get(entry.name)
-        texts = self._written.get(entry.name) if self._is_news or held is None else entry.write(held)
+        texts = self._written.get(entry.name) if self._is_new or held is None else entry.write(held)
         try:
-            # Said again even if it is held: so it outlives a page that does not show its widget.
+            # Set also if unchanged: Streamlit otherwise removes values of widgets that a page does not show.
             st.session_state[entry.name] = entry.read(texts) if texts else entry.default
         except ValueError:
             self.unreadable.append(entry.name)
             st.session_state[entry.name] = entry.default
 
     def write(self) -> None:
-        """Put every value that is not its default into the address."""
+        """Write the values to the URL."""
         values = {entry.name: (entry, st.session_state.get(entry.name)) for entry in self.entries}
         written = {
             name: entry.write(value)
@@ -170,5 +170,5 @@ class Address:
 
 
 def touched() -> None:
-    """Note that a widget was used, and so is newer than the address: the `on_change` of every widget."""
+    """Record that a widget changed, so that its value replaces that in the URL. For `on_change`."""
     st.session_state["_touched"] = True

@@ -1,6 +1,6 @@
-"""What a page is based on: the release, how fresh it is, what its checks said.
+"""The release, its freshness and its checks, at the top and bottom of a page.
 
-Belongs here: showing it. Does not: the verdict on freshness (see `orchestration.publish.freshness`).
+Belongs here: showing them. Does not: the verdict on freshness (see `orchestration.publish.freshness`).
 """
 
 from datetime import datetime
@@ -10,12 +10,12 @@ import streamlit as st
 
 from orchestration.publish.freshness import FRESH, STALE, AccountFreshness, Freshness, freshness_of
 from reports.language import UNKNOWN, Language
-from reports.release import Questions
+from reports.release import Queries
 
 
-def show_stale(language: Language, questions: Questions) -> None:
-    """Show at the top of a page that the data of an account is late or stale, with its age."""
-    freshness = _freshness(questions)
+def show_stale(language: Language, queries: Queries) -> None:
+    """Show a badge with the age of the data if an account is late or stale."""
+    freshness = _freshness(queries)
     if freshness.verdict != FRESH:
         st.badge(
             " · ".join([_verdict(language, freshness), *_age(language, freshness)]),
@@ -24,9 +24,9 @@ def show_stale(language: Language, questions: Questions) -> None:
         )
 
 
-def show_footer(language: Language, questions: Questions) -> None:
-    """Show the release, the zone of all times, the verdict on each account and the checks."""
-    release, accounts, freshness = questions.release, questions.accounts(), _freshness(questions)
+def show_footer(language: Language, queries: Queries) -> None:
+    """Show the release, the time zone, the verdict on each account and the checks."""
+    release, accounts, freshness = queries.release, queries.accounts(), _freshness(queries)
     zones = {name: known["time_zone"] for name, known in accounts.items()}
     is_one_zone = len(set(zones.values())) == 1
     zone = next(iter(zones.values())) if is_one_zone else "UTC"
@@ -57,7 +57,7 @@ def show_footer(language: Language, questions: Questions) -> None:
         with st.expander(language("release.heading")):
             for account in freshness.accounts:
                 st.text(_account(language, account))
-            settings = questions.settings
+            settings = queries.settings
             limits = settings.stale_after_hours, settings.stale_error_after_hours
             st.text(language("static.limits", late=f"{limits[0]:g}", stale=f"{limits[1]:g}"))
             names = release.checks["warned"]
@@ -68,10 +68,10 @@ def show_footer(language: Language, questions: Questions) -> None:
             )
 
 
-def _freshness(questions: Questions) -> Freshness:
-    """Return the freshness of the accounts that the user may see."""
-    known = freshness_of(questions.settings, questions.release)
-    allowed = questions.accounts()
+def _freshness(queries: Queries) -> Freshness:
+    """Return the freshness of the accounts that the user can see."""
+    known = freshness_of(queries.settings, queries.release)
+    allowed = queries.accounts()
     return Freshness(
         known.release, tuple(account for account in known.accounts if account.account_id in allowed)
     )
@@ -82,7 +82,7 @@ def _verdict(language: Language, freshness: Freshness) -> str:
 
 
 def _age(language: Language, freshness: Freshness) -> list[str]:
-    """Return how old the data of the account is whose data is the oldest; nothing without data."""
+    """Return the text with the highest age of data of an account, in a list, which is empty without data."""
     ages = [account.data_age for account in freshness.accounts if account.data_age is not None]
     return [language("release.is_stale", age=language.duration(max(ages).total_seconds()))] if ages else []
 

@@ -1,6 +1,6 @@
-"""What surrounds every page: language of the document, history, print, the line at its foot.
+"""The frame of every page: document language, browser history, print style and footer style.
 
-Belongs here: what Streamlit has no option for. Does not: anything about a figure.
+Belongs here: features for which Streamlit has no option. Does not: content.
 """
 
 import streamlit as st
@@ -23,9 +23,9 @@ STYLE = """<style>
 }
 .st-key-footer { border-top: 1px solid rgba(128, 128, 128, .4); padding-top: .5rem; }
 </style>"""
-# Streamlit writes its pages as English, and pushes a page and its address as two steps of the history. The
-# second step replaces the first one as long as the user did nothing in between. On a phone the drawer covers
-# the page, so it closes once another page is chosen in it.
+# Streamlit declares its pages as English, and adds two history entries for a page: one without and one with
+# its parameters. Here the second entry replaces the first one unless the user acted in between. On a phone
+# the sidebar covers the page, so it closes when another page is selected.
 SCRIPT = """<script>
 document.documentElement.lang = "{lang}";
 if (!window.reportPages) {{
@@ -48,6 +48,6 @@ if (!window.reportPages) {{
 
 
 def show_frame(language: Language) -> None:
-    """Set the language of the document, the steps of the history and the style of a print."""
+    """Set the document language, the history entries and the styles."""
     st.html(STYLE)
     st.html(SCRIPT.format(lang=language.code), unsafe_allow_javascript=True)

@@ -1,6 +1,6 @@
-"""Figures by agent, tag, channel or team: the table with changes, the bars, the lines over time.
+"""Figures by agent, tag, channel or team: a table with changes, bars, and lines over time.
 
-Belongs here: what these pages have alike. Does not: the pages (see `views`), nor any figure's making.
+Belongs here: parts that these pages share. Does not: the pages (see `views`), nor the definition of figures.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reports.over_time import BAR_METRICS, METRICS, groups_over_time, scaled
 from reports.tables import Column, missing, show, written
 from reports.view import View
 
-# Of these, the table shows the change against the period before.
+# Columns for which the table shows the change from the previous period.
 CHANGES = {
     "conversations": "count",
     "first_response_median": "seconds",
@@ -30,10 +30,12 @@ CHANGE_KINDS = {"count": "change", "seconds": "change", "rating": "signed_decima
 
 @dataclass(frozen=True)
 class Group:
-    """What the conversations are grouped by.
+    """A grouping of conversations.
 
-    `per` is the name of the grouping, `field` the column with the names, `id_field` the one with the values
-    of the filter `filter_name`, and `rest` the name of those in no group, which come last.
+    - `per`: name of the grouping
+    - `field`: column with the names of the groups
+    - `id_field`: column with the values of the filter `filter_name`
+    - `rest`: name of the conversations without a group, which are last
     """
 
     per: str
@@ -44,7 +46,7 @@ class Group:
 
     @property
     def macro(self) -> str:
-        """Macro of the figures."""
+        """The macro with the figures."""
         return f"report_by_{self.per}"
 
 
@@ -55,7 +57,7 @@ TEAMS = Group("team", "group_name", "team_id", "teams", "No team")
 
 
 def group_rows(view: View, group: Group) -> pd.DataFrame:
-    """Return a row for each group with its figures and changes, most conversations first, the rest last."""
+    """Return a row with figures and changes for each group, by number of conversations, the rest last."""
     keys = list(dict.fromkeys(["account_id", group.id_field]))
     kinds = {view.timed(column): kind for column, kind in CHANGES.items()}
     frame = view.rows_compared(group.macro, [Column(group.field), *all_measures(view)], keys, kinds)
@@ -69,7 +71,7 @@ def group_rows(view: View, group: Group) -> pd.DataFrame:
 
 
 def main_measures(view: View) -> list[Column]:
-    """Return the columns that the table shows: they fit beside each other on a screen of 1400 pixels."""
+    """Return the columns of the table, which fit on a screen of 1400 pixels."""
     found = [Column("conversations"), _change(view, "conversations")]
     for measure in ("first_response", "reply"):
         found += [view.median(measure), _change(view, f"{measure}_median")]
@@ -109,7 +111,7 @@ def all_measures(view: View) -> list[Column]:
 
 
 def file_measures(view: View) -> list[Column]:
-    """Return the columns of the files: all measures, then the changes with the values before."""
+    """Return the columns of downloads: all measures, then the changes with the previous values."""
     changes = []
     for column, kind in CHANGES.items():
         timed = view.timed(column)
@@ -118,7 +120,7 @@ def file_measures(view: View) -> list[Column]:
 
 
 def group_table(view: View, group: Group, name: str, frame: pd.DataFrame) -> None:
-    """Show the table; selecting a row leads to its conversations."""
+    """Show the table. Selecting a row opens its conversations."""
     language = view.language
     which = [*view.account_columns(), Column(group.field, "name")]
     is_whole = st.toggle(language("agents.all_columns"), key=f"all-{group.per}")
@@ -149,12 +151,12 @@ def _pick(group: Group, row: pd.Series) -> dict[str, object]:
     value = row[group.id_field]
     if not missing(value):
         return {group.filter_name: [value]}
-    # Conversations without a channel or a team have no value of the filter.
+    # The filter has no value for conversations without a channel or team.
     return {group.filter_name: [group.rest]} if group in (AGENTS, TAGS) else {}
 
 
 def group_bars(view: View, group: Group, name: str, frame: pd.DataFrame) -> None:
-    """Show one metric as a bar for each group, with its value and number of cases."""
+    """Show a metric as a bar for each group, with its value and number of values."""
     metric = view.choose_metric("bars", list(BAR_METRICS))
     field, n, kind = BAR_METRICS[metric]
     column = view.column(field, kind, n)
@@ -176,7 +178,7 @@ def group_bars(view: View, group: Group, name: str, frame: pd.DataFrame) -> None
 
 
 def bar_label(language: Language, column: Column, row: pd.Series) -> str:
-    """Return a bar's value as text, with the number of cases behind an average."""
+    """Return the label of a bar: its value and, for an average, its number of values."""
     value = written(language, column.kind, row[column.field])
     if column.n is None or missing(row[column.n]):
         return value
@@ -184,6 +186,6 @@ def bar_label(language: Language, column: Column, row: pd.Series) -> str:
 
 
 def group_lines(view: View, group: Group, name: str) -> None:
-    """Show one metric over time for the groups with the most conversations."""
+    """Show a metric over time for the groups with the most conversations."""
     metric = view.choose_metric("metric", list(METRICS))
     groups_over_time(view, name, group.per, view.choose_grain(), metric)

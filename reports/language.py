@@ -1,8 +1,8 @@
-"""Words, numbers, durations and dates in the reader's language.
+"""Texts, numbers, durations and dates in the language of the user.
 
-Belongs here: the catalogue of texts and how a value is written. Does not: which text a page shows.
+Belongs here: the catalogues of texts, and formatting values. Does not: which text a page shows.
 
-A catalogue is `texts/<language>.toml` and, for the static pages, `texts/static.<language>.toml`; those of all
+A catalogue consists of `texts/<language>.toml` and, for the static pages, `texts/static.<language>.toml`. All
 languages have the same keys and placeholders.
 """
 
@@ -26,7 +26,7 @@ UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 @cache
 def catalogue(code: str) -> Mapping[str, str]:
-    """Return a language's texts by key."""
+    """Return the texts of a language by key."""
     files = [*sorted(CATALOGUES.glob(f"*.{code}.toml")), CATALOGUES / f"{code}.toml"]
     return {
         f"{section}.{key}": text
@@ -37,29 +37,29 @@ def catalogue(code: str) -> Mapping[str, str]:
 
 
 def preferred(locale: str | None) -> str:
-    """Return the language nearest to a browser's locale: English where it is none of ours."""
+    """Return the language of a browser's locale, English if it is not available."""
     code = (locale or "en")[:2].lower()
     return code if code in LANGUAGES else "en"
 
 
 class Language:
-    """Writes texts and values in one language."""
+    """Formats texts and values in one language."""
 
     def __init__(self, code: str) -> None:
         self.code = code
-        # English of no country in particular writes days as in Europe, not as in the United States.
+        # English uses the European date format, with the day before the month.
         self.locale = babel.Locale.parse({"en": "en_GB"}.get(code, code))
 
     def __call__(self, key: str, **values: object) -> str:
-        """Return the text of a key with its placeholders filled."""
+        """Return the text of a key with values for its placeholders."""
         return catalogue(self.code)[key].format(**values)
 
     def has(self, key: str) -> bool:
-        """Tell whether the catalogue has the key."""
+        """Return whether the catalogue has the key."""
         return key in catalogue(self.code)
 
     def definition(self, field: str) -> str | None:
-        """Return what a figure means, with what its statistic is; None without a definition."""
+        """Return the definition of a figure, including that of its statistic, or None."""
         if self.has(f"definition.{field}"):
             return self(f"definition.{field}")
         measure, _, statistic = field.rpartition("_")
@@ -68,28 +68,28 @@ class Language:
         return None
 
     def code_name(self, kind: str, value: str) -> str:
-        """Return the text of a code of the release, such as an origin; the code itself where we have none."""
+        """Return the text for a code of the release, such as an origin, or the code if there is no text."""
         key = f"{kind}.{value.replace(' ', '_')}"
         return self(key) if self.has(key) else value
 
     def count(self, value: float) -> str:
-        """Return a whole number."""
+        """Return an integer."""
         return format_decimal(int(value), format="#,##0", locale=self.locale)
 
     def decimal(self, value: float) -> str:
-        """Return a number to two places."""
+        """Return a number with two decimals."""
         return format_decimal(value, format="0.00", locale=self.locale)
 
     def share(self, value: float) -> str:
-        """Return a share as per cent to one place."""
+        """Return a share in percent with one decimal."""
         return format_percent(value, format="0.0 %", locale=self.locale)
 
     def change(self, value: float) -> str:
-        """Return a relative change as per cent with its sign."""
+        """Return a relative change in percent with its sign."""
         return format_percent(value, format="+0.0 %;-0.0 %", locale=self.locale)
 
     def points(self, value: float) -> str:
-        """Return the difference of two shares as percentage points with its sign."""
+        """Return the difference of two shares in percentage points with its sign."""
         number = format_decimal(value * 100, format="+0.0;-0.0", locale=self.locale)
         return self("unit.points", value=number)
 
@@ -98,11 +98,11 @@ class Language:
         return format_decimal(int(value), format="+#,##0;-#,##0", locale=self.locale)
 
     def signed_decimal(self, value: float) -> str:
-        """Return the difference of two numbers to two places with its sign."""
+        """Return the difference of two numbers with two decimals and its sign."""
         return format_decimal(value, format="+0.00;-0.00", locale=self.locale)
 
     def duration(self, seconds: float) -> str:
-        """Return a duration by its two largest units, such as `2 h 5 min`."""
+        """Return a duration in its two largest units, such as `2 h 5 min`."""
         left, parts = round(seconds), []
         for unit, size in UNITS:
             if parts or left >= size or size == 1:
@@ -112,15 +112,15 @@ class Language:
         return " ".join(f"{self.count(number)} {self(f'unit.{unit}')}" for number, unit in shown)
 
     def day(self, value: date) -> str:
-        """Return a day."""
+        """Return a date."""
         return format_date(value, "medium", locale=self.locale)
 
     def short_day(self, value: date) -> str:
-        """Return a day for the axis of a chart, with its year to two places."""
+        """Return a date with a two-digit year, for the axis of a chart."""
         return format_date(value, "d MMM yy", locale=self.locale)
 
     def chart_numbers(self) -> dict[str, object]:
-        """Return the locale's numbers as Vega wants to be told of them."""
+        """Return the number format in the form that Vega expects."""
         symbols = self.locale.number_symbols["latn"]
         return {
             "decimal": symbols["decimal"],
@@ -130,17 +130,17 @@ class Language:
         }
 
     def time(self, value: datetime) -> str:
-        """Return a moment of a local clock, to the second."""
+        """Return a local time with seconds."""
         return f"{self.day(value)}, {format_datetime(value, 'HH:mm:ss', locale=self.locale)}"
 
     def moment(self, value: datetime) -> str:
-        """Return a moment of a local clock, to the minute."""
+        """Return a local time with minutes."""
         return f"{self.day(value)}, {format_datetime(value, 'HH:mm', locale=self.locale)}"
 
     def weekday(self, iso_weekday: int) -> str:
-        """Return the short name of a weekday, 1 being Monday."""
+        """Return the short name of a weekday; 1 is Monday."""
         return get_day_names("abbreviated", locale=self.locale)[iso_weekday - 1]
 
     def listed(self, values: list[str]) -> str:
-        """Return the values as one enumeration."""
+        """Return the values as a list in words."""
         return format_list(list(values), locale=self.locale)

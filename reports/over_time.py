@@ -1,6 +1,6 @@
-"""Metrics over time, as charts and tables, with the days, weeks and months that have data of a part only.
+"""Metrics by day, week or month, as charts and tables that mark incomplete weeks and months.
 
-Belongs here: what pages show of a metric by day, week or month. Does not: any figure's making.
+Belongs here: charts and tables over time. Does not: the definition of figures.
 """
 
 import pandas as pd
@@ -11,7 +11,7 @@ from reports.period import covered_days, whole_period
 from reports.tables import Column, select
 from reports.view import View
 
-# The chart metrics: name in the catalogue, column, number of cases, kind.
+# The chart metrics: name in the catalogue → column, column of the number of values, kind.
 METRICS = {
     "conversations": ("conversations", None, "count"),
     "distinct_contacts": ("distinct_contacts", None, "count"),
@@ -30,7 +30,7 @@ BAR_METRICS = METRICS | {
 
 
 def with_coverage(view: View, frame: pd.DataFrame, grain: str) -> pd.DataFrame:
-    """Return the rows with `partial` and, as text, `covered`: the days with data of those it has."""
+    """Return the rows with `partial` and the text `covered`: days with data and all days of the row."""
     days = [
         covered_days(pd.Timestamp(start).date(), grain, view.period, view.known)
         for start in frame["period_start"]
@@ -43,27 +43,27 @@ def with_coverage(view: View, frame: pd.DataFrame, grain: str) -> pd.DataFrame:
 
 
 def coverage_columns(frame: pd.DataFrame) -> list[Column]:
-    """Return the column of the days with data, if some row has data of a part only."""
+    """Return the column of the days with data, if a row is incomplete."""
     return [Column("covered", "text")] if frame["partial"].any() else []
 
 
 def note_partial(view: View, frame: pd.DataFrame) -> None:
-    """Say what the mark of a part means, if it is shown."""
+    """Show a note on the mark of incomplete rows, if there are any."""
     if frame["partial"].any():
         st.caption(view.language("note.partial"))
 
 
 def days_of(view: View, start: str, grain: str) -> dict[str, object]:
-    """Return the filters of the period for a day, week or month that was clicked."""
+    """Return the period filters of a clicked day, week or month."""
     first, last = whole_period(pd.Timestamp(start).date(), grain)
     return {"from": max(first, view.filters.from_date), "to": min(last, view.filters.to_date)}
 
 
 def metric_over_time(view: View, name: str, grain: str, metric: str) -> pd.DataFrame:
-    """Show one of the chart metrics of all conversations as a line; return its rows."""
+    """Show a chart metric of all conversations as a line. Return its rows."""
     field, n, kind = METRICS[metric]
     columns = [Column("period_start", "day"), view.column(field, kind, n)]
-    frame = view.questions.report(
+    frame = view.queries.report(
         "report_over_time",
         view.filters,
         select(columns, [Column("conversations")]),
@@ -82,11 +82,11 @@ def metric_over_time(view: View, name: str, grain: str, metric: str) -> pd.DataF
 
 
 def groups_over_time(view: View, name: str, per: str, grain: str, metric: str) -> None:
-    """Show one of the chart metrics as a line for each of the most frequent agents, tags and so on."""
+    """Show a chart metric as a line for each of the largest groups."""
     field, n, kind = METRICS[metric]
     columns = [Column("period_start", "day"), *view.account_columns(), Column("group_name", "name")]
     values = [Column("conversations"), view.column(field, kind, n)]
-    frame = view.questions.report(
+    frame = view.queries.report(
         "report_over_time",
         view.filters,
         select(columns, values, more=["account_id"]),
@@ -119,7 +119,7 @@ def groups_over_time(view: View, name: str, per: str, grain: str, metric: str) -
 
 
 def scaled(view: View, values: pd.Series, metric: str, kind: str) -> tuple[pd.Series, str]:
-    """Return the values in the unit that suits them, and the name of the axis."""
+    """Return the values in a suitable unit, and the title of the axis."""
     name = view.language(f"metric.{metric}")
     if kind == "share":
         return values * 100, f"{name} (%)"

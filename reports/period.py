@@ -1,7 +1,7 @@
-"""The period of a page: what of it has data, and which days can be compared.
+"""The period of a page: its days with data, and the days that can be compared.
 
-Belongs here: the coverage of the accounts that a page shows. Does not: relative periods and the rule of a
-comparison (see `publish.page.periods`), nor which day an instant is on, which the database computes.
+Belongs here: the coverage of the shown accounts. Does not: relative periods and the rule of comparisons (see
+`publish.page.periods`), nor local days, which the database computes.
 """
 
 from calendar import monthrange
@@ -18,9 +18,9 @@ PERIODS = ("last_28_days", "last_7_days", "last_week", "last_month", "last_quart
 
 @dataclass(frozen=True)
 class Coverage:
-    """The local days with data: of any account from `first` to `last`, of messages until `through`.
+    """The local days with data: `first` to `last` of any account, and `through` of the latest message.
 
-    All accounts have data of every day from `shared_first` to `whole_last`, which is over.
+    All accounts have complete data from `shared_first` to `whole_last`.
     """
 
     first: date
@@ -30,16 +30,16 @@ class Coverage:
     whole_last: date
 
     def days(self, start: date, end: date) -> int:
-        """Return how many days from `start` to `end`, both included, have data that is complete."""
+        """Return the number of days with complete data from `start` to `end`, both included."""
         return max(0, (min(end, self.through - ONE_DAY) - max(start, self.first)).days + 1)
 
 
 def coverage(accounts: pd.DataFrame) -> Coverage | None:
-    """Return the coverage of `report_coverage`, None where no account has data."""
+    """Return the coverage from the rows of `report_coverage`, or None without data."""
     accounts = accounts.dropna(subset=["first_day"])
     if accounts.empty:
         return None
-    # Without any message, the last day of other activity.
+    # Without messages, the last day with other activity.
     through = accounts["through_day"].fillna(accounts["last_day"])
     return Coverage(
         first=accounts["first_day"].min().date(),
@@ -51,7 +51,7 @@ def coverage(accounts: pd.DataFrame) -> Coverage | None:
 
 
 def resolved(name: str, known: Coverage) -> tuple[date, date]:
-    """Return the days of a relative period, cut to those with data."""
+    """Return the days of a relative period, limited to days with data."""
     period = latest_period(name, known.through)
     last = max(known.first, period.last)
     return min(last, max(known.first, period.first)), last
@@ -59,7 +59,7 @@ def resolved(name: str, known: Coverage) -> tuple[date, date]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Days of the period, and the days of the period before at the same places; both have data."""
+    """Days of the period and the matching days of the previous period, all with data."""
 
     start: date
     end: date
@@ -68,12 +68,12 @@ class Comparison:
 
     @property
     def days(self) -> int:
-        """Number of days that are compared."""
+        """The number of compared days."""
         return (self.end - self.start).days + 1
 
 
 def comparison(start: date, end: date, known: Coverage) -> Comparison | None:
-    """Return the days that can be compared with as many days before `start`, None if there are none."""
+    """Return the days that can be compared with the previous period, or None."""
     compared = compared_periods(Period(start, end), known.shared_first, known.whole_last)
     if compared is None:
         return None
@@ -82,7 +82,7 @@ def comparison(start: date, end: date, known: Coverage) -> Comparison | None:
 
 
 def whole_period(start: date, grain: str) -> tuple[date, date]:
-    """Return the first and the last day of the day, week or month that begins on `start`."""
+    """Return the first and last day of the day, week or month that starts on `start`."""
     if grain == "week":
         return start, start + timedelta(days=6)
     if grain == "month":
@@ -91,6 +91,6 @@ def whole_period(start: date, grain: str) -> tuple[date, date]:
 
 
 def covered_days(start: date, grain: str, period: tuple[date, date], known: Coverage) -> tuple[int, int]:
-    """Return of a day, week or month how many days are in the period and have data, and how many it has."""
+    """Return the number of days with data within the period, and of all days, of a day, week or month."""
     first, last = whole_period(start, grain)
     return known.days(max(first, period[0]), min(last, period[1])), (last - first).days + 1

@@ -1,7 +1,7 @@
-"""The filters that every page has, as widgets.
+"""The filter widgets of every page.
 
-Belongs here: which filters there are and how they look. Does not: how the address keeps them (see `filters`),
-nor which days a relative period has (see `period`).
+Belongs here: the widgets. Does not: their values in the URL (see `filters`), nor the days of a relative
+period (see `period`).
 """
 
 from datetime import date
@@ -20,7 +20,7 @@ ENDS = ("from", "to")
 def show_filters(
     language: Language, address: Address, choices: pd.DataFrame, known: Coverage
 ) -> tuple[Filters, bool]:
-    """Show the filters; return them, and whether times are in working time."""
+    """Show the filters. Return their values, and whether durations are in working time."""
     with st.sidebar:
         st.header(language("filter.heading"))
         from_date, to_date = _period(language, address, known)

@@ -1,6 +1,6 @@
-"""A table on a page: how each kind of value is written, and the same rows as a file.
+"""A table on a page: formatted values, and downloads of the same rows.
 
-Belongs here: kinds of columns, the mark of small samples, what a download holds. Does not: figures.
+Belongs here: kinds of columns, the mark of small samples, the content of downloads. Does not: figures.
 """
 
 import re
@@ -17,18 +17,20 @@ from reports.downloads import as_csv, as_xlsx
 from reports.language import UNKNOWN, Language
 
 PLACES = 4
-MOST_UNFOLDED = 25  # rows of a table that is shown at its full height
+MAX_FULL_HEIGHT = 25  # rows up to which a table has no scroll bar
 TEXTS = ("text", "name", "list", "yes", "origin", "status", "event", "handled_by")
 CHANGES = ("change", "points", "signed_decimal", "signed")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: where its values stand, their kind, and where the number of cases does.
+    """A column of a table.
 
-    Kinds: text, name, list, count, decimal, seconds, share, rating, day, time, yes, the differences change,
-    points, signed and signed_decimal, and `origin`, `status`, `event`, `handled_by` for codes of these.
-    `label` is a key of the catalogue's columns.
+    - `field`: column of the frame
+    - `kind`: text, name, list, count, decimal, seconds, share, rating, day, time, yes; for differences
+      change, points, signed, signed_decimal; for codes origin, status, event, handled_by
+    - `n`: column of the number of values behind an average
+    - `label`: key in the section `column` of the catalogue, if it differs from `field`
     """
 
     field: str
@@ -37,11 +39,11 @@ class Column:
     label: str | None = None
 
     def heading(self, language: Language) -> str:
-        """Return the column's heading."""
+        """Return the heading of the column."""
         return language(f"column.{self.label or self.field}")
 
     def definition(self, language: Language) -> str | None:
-        """Return what the column means, if the catalogue has its definition."""
+        """Return the definition of the column, if the catalogue has one."""
         known = (
             language.definition(name) for name in (self.field.replace("_working", ""), self.label) if name
         )
@@ -49,18 +51,18 @@ class Column:
 
 
 def select(*groups: Sequence[Column], more: Sequence[str] = ()) -> str:
-    """Return the SQL list of what the columns show: the database measures nothing else."""
+    """Return the SQL list of the fields of these columns, so that the database computes only them."""
     fields = [field for group in groups for column in group for field in (column.field, column.n) if field]
     return ", ".join(dict.fromkeys([*more, *fields]))
 
 
 def missing(value: object) -> bool:
-    """Tell whether a value is unknown; a list never is."""
+    """Return whether a value is unknown. A list never is."""
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def written(language: Language, kind: str, value: object) -> str:
-    """Return a value as the page shows it."""
+    """Return a value as text for the page."""
     if missing(value):
         return UNKNOWN
     writers: dict[str, Callable[[object], str]] = {
@@ -86,7 +88,7 @@ def written(language: Language, kind: str, value: object) -> str:
 
 
 def mark(language: Language, n: float | None) -> str:
-    """Return what marks an average of few cases, empty where they are enough."""
+    """Return the mark of an average of few values, or an empty text."""
     return language("note.small", n=language.count(n)) if n is not None and 0 < n < FEW else ""
 
 
@@ -99,9 +101,9 @@ def show(
     file_columns: Sequence[Column] | None = None,
     **options: object,
 ) -> object:
-    """Show the columns of the rows as a sortable table, with its downloads below; return what is selected.
+    """Show the rows as a sortable table with downloads below. Return the selection.
 
-    The names of the files begin with `stem`; they hold `file_columns`, by default those shown.
+    File names begin with `stem`. Downloads have `file_columns`, by default the shown columns.
     """
     rows = frame.reset_index(drop=True)
     shown = pd.DataFrame(
@@ -120,7 +122,7 @@ def show(
         column.field: st.column_config.Column(column.heading(language), help=column.definition(language))
         for column in columns
     }
-    options = {"height": "content" if len(rows) <= MOST_UNFOLDED else "auto"} | options
+    options = {"height": "content" if len(rows) <= MAX_FULL_HEIGHT else "auto"} | options
     selected = st.dataframe(
         styler,
         hide_index=True,
@@ -135,13 +137,13 @@ def show(
 
 
 def slug(text: str) -> str:
-    """Return a text as a part of a file's name: lower case letters, digits and hyphens."""
+    """Return a text for a file name: lower case letters, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^0-9a-z]+", "-", plain.lower()).strip("-")
 
 
 def downloads(language: Language, name: str, table: Callable[[], pd.DataFrame], stem: str = "") -> None:
-    """Show the buttons that give the table as CSV and XLSX; it is made only when one is pressed."""
+    """Show download buttons for CSV and XLSX. The file is generated when a button is pressed."""
     with st.container(horizontal=True):
         for kind, make, mime in (
             ("csv", as_csv, "text/csv"),
@@ -160,16 +162,16 @@ def downloads(language: Language, name: str, table: Callable[[], pd.DataFrame], 
 
 
 def as_file(language: Language, frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
-    """Return the same rows and columns as plain values: durations in seconds, n beside an average."""
-    made: dict[str, object] = {}
+    """Return the rows with plain values: durations in seconds, and the n of each average."""
+    result: dict[str, object] = {}
     for column in columns:
         heading = column.heading(language)
         if column.kind == "seconds":
             heading = f"{heading} ({language('unit.seconds')})"
-        made[heading] = [_plain(language, column.kind, value) for value in frame[column.field]]
+        result[heading] = [_plain(language, column.kind, value) for value in frame[column.field]]
         if column.n:
-            made[f"{heading}, n"] = [None if missing(n) else int(n) for n in frame[column.n]]
-    return pd.DataFrame(made)
+            result[f"{heading}, n"] = [None if missing(n) else int(n) for n in frame[column.n]]
+    return pd.DataFrame(result)
 
 
 def _plain(language: Language, kind: str, value: object) -> object:
@@ -187,7 +189,7 @@ def _plain(language: Language, kind: str, value: object) -> object:
 
 
 def _sortable(language: Language, column: Column, values: pd.Series) -> pd.Series:
-    """Return texts as they are shown, and everything else as it is, so that the page sorts by value."""
+    """Return formatted texts, and all other values unchanged, so that the page sorts by value."""
     if column.kind in TEXTS:
         return pd.Series([written(language, column.kind, value) for value in values], dtype="object")
     return values

@@ -1,6 +1,6 @@
-"""What every page is given: the language, the release's answers, the filters.
+"""The view of a page: language, queries, filters, and parts that several pages share.
 
-Belongs here: what several pages show alike. Does not: any one page.
+Belongs here: shared parts. Does not: the content of a single page.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from reports.changes import compared
 from reports.filters import Address, Entry, Filters, one_of, touched
 from reports.language import Language
 from reports.period import CUSTOM, Comparison, Coverage, comparison
-from reports.release import Questions
+from reports.release import Queries
 from reports.tables import Column, select
 
 GRAINS = ("day", "week", "month")
@@ -30,10 +30,10 @@ TIMED = ("duration", "first_response", "reply", "total_wait")
 
 @dataclass(frozen=True)
 class View:
-    """One look at a release: who asks, in which language, under which filters, on which page."""
+    """The context in which a page is rendered: language, queries, filters, URL and coverage."""
 
     language: Language
-    questions: Questions
+    queries: Queries
     filters: Filters
     address: Address
     is_working_time: bool
@@ -42,59 +42,59 @@ class View:
 
     @cached_property
     def compared_days(self) -> Comparison | None:
-        """Days that can be compared with the period before; None if there are none."""
+        """The days that can be compared with the previous period, or None."""
         return comparison(self.filters.from_date, self.filters.to_date, self.known)
 
     @property
     def period(self) -> tuple[date, date]:
-        """First and last day of the period."""
+        """The first and last day of the period."""
         return self.filters.from_date, self.filters.to_date
 
     @property
     def stem(self) -> str:
-        """Beginning of the names of files: accounts, page and period."""
-        accounts = self.filters.accounts or list(self.questions.accounts())
+        """The start of file names: accounts, page and period."""
+        accounts = self.filters.accounts or list(self.queries.accounts())
         name = accounts[0] if len(accounts) == 1 else f"{len(accounts)}-accounts"
         days = () if self.page == "now" else map(str, self.period)
         return "_".join([tables.slug(name), tables.slug(self.page), *days])
 
     def timed(self, column: str) -> str:
-        """Return the column's name, or that of its pair in working time if that is asked for."""
+        """Return the name of the column, or of its pair in working time if that is selected."""
         measure = next((name for name in TIMED if column.startswith(f"{name}_")), None)
         if not self.is_working_time or measure is None or "_on_target" in column:
             return column
         return f"{measure}_working{column.removeprefix(measure)}"
 
     def column(self, field: str, kind: str = "count", n: str | None = None) -> Column:
-        """Return a table's column under the heading of its calendar time pair."""
+        """Return a column with the heading of its calendar time pair."""
         return Column(self.timed(field), kind, n and self.timed(n), label=field)
 
     def average(self, measure: str, statistic: str = "avg", kind: str = "seconds") -> Column:
-        """Return the column of an average, with the number of cases behind it."""
+        """Return the column of an average with its number of values."""
         return self.column(f"{measure}_{statistic}", kind, f"{measure}_n")
 
     def median(self, measure: str) -> Column:
-        """Return the column of a median under a short heading."""
+        """Return the column of a median with a short heading."""
         return replace(self.average(measure, "median"), label=f"{measure}_short")
 
     def account_columns(self) -> list[Column]:
-        """Return the column of the account where rows of several are shown."""
-        return [Column("account_id", "text")] if len(self.questions.accounts()) > 1 else []
+        """Return the column of the account if there are several."""
+        return [Column("account_id", "text")] if len(self.queries.accounts()) > 1 else []
 
     def choose(self, label: str, entry: Entry, names: dict[str, str]) -> str:
-        """Show a choice of few options that is kept in the address; return the one chosen."""
+        """Show a choice of a few options, which is in the URL. Return the selected option."""
         self.address.hold(entry)
         return st.segmented_control(
             label, list(names), format_func=names.get, key=entry.name, required=True, on_change=touched
         )
 
     def choose_grain(self) -> str:
-        """Show the choice of day, week or month; return it."""
+        """Show the choice of day, week or month. Return the selected one."""
         names = {grain: self.language(f"grain.{grain}") for grain in GRAINS}
         return self.choose(self.language("filter.grain"), one_of("grain", GRAINS), names)
 
     def choose_metric(self, name: str, metrics: Sequence[str]) -> str:
-        """Show the choice of a chart's metric; return it."""
+        """Show the choice of the metric of a chart. Return the selected one."""
         self.address.hold(one_of(name, list(metrics)))
         return st.selectbox(
             self.language("agents.metric"),
@@ -107,21 +107,21 @@ class View:
     def rows_compared(
         self, macro: str, columns: Sequence[Column], keys: list[str], kinds: dict[str, str]
     ) -> pd.DataFrame:
-        """Return a macro's rows, and of the columns in `kinds` the changes against the period before."""
+        """Return the rows of a macro with the changes of the columns in `kinds` from the previous period."""
         more = [*keys, *kinds]
-        frame = self.questions.report(macro, self.filters, select(columns, more=more))
+        frame = self.queries.report(macro, self.filters, select(columns, more=more))
         now, before = self.both_sides(macro, list(dict.fromkeys(more))) or (frame, None)
         return compared(frame, now, before, keys, kinds)
 
     def both_sides(
         self, macro: str, columns: Sequence[str] = "*"
     ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-        """Return a macro's rows of the days that are compared and of those before; None without any."""
+        """Return the rows of a macro for the compared days and for the previous ones, or None."""
         days = self.compared_days
         if days is None:
             return None
         now, before = (
-            self.questions.report(
+            self.queries.report(
                 macro, replace(self.filters, from_date=start, to_date=end), ", ".join(columns)
             )
             for start, end in ((days.start, days.end), (days.previous_start, days.previous_end))
@@ -141,9 +141,9 @@ class View:
         pick: Callable[[dict], dict] | None = None,
         is_open: bool = False,
     ) -> None:
-        """Show a chart and below it, folded up unless `is_open`, its data as a table with downloads.
+        """Show a chart and, in an expander, its data as a table with downloads.
 
-        `pick` gives, of the fields of a bar that is clicked, the filters that select its conversations.
+        `pick` returns the filters that select the conversations of a clicked bar, from the fields of the bar.
         """
         if pick is None:
             st.altair_chart(chart, alt=name)
@@ -159,7 +159,7 @@ class View:
             self.to_details(**pick(picked[0]))
 
     def to_details(self, **filters: object) -> None:
-        """Go to the conversations that the filters select; for callbacks of widgets."""
+        """Open the conversations that the filters select. For callbacks of widgets."""
         days = dict(zip(("from", "to"), self.period, strict=True)) | filters
         if st.session_state["period"] == CUSTOM or {"from", "to"} & filters.keys():
             filters = {"period": CUSTOM} | days | filters
@@ -170,14 +170,14 @@ class View:
         touched()
 
     def names(self, frame: pd.DataFrame, key: str) -> list[str]:
-        """Return the rows' names in the reader's language, with the account where several have rows."""
+        """Return the names of the rows, with the account if there are several."""
         names = [self.language.code_name("name", name) for name in frame[key]]
         if frame["account_id"].nunique() < 2:
             return names
         return [f"{name} ({account})" for name, account in zip(names, frame["account_id"], strict=True)]
 
     def notes(self) -> None:
-        """Say what holds for the averages and the changes of the page."""
+        """Show the notes on averages and changes."""
         language, days = self.language, self.compared_days
         notes = []
         if days is None:
@@ -195,7 +195,7 @@ class View:
         st.caption(" ".join(notes))
 
     def nothing(self) -> None:
-        """Say why the page is empty."""
+        """Show the reason why the page is empty."""
         language = self.language
         days = {"from_date": self.filters.from_date, "to_date": self.filters.to_date}
         days |= {"first": self.known.first, "last": self.known.last}

@@ -181,7 +181,7 @@ def test_the_reports_of_a_new_release_are_sent_once_and_a_failure_to_send_fails_
     page = released.published_path / "report" / attached["filename"]
     assert base64.b64decode(attached["base64"]) == page.read_bytes()
 
-    assert materialize(hook).startswith("not again")
+    assert materialize(hook).startswith("not sent again")
     assert len(webhook.received) == 1
     remove_reports()
     assert materialize("json://user:S3CRET@127.0.0.1:9/", hook) == (

@@ -16,7 +16,7 @@ from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.raw_store.replay import ReplaySelection
 from orchestration.summary import print_summary
-from tests.test_alerts import HTTPServer, _Serving, _Webhook
+from tests.test_alerts import HTTPServer, _Server, _Webhook
 
 
 @pytest.fixture(params=["cut", "empty", "overwritten"])
@@ -74,7 +74,7 @@ def test_the_summary_and_the_asset_name_the_file(home: TemporaryHome, capfd: pyt
 
 
 def test_ticks_skip_with_the_reason_and_alert_once(home: TemporaryHome) -> None:
-    with _Serving(HTTPServer(("127.0.0.1", 0), _Webhook)) as server:
+    with _Server(HTTPServer(("127.0.0.1", 0), _Webhook)) as server:
         alerted = home.settings.model_copy(
             update={
                 "alert_urls": type(home.settings)(alert_urls=f"json://127.0.0.1:{server.port}").alert_urls

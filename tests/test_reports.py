@@ -22,7 +22,7 @@ from reports.access import AccessError, allowed_accounts
 from reports.downloads import as_csv, as_xlsx
 from reports.filters import Filters, day, number, one_of, some_of
 from reports.language import LANGUAGES, Language, catalogue, preferred
-from reports.release import Questions
+from reports.release import Queries
 from reports.tables import Column, as_file, mark, written
 
 PERIOD = date(2026, 3, 25), date(2026, 4, 5)
@@ -213,7 +213,7 @@ def test_a_missing_access_list_denies_access(tmp_path):
 
 
 def accounts_in_results(home, allowed, accounts):
-    queries = Questions(home, current_release(home), allowed)
+    queries = Queries(home, current_release(home), allowed)
     filters = Filters(*PERIOD, accounts=accounts)
     conversation = "select min(conversation_id) from fct_conversations where account_id = 'second'"
     with reader(home) as connection:

@@ -1,7 +1,7 @@
-"""The published tables as Dagster assets: all of them become one release, or none does; then its report.
+"""The published tables as Dagster assets, published together as one release, and its report.
 
-Belongs here: the names of the assets, what a stakeholder reads about them, and when they may be published.
-Does not: how a release is built (see `build`) and which checks allow it (see `preconditions`).
+Belongs here: the definitions of the assets and their metadata. Does not: building a release (see `build`),
+nor the checks that allow it (see `preconditions`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ OVERVIEWS = {"ingested_files": last_files, "rejected_records": top_reasons}
 
 
 def build_publish_assets(settings: Settings, checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinition:
-    """Return the assets `published/<table>`, guarded by every check that these definitions declare."""
+    """Return the assets `published/<table>`, which require that every check of `checked` passed."""
     checks = [spec for definition in checked for spec in definition.check_specs]
     marts = {table: dg.AssetKey(["marts", table]) for table in TABLES}
 
@@ -66,13 +66,13 @@ def build_publish_assets(settings: Settings, checked: Iterable[dg.AssetsDefiniti
 
 
 def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
-    """Return the asset `published/report`, made when all tables of a release are published."""
+    """Return the asset `published/report`, which follows the published tables."""
 
     @dg.asset(
         key=["published", "report"],
         deps=[["published", table] for table in PUBLISHED],
-        description="The reports to send: a page for each account, period and language that opens anywhere,"
-        " without a network. *sent*: to how many of the addresses of CONVERSATIONS_REPORT_URLS.",
+        description="The static reports: a self-contained HTML page for each account, period and language."
+        " *sent*: the number of addresses of CONVERSATIONS_REPORT_URLS that received them.",
         group_name="published",
         kinds={"html"},
         owners=["team:data"],
@@ -89,7 +89,9 @@ def build_report_asset(settings: Settings) -> dg.AssetsDefinition:
             raise dg.Failure(str(error)) from None
         context.log.info(f"Wrote the reports of {', '.join(pages)}")
         sent = (
-            send_reports(settings, list(pages.values())) if is_new else "not again: the reports are not new"
+            send_reports(settings, list(pages.values()))
+            if is_new
+            else "not sent again: the reports are unchanged"
         )
         if settings.report_urls:
             context.log.info(f"Sent the reports {sent}")
@@ -129,7 +131,7 @@ def _metadata(
 
 
 def _path(settings: Settings, release: Release, table: str) -> Path:
-    """Return where the rows of a table are: its Parquet or, without Parquet, the release's file."""
+    """Return the Parquet files of a table or, without Parquet, the database of the release."""
     if release.parquet is None:
         return settings.published_path / release.folder / FILE
     return settings.published_path / release.parquet / f"{table}.parquet"

@@ -1,7 +1,7 @@
 """The contracts of a release for its consumers: a JSON Schema of the rows of each table.
 
-Belongs here: how a column of DuckDB is described in JSON Schema. Does not: the contracts themselves, which
-the models of dbt declare; the release has their types, constraints and descriptions.
+Belongs here: converting columns of DuckDB to JSON Schema. Does not: the contracts themselves, which the dbt
+models declare; the release has their types, constraints and descriptions.
 """
 
 from typing import Any
@@ -15,9 +15,9 @@ NUMBERS = ("FLOAT", "DOUBLE", "DECIMAL")
 
 
 def contracts(connection: duckdb.DuckDBPyConnection, release_id: str) -> dict[str, Any]:
-    """Return a JSON Schema whose `$defs` describe a row of each published table, by the table's name.
+    """Return a JSON Schema with the rows of each published table in `$defs`, by table name.
 
-    Every column is required; one without a `not null` constraint may be null. Instants are in UTC.
+    Every column is required. A column without a `not null` constraint can be null. Times are in UTC.
     """
     tables = connection.execute(
         "select table_name, comment from duckdb_tables() where schema_name = 'main' order by table_name"

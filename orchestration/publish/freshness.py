@@ -1,7 +1,7 @@
-"""Whether the release is fresh: one verdict per account, the worse of publication age and data age.
+"""The freshness of the release: one verdict per account, the worse of publication age and data age.
 
-Belongs here: the verdict, its reasons in words, and when the next run is scheduled. Does not: where it is
-shown (see `overview` and `page`), nor how often it is evaluated (see `automation`).
+Belongs here: the verdict, its reasons, and the time of the next scheduled run. Does not: where they are shown
+(see `overview` and `page`), nor how often they are evaluated (see `automation`).
 """
 
 from collections.abc import Iterable
@@ -23,16 +23,16 @@ ENGLISH = Language("en")
 
 @dataclass(frozen=True)
 class AccountFreshness:
-    """The freshness of one account. Instants are on the account's own clock.
+    """The freshness of one account. Times are in the time zone of the account.
 
-    - `publication`, `data`: the verdict on the age of the release and on that of the latest message
-    - `late_after`, `stale_after`: the ages from which on they are late and stale
-    - `data_through`: the time of the latest message, None where there is none; the data then count as late
+    - `publication`, `data`: the verdicts on the age of the release and of the latest message
+    - `late_after`, `stale_after`: the ages from which they are late and stale
+    - `data_through`: the time of the latest message; None without messages, which counts as late
     """
 
     account_id: str
     time_zone: str
-    looked_at: datetime
+    checked_at: datetime
     published_at: datetime
     data_through: datetime | None
     late_after: timedelta
@@ -55,23 +55,23 @@ class AccountFreshness:
 
     @property
     def publication_age(self) -> timedelta:
-        """How long ago the release was published."""
-        return self.looked_at - self.published_at
+        """The time since the release was published."""
+        return self.checked_at - self.published_at
 
     @property
     def data_age(self) -> timedelta | None:
-        """How long ago the latest message was written; None without any."""
-        return self.looked_at - self.data_through if self.data_through else None
+        """The time since the latest message, or None without messages."""
+        return self.checked_at - self.data_through if self.data_through else None
 
     @property
     def changes_at(self) -> datetime | None:
-        """When time alone next changes a verdict; None once nothing can get older."""
+        """The time at which a verdict next changes without a new release, or None."""
         starts = [self.published_at, *([self.data_through] if self.data_through else [])]
         limits = [start + after for start in starts for after in (self.late_after, self.stale_after)]
-        return min((limit for limit in limits if limit > self.looked_at), default=None)
+        return min((limit for limit in limits if limit > self.checked_at), default=None)
 
     def reasons(self, language: Language = ENGLISH) -> list[str]:
-        """Return why the account is not fresh, as sentences; they stay the same while the verdicts do."""
+        """Return the reasons why the account is not fresh, as sentences that change only with a verdict."""
         reasons = []
         if self.publication != FRESH:
             reasons.append(self._older(language, "published", self.publication, self.published_at))
@@ -112,11 +112,11 @@ class Freshness:
 
     @property
     def changes_at(self) -> datetime | None:
-        """When time alone next changes the verdict on an account; None if it cannot."""
+        """The time at which the verdict on an account next changes without a new release, or None."""
         return min((account.changes_at for account in self.accounts if account.changes_at), default=None)
 
     def reasons(self, language: Language = ENGLISH) -> list[str]:
-        """Return why the release is not fresh, each reason once."""
+        """Return the distinct reasons why the release is not fresh."""
         if self.release is None:
             return [language("freshness.damaged" if self.is_damaged else "freshness.no_release")]
         return list(
@@ -125,7 +125,7 @@ class Freshness:
 
 
 def check_freshness(settings: Settings, now: datetime | None = None) -> Freshness:
-    """Return how fresh the current release and each of its accounts are, at this instant or now."""
+    """Return the freshness of the current release at the time `now`, by default the current time."""
     release = current_release(settings)
     if release is None:
         return Freshness(None, (), is_damaged=was_published(settings))
@@ -133,7 +133,7 @@ def check_freshness(settings: Settings, now: datetime | None = None) -> Freshnes
 
 
 def freshness_of(settings: Settings, release: Release, now: datetime | None = None) -> Freshness:
-    """Return how fresh this release and each of its accounts are, at this instant or now."""
+    """Return the freshness of a release at the time `now`, by default the current time."""
     now = now or datetime.now(UTC)
     return Freshness(
         release,
@@ -141,7 +141,7 @@ def freshness_of(settings: Settings, release: Release, now: datetime | None = No
             AccountFreshness(
                 account_id=account_id,
                 time_zone=known["time_zone"],
-                looked_at=_local(now, known["time_zone"]),
+                checked_at=_local(now, known["time_zone"]),
                 published_at=_local(release.published_at, known["time_zone"]),
                 data_through=known["data_through"] and _local(known["data_through"], known["time_zone"]),
                 late_after=timedelta(hours=settings.stale_after_hours),
@@ -153,14 +153,14 @@ def freshness_of(settings: Settings, release: Release, now: datetime | None = No
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """Return the worst of these verdicts; fresh if there is none."""
+    """Return the worst of these verdicts, `fresh` without any."""
     return max(verdicts, key=VERDICTS.index, default=FRESH)
 
 
 def next_run(
     settings: Settings, instance: dg.DagsterInstance, now: datetime | None = None
 ) -> datetime | None:
-    """Return when the daily schedule starts its next run, on the schedule's clock; None where it is off."""
+    """Return the time of the next run of the daily schedule in its time zone, or None if it is off."""
     states = instance.all_instigator_state() if instance.schedule_storage else []
     if not any(
         state.name == SCHEDULE and state.instigator_type.value == "SCHEDULE" and state.is_running
@@ -172,7 +172,7 @@ def next_run(
 
 
 def next_run_text(settings: Settings, run: datetime | None, language: Language = ENGLISH) -> str:
-    """Return the time and zone of the next scheduled run; `off` without one."""
+    """Return the time and zone of the next scheduled run as a text, `off` without one."""
     return f"{language.moment(run)} ({settings.time_zone})" if run else language("freshness.off")
 
 

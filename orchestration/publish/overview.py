@@ -1,7 +1,7 @@
-"""The overview of a release in Dagster: its verdict, tables and checks, and when the next run is.
+"""The overview asset of a release in Dagster: freshness, tables, checks and the next scheduled run.
 
-Belongs here: what a stakeholder who opens Dagster sees of the release as a whole. Does not: the verdict (see
-`freshness`), what is checked (`quality`), nor how often this is looked at (`automation`).
+Belongs here: the content of the asset. Does not: the verdict (see `freshness`), the checks (`quality`), nor
+how often the asset is updated (`automation`).
 """
 
 import json
@@ -35,7 +35,7 @@ KEY = dg.AssetKey(["published", "overview"])
 GROUP = "about_the_release"  # sorts before the groups of all layers
 CHECK = "is_fresh"
 MARKDOWN = ("accounts", "tables")
-MOST = 5  # reasons in a line
+MAX_REASONS = 5  # in a line
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinition:
     """Return the asset `published/overview` with its check `is_fresh`, the verdict on the release.
 
-    `checked` are the definitions that declare the checks of the marts.
+    `checked` has the definitions with the checks of the marts.
     """
     specs = [spec for definition in checked for spec in definition.check_specs]
 
@@ -60,8 +60,8 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
             dg.AssetCheckSpec(
                 CHECK,
                 asset=KEY,
-                description="Fresh: published lately, with data of every account that end lately. Late is a"
-                " warning, stale a failure.",
+                description="The release and the data of every account are recent. Late is a warning, stale a"
+                " failure.",
             )
         ],
     )
@@ -90,9 +90,9 @@ def build_overview(checked: Iterable[dg.AssetsDefinition]) -> dg.AssetsDefinitio
 def report(
     settings: Settings, instance: dg.DagsterInstance, checked: Iterable[dg.AssetsDefinition], cursor: str
 ) -> str:
-    """Update the asset, its check and the status page without a run, if the texts changed; return the cursor.
+    """Update the asset, its check and the status page outside a run if a text changed. Return the cursor.
 
-    A release becomes old without a run, and a failed run does not reach the overview.
+    A release becomes stale without a run, and a failed run does not materialize the overview.
     """
     specs = [spec for definition in checked for spec in definition.check_specs]
     freshness, checks, run = check_freshness(settings), _checks(instance, specs), next_run(settings, instance)
@@ -119,10 +119,10 @@ def evaluate(freshness: Freshness) -> dg.AssetCheckEvaluation:
 def overview(
     settings: Settings, freshness: Freshness, checks: dict[str, str], run: datetime | None
 ) -> dict[str, str]:
-    """Return what is shown, by its name; `accounts` and `tables` are Markdown.
+    """Return the metadata of the asset by name; `accounts` and `tables` are Markdown.
 
-    `checks` has the outcome of the last checks of each table, `run` is the next scheduled one. The UI shows
-    lines at once and Markdown on a click. The texts are the same as long as nothing has changed.
+    `checks` has the outcome of the last checks by table, and `run` is the time of the next scheduled run. The
+    UI shows texts directly and Markdown after a click. The texts do not change while the state is the same.
     """
     shown = {"verdict": _verdict(freshness), "next_run": next_run_text(settings, run)}
     release = freshness.release
@@ -146,19 +146,21 @@ def overview(
         "checks": f"The last checks FAILED on {', '.join(failed)}: this release stays until they pass."
         if failed
         else ", ".join(f"{len(names)} {outcome}" for outcome, names in release.checks.items()),
-        "accounts": markdown_table(("account", "is", "data through", "published", "clock"), accounts),
+        "accounts": markdown_table(
+            ("account", "verdict", "data through", "published", "time zone"), accounts
+        ),
         "tables": markdown_table(("table", "rows", "checks"), tables),
     }
 
 
 def _verdict(freshness: Freshness) -> str:
     reasons = freshness.reasons()
-    more = [f"And {len(reasons) - MOST} more."] if len(reasons) > MOST else []
-    return " ".join([freshness.verdict + (":" if reasons else ""), *reasons[:MOST], *more])
+    more = [f"And {len(reasons) - MAX_REASONS} more."] if len(reasons) > MAX_REASONS else []
+    return " ".join([freshness.verdict + (":" if reasons else ""), *reasons[:MAX_REASONS], *more])
 
 
 def _checks(instance: dg.DagsterInstance, specs: Iterable[dg.AssetCheckSpec]) -> dict[str, str]:
-    """Return of each mart how its checks came out when they last ran."""
+    """Return the outcome of the latest evaluation of the checks of each mart, as a text."""
     outcomes: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for spec in specs:
         evaluation = latest_evaluation(instance, spec.key)
@@ -190,7 +192,7 @@ def _write_status(
 ) -> None:
     try:
         write_status(settings, freshness, run, _failed(checks))
-    except (OSError, duckdb.Error) as error:  # what Dagster shows does not depend on it
+    except (OSError, duckdb.Error) as error:  # the overview in Dagster does not need the page
         log.warning("The status page could not be written: %s", error)
 
 
@@ -206,7 +208,7 @@ def _metadata(settings: Settings, shown: dict[str, str]) -> dict[str, dg.Metadat
 
 
 def _place(settings: Settings, file: str) -> dg.MetadataValue:
-    """Return the address of a published file that a proxy serves beside the pages, else its path."""
+    """Return the URL of a published file if a proxy serves it next to the report pages, else its path."""
     if urlsplit(settings.report_url).path.strip("/"):
         return dg.MetadataValue.url(urljoin(settings.report_url.rstrip("/"), file))
     return dg.MetadataValue.path(settings.published_path / file)

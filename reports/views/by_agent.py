@@ -1,6 +1,6 @@
-"""By agent: who handled how much, how fast, how well, and what is in whose inbox.
+"""The page By agent: volume, speed and satisfaction of each agent, and the inbox summary.
 
-Belongs here: what the page shows and in which order. Does not: any figure's making.
+Belongs here: the parts of the page and their order. Does not: the definition of figures.
 """
 
 import streamlit as st
@@ -33,7 +33,7 @@ def _inbox(view: View) -> None:
     st.header(language("agents.inbox"))
     st.caption(language("agents.inbox_note"))
     tail = "order by agent_id is null, open desc, agent_name"
-    inbox = view.questions.report("report_inbox", view.filters, tail=tail)
+    inbox = view.queries.report("report_inbox", view.filters, tail=tail)
     who = [*view.account_columns(), Column("agent_name", "name")]
     counts = ("open", "new", "in_progress", "in_flow", "not_contacted", "waiting")
     started = [Column("conversations", label="started_in_period"), Column("closed", label="closed_of_these")]

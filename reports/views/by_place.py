@@ -1,6 +1,6 @@
-"""By channel and team: through which numbers people write, and which team answers.
+"""The page By channel and team: figures of each channel and each team.
 
-Belongs here: what the page shows and in which order. Does not: any figure's making.
+Belongs here: the parts of the page and their order. Does not: the definition of figures.
 """
 
 import streamlit as st

@@ -1,6 +1,6 @@
-"""By tag: why people write, and which reasons rise or fall.
+"""The page By tag: conversations by reason, and tags that rise or fall.
 
-Belongs here: what the page shows and in which order. Does not: any figure's making.
+Belongs here: the parts of the page and their order. Does not: the definition of figures.
 """
 
 import streamlit as st
@@ -29,7 +29,7 @@ def by_tag(view: View) -> None:
 
 
 def _rising(view: View) -> None:
-    """Show the tags by the change of their conversations, on the days that can be compared."""
+    """Show the tags by the change of their conversations, on the compared days."""
     keys = ["account_id", "tag"]
     sides = view.both_sides("report_by_tag", [*keys, "conversations"])
     if sides is None:

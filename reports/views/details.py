@@ -1,7 +1,7 @@
-"""Details: the conversations one by one, and what happened in one of them.
+"""The page Details: the list of conversations, and the timeline of one of them.
 
-Belongs here: what the page shows and in which order. Does not: any figure's making. The list is sorted,
-searched and cut into pages by the database; the browser gets one page.
+Belongs here: the parts of the page and their order. Does not: the definition of figures. The
+database sorts, searches and pages the list.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from reports.tables import Column, as_file, downloads
 from reports.view import View
 
 ROWS = ("25", "50", "100", "250")
-MOST = 100_000  # rows of a download of the whole list
+MOST = 100_000  # in a download of the whole list
 SORTS = (
     "started_at",
     "last_message_at",
@@ -40,7 +40,7 @@ SELECT = """*,
     local_time(closed_at, time_zone) as closed_local,
     local_time(waiting_since, time_zone) as waiting_since_local,
     local_time(last_message_at, time_zone) as last_message_local"""
-# Filters of this page alone: their options, and the condition of each.
+# Filters of this page only: options and the SQL condition of each.
 CHOICES = {
     "status": {
         status: f"status = '{status}'"
@@ -102,7 +102,7 @@ def details(view: View) -> None:
 
 @dataclass(frozen=True)
 class Listing:
-    """Which conversations of the period and the filters are listed, and in which order (SQL of ours)."""
+    """The condition and the order of the list, as SQL without input of the user."""
 
     search: str
     chosen: dict[str, list[str]]
@@ -110,7 +110,7 @@ class Listing:
 
     @property
     def condition(self) -> str:
-        """SQL condition of the list; the searched text is its parameter `_search`."""
+        """The SQL condition of the list. The searched text is its parameter `_search`."""
         parts = ["($_search = '' or contains(conversation_id, $_search))"]
         for name, options in self.chosen.items():
             if options:
@@ -148,7 +148,7 @@ def _from_the_start() -> None:
 
 
 def _plain(search: str) -> str:
-    """Return what was searched without what could be read as markup."""
+    """Return the searched text without characters of Markdown."""
     return "".join(letter for letter in search if letter.isalnum() or letter in " :.-")
 
 
@@ -157,7 +157,7 @@ def _column(view: View, column: str) -> str:
 
 
 def _count(view: View, listing: Listing) -> int:
-    found = view.questions.report(
+    found = view.queries.report(
         "_details", view.filters, "count(*) as n", listing.condition, _search=listing.search
     )
     return int(found.at[0, "n"])
@@ -165,7 +165,7 @@ def _count(view: View, listing: Listing) -> int:
 
 def _rows(view: View, listing: Listing, rows: int, skip: int) -> pd.DataFrame:
     order = f"order by {listing.order} nulls last, conversation_id limit $_rows offset $_skip"
-    return view.questions.report(
+    return view.queries.report(
         "_details",
         view.filters,
         SELECT,
@@ -265,7 +265,7 @@ def _timeline(view: View) -> None:
     if not conversation:
         st.info(language("details.none_chosen"))
         return
-    frame = view.questions.about(
+    frame = view.queries.about(
         "report_timeline",
         "*, local_time(happened_at, time_zone) as happened_local",
         conversation=conversation,

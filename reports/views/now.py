@@ -1,6 +1,6 @@
-"""Now: what is open, who waits since when, and what has no agent.
+"""The page Now: open, waiting and unassigned conversations.
 
-Belongs here: what the page shows and in which order. Does not: any figure's making.
+Belongs here: the parts of the page and their order. Does not: the definition of figures.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ from reports import charts
 from reports.tables import Column, missing, written
 from reports.view import View
 
-MOST = 100  # rows of a list; the files hold all up to MOST_IN_FILE
+MOST = 100  # of a list on the page; downloads have up to MOST_IN_FILE
 MOST_IN_FILE = 10_000
 DAYS = 28
 LISTS = {
@@ -38,7 +38,7 @@ TILES = (
 def now(view: View) -> None:
     """Show the page."""
     language = view.language
-    counts = view.questions.present("report_open_counts", view.filters)
+    counts = view.queries.present("report_open_counts", view.filters)
     st.caption(language("now.as_of"))
     totals = counts[counts["per"] == "total"]
     in_flow = counts.loc[counts["per"] == "in_flow", "open"].sum()
@@ -101,7 +101,7 @@ def _list(view: View, name: str, count: int) -> None:
 
 
 def _rows(view: View, tail: str, **values: object) -> pd.DataFrame:
-    return view.questions.present("report_open", view.filters, LOCAL, tail, **values)
+    return view.queries.present("report_open", view.filters, LOCAL, tail, **values)
 
 
 def _selected(view: View, key: str, ids: list[str]) -> None:
@@ -136,7 +136,7 @@ def _over_time(view: View) -> None:
     name = language("now.over_time")
     st.header(name)
     last = view.known.through
-    frame = view.questions.report(
+    frame = view.queries.report(
         "report_backlog",
         view.filters,
         "report_date, sum(open)::bigint as open, sum(open_over_1_day)::bigint as open_over_1_day,"

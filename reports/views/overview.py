@@ -1,6 +1,6 @@
-"""The Overview: how many conversations, from where, how fast, how happy.
+"""The page Overview: volume, origins, response times and satisfaction.
 
-Belongs here: what the page shows and in which order. Does not: any figure's making.
+Belongs here: the parts of the page and their order. Does not: the definition of figures.
 """
 
 import pandas as pd
@@ -22,9 +22,9 @@ from reports.tables import Column, mark, missing, select, written
 from reports.view import View
 from reports.views.responses import show_handled_by, show_heatmap, show_response_bands
 
-# Colours of `st.metric` by whether more is better; None: neither.
+# Color of `st.metric` by whether a higher value is better (None: neither).
 COLOURS = {True: "normal", False: "inverse", None: "off"}
-# Lists of conversations to which the figures lead, by the filters of the details.
+# Figures that open a list of conversations, with its filters on the page Details.
 TO_DETAILS = {
     "overview.to_waiting": {"outcome": ["waiting"]},
     "overview.to_unanswered": {"outcome": ["unanswered"]},
@@ -36,7 +36,7 @@ METRIC_CHARTS = {"day": "overview.metric_by_day", "week": "overview.metric_by_we
 
 def overview(view: View) -> None:
     """Show the page."""
-    figures = view.questions.report("report_overview", view.filters).iloc[0]
+    figures = view.queries.report("report_overview", view.filters).iloc[0]
     if not figures[["conversations", "messages", "surveys_sent", "csat_n"]].any():
         view.nothing()
         return
@@ -100,7 +100,7 @@ def _figures(view: View, figures: pd.Series) -> None:
 
 
 def _help(view: View, measure: str, figures: pd.Series, cases: str | None) -> str | None:
-    """Return what a figure means, with the number of cases and, of a median, the average beside it."""
+    """Return the definition of a figure, with its number of values and, for a median, the average."""
     language = view.language
     parts = [language.definition(measure)]
     if measure.endswith("_median"):
@@ -118,7 +118,7 @@ def _by_origin(view: View, grain: str) -> None:
     language = view.language
     name = language("overview.by_origin")
     st.header(name)
-    frame = view.questions.report(
+    frame = view.queries.report(
         "report_origins_over_time", view.filters, tail="order by period_start, origin", grain=grain
     )
     if frame.empty:
@@ -153,7 +153,7 @@ def _trend(view: View) -> None:
     language = view.language
     name = language("overview.trend")
     st.header(name)
-    frame = view.questions.report("report_trend", view.filters)
+    frame = view.queries.report("report_trend", view.filters)
     points = frame.rename(columns={"day": "when", "conversations": "value", "conversations_mean": "mean"})
     labels = language("column.conversations"), language("column.conversations_mean")
     columns = [Column("day", "day"), Column("conversations"), Column("conversations_mean", "decimal")]
@@ -194,7 +194,7 @@ def _table(view: View, grain: str) -> None:
     medians = [view.median(measure) for measure in ("first_response", "reply", "duration")]
     columns = [*counts, *medians, ON_TARGET, RATING, Column("csat_score", "share", "csat_n")]
     more = [*all_measures(view), Column("response_rate", "share", "surveys_sent")]
-    frame = view.questions.report(
+    frame = view.queries.report(
         "report_over_time",
         view.filters,
         select([first], columns, more),

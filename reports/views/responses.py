@@ -1,7 +1,7 @@
-"""Parts of the Overview about when people write, how long they wait, and who answers.
+"""Parts of the Overview on message times, response times and handling.
 
-Belongs here: the heatmap, the bands of response times, who handled the conversations. Does not: any figure's
-making.
+Belongs here: the heatmap, the bands of response times, conversations by handling. Does not: the definition of
+figures.
 """
 
 from collections.abc import Iterable
@@ -22,14 +22,14 @@ HANDLED = ("agent", "automation", "nobody", None)
 
 
 def show_heatmap(view: View) -> None:
-    """Show the average week by hour, of conversations, messages or replies."""
+    """Show the average week by hour for conversations, messages or replies."""
     language = view.language
     name = language("overview.heatmap")
     st.header(name)
     names = {option: language(f"heat.{option}") for option in HEAT}
     option = view.choose(language("overview.count"), one_of("heat", list(HEAT)), names)
     count = HEAT[option]
-    frame = view.questions.report("report_heatmap", view.filters)
+    frame = view.queries.report("report_heatmap", view.filters)
     points = pd.DataFrame(
         {
             "weekday": frame["iso_weekday"].map(language.weekday),
@@ -51,11 +51,11 @@ def show_heatmap(view: View) -> None:
 
 
 def show_response_bands(view: View) -> None:
-    """Show how many first responses and replies took how long."""
+    """Show the number of first responses and replies in each band of response time."""
     language = view.language
     name = language("overview.bands")
     st.header(name)
-    frame = view.questions.report("report_response_bands", view.filters)
+    frame = view.queries.report("report_response_bands", view.filters)
     field = "responses_working" if view.is_working_time else "responses"
     counts = frame.pivot_table(index="band", columns="measure", values=field).reindex(BANDS)
     table = pd.DataFrame({"band": [language(f"band.{band}") for band in BANDS]})
@@ -79,11 +79,11 @@ def show_response_bands(view: View) -> None:
 
 
 def show_handled_by(view: View) -> None:
-    """Show who answered the customers: agents, automation, nobody."""
+    """Show the conversations handled by agents, by automation, and without an answer."""
     language = view.language
     name = language("overview.handled_by")
     st.header(name)
-    frame = view.questions.report("report_handled_by", view.filters)
+    frame = view.queries.report("report_handled_by", view.filters)
     known = {
         None if missing(value) else value: number
         for value, number in zip(frame["handled_by"], frame["conversations"], strict=True)
@@ -104,7 +104,7 @@ def show_handled_by(view: View) -> None:
 
 
 def _bars(language: Language, names: Iterable[str], counts: list[int], keys: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of `charts.bars` for counts, each with its share of them all."""
+    """Return the rows of `charts.bars` for counts, each with its share of the total."""
     total = sum(counts)
     labels = [f"{language.count(count)} ({language.share(count / total)})" for count in counts]
     return pd.DataFrame({"name": names, "label": labels, "value": counts, "key": keys})

@@ -1,10 +1,10 @@
 """Charts as SVG, drawn without a browser or the network.
 
-Belongs here: how a chart looks, on paper, on a light and on a dark ground. Does not: which figures it shows
-(see `previews` and `report`).
+Belongs here: the style of charts, for print and for light and dark backgrounds. Does not: the figures (see
+`previews` and `report`).
 
-Every function takes a table of rows that are ready to be drawn, and gives the text of an `<svg>` element that
-loads nothing. `width` is in pixels.
+Every function takes a data frame with the values to draw, and returns the text of an `<svg>` element without
+external resources. `width` is in pixels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import altair
     import pandas
 
-# Mid tones, so that text and lines can be read on white and on black.
+# Mid tones, readable on white and on black.
 TEXT, LINE, BAR = "#7a7a7a", "#7a7a7a40", "#4c8fd0"
 PALETTE = ["#4c8fd0", "#e0913a", "#4aa88a", "#b07cc6"]
 ORIGINS = ["inbound", "flow", "inbox", "other"]
@@ -27,11 +27,10 @@ DAY = "%-d %b"
 
 
 def bars_by_day(rows: pandas.DataFrame, width: int, kinds: list[str], is_legend_shown: bool = True) -> str:
-    """Draw a stacked bar a day of rows (day, kind, number), the kinds in the order given.
+    """Draw a stacked bar per day for rows of (day, kind, number), with the kinds in the given order.
 
-    Without the legend, days are numbers: the drawing then has no words.
-
-    The days must be datetimes: texts would be read as UTC and drawn on the clock of this machine.
+    Without the legend, dates are numeric, so that the chart contains no words. Days must be datetimes: texts
+    would be parsed as UTC and drawn in the time zone of this machine.
     """
     import altair as alt
 
@@ -55,10 +54,10 @@ def bars_by_day(rows: pandas.DataFrame, width: int, kinds: list[str], is_legend_
 
 
 def bars(rows: pandas.DataFrame, width: int) -> str:
-    """Draw a horizontal bar for each of the rows (name, number), with the number at its end."""
+    """Draw a horizontal bar for each row of (name, number), with the number at its end."""
     import altair as alt
 
-    # A character that is invalid in an SVG ends not only the drawing, but the process.
+    # The renderer aborts the process at a character that is invalid in an SVG.
     rows = rows.assign(name=rows["name"].map(printable))
     base = alt.Chart(rows).encode(
         y=alt.Y("name:N", sort=None, axis=alt.Axis(labelLimit=160, domain=False, ticks=False)),
@@ -69,7 +68,7 @@ def bars(rows: pandas.DataFrame, width: int) -> str:
 
 
 def columns(rows: pandas.DataFrame, width: int) -> str:
-    """Draw a column for each of the rows (name, number), with the number on top."""
+    """Draw a column for each row of (name, number), with the number on top."""
     import altair as alt
 
     base = alt.Chart(rows).encode(
@@ -81,7 +80,7 @@ def columns(rows: pandas.DataFrame, width: int) -> str:
 
 
 def week(rows: pandas.DataFrame, width: int) -> str:
-    """Draw the hours of the week of rows (iso_weekday, hour, number), darker for larger numbers."""
+    """Draw a heatmap of the hours of a week for rows of (iso_weekday, hour, number)."""
     import altair as alt
 
     named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["iso_weekday"]])

@@ -1,7 +1,7 @@
-"""The figures of the report on one account and period, as the report macros measure them.
+"""The figures of the static report of one account and period, from the report macros.
 
-Belongs here: which figures the report shows, and whether a change is good or bad. Does not: words and
-numbers in a language (see `report`), nor how a figure is measured (the report macros).
+Belongs here: which figures the report shows, and whether a change is good or bad. Does not: formatting in a
+language (see `report`), nor the definition of a figure (the report macros).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     import duckdb
 
-FEW = 5  # figures of fewer values than this are marked, here and on the report pages
-# How large a change must be to be shown as good or bad, by the kind of the figure.
+FEW = 5  # averages of fewer values are marked, here and on the report pages
+# The smallest change that is shown as good or bad, by kind of figure.
 MATERIAL = {"seconds": 0.05, "share": 0.02, "rating": 0.1}
 NARROW, WIDE = 340, 1000
 
 
 @dataclass(frozen=True)
 class Headline:
-    """A figure of `report_overview`: its kind, the column of its n, and whether more is better."""
+    """A figure of `report_overview`: its kind, the column of its n, and whether a higher value is better."""
 
     measure: str
     kind: str = "count"
@@ -51,12 +51,12 @@ HEADLINES = (
 
 @dataclass(frozen=True)
 class Figures:
-    """What the report on an account and period shows, in no language.
+    """The figures of the report of an account and period, independent of the language.
 
-    - `begins`: the first day with data
-    - `compared`: the days whose figures, `now` and `before`, are compared
-    - `week`: of each weekday (1 = Monday) 24 pairs: messages of customers per day, and strength of colour
-    - `by_day`: SVG drawings of conversations by day, by width
+    - `begins`: first day with data
+    - `compared`: the compared days; their figures are in `now` and `before`
+    - `week`: 24 pairs per weekday (1 = Monday): messages of customers per day, and the colour intensity
+    - `by_day`: SVG charts of conversations by day, by width
     """
 
     account: str
@@ -73,12 +73,12 @@ class Figures:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all was measured in the period."""
+        """Whether the period has no activity."""
         return not any(self.overview[column] for column in ("conversations", "messages", "surveys_sent"))
 
 
 def measure(connection: duckdb.DuckDBPyConnection, account: str, period: Period) -> Figures | None:
-    """Return the figures, None where the account has no data; the connection is of `reader`."""
+    """Return the figures, or None if the account has no data. `connection` is one of `reader`."""
 
     def report(name: str, days: Period, rest: str = "") -> duckdb.DuckDBPyConnection:
         query = f"from {name}($first, $last, accounts := [$account]) {rest}"
@@ -122,7 +122,7 @@ def measure(connection: duckdb.DuckDBPyConnection, account: str, period: Period)
 
 
 def difference(headline: Headline, now: dict[str, Any], before: dict[str, Any]) -> float | None:
-    """Return the change of a figure, None where one side is unknown."""
+    """Return the change of a figure, or None if one of its values is unknown."""
     value, previous = now[headline.measure], before[headline.measure]
     if value is None or previous is None:
         return None
@@ -130,14 +130,14 @@ def difference(headline: Headline, now: dict[str, Any], before: dict[str, Any]) 
 
 
 def change_of(kind: str, value: float, previous: float) -> float | None:
-    """Return a change: of shares and ratings the difference, else relative to the previous value."""
+    """Return the difference of shares and ratings, and the relative change of other figures."""
     if kind in ("share", "rating"):
         return value - previous
     return value / previous - 1 if previous else None
 
 
 def cue(headline: Headline, amount: float | None, now: dict[str, Any], before: dict[str, Any]) -> str:
-    """Return `better` or `worse`; nothing where the change is small or one side has few values behind it."""
+    """Return `better` or `worse`, or an empty text if the change is small or based on few values."""
     if amount is None or headline.better is None or abs(amount) < MATERIAL[headline.kind]:
         return ""
     if any((side[headline.n] or 0) < FEW for side in (now, before)):

@@ -1,10 +1,9 @@
-"""Which days a report or a report page is about, counted back from the last day of data, never from today.
+"""The periods of reports and report pages, relative to the last day with data, not to today.
 
-Belongs here: relative periods, and the days that each can be compared with. Does not: what is measured in
-them.
+Belongs here: relative periods, and the days with which they are compared. Does not: the figures of a period.
 
-The same release so gives the same report, whenever it is written. The day of the latest message is not over,
-so a period ends before that day.
+So a release always has the same report. The day of the latest message is incomplete, so a period ends before
+it.
 """
 
 from collections.abc import Mapping
@@ -14,25 +13,25 @@ from zoneinfo import ZoneInfo
 
 MONTHS = {"last_month": 1, "last_quarter": 3}
 DAYS = {"last_week": 7, "last_7_days": 7, "last_28_days": 28}
-LATE = 7  # days after which answers, closes and ratings of a conversation have mostly come
+LATE = 7  # days after which most replies, closes and ratings of a conversation have arrived
 ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Period:
-    """Local days, both included."""
+    """A range of local days, both included."""
 
     first: date
     last: date
 
     @property
     def days(self) -> int:
-        """Number of days."""
+        """The number of days."""
         return (self.last - self.first).days + 1
 
 
 def last_day(account: Mapping[str, str | None]) -> date | None:
-    """Return the local day of the account's latest message, None without any; see `Release.accounts`."""
+    """Return the local day of the latest message of an account in `Release.accounts`, or None."""
     if account["data_through"] is None:
         return None
     instant = datetime.fromisoformat(account["data_through"]).replace(tzinfo=UTC)
@@ -40,12 +39,12 @@ def last_day(account: Mapping[str, str | None]) -> date | None:
 
 
 def page_name(name: str) -> str:
-    """Return what the report pages call a period of the setting: `last_week` for `last_full_week`."""
+    """Return the name of a period on the report pages: `last_week` for the setting `last_full_week`."""
     return name.replace("_full", "")
 
 
 def latest_period(name: str, last: date) -> Period:
-    """Return the latest period of this name, of the setting or the pages, that is over before `last`."""
+    """Return the latest complete period of this name before the day `last`."""
     name = page_name(name)
     if name in MONTHS:
         step = MONTHS[name]
@@ -56,10 +55,10 @@ def latest_period(name: str, last: date) -> Period:
 
 
 def compared_periods(period: Period, begins: date, ends: date = date.max) -> tuple[Period, Period] | None:
-    """Return the days of a period that can be compared, and the days at the same places of as many before it.
+    """Return the days of a period that can be compared, and the matching days of the previous period.
 
-    Both have data only: `begins` and `ends` are the first and the last day with data. None where there are no
-    such days.
+    The previous period has the same length. `begins` and `ends` are the first and last day with data, and
+    both results contain only days with data. Return None if there are no such days.
     """
     shift = timedelta(days=period.days)
     first, last = max(period.first, begins + shift), min(period.last, ends)
@@ -69,6 +68,6 @@ def compared_periods(period: Period, begins: date, ends: date = date.max) -> tup
 
 
 def _months_before(day: date, months: int) -> date:
-    """Return the first day of the month so many months before the day's."""
+    """Return the first day of the month that is a number of months before the month of `day`."""
     years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(years, month + 1, 1)

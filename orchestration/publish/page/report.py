@@ -1,11 +1,11 @@
-"""The report to send: for each account, period and language one page, in a file that needs nothing else.
+"""The static report: one self-contained HTML page for each account, period and language.
 
-Belongs here: which pages there are, where their files are, and how figures become words. Does not: looks
-(see the templates), nor which figures are shown (see `figures`).
+Belongs here: the list of pages, their files, and formatting figures. Does not: layout (see the templates),
+nor the choice of figures (see `figures`).
 
 The files `<account>.<period>.<language>.html`, and an index in each language, are in the folder
-`releases/<release_id>/report` of their release and go with it. `published/report` is a link to the current
-one; swapping it publishes all the pages at once.
+`releases/<release_id>/report` of their release and are removed with it. `published/report` is a link to the
+folder of the current release. Replacing the link publishes all pages at once.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ PERIODS = ("last_full_week", "last_28_days", "last_full_month")
 
 
 def write_reports(settings: Settings) -> dict[str, Path]:
-    """Write the pages of the current release; return the page to send of each account.
+    """Write the pages of the current release. Return the page to send by account.
 
-    That is the one of the period and language that are set. Raises `PublishError` where there is no release.
+    The page to send has the period and language of the settings. Raises `PublishError` without a release.
     """
     release = current_release(settings)
     if release is None:
@@ -56,7 +56,7 @@ def write_reports(settings: Settings) -> dict[str, Path]:
         for name, page in render_index(settings, release):
             replace(folder / name, page)
     target, link = folder.relative_to(settings.published_path), settings.published_path / LINK
-    if link.is_dir() and not link.is_symlink():  # in a copy of the home made by a tool that follows links
+    if link.is_dir() and not link.is_symlink():  # in a copy of the home by a tool that follows links
         shutil.rmtree(link)
     _put(link, lambda path: path.symlink_to(target))
     return {
@@ -66,7 +66,7 @@ def write_reports(settings: Settings) -> dict[str, Path]:
 
 
 def has_reports(settings: Settings, release: Release) -> bool:
-    """Return whether the reports that can be read are those of this release, of the period that is set."""
+    """Return whether the current reports are those of this release and include the period of the settings."""
     folders = settings.published_path / LINK, settings.published_path / release.folder / LINK
     names = [
         *(index_name(code) for code in LANGUAGES),
@@ -82,32 +82,32 @@ def has_reports(settings: Settings, release: Release) -> bool:
 
 
 def periods(settings: Settings) -> list[str]:
-    """Return the periods that have a report."""
+    """Return the names of the periods with a report."""
     return list(dict.fromkeys((*PERIODS, settings.report_period)))
 
 
 def file_name(account: str, period: str, code: str) -> str:
-    """Return the name of the page of an account, period and language."""
+    """Return the file name of the page of an account, period and language."""
     return f"{account}.{period}.{code}.html"
 
 
 def index_name(code: str, stem: str = "index") -> str:
-    """Return the name of the index, or of another page about all accounts; the English one is plain."""
+    """Return the file name of a page about all accounts. The English one has no language suffix."""
     return f"{stem}.html" if code == "en" else f"{stem}.{code}.html"
 
 
 def others(code: str, stem: str = "index") -> list[tuple[str, str, str]]:
-    """Return the same page in the other languages: code, name of the language and name of the file."""
+    """Return the other languages of a page: code, name of the language and file name."""
     return [(other, name, index_name(other, stem)) for other, name in LANGUAGES.items() if other != code]
 
 
 def period_title(language: Language, period: str) -> str:
-    """Return what the report pages call a period."""
+    """Return the title of a period in a language."""
     return language(f"periods.{page_name(period)}")
 
 
 def page_link(settings: Settings, page: str = "", **parameters: str) -> str:
-    """Return the address of one of the report pages, with these values in it."""
+    """Return the URL of a report page with query parameters."""
     query = f"?{urlencode(parameters)}" if parameters else ""
     return f"{settings.report_url.rstrip('/')}/{page}{query}"
 
@@ -115,7 +115,7 @@ def page_link(settings: Settings, page: str = "", **parameters: str) -> str:
 def render(
     settings: Settings, connection: duckdb.DuckDBPyConnection, release: Release, account: str
 ) -> Iterator[tuple[str, str]]:
-    """Yield name and HTML of each page of one account, of a connection as `reader` gives it."""
+    """Yield file name and HTML of each page of an account. `connection` is one of `reader`."""
     about = release.accounts[account]
     last, zone = last_day(about), ZoneInfo(about["time_zone"])
     facts = {
@@ -140,7 +140,7 @@ def render(
 
 
 def render_index(settings: Settings, release: Release) -> Iterator[tuple[str, str]]:
-    """Yield name and HTML of the list of all reports in each language."""
+    """Yield file name and HTML of the index in each language."""
     zone = ZoneInfo(settings.time_zone)
     for code in LANGUAGES:
         language = Language(code)
@@ -171,12 +171,12 @@ def render_index(settings: Settings, release: Release) -> Iterator[tuple[str, st
 
 
 def replace(path: Path, text: str) -> None:
-    """Put a page in the place of `path`, so that a reader never sees a part of it."""
+    """Replace the file `path` atomically."""
     _put(path, lambda building: building.write_text(text, "utf-8"))
 
 
 def write_value(language: Language, kind: str, value: float | None) -> str:
-    """Return a figure in a language; kinds are count, seconds, share and rating."""
+    """Return a figure formatted for a language. Kinds are count, seconds, share and rating."""
     if value is None:
         return UNKNOWN
     writers = {
@@ -189,7 +189,7 @@ def write_value(language: Language, kind: str, value: float | None) -> str:
 
 
 def write_change(language: Language, kind: str, amount: float | None) -> str:
-    """Return a change in a language: a share in points, a rating as it is, all else in percent."""
+    """Return a change for a language: shares in percentage points, ratings as numbers, others in percent."""
     if amount is None:
         return ""
     writers = {"share": language.points, "rating": language.signed_decimal}
@@ -210,7 +210,7 @@ def template(name: str) -> Template:
 
 
 def _shown(settings: Settings, language: Language, figures: Figures, last: Any) -> dict[str, Any]:
-    """Return what the template shows of the figures, in a language."""
+    """Return the variables of the template for figures in a language."""
     period = figures.period
     link = partial(
         page_link,
@@ -242,7 +242,7 @@ def _shown(settings: Settings, language: Language, figures: Figures, last: Any) 
 
 
 def _tile(language: Language, headline: Headline, figures: Figures) -> dict[str, Any] | None:
-    """Return a figure with its change and explanation; None where an account has no targets."""
+    """Return a figure with its change and definition, or None for a target that the account does not have."""
     name, n = headline.measure, headline.n and figures.overview[headline.n]
     if name.endswith("_on_target_rate") and not n:
         return None
@@ -263,7 +263,7 @@ def _tile(language: Language, headline: Headline, figures: Figures) -> dict[str,
 
 
 def _comparison(language: Language, figures: Figures) -> str:
-    """Return which days the changes compare."""
+    """Return the sentence that states the compared days."""
     if figures.compared is None:
         return language("note.not_compared", first=language.day(figures.begins))
     now, before = figures.compared

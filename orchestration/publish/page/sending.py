@@ -1,6 +1,6 @@
 """Sending the reports of a release to the addresses of a setting.
 
-Belongs here: the message. Does not: when it is sent (see `assets`), nor the way out (see `common.messages`).
+Belongs here: the message. Does not: when it is sent (see `assets`), nor sending (see `common.messages`).
 """
 
 import logging
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 def send_reports(settings: Settings, pages: Sequence[Path]) -> str:
-    """Send these pages with the verdict on each account; return how many addresses they reached, as words.
+    """Send these pages with the verdict on each account. Return how many addresses were reached, as a text.
 
-    It never raises: a release is published whether or not its reports arrive.
+    Errors are logged, not raised, because a failed delivery must not fail the run.
     """
     language, freshness = Language(settings.report_language), check_freshness(settings)
     verdicts = [

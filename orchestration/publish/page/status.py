@@ -1,10 +1,10 @@
-"""`published/status.html`: whether what is published is fresh, what was checked and rejected.
+"""The status page `published/status.html`: freshness, checks and rejected records of the release.
 
-Belongs here: which facts the page shows. Does not: the verdicts (see `freshness`),
-nor looks (see the template).
+Belongs here: the content of the page. Does not: the verdicts (see `freshness`), nor the layout (see the
+template).
 
-The page describes the moment at which it is written. A script on it says when time alone has changed a
-verdict since.
+The page shows the state at the time of writing. A script on it displays a note after a verdict has changed
+with time.
 """
 
 from collections.abc import Sequence
@@ -20,22 +20,22 @@ from orchestration.settings import Settings
 from reports.language import LANGUAGES, Language
 
 STATUS = "status"
-MOST = 20  # rejected records by reason that are listed
+MAX_REASONS = 20  # in the list of rejected records
 REJECTED = f"""
     select account_id, entity, reason, any_value(remedy), sum(records_rejected)::bigint as records, max(file)
     from rejected_records
     group by account_id, entity, reason
     order by records desc, account_id, entity, reason
-    limit {MOST}
+    limit {MAX_REASONS}
 """
 
 
 def write_status(
     settings: Settings, freshness: Freshness, next_run: datetime | None, failed: Sequence[str]
 ) -> Path:
-    """Write the page in each language; return the path of the English one.
+    """Write the page in each language. Return the path of the English page.
 
-    `failed` are the tables on which the last checks failed, whose rows are therefore not published.
+    `failed` has the tables with a failed check, whose latest rows are not published.
     """
     release, zone = freshness.release, ZoneInfo(settings.time_zone)
     rejected, records = [], 0
@@ -52,7 +52,7 @@ def write_status(
                 language=language,
                 freshness=freshness,
                 release=release,
-                looked_at=datetime.now(UTC).astimezone(zone),
+                checked_at=datetime.now(UTC).astimezone(zone),
                 published=release and datetime.fromisoformat(release.published_at).astimezone(zone),
                 changes_at=freshness.changes_at,
                 zone=settings.time_zone,
