@@ -27,7 +27,7 @@ fetch: .venv/installed ## fetch new records from the platforms' APIs into landin
 receive: .venv/installed ## receive webhooks into landing on http://127.0.0.1:8600
 	@$(BIN)/python -m orchestration.fetch.receiver --port $${PORT:-8600}
 
-full-refresh: .venv/installed ## rebuild everything from landing; FORCE=1 even if landing no longer has all files
+full-refresh: .venv/installed ## rebuild everything from landing; FORCE=1 also if files are missing in landing
 	@$(BIN)/python -m orchestration run --full-refresh $(if $(FORCE),--force)
 
 replay: .venv/installed ## ingest files again: make replay ARGS="--accounts demo --from-day 2025-12-01" (--help lists all)
@@ -36,7 +36,7 @@ replay: .venv/installed ## ingest files again: make replay ARGS="--accounts demo
 rebuild: .venv/installed ## rebuild, check and publish one mart: make rebuild MART=agg_by_agent
 	@$(BIN)/python -m orchestration rebuild $(MART)
 
-rollback: .venv/installed ## put the previous release back in place, or RELEASE=<id>
+rollback: .venv/installed ## restore the previous release, or RELEASE=<id>
 	@$(BIN)/python -m orchestration rollback $(RELEASE)
 
 ui: .venv/installed ## start Dagster's UI and daemon on http://127.0.0.1:3000
@@ -76,7 +76,7 @@ test: .venv/installed-dev ## run the tests, except the slow ones
 test-slow: .venv/installed-dev ## run the slow tests
 	@$(BIN)/python -m pytest -n 2 -m slow
 
-bench: .venv/installed ## measure each stage against its yardstick: make bench ARGS="--conversations 100000"
+bench: .venv/installed ## measure each stage against its baseline: make bench ARGS="--conversations 100000"
 	@$(BIN)/python -m benchmarks.stages $(ARGS)
 
 pictures: .venv/installed-dev ## take the pictures of the README from the sample; needs chromium
@@ -103,7 +103,7 @@ pins: .venv/installed ## compile pyproject.toml into the requirements; pinned ve
 upgrade: ## pin the newest versions of the requirements, if the tests pass with them
 	@deploy/upgrade.sh
 
-clean: .venv/installed ## remove everything made from landing; landing itself stays
+clean: .venv/installed ## remove all files derived from landing, but not landing
 	@$(WITH_SETTINGS) && if [ -d "$$CONVERSATIONS_HOME/spark" ]; then deploy/spark.sh down; fi
 	@$(BIN)/python -m orchestration clean
 	@rm -rf .pytest_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs

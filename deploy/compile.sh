@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles pyproject.toml into requirements*.txt, with the hashes of every file of every supported platform, into
-# the folder <to>. Pinned versions stay, unless --upgrade follows. Usage: deploy/compile.sh <to> [--upgrade]
+# Compiles pyproject.toml into requirements*.txt in the folder <to>, with the hashes of all files for every supported
+# platform. Pinned versions are kept, unless --upgrade is given. Usage: deploy/compile.sh <to> [--upgrade]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 to=$1
@@ -8,22 +8,22 @@ python=${PYTHON:-.venv/bin/python}
 work=$(mktemp --directory)
 trap 'rm -r "$work"' EXIT
 
-# An index beside the main one may hold this machine's files only, and so not all the hashes.
+# Additional indexes can lack files for other platforms, and so their hashes.
 compile() { # <output> <arguments>
     UV_INDEX="" UV_FIND_LINKS="" "$python" deploy/install.py --uv pip compile --quiet --universal --generate-hashes \
         --no-header --no-annotate --no-strip-extras --python-version 3.11 --output-file "$@" > /dev/null
 }
 
-pin() { # <file> <arguments>: writes what these need and the files that it includes do not hold
+pin() { # <file> <arguments>: writes the pins of these requirements that are not in the included files
     compile "$work/needed" --constraint "$work/together" "${@:2}"
     { echo requirements.txt && sed -n 's/^-r //p' "$1"; } | while read -r file; do cat "$work/$file"; done > "$work/held"
-    # A pin begins a line; its hashes follow, indented.
+    # A pin starts a line; its hashes are on the indented lines after it.
     awk 'FILENAME == ARGV[1] { held[$1]; next } /^[^ ]/ { keep = !($1 in held) } keep' \
         "$work/held" "$work/needed" >> "$work/$1"
     rm "$work/needed"
 }
 
-# All at once, so that they go together. uv prefers the versions that it finds in the output.
+# Resolves all requirements together, so that they are compatible. uv prefers the versions in the output file.
 sed '/^-r /d' requirements*.txt > "$work/together"
 compile "$work/together" pyproject.toml --all-extras --group uv "${@:2}"
 for file in requirements*.txt; do

@@ -1,10 +1,10 @@
-"""Installs pinned requirements into the environment of this Python, with uv, else with pip.
+"""Install pinned requirements into the environment of this Python, with uv or, if it fails, with pip.
 
     python deploy/install.py requirements.txt …    installs them, and the project itself
     python deploy/install.py --uv pip compile …    runs uv with the settings of pip
 
-Belongs here: what uv needs of pip's configuration, which it does not read. Does not: which packages (see
-`pyproject.toml`). It runs before anything is installed, so it needs the standard library alone.
+Belongs here: passing pip's configuration to uv, which does not read it. Does not: the list of packages (see
+`pyproject.toml`). It runs before any installation, so it uses only the standard library.
 """
 
 import ast
@@ -19,7 +19,7 @@ from pathlib import Path
 
 PIP = [sys.executable, "-m", "pip"]
 UV = "requirements-uv.txt"
-# A setting of pip, and the variable in which uv reads it.
+# Setting of pip → environment variable of uv.
 VARIABLES = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -32,9 +32,9 @@ VARIABLES = {
 
 
 def uv_settings(pip_config: Iterable[str]) -> dict[str, str]:
-    """Return the variables that give uv pip's settings, from the lines of `pip config list`.
+    """Return the variables of uv for the settings of pip, given the lines of `pip config list`.
 
-    A variable of the environment overrides the section `install` of pip's files, and that one `global`.
+    The environment overrides the section `install` of pip's files, which overrides `global`.
     """
     settings = {}
     for section in ("global", "install", ":env:"):
@@ -45,47 +45,47 @@ def uv_settings(pip_config: Iterable[str]) -> dict[str, str]:
     if "UV_FIND_LINKS" in settings:
         settings["UV_FIND_LINKS"] = settings["UV_FIND_LINKS"].replace(" ", ",")
     if "UV_INDEX" in settings:
-        # pip chooses among all indexes; without this uv takes the first that knows the package.
+        # Like pip, search all indexes. By default uv stops at the first one with the package.
         settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return settings
 
 
 @cache
 def uv_environment() -> dict[str, str] | None:
-    """Return the environment in which uv runs; None where pip cannot install it. It says why."""
+    """Return the environment of uv, or None if pip cannot install uv, which prints the reason."""
     if subprocess.run([*PIP, "install", "--quiet", "--requirement", UV]).returncode:
         return None
     listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True)
-    # What the user sets for uv itself comes first.
+    # Variables that the user sets for uv have priority.
     return uv_settings(listed.stdout.splitlines()) | os.environ
 
 
 def uv(*arguments: str) -> int:
-    """Run uv, installed from its pin where it is missing; return its exit code, 1 where there is no uv."""
+    """Run uv, which is installed first if necessary. Return its exit code, 1 if it cannot be installed."""
     if (environment := uv_environment()) is None:
         return 1
     return subprocess.run([sys.executable, "-m", "uv", *arguments], env=environment).returncode
 
 
 def install(files: Iterable[str]) -> int:
-    """Install the pins of the files, then the project itself; return the exit code."""
+    """Install the pinned requirements of the files, then the project. Return the exit code."""
     pins = ["install", "--quiet", *(argument for file in files for argument in ("--requirement", file))]
-    # Its build needs setuptools, which is among the pins.
+    # The build of the project needs setuptools, which is pinned.
     project = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", "."]
     here = ["--python", sys.executable]
     failed = uv("pip", *pins, *here) or uv("pip", *project, *here)
     if failed:
-        print("uv could not install them; pip does, which takes a minute or two …", flush=True)
+        print("uv failed; installing with pip, which takes a minute or two …", flush=True)
         failed = subprocess.run([*PIP, *pins]).returncode or subprocess.run([*PIP, *project]).returncode
     if not failed:
-        name_home()
+        set_dagster_home()
     return failed
 
 
-def name_home() -> None:
-    """Let every Python of `.venv` know that the folder around it is Dagster's home, unless one is set.
+def set_dagster_home() -> None:
+    """Make the repository the default of `DAGSTER_HOME` for every Python of `.venv`.
 
-    `dagster run list` and others need it and have no other way to find `dagster.yaml`.
+    Commands such as `dagster run list` need it to find `dagster.yaml`.
     """
     line = 'import os, sys; os.environ.setdefault("DAGSTER_HOME", os.path.dirname(sys.prefix))\n'
     (Path(sysconfig.get_path("purelib")) / "conversation_reports_home.pth").write_text(line)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A Spark cluster on this machine, for development and tests: a master, two workers and a thrift server, all
-# on 127.0.0.1. `up` starts what is not running and waits until the thrift server answers; `down` stops all.
+# on 127.0.0.1. `up` starts the missing processes and waits for the thrift server; `down` stops all.
 # It has no authentication: every user of this machine can use it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,10 +32,10 @@ stop() { # <name>
     rm -f "$run/$1.pid"
 }
 
-wait_for() { # <what> <name> <command …>: until the command succeeds, as long as the process lives
+wait_for() { # <label> <name> <command …>: waits until the command succeeds or the process ends
     for _ in $(seq 1500); do
         if "${@:3}"; then return; fi
-        kill -0 "$(cat "$run/$2.pid")" 2> /dev/null || break # not is_up: until it executes java it has no command line
+        kill -0 "$(cat "$run/$2.pid")" 2> /dev/null || break # is_up would fail: before java starts, the process has no command line
         sleep 0.2
     done
     echo "$1 did not start; the end of $run/$2.log:" >&2

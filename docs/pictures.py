@@ -1,7 +1,7 @@
-"""The pictures of README.md, taken from a release of the sample by a headless chromium.
+"""Screenshots for README.md from a release of the sample, with headless chromium.
 
-Usage: python -m docs.pictures [<home>]. The home has a release of the sample; without it, one is built in a
-temporary folder.
+Usage: python -m docs.pictures [<home>]. The home must have a release of the sample. By default, one is built
+in a temporary folder.
 """
 
 import html
@@ -25,7 +25,7 @@ from orchestration.settings import PROJECT, Settings
 
 FOLDER = Path(__file__).parent / "images"
 WIDTH = 1400
-COLOURS = 128  # enough for pages of text and charts, at a third of the bytes
+COLOURS = 128  # sufficient for text and charts, at a third of the size
 LINEAGE = "/assets/published/csat_summary?view=lineage&lineageScope=neighbors&lineageDepth=2"
 QUERY = """\
 select
@@ -42,7 +42,7 @@ background: #1e1e2e; color: #cdd6f4; font: 15px/1.35 'DejaVu Sans Mono', monospa
 
 
 def main(arguments: list[str]) -> None:
-    """Write all pictures; `arguments` may name a home."""
+    """Write all pictures, from the home in `arguments` or from a new one."""
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         home = Path(arguments[0]) if arguments else Path(temporary)
         settings = Settings(home=home, landing=PROJECT / "samples" / "landing", dagster=home / "dagster")
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> None:
 
 
 def take_overview(browser: Browser, environment: dict[str, str]) -> None:
-    """Take the page *Overview* about a month of the sample."""
+    """Save a picture of the page *Overview* for a month of the sample."""
     command = ["streamlit", "run", "reports/app.py", "--server.port"]
     with _served(command, environment, "/_stcore/health") as address:
         page = _page(browser, height=1350)
@@ -71,7 +71,7 @@ def take_overview(browser: Browser, environment: dict[str, str]) -> None:
 
 
 def take_lineage(browser: Browser, environment: dict[str, str]) -> None:
-    """Take Dagster's graph of one published table."""
+    """Save a picture of the lineage of a published table in Dagster."""
     command = ["dagster_webserver", "--read-only", "--module-name", "orchestration.definitions", "--port"]
     with _served(command, environment, "/server_info") as address:
         page = _page(browser, height=800)
@@ -81,20 +81,20 @@ def take_lineage(browser: Browser, environment: dict[str, str]) -> None:
 
 
 def take_query(browser: Browser, settings: Settings) -> None:
-    """Take a query and its answer, as `make sql` shows them."""
+    """Save a picture of a query and its result in `make sql`."""
     program = Path(sys.executable).with_name("duckdb")
     database = settings.published_path / "reports.duckdb"
-    answer = subprocess.run(
+    result = subprocess.run(
         [program, "-readonly", database, QUERY], capture_output=True, text=True, check=True
     )
     page = _page(browser, height=800)
-    page.set_content(TERMINAL.format(html.escape(f"$ make sql\n{QUERY}\n\n{answer.stdout}".rstrip())))
+    page.set_content(TERMINAL.format(html.escape(f"$ make sql\n{QUERY}\n\n{result.stdout}".rstrip())))
     _save(page.locator("pre").screenshot(), "query.png")
 
 
 @contextmanager
 def _served(command: list[str], environment: dict[str, str], health: str) -> Iterator[str]:
-    """Start a server of the project on a free port, and yield its address once `health` answers."""
+    """Start a server of the project on a free port, and yield its address when `health` responds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

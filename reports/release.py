@@ -32,8 +32,8 @@ class Queries:
     ) -> pd.DataFrame:
         """Return the rows of a report macro for the filters and their period.
 
-        `more` has further parameters of the macro. `select` and `tail` (order, limit) are SQL without input of
-        the user; values for it are in `more`, with names that begin with `_`.
+        `more` has further parameters of the macro. `select` and `tail` (order, limit) are SQL without
+        input of the user; values for it are in `more`, with names that begin with `_`.
         """
         named = {"from_date": filters.from_date, "to_date": filters.to_date}
         named |= filters.selections() | {name: value for name, value in more.items() if name[0] != "_"}

@@ -64,7 +64,7 @@ def test_pip_is_used_if_uv_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     python.chmod(0o700)
     monkeypatch.setattr(install, "PIP", [str(python), "-m", "pip"])
     monkeypatch.setattr(sys, "executable", str(python))
-    monkeypatch.setattr(install, "name_home", lambda: None)
+    monkeypatch.setattr(install, "set_dagster_home", lambda: None)
     install.uv_environment.cache_clear()
 
     assert install.install(["requirements.txt"]) == 0

@@ -301,17 +301,17 @@ def test_a_page_states_why_it_has_no_data_or_no_comparison(settings):
         month = file_name("demo", "last_full_month", "en")
         april = pages("2026-05-03T10:00:00Z")
         assert (
-            "Only 12 of 30 days have data on both sides: changes compare 19 Apr 2026 to 30 Apr 2026 with"
+            "Only 12 of 30 days have data in both periods: changes compare 19 Apr 2026 to 30 Apr 2026 with"
             " 20 Mar 2026 to 31 Mar 2026." in april[month]
         )
-        assert "still coming in" in april[month]
+        assert "still arriving" in april[month]
         march = pages("2026-04-20T10:00:00Z")[month]
         assert (
-            "No changes are shown: the days before the period have no data (data begins on 20 Mar 2026)"
+            "No changes are shown: the previous period has no data (data begins on 20 Mar 2026)"
             in march
         )
         assert "%, worse" not in march
-        assert "still coming in" not in march
+        assert "still arriving" not in march
         empty = pages("2026-12-21T10:00:00Z")[month]
         assert "1 Nov 2026 to 30 Nov 2026" in empty
         assert "20 Mar 2026 to 21 Dec 2026" in empty

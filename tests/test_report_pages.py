@@ -150,7 +150,7 @@ def test_details_are_paged_sorted_and_searched(visit, sample):
     assert len(whole) == query_release(sample, f"select count(*) as n {details}").at[0, "n"]
     assert list(whole["Conversation"][25:50]) == list(expected["conversation_id"])
 
-    page.get_by_role("textbox", name="Search by id").fill("c00011")
+    page.get_by_role("textbox", name="Search by ID").fill("c00011")
     page.keyboard.press("Enter")
     wait_until_rendered(page)
     assert url_parameter(page, "search") == ["c00011"]
@@ -168,7 +168,7 @@ def test_a_timeline_is_in_the_time_zone_of_the_account(visit, sample):
     expected = query_release(
         sample, "select *, local_time(happened_at, 'Europe/Rome') as t from report_timeline('demo:c0000017')"
     )
-    found = download_table(page, "csv", "One-conversation")
+    found = download_table(page, "csv", "Conversation-timeline")
     assert list(pd.to_datetime(found["When"])) == list(expected["t"].dt.floor("s"))
     waits = found["Customer waited (s)"].to_list()
     assert waits == pytest.approx(expected["wait_seconds"].to_list(), nan_ok=True)
@@ -189,9 +189,9 @@ def test_selecting_a_row_shows_its_timeline(visit):
 
 def test_an_empty_page_states_the_reason(visit):
     page = visit("?from=2025-10-01&to=2025-10-01&agents=demo:ag-05&contact_tags=vip&hours=out")
-    expect(page.get_by_text("Nothing from 1 Oct 2025 to 1 Oct 2025")).to_be_visible()
+    expect(page.get_by_text("No data from 1 Oct 2025 to 1 Oct 2025")).to_be_visible()
     page = visit(f"details?{PERIOD}&search=zzz")
-    expect(page.get_by_text("has “zzz” in its id")).to_be_visible()
+    expect(page.get_by_text("has “zzz” in its ID")).to_be_visible()
 
 
 def test_now_shows_the_open_conversations_of_the_macro(visit, sample):
@@ -207,7 +207,7 @@ def test_now_shows_the_open_conversations_of_the_macro(visit, sample):
         "select conversation_id from report_open() where is_waiting and not is_in_flow"
         " order by waiting_since, conversation_id",
     )
-    assert list(download_table(page, "csv", "Waiting-for-an-answer")["Conversation"]) == list(
+    assert list(download_table(page, "csv", "Awaiting-reply")["Conversation"]) == list(
         waiting["conversation_id"]
     )
     agents = download_table(page, "csv", "By-agent")

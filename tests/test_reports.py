@@ -355,7 +355,7 @@ def test_the_tiles_of_now_match_the_macro(home, monkeypatch):
         query = "select open, waiting, unassigned from report_open_counts() where per = 'total'"
         expected = connection.execute(query).fetchone()
     shown = {metric.label: metric.value for metric in app.metric}
-    labels = ("Open", "Waiting for an answer", "Unassigned")
+    labels = ("Open", "Awaiting reply", "Unassigned")
     assert tuple(shown[label] for label in labels) == tuple(f"{number:,}" for number in expected)
 
 
