@@ -22,7 +22,7 @@ from orchestration.common.files import readable_by_others
 PROJECT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT / ".env"
 PREFIX = "CONVERSATIONS_"
-MOST_DAYS = 366 * 100
+MAX_DAYS = 366 * 100
 # Variables with the prefix that are no settings: `warehouse` sets the first, deploy/compose.yaml the others.
 OTHER_NAMES = {f"{PREFIX}PLATFORMS", f"{PREFIX}LANDING_URL", f"{PREFIX}CONNECTIONS_FOLDER"}
 Engine = Literal["duckdb", "spark"]
@@ -48,8 +48,7 @@ class Settings(BaseSettings):
         " default `<home>/landing`",
     )
     project: Path = Field(
-        PROJECT,
-        description="folder of `dbt_project/`, `models/` and `seeds/`; use a copy for your own seeds",
+        PROJECT, description="folder of `dbt_project/`, `models/` and `seeds/`; use a copy for your own seeds"
     )
     dagster: Path | None = Field(None, description="folder of Dagster's storage; default `<home>/dagster`")
     hash_key: SecretStr | None = Field(
@@ -61,10 +60,7 @@ class Settings(BaseSettings):
         2, ge=0, le=3600, description="minimum age of a file's last change before it is ingested"
     )
     max_unpacked_gb: float = Field(
-        20,
-        gt=0,
-        le=1_000_000,
-        description="a compressed file that expands to more than this is rejected",
+        20, gt=0, le=1_000_000, description="a compressed file that expands to more than this is rejected"
     )
     schedule: str = Field("0 5 * * *", description="when the daily run starts (cron)")
     time_zone: str = Field("Europe/Rome", description="zone of the schedule (IANA name)")
@@ -77,11 +73,6 @@ class Settings(BaseSettings):
     receive_minutes: int = Field(
         60, ge=1, le=1440, description="minutes of webhooks per file of the receiver"
     )
-    window_hours: float = Field(
-        24,
-        ge=1,
-        description="hours for which a customer's message keeps a WhatsApp Cloud conversation open",
-    )
     max_rejected_share: float = Field(
         0.05, ge=0, le=1, description="a higher share of rejected records blocks a release"
     )
@@ -89,17 +80,13 @@ class Settings(BaseSettings):
         0.5, gt=0, le=1, description="a table that loses more than this share of its rows blocks a release"
     )
     stale_after_hours: float = Field(
-        36,
-        gt=0,
-        le=24 * MOST_DAYS,
-        description="older data or an older published table raises a warning",
+        36, gt=0, le=24 * MAX_DAYS, description="older data or an older published table raises a warning"
     )
     stale_error_after_hours: float = Field(
-        72, gt=0, le=24 * MOST_DAYS, description="an older published table is stale"
+        72, gt=0, le=24 * MAX_DAYS, description="an older published table is stale"
     )
     alert_urls: SecretStr | None = Field(
-        None,
-        description="Apprise URLs that receive alerts, separated by spaces",
+        None, description="Apprise URLs that receive alerts, separated by spaces"
     )
     report_url: str = Field(
         "http://127.0.0.1:8501",
@@ -107,8 +94,7 @@ class Settings(BaseSettings):
         description="address of the report pages, with the path behind a proxy, for links to them",
     )
     report_urls: SecretStr | None = Field(
-        None,
-        description="receivers of the reports of each new release: addresses of apprise, separated by spaces",
+        None, description="Apprise URLs that receive the reports of each new release, separated by spaces"
     )
     report_period: ReportPeriod = Field(
         "last_full_month", description="period of the reports that are sent, counted from the latest data"
@@ -117,10 +103,10 @@ class Settings(BaseSettings):
     keep_releases: int = Field(5, ge=1, le=10_000, description="number of releases to keep for a rollback")
     parquet: bool = Field(True, description="whether a release also has Parquet files")
     keep_rejected_days: int | None = Field(
-        None, ge=1, le=MOST_DAYS, description="rejected records keep their text this long; default: forever"
+        None, ge=1, le=MAX_DAYS, description="rejected records keep their text this long; default: forever"
     )
     keep_raw_days: int | None = Field(
-        None, ge=1, le=MOST_DAYS, description="records are kept at least this long; default: forever"
+        None, ge=1, le=MAX_DAYS, description="records are kept at least this long; default: forever"
     )
     report_access: Path | None = Field(
         None, description="CSV file `email,account_id` of each user's accounts; default: all for every user"
@@ -358,7 +344,6 @@ class Settings(BaseSettings):
             f"{PREFIX}DAGSTER": str(self.dagster_path),
             f"{PREFIX}MEMORY_LIMIT": self.memory_limit,
             f"{PREFIX}THREADS": str(self.threads),
-            f"{PREFIX}WINDOW_HOURS": f"{self.window_hours:g}",
             f"{PREFIX}SPARK_HOST": self.spark_host,
             f"{PREFIX}SPARK_PORT": str(self.spark_port),
             f"{PREFIX}SPARK_HOME": self.spark_home or str(self.home),

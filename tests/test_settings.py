@@ -81,7 +81,6 @@ OUT_OF_RANGE = [
     ("MAX_UNPACKED_GB", "inf"),
     ("MAX_UNPACKED_GB", "nan"),
     ("STALE_ERROR_AFTER_HOURS", "1e300"),
-    ("WINDOW_HOURS", "inf"),
     ("KEEP_RELEASES", "1000000000000"),
     ("TIME_ZONE", "localtime"),
 ]

@@ -1,8 +1,8 @@
 {# Shared by the models of platform `whatsapp_cloud`. #}
 
-{# How long the customer service window stays open after the contact's last message. #}
+{# Seconds for which a contact's message keeps the customer service window of WhatsApp open. #}
 {% macro window_seconds() -%}
-    {{ (env_var('CONVERSATIONS_WINDOW_HOURS', '24') | float * 3600) | int }}
+    {{ 24 * 3600 }}
 {%- endmacro %}
 
 

@@ -65,7 +65,7 @@ def dbt_files(settings: Settings) -> list[Path]:
 
 def _rules(settings: Settings) -> str:
     versions = [version(name) for name in ENGINES]
-    digest = sha256(f"{horizon(settings)} {settings.window_hours} {settings.engine} {versions}".encode())
+    digest = sha256(f"{horizon(settings)} {settings.engine} {versions}".encode())
     for path in dbt_files(settings):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(settings.ensure_hash_key().read_bytes())
