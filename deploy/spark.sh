@@ -53,7 +53,7 @@ up() {
     SPARK_HOME=$("$python" -c 'import pyspark; print(*pyspark.__path__)' 2> /dev/null) \
         || { echo "pyspark is missing: .venv/bin/pip install -r requirements-spark.txt" >&2; exit 1; }
     if ! is_up thrift && answers; then
-        echo "Port $port is taken; CONVERSATIONS_SPARK_PORT names another one" >&2
+        echo "Port $port is in use; set CONVERSATIONS_SPARK_PORT to another one" >&2
         exit 1
     fi
     export SPARK_HOME SPARK_LOCAL_IP=127.0.0.1

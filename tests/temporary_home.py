@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest.parsing.file_bytes import zstd
-from orchestration.ingest.pipeline import IngestResult, ingest
+from orchestration.ingest.pipeline import IngestResult, changes, ingest
 from orchestration.ingest.raw_store.ledger import REASON_TEXT
 from orchestration.settings import Settings
 
@@ -55,6 +55,11 @@ class TemporaryHome:
         rows = f"(SELECT {selected} FROM read_parquet('{files}'))"
         with duckdb.connect() as con:
             return con.execute(f"SELECT {columns} FROM {rows} ORDER BY {order}").fetchall()
+
+
+def has_changes(settings: Settings) -> bool:
+    """Return whether an ingest would change anything."""
+    return any(changes(settings))
 
 
 def jsonl(*records: dict) -> bytes:

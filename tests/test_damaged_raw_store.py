@@ -5,13 +5,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from temporary_home import TemporaryHome, jsonl
+from temporary_home import TemporaryHome, has_changes, jsonl
 
 from orchestration import commands as command
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import new_exports_sensor
 from orchestration.ingest.assets import ingest as ingest_asset
-from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.raw_store.replay import ReplaySelection

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from temporary_home import TemporaryHome, jsonl
+from temporary_home import TemporaryHome, has_changes, jsonl
 
 from orchestration.automation.jobs import is_up_to_date
 from orchestration.commands import run
 from orchestration.common import files
-from orchestration.ingest.pipeline import has_changes, set_raw_aside
+from orchestration.ingest.pipeline import set_raw_aside
 from orchestration.ingest.raw_store import erasure, retention
 from orchestration.ingest.seeds import read_seeds
 from orchestration.publish.reader import reader

@@ -21,7 +21,7 @@ import pytest
 from dagster import AssetKey, DagsterInstance, materialize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from temporary_home import TemporaryHome, gz, jsonl, zst
+from temporary_home import TemporaryHome, gz, has_changes, jsonl, zst
 
 from orchestration.common import files
 from orchestration.ingest import pipeline
@@ -259,9 +259,9 @@ def test_a_file_with_a_new_time_and_the_same_content_is_unchanged_and_hashed_onc
     before, hashed, file_id = home.all_rows(), [], file_bytes.file_id
     monkeypatch.setattr(file_bytes, "file_id", lambda path: hashed.append(path) or file_id(path))
     os.utime(path, (1, 1))
-    assert not pipeline.has_changes(home.settings)
+    assert not has_changes(home.settings)
     assert home.ingest().batch_id is None
-    assert not pipeline.has_changes(home.settings)
+    assert not has_changes(home.settings)
     assert hashed == [path]
     assert home.all_rows() == before
 
@@ -270,7 +270,7 @@ def test_a_file_of_the_same_size_with_other_content_is_loaded(home: TemporaryHom
     home.drop("agents/a.jsonl", jsonl({"id": 1}))
     home.ingest()
     os.utime(home.drop("agents/a.jsonl", jsonl({"id": 2})), (1, 1))
-    assert pipeline.has_changes(home.settings)
+    assert has_changes(home.settings)
     assert home.ingest().totals().records_accepted == 1
 
 

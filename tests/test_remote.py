@@ -18,13 +18,12 @@ import requests
 from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
-from temporary_home import TemporaryHome, jsonl
+from temporary_home import TemporaryHome, has_changes, jsonl
 
 from orchestration.__main__ import main
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import new_exports_sensor
 from orchestration.commands import full_refresh, run
-from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.selection import gone_from_landing, new_files
 from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
 

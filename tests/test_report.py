@@ -306,10 +306,7 @@ def test_a_page_states_why_it_has_no_data_or_no_comparison(settings):
         )
         assert "still arriving" in april[month]
         march = pages("2026-04-20T10:00:00Z")[month]
-        assert (
-            "No changes are shown: the previous period has no data (data begins on 20 Mar 2026)"
-            in march
-        )
+        assert "No changes are shown: the previous period has no data (data begins on 20 Mar 2026)" in march
         assert "%, worse" not in march
         assert "still arriving" not in march
         empty = pages("2026-12-21T10:00:00Z")[month]

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from temporary_home import TemporaryHome
+from temporary_home import TemporaryHome, has_changes
 
 from orchestration.automation.sensors import new_exports_sensor
-from orchestration.ingest.pipeline import has_changes
 from orchestration.ingest.platforms import PLATFORMS
 from orchestration.ingest.seeds import Account, read_seeds
 from orchestration.settings import PROJECT, SettingsError

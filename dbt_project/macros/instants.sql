@@ -1,4 +1,4 @@
-{# Instants: UTC timestamps, and their reading on a local clock. #}
+{# Instants: UTC timestamps, and their conversion to and from local times. #}
 
 {% macro seconds_between(start_at, end_at) -%}
     {{ return(adapter.dispatch('seconds_between', 'conversation_reports')(start_at, end_at)) }}
@@ -13,7 +13,7 @@
 {%- endmacro %}
 
 
-{# What a clock on the wall of the zone shows at a UTC instant. #}
+{# The local time in a zone at a UTC instant. #}
 {% macro to_local(instant, time_zone) -%}
     {{ return(adapter.dispatch('to_local', 'conversation_reports')(instant, time_zone)) }}
 {%- endmacro %}
@@ -27,12 +27,13 @@
 {%- endmacro %}
 
 
-{# The UTC instant at which a clock on the wall of the zone shows a local time. #}
+{# The UTC instant of a local time in a zone. #}
 {% macro to_utc(local_time, time_zone) -%}
     {{ return(adapter.dispatch('to_utc', 'conversation_reports')(local_time, time_zone)) }}
 {%- endmacro %}
 
-{# Spark takes the first of a time that occurs twice. Clocks go back by an hour, on Lord Howe Island by half of one. #}
+{# Spark converts an ambiguous local time to the first of its two instants. Clocks go back by an hour, on Lord Howe Island by half
+   an hour. #}
 {% macro default__to_utc(local_time, time_zone) -%}
     {%- set first_at = 'to_utc_timestamp(' ~ local_time ~ ', ' ~ time_zone ~ ')' -%}
     case {{ local_time }}
@@ -49,7 +50,7 @@
 {%- endmacro %}
 
 
-{# 1 for Monday to 7 for Sunday. #}
+{# The ISO weekday: 1 for Monday to 7 for Sunday. #}
 {% macro iso_weekday(day) -%}
     {{ return(adapter.dispatch('iso_weekday', 'conversation_reports')(day)) }}
 {%- endmacro %}

@@ -1,9 +1,9 @@
-{# The latest version of each record: of the latest update; on a tie, or without one, from the file whose path sorts last,
-   and in it the later line. Never the order of loading.
+{# The latest version of each record: the one with the latest update time; on a tie, or without one, that of the file whose path
+   sorts last, and then of the later line. The order of loading does not matter.
 
-   `versions` is a relation of raw records, `updated_at` an expression over its columns. A full build ranks only the records that
-   came more than once, which few did. It finds them by a hash, which is faster to group by than texts. An id that came once and
-   shares its hash with another is ranked needlessly, never wrongly. #}
+   `versions` is a relation of raw records, `updated_at` an expression over its columns. A full build ranks only the records
+   with several versions, which are few. It finds them by a hash of the id, which is faster to group by than a text. A hash
+   collision only ranks records that do not need it. #}
 {% macro latest_version(entity, versions, updated_at) -%}
     {%- set files = ref('stg_ingest__files') -%}
     {%- set id_hash = hash_of(['versions._account_id', 'versions.id']) -%}

@@ -1,4 +1,4 @@
-{# Lists: one row an element, the last element, and lists of tags. #}
+{# Lists: one row per element, the last element, and lists of tags. #}
 
 {# One row for each element; no row for a null or empty list. #}
 {% macro explode_list(list) -%}
@@ -14,7 +14,7 @@
 {%- endmacro %}
 
 
-{# Null where the list is null or empty. #}
+{# The last element; null if the list is null or empty. #}
 {% macro last_element(list) -%}
     {{ return(adapter.dispatch('last_element', 'conversation_reports')(list)) }}
 {%- endmacro %}
@@ -42,7 +42,7 @@
 {%- endmacro %}
 
 
-{# What conversations and contacts have as tags on a platform that knows none. #}
+{# The tags of conversations and contacts on a platform without tags. #}
 {% macro no_tags() -%}
     {{ return(adapter.dispatch('no_tags', 'conversation_reports')()) }}
 {%- endmacro %}

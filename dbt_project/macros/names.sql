@@ -1,12 +1,12 @@
 {# Names of people and of tags. #}
 
-{# First and last name of a person's columns; null where there is neither. #}
+{# First and last name of a person; null without either. #}
 {% macro full_name(person) -%}
     nullif({{ trimmed("coalesce(" ~ person ~ ".first_name, '') || ' ' || coalesce(" ~ person ~ ".last_name, '')") }}, '')
 {%- endmacro %}
 
 
-{# Without spaces before and after it, those of Unicode included, such as the unbreakable one. #}
+{# A text without leading and trailing spaces, including those of Unicode such as the no-break space. #}
 {% macro trimmed(text) -%}
     {{ return(adapter.dispatch('trimmed', 'conversation_reports')(text)) }}
 {%- endmacro %}
@@ -20,8 +20,8 @@
 {%- endmacro %}
 
 
-{# The identifier of a tag in an account: its id if the platform has one, else its name as written. `tagged` is what carries the
-   tag, `conversation` or `contact`, each with ids of its own. #}
+{# The identifier of a tag in an account: its id if the platform has one, else its name as exported. `tagged` is the tagged
+   entity, `conversation` or `contact`, because each has separate tag ids. #}
 {% macro tag_key(tagged, source_tag_id, tag_name) -%}
     {{ tagged }} || case
         when {{ source_tag_id }} is not null then ' id ' || {{ source_tag_id }}
@@ -30,12 +30,12 @@
 {%- endmacro %}
 
 
-{# In composed characters (NFC), without invisible ones, and without spaces before and after it. #}
+{# A text in composed characters (NFC), without invisible characters and without leading and trailing spaces. #}
 {% macro clean_text(text) -%}
     {{ return(adapter.dispatch('clean_text', 'conversation_reports')(text)) }}
 {%- endmacro %}
 
-{# Spark has no function for composed characters, but comes with a library that does. #}
+{# Spark has no function for composed characters, but includes a library for them. #}
 {% macro default__clean_text(text) -%}
     {%- set visible = "regexp_replace(" ~ text ~ ", '[\\\\p{Cf}\\\\p{Cc}\\\\x{FE00}-\\\\x{FE0F}]', '')" -%}
     {{ trimmed("if(" ~ text ~ " is null, null, reflect('com.ibm.icu.text.Normalizer', 'compose', " ~ visible ~ ", false))") }}
@@ -46,7 +46,7 @@
 {%- endmacro %}
 
 
-{# The same for all spellings of a text. #}
+{# A text in a form that is the same for all its spellings. #}
 {% macro folded_text(text) -%}
     replace(lower({{ clean_text(text) }}), 'ß', 'ss')
 {%- endmacro %}

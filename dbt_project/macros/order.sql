@@ -1,7 +1,7 @@
-{# Rows in the order of their instants and, at the same one, of their ids, 9 before 10: the first and the last of a group. #}
+{# Rows in the order of their instants and then of their ids, 9 before 10: the first and the last row of a group. #}
 
-{# A row as one value, which sorts in this order: `min` and `max` take the first and the last row of a group in a single pass,
-   where a window would sort them all. Its members are `at`, `id_length`, `id` and the further `members`, SQL by name. #}
+{# A row as one value that sorts in this order: `min` and `max` return the first and the last row of a group in a single pass,
+   while a window would sort all rows. Its members are `at`, `id_length`, `id` and the further `members`, SQL by name. #}
 {% macro in_order(at, id, members={}) -%}
     {%- set row = {'at': at, 'id_length': 'length(' ~ id ~ ')', 'id': id} -%}
     {%- do row.update(members) -%}
@@ -16,7 +16,7 @@
 {%- endmacro %}
 
 
-{# Several values as one, with a name for each member. #}
+{# A struct of values by name. #}
 {% macro struct_of(members) -%}
     {{ return(adapter.dispatch('struct_of', 'conversation_reports')(members)) }}
 {%- endmacro %}

@@ -1,6 +1,6 @@
-{# What Spark reads and writes in the home: views on the raw files, and the folders of the layers. #}
+{# Spark in the home: views on the raw files, and the folders of the layers. #}
 
-{# Before the models: a view for each source, since Spark reads a file only by its path. #}
+{# Runs before the models: a view for each source, because Spark reads files only by path. #}
 {% macro open_spark_home() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'test') -%}
         {%- for layer in graph.nodes.values() | map(attribute='schema') | unique if layer not in ('dbt_test__audit', target.schema) -%}
@@ -38,13 +38,13 @@
 {%- endmacro %}
 
 
-{# A schema of this name can belong to another home: its tables must not be replaced. #}
+{# Fails if the schema belongs to another home, so that its tables are not replaced. #}
 {% macro require_own_layer(layer) -%}
     {%- for row in run_query('describe schema ' ~ layer).rows if row[0] == 'Location' -%}
         {%- if not row[1].endswith(layer_folder(layer).split(':') | last) -%}
             {{ exceptions.raise_compiler_error(
-                'Schema ' ~ layer ~ ' of this Spark lies at ' ~ row[1] ~ ', not in this home at ' ~ layer_folder(layer)
-                ~ '. A home needs a metastore of its own: point CONVERSATIONS_SPARK_HOST and CONVERSATIONS_SPARK_PORT to it.'
+                'Schema ' ~ layer ~ ' on this Spark is at ' ~ row[1] ~ ', not in this home at ' ~ layer_folder(layer)
+                ~ '. A home needs a separate metastore: point CONVERSATIONS_SPARK_HOST and CONVERSATIONS_SPARK_PORT to it.'
             ) }}
         {%- endif -%}
     {%- endfor -%}

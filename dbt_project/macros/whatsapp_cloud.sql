@@ -34,7 +34,7 @@
 {%- endmacro %}
 
 
-{# Whether a raw message is the business's own: the history of a number contains the messages of both sides. #}
+{# Whether the business sent a raw message: the history of a number contains the messages of both sides. #}
 {% macro is_from_business() -%}
     coalesce(is_from_business = 'true' or {{ whatsapp_number('sender') }} = {{ whatsapp_number('business_number') }}, false)
 {%- endmacro %}
@@ -55,7 +55,7 @@
 {%- endmacro %}
 
 
-{# What a raw record is if it is neither a message nor the delivery of one; else null. #}
+{# The kind of a raw record that is neither a message nor a delivery status of one; else null. #}
 {% macro kind_of_other_message() -%}
     case
         when lower(change_field) not in {{ message_fields() }} then lower(change_field)
@@ -104,7 +104,7 @@
 {%- endmacro %}
 
 
-{# The agent for everyone who answers through the API of a number, where the account states that people do. #}
+{# The pseudo-agent for messages that people send through the API of a number, if the account has `api_messages` = people. #}
 {% macro api_agent(account_id) -%}
     ({{ account_id }} || ':api')
 {%- endmacro %}

@@ -32,7 +32,7 @@ holidays as (
 
 ),
 
--- A day to spare on either side: local days begin before and end after those of UTC.
+-- One more day on either side, because local days start before and end after those in UTC.
 bounds as (
 
     select

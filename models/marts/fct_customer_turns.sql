@@ -157,8 +157,8 @@ suspended as (
 
 ),
 
--- Only the customer, the agents and closes make turns: automated messages end none. A template by which an agent opens
--- the conversation precedes every question.
+-- Only the customer, the agents and closes make turns: automated messages end none. A template with which an agent opens
+-- the conversation precedes every turn.
 items as (
 
     select
@@ -190,7 +190,7 @@ items as (
 
 ),
 
--- A turn begins with what the customer writes first, or first after an answer or a close.
+-- A turn begins with the customer's first message, or the first one after an answer or a close.
 marked as (
 
     select

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- Neither the record nor the value at fault leaves the ingest's own files: only a count of each reason does.
+-- Only counts by reason are published: the rejected records and their values stay in the files of the ingest.
 with
 
 rejected as (

@@ -1,6 +1,6 @@
-"""Dagster's storage in the folder that the settings name; `dagster.yaml` names its three parts.
+"""Dagster's storage in the folder of the settings. `dagster.yaml` refers to its three parts.
 
-Belongs here: where Dagster's own files are, and how they are opened. Does not: what is in them, nor how long.
+Belongs here: the location of Dagster's files, and opening them. Does not: their content and retention.
 A value from the environment in `dagster.yaml` has no default, so without these classes Dagster's own commands
 would fail in a shell that does not set it. The connections to SQLite stay open.
 
@@ -77,7 +77,7 @@ class EventLog(SqliteEventLogStorage):
 
 
 class Storage(DagsterSqliteStorage):
-    """Dagster's own storage in SQLite but for the event log, in the folder that the settings name."""
+    """Dagster's SQLite storage in the folder of the settings, with another event log."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
@@ -85,40 +85,40 @@ class Storage(DagsterSqliteStorage):
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
-        """Return that there is nothing to configure."""
+        """Return an empty schema: there are no options."""
         return {}
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """Return the storage in the folder that the settings name. Raises `SettingsError`."""
+        """Return the storage in the folder of the settings. Raises `SettingsError`."""
         return cls.from_local(str(load_settings().dagster_path), inst_data)
 
 
 class ArtifactStorage(LocalArtifactStorage):
-    """Dagster's files of runs, beside its storage."""
+    """Dagster's files of runs, next to its storage."""
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
-        """Return that there is nothing to configure."""
+        """Return an empty schema: there are no options."""
         return {}
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """Return the files in the folder that the settings name. Raises `SettingsError`."""
+        """Return the files in the folder of the settings. Raises `SettingsError`."""
         return cls(str(load_settings().dagster_path), inst_data)
 
 
 class ComputeLogs(LocalComputeLogManager):
-    """What the steps of runs print, beside Dagster's storage."""
+    """The output of the steps of runs, next to Dagster's storage."""
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
-        """Return that there is nothing to configure."""
+        """Return an empty schema: there are no options."""
         return {}
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """Return the logs in the folder that the settings name. Raises `SettingsError`."""
+        """Return the logs in the folder of the settings. Raises `SettingsError`."""
         return cls(str(load_settings().dagster_path), inst_data=inst_data)
 
 

@@ -92,13 +92,13 @@ class Loader:
             certain = self._accept(self._certain(paths), paths)
             doubtful = self._doubtful(paths)
             self.in_doubt.update(doubtful)
-            sound = [path for path in paths if path not in self.in_doubt]
-            if not sound:
+            readable = [path for path in paths if path not in self.in_doubt]
+            if not readable:
                 return []
             if doubtful:
-                kept = ", ".join(quoted(self.files.outcomes[path].file) for path in sound)
+                kept = ", ".join(quoted(self.files.outcomes[path].file) for path in readable)
                 rows = f"SELECT * FROM read_parquet({quoted(certain)}) WHERE _file IN ({kept})"
-                certain = self._accept(rows, sound)
+                certain = self._accept(rows, readable)
         finally:
             self.con.execute("RESET preserve_insertion_order")
         return [(certain, self._raw_folder())]
@@ -107,8 +107,8 @@ class Loader:
         """Load files of any kind, with the text of every record."""
         if not paths:
             return []
-        sound = f"SELECT * FROM ({self._located(paths)}) WHERE _problem IS NULL"
-        outputs = [(self._accept(sound, paths), self._raw_folder())]
+        valid = f"SELECT * FROM ({self._located(paths)}) WHERE _problem IS NULL"
+        outputs = [(self._accept(valid, paths), self._raw_folder())]
         doubtful = self._doubtful(paths)
         if doubtful:
             if self._finds_month_first(readers.records(doubtful, self.group.layout, self.group.source)):

@@ -114,13 +114,8 @@ def ingest(
         return IngestResult(batch.batch_id, list(batch.outcomes.values()), skipped)
 
 
-def has_changes(settings: Settings) -> bool:
-    """Return whether there is a new file, a contact to erase or a record to expire; raises like `ingest`."""
-    return next(changes(settings), None) is not None
-
-
 def changes(settings: Settings) -> Iterator[str]:
-    """Yield what an ingest would do now, as sentences; raises like `ingest`."""
+    """Yield the changes that an ingest would make, as sentences. Raises like `ingest`."""
     seeds = read_seeds(settings.seeds)
     with ledger.explain_errors(settings):
         if not erasure.is_applied(settings, seeds.erasures):

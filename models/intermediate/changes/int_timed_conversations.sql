@@ -1,4 +1,4 @@
--- Conversations whose figures change by time alone: windows that ran out since, and threads that no message can join
+-- Conversations whose figures change by time alone: windows that expired since, and threads that no message can join
 -- any more.
 with
 
@@ -40,8 +40,8 @@ calendar as (
 
 ),
 
--- The clock of an account is its latest message. It goes back where that message is corrected, so windows are looked
--- at from the latest message of the unchanged owners on.
+-- The clock of an account is the time of its latest message. It can go back if that message is corrected, so windows
+-- are evaluated from the latest message of the unchanged owners.
 latest_messages as (
 
     select

@@ -67,7 +67,7 @@ steps as (
 
 ),
 
--- Waking from a snooze, or being taken from a bot, opens a conversation too: only what follows a close is a reopening.
+-- The end of a snooze and a hand-off by a bot also open a conversation. Only a change after a close is a reopening.
 followed as (
 
     select

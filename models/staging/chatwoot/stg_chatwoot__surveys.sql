@@ -1,4 +1,4 @@
-{# A response answers the survey that a message sent; one that names no message is a survey of its own. #}
+{# A response belongs to the survey of its message. A response without a message is a separate survey. #}
 {% set response_id = "coalesce(message_id, 'response ' || id)" %}
 
 with

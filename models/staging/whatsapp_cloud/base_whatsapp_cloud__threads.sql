@@ -24,7 +24,7 @@ preceded as (
 
 ),
 
--- The customer service window is open for so long after the contact's last message.
+-- Whether the customer service window is open, which depends on the contact's last message.
 windowed as (
 
     select
@@ -35,7 +35,7 @@ windowed as (
 
 ),
 
--- What the business sent into the closed window is a question, which waits as long for its answer.
+-- A message of the business into the closed window awaits a reply for the same time.
 asked as (
 
     select

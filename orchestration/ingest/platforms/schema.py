@@ -102,7 +102,7 @@ class Entity:
 class Source:
     """The records of an entity in the files of a folder: the records of the files, or records nested in them.
 
-    - `nested`: the locations in a record; empty if the record itself is meant
+    - `nested`: the locations in a record; empty for the record itself
     - `answers`: whether this is the first source of the folder. It reports on the whole file: an unreadable
       record is rejected as a record of its entity, so that it is counted once.
     - `envelope`: see `Platform`

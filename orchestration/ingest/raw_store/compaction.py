@@ -6,7 +6,7 @@ a crash left (`ledger`).
 Reading a folder has a cost per file, however small. So files of adjacent batches are merged until they are
 large, and then never again. The batches since the last merge keep their files, which incremental builds read.
 
-The merged file is moved into place first, and then the files that it replaces are removed. Its name tells
+The merged file is moved into place first, and then the files that it replaces are removed. Its name contains
 their batches. A crash in between duplicates rows until the next ingest removes the old files, and never loses
 one.
 """
