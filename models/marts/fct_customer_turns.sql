@@ -157,8 +157,8 @@ suspended as (
 
 ),
 
--- Only the customer, the agents and closes make turns: automated messages end none. A template with which an agent opens
--- the conversation precedes every turn.
+-- Only messages of the customer and of agents, and closes make turns. Automated messages end no turn. A template with
+-- which an agent opens the conversation precedes every turn.
 items as (
 
     select
