@@ -324,6 +324,7 @@ def corruption(mart: Mart, check: Check) -> str:
     column = check.arguments.get("column")
     if reference:
         return change_one_row(mart.table, f"{reference[1]} = 'unknown'", f"{reference[1]} is not null")
+    assert column, f"add SQL that violates {mart.table} {check.name} to CORRUPTIONS"
     value = "24" if check.name.endswith("_is_in_range") else "'fax'"
     return change_one_row(mart.table, f"{column} = {value}")
 

@@ -10,7 +10,7 @@ import pytest
 from orchestration import environment
 from orchestration import settings as settings_module
 from orchestration.environment import shell_lines
-from orchestration.settings import PROJECT, Settings, SettingsError, load_settings
+from orchestration.settings import PREFIX, PROJECT, Settings, SettingsError, load_settings
 
 
 @pytest.fixture
@@ -140,3 +140,22 @@ def test_make_clean_removes_the_derived_files_of_the_set_home(tmp_path: Path) ->
 
     assert make("clean", CONVERSATIONS_HOME=str(tmp_path)).returncode == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hash_key", "landing", "run.lock"]
+
+
+def test_the_documentation_and_the_example_list_all_settings() -> None:
+    names = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    page = (PROJECT / "docs" / "settings.md").read_text()
+    example = (PROJECT / ".env.example").read_text()
+    assert names == {line.split("`")[1] for line in page.splitlines() if line.startswith("| `CONVERSATIONS_")}
+    assert names == {
+        line[2:].split("=")[0] for line in example.splitlines() if line.startswith("# CONVERSATIONS_")
+    }
+
+
+def test_the_documentation_has_the_defaults() -> None:
+    page = (PROJECT / "docs" / "settings.md").read_text()
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, str | int | float) and name != "threads":  # all cores
+            written = f"{default}".lower() if isinstance(default, bool) else f"{default}"
+            assert f"| `{PREFIX}{name.upper()}` | `{written}` |" in page, name

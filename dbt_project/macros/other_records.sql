@@ -1,11 +1,11 @@
 {# The kind of a raw message that is not a message to report; null for a message to report. See also `whatsapp_cloud.sql`. #}
 
-{% macro kind_of_notice() -%}
+{% macro activecampaign_other_kind() -%}
     case when lower(msg_type) in ('reaction', 'edit', 'revoke', 'system', 'note', 'call') then lower(msg_type) end
 {%- endmacro %}
 
 {# Private notes and activity lines are not visible to the customer. #}
-{% macro kind_of_log_line() -%}
+{% macro chatwoot_other_kind() -%}
     case
         when private = 'true' then 'private_note'
         when lower(message_type) in ('2', 'activity') then 'activity'

@@ -56,7 +56,7 @@
 
 
 {# The kind of a raw record that is neither a message nor a delivery status of one; else null. #}
-{% macro kind_of_other_message() -%}
+{% macro whatsapp_other_message_kind() -%}
     case
         when lower(change_field) not in {{ message_fields() }} then lower(change_field)
         when group_id is not null then 'group'
@@ -64,7 +64,7 @@
     end
 {%- endmacro %}
 
-{% macro kind_of_other_status() -%}
+{% macro whatsapp_other_status_kind() -%}
     case
         when lower(change_field) not in {{ message_fields() }} then lower(change_field)
         when lower(recipient_type) = 'group' then 'group'
@@ -72,7 +72,7 @@
     end
 {%- endmacro %}
 
-{% macro kind_of_other_change() -%}
+{% macro whatsapp_other_change_kind() -%}
     case when lower(field) not in {{ message_fields() }} then lower(field) end
 {%- endmacro %}
 

@@ -42,7 +42,7 @@ classified as (
     from latest
     left join codes
         on upper(latest.status) = codes.source_status
-    where {{ kind_of_notice() }} is null
+    where {{ activecampaign_other_kind() }} is null
 
 ),
 

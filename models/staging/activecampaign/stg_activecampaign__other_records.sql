@@ -8,7 +8,7 @@ messages as (
 
 final as (
 
-    {{ records_by_kind('messages', kind_of_notice()) }}
+    {{ records_by_kind('messages', activecampaign_other_kind()) }}
 
 )
 

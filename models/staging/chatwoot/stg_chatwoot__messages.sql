@@ -71,7 +71,7 @@ sorted as (
         on
             latest._account_id = merged._account_id
             and latest.id = merged.id
-    where {{ kind_of_log_line() }} is null
+    where {{ chatwoot_other_kind() }} is null
 
 ),
 

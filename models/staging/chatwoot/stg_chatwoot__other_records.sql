@@ -8,7 +8,7 @@ messages as (
 
 final as (
 
-    {{ records_by_kind('messages', kind_of_log_line()) }}
+    {{ records_by_kind('messages', chatwoot_other_kind()) }}
 
 )
 

@@ -3,7 +3,7 @@ with
 statuses as (
 
     select * from {{ raw_records('messages', source('whatsapp_cloud', 'statuses')) }}
-    where {{ kind_of_other_status() }} is null
+    where {{ whatsapp_other_status_kind() }} is null
 
 ),
 

@@ -7,14 +7,14 @@ messages as (
         {{ is_from_business() }} as is_own,
         {{ whatsapp_customer() }} as customer
     from {{ raw_records('messages', source('whatsapp_cloud', 'messages')) }}
-    where {{ kind_of_other_message() }} is null
+    where {{ whatsapp_other_message_kind() }} is null
 
 ),
 
 message_echoes as (
 
     select * from {{ raw_records('messages', source('whatsapp_cloud', 'message_echoes')) }}
-    where {{ kind_of_other_message() }} is null
+    where {{ whatsapp_other_message_kind() }} is null
 
 ),
 

@@ -26,19 +26,19 @@ changes as (
 
 final as (
 
-    {{ records_by_kind('messages', kind_of_other_message()) }}
+    {{ records_by_kind('messages', whatsapp_other_message_kind()) }}
 
     union all
 
-    {{ records_by_kind('message_echoes', kind_of_other_message()) }}
+    {{ records_by_kind('message_echoes', whatsapp_other_message_kind()) }}
 
     union all
 
-    {{ records_by_kind('statuses', kind_of_other_status()) }}
+    {{ records_by_kind('statuses', whatsapp_other_status_kind()) }}
 
     union all
 
-    {{ records_by_kind('changes', kind_of_other_change()) }}
+    {{ records_by_kind('changes', whatsapp_other_change_kind()) }}
 
 )
 
