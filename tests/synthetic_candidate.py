@@ -45,7 +45,9 @@ with base as (
         i,
         if(chance(i, 'account', 20), 'second', 'demo') as account_id,
         moment(i) as started_at,
-        chance(i, 'closed', 60) as is_closed,
+        -- Of the last 60 days, some are open.
+        chance(i, 'closed', 60) or started_at < getvariable('first_day')::timestamp
+            + to_days(getvariable('days') - 60) as is_closed,
         chance(i, 'working', 70) as is_in_working_hours,
         if(chance(i, 'agent', 80), pick(i, 'agent', 4), null) as agent,
         if(chance(i, 'responded', 70), pick(i, 'responder', 4), null) as responder,

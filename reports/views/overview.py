@@ -26,6 +26,7 @@ from reports.views.responses import show_handled_by, show_heatmap, show_response
 COLOURS = {True: "normal", False: "inverse", None: "off"}
 # Figures that open a list of conversations, with its filters on the page Details.
 TO_DETAILS = {
+    "overview.to_all": {},
     "overview.to_waiting": {"outcome": ["waiting"]},
     "overview.to_unanswered": {"outcome": ["unanswered"]},
     "overview.to_late": {"target": ["missed"]},
