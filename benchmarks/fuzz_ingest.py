@@ -1,7 +1,7 @@
 """Corrupt files at random and ingest them: `python -m benchmarks.fuzz_ingest [files] [seed]`.
 
 Belongs here: many random files, the search for a file that breaks the ingest, and the figures. Does not: the
-corruption of a file and the assertions on it (`tests/mutations.py`).
+corruption of a file and the assertions on it (`tests/corrupted_files.py`).
 """
 
 import random
@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from mutations import CorruptedFile, check_result, corrupted_file
+from corrupted_files import CorruptedFile, check_result, corrupted_file
 from temporary_home import TemporaryHome
 
 ROUND = 500  # files per landing

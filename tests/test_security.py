@@ -1,7 +1,7 @@
 """Attacks by the author of an export or by a reader of the release have no effect.
 
 Belongs here: secrets, names, decompression bombs, hostile values in all stages. Does not: access to accounts
-(`test_reports`), nor harmless invalid input (`test_bad_input`).
+(`test_report_app`), nor harmless invalid input (`test_bad_input`).
 """
 
 import csv

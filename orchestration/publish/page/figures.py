@@ -25,7 +25,12 @@ NARROW, WIDE = 340, 1000
 
 @dataclass(frozen=True)
 class Headline:
-    """A figure of `report_overview`: its kind, the column of its n, and whether a higher value is better."""
+    """A figure of `report_overview`.
+
+    - `kind`: count, seconds, share or rating
+    - `n`: column of its number of values
+    - `better`: whether a higher value is better; None for counts, and for figures that are neither
+    """
 
     measure: str
     kind: str = "count"

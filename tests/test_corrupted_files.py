@@ -1,7 +1,7 @@
 """Corrupted files of any format: no crash, every record counted, and no unchanged record lost.
 
-Belongs here: random cases with hypothesis. Does not: the corruption (`mutations`), nor large numbers of files
-(`benchmarks/fuzz_ingest.py`).
+Belongs here: random cases with hypothesis. Does not: the corruption (`corrupted_files`), nor large numbers of
+files (`benchmarks/fuzz_ingest.py`).
 """
 
 import random
@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from corrupted_files import CorruptedFile, check_result, corrupted_file
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from mutations import CorruptedFile, check_result, corrupted_file
 from temporary_home import TemporaryHome
 
 from orchestration.ingest.loading import Group

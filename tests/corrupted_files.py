@@ -1,7 +1,7 @@
 """Randomly corrupted files of every format, and the assertions on their ingest.
 
 Belongs here: generating and corrupting files, and the assertion that no record is lost. Does not: the number
-of files and the random seeds (`test_any_file`, `benchmarks/fuzz_ingest.py`).
+of files and the random seeds (`test_corrupted_files`, `benchmarks/fuzz_ingest.py`).
 """
 
 import csv
