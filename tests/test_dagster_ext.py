@@ -131,7 +131,7 @@ def test_dagster_uses_this_storage_and_commits_without_fsync(tmp_path):
             assert connection.exec_driver_sql("pragma journal_mode").scalar() == "wal"
 
 
-def test_dagsters_own_storage_reads_the_events_of_a_run(tmp_path):
+def test_the_storage_of_dagster_reads_the_events_of_a_run(tmp_path):
     settings = Settings(home=tmp_path)
     with open_instance(settings) as instance:
         run_id = JOB.execute_in_process(instance=instance).run_id
@@ -187,7 +187,7 @@ def test_libraries_of_single_stages_are_not_imported_at_the_start():
     assert (ended.returncode, ended.stdout) == (0, "\n")
 
 
-def test_dagsters_own_commands_find_its_files_where_only_the_home_is_set(tmp_path, monkeypatch):
+def test_commands_of_dagster_find_the_storage_if_only_the_home_is_set(tmp_path, monkeypatch):
     """`dagster run list` and others read `dagster.yaml` in a shell that sets no variable but this one."""
     monkeypatch.setenv("CONVERSATIONS_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", str(PROJECT))

@@ -443,7 +443,7 @@ def test_a_rollback_restores_the_previous_release_and_can_be_undone(settings, ol
     assert_intact(settings, new)
 
 
-def test_a_rollback_goes_no_further_than_what_is_kept(settings, old):
+def test_a_rollback_beyond_the_kept_releases_is_an_error(settings, old):
     with pytest.raises(PublishError, match=r"No earlier valid release is kept\. Kept: "):
         rollback(settings)
     with pytest.raises(
