@@ -3,7 +3,7 @@
 -- An account without hours has no working time at all; any other has it everywhere.
 select
     calendar.account_id,
-    count(*) as stretches
+    count(*) as intervals
 from {{ ref('int_calendar') }} as calendar
 left join {{ ref('working_hours') }} as working_hours
     on calendar.account_id = working_hours.account_id
