@@ -724,8 +724,8 @@ def tallies(rows, keys_of_conversation, keys_of_message, responder=None, rated=N
 
     - `rows`: the conversations, messages and turns
     - `keys_of_conversation`, `keys_of_message`: functions that return the keys of a conversation or message
-    - `responder`, `rated`, `answering`: functions that return the keys of the first response and the survey of
-      a conversation, and of a turn; by default the keys of the conversation
+    - `responder`, `rated`, `answering`: functions that return the keys of the first response and the survey
+      of a conversation, and of a turn; by default the keys of the conversation
     """
     responder, rated = responder or keys_of_conversation, rated or keys_of_conversation
     by_id = {one["conversation_id"]: one for one in rows["conversations"]}
