@@ -68,16 +68,16 @@ _restore_environment()  # also for fixtures of a session or module
 def _sample(tmp_path_factory, worker_id) -> tuple[Settings, str]:
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
-    home, told = shared / "sample", shared / "sample.txt"
+    home, printed = shared / "sample", shared / "sample.txt"
     settings = Settings(home=home, dagster=home / "dagster")
     planted = Settings(**PLANTED, home=home, dagster=home / "dagster")
     with FileLock(shared / "sample.lock"), patch.dict(os.environ, PLANTED_VARIABLES):
-        if not told.exists():
+        if not printed.exists():
             output = io.StringIO()
             with contextlib.redirect_stdout(output):
                 assert run(planted) == 0, output.getvalue()
-            told.write_text(output.getvalue())
-    return settings, told.read_text()
+            printed.write_text(output.getvalue())
+    return settings, printed.read_text()
 
 
 @pytest.fixture(scope="session")
