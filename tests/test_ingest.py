@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.common import files
-from orchestration.ingest import pipeline
+from orchestration.ingest import batch, pipeline
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.batch import Batch
@@ -668,3 +668,18 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_files(
         return next(executed)
 
     assert queries(200) == queries(2)
+
+
+def test_many_small_files_are_read_in_parts_with_the_same_result(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = House(tmp_path / "together")
+    for each in (house, together):
+        for number in range(5):
+            each.drop(f"agents/{number}.jsonl", jsonl({"id": number}, {"name": "no id"}, {"id": number + 10}))
+        each.drop("agents/copy.jsonl", jsonl({"id": 0}, {"name": "no id"}, {"id": 10}))
+    together.ingest()
+    monkeypatch.setattr(batch, "MOST_FILES", 2)
+    house.ingest()
+    assert house.everything() == together.everything()
+    assert len(ledger.parquet_files(house.settings.raw_path / "agents" / "activecampaign")) == 3
