@@ -26,7 +26,6 @@ from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, FileContent,
 from orchestration.ingest.sources.local import LandedFile, has_changed, left_for_later
 from orchestration.settings import Settings
 
-
 MOST_FILES = 2000  # read together: the time of a query grows faster than the number of its files
 
 
