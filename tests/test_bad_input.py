@@ -99,6 +99,8 @@ BAD_LINES = [
     (b'{"id": "\xff"}', "it is not UTF-8"),
     (b'{"id": "\x1f"}', "it contains a control character"),
     (b'{"id": 1}\x1eleft out?', "it contains a control character"),
+    ("\u00a0".encode(), "it is not valid JSON"),
+    ("\u2028\u3000".encode(), "it is not valid JSON"),
 ]
 
 
