@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     window_hours: float = Field(
         24,
         ge=1,
+        le=24 * 366,
         description="hours for which a customer's message keeps a WhatsApp Cloud conversation open",
     )
     max_rejected_share: float = Field(
@@ -142,7 +143,19 @@ class Settings(BaseSettings):
     @field_validator("home", "project", "dagster", "report_access", "connections")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return path.expanduser().absolute() if path else None
+        if path is None:
+            return None
+        try:
+            str(path).encode()
+            absolute = path.expanduser().absolute()
+            absolute.exists()
+        except UnicodeEncodeError:
+            raise ValueError("the path is not UTF-8; rename the folder") from None
+        except RuntimeError:
+            raise ValueError("there is no such user; write the whole path") from None
+        except OSError as error:
+            raise ValueError(f"the path cannot be used ({error.strerror})") from None
+        return absolute
 
     @field_validator("home")
     @classmethod
@@ -196,7 +209,8 @@ class Settings(BaseSettings):
     @field_validator("schedule", "fetch_schedule")
     @classmethod
     def _valid_cron(cls, schedule: str) -> str:
-        if not croniter.is_valid(schedule):
+        has_seconds = len(schedule.split()) > 5
+        if has_seconds or not croniter.is_valid(schedule) or not _occurs(schedule):
             raise ValueError("not a cron schedule; write for example '0 5 * * *' for every day at 05:00")
         return schedule
 
@@ -380,6 +394,14 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_complaint(problem) for problem in error.errors())) from None
+
+
+def _occurs(schedule: str) -> bool:
+    try:
+        croniter(schedule).get_next()
+    except CroniterBadDateError:
+        return False
+    return True
 
 
 def alert_urls() -> SecretStr:
