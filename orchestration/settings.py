@@ -17,7 +17,7 @@ from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from orchestration.common.files import readable_by_others
+from orchestration.common.files import readable_by_others, replace
 
 PROJECT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT / ".env"
@@ -354,14 +354,26 @@ class Settings(BaseSettings):
         return self.home
 
     def ensure_hash_key(self) -> Path:
-        """Write the key file, if needed: the key from the settings, or else a random one. Return its path."""
+        """Write the key file, if needed: the key from the settings, or else a random one. Return its path.
+
+        Raises `SettingsError` if there is no key, but data that was ingested with one.
+        """
         path = self.hash_key_path
-        kept = (path.exists() and path.read_text()) or secrets.token_hex(32)  # empty after a crash
+        kept = path.read_text() if path.exists() else ""
         key = self.hash_key.get_secret_value() if self.hash_key else kept
-        if not path.exists() or path.read_text() != key:
+        if not key and any(self.raw_path.glob("ingested_files/[0-9]*.parquet")):
+            raise SettingsError(
+                f"{path}: the key of the contact hash is missing, so every contact would get another key."
+                f" Restore the file from a backup, or set {PREFIX}HASH_KEY to the key. To accept other keys,"
+                " use `make full-refresh`"
+            )
+        key = key or secrets.token_hex(32)
+        if kept != key:
             self.ensure_home()
-            path.touch(mode=0o600)
-            path.write_text(key)
+            written = path.with_name(f"{path.name}.tmp")
+            written.touch(mode=0o600)
+            written.write_text(key)
+            replace(written, path)
         return path
 
     def environment(self) -> dict[str, str]:

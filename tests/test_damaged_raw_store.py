@@ -1,6 +1,7 @@
 """A damaged file in raw/: every command and tick names the file and the remedy, and the remedy works."""
 
 import os
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -11,22 +12,26 @@ from orchestration import commands as command
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import new_exports_sensor
 from orchestration.ingest.assets import ingest as ingest_asset
-from orchestration.ingest.pipeline import has_changes
+from orchestration.ingest.pipeline import has_changes, set_raw_aside
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.raw_store.replay import Again
+from orchestration.settings import SettingsError
 from orchestration.summary import print_summary
 from tests.test_alerts import HTTPServer, _Serving, _Webhook
 
 
-@pytest.fixture(params=["cut", "empty", "overwritten"])
+@pytest.fixture(params=["cut", "empty", "overwritten", "removed"])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
-    """Return a home with a damaged ledger file and a new file in landing."""
+    """Return a home with a damaged or missing ledger and a new file in landing."""
     house = House(tmp_path / "home", dagster=tmp_path / "dagster")
     house.drop("agents/a.jsonl", jsonl({"id": 1}))
     house.ingest()
     house.drop("agents/b.jsonl", jsonl({"id": 2}))
     path = damaged(house)
+    if request.param == "removed":
+        shutil.rmtree(path.parent)
+        return house
     size = path.stat().st_size
     with path.open("r+b") as stream:
         if request.param == "overwritten":
@@ -38,7 +43,8 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
 
 
 def damaged(house: House) -> Path:
-    return ledger.parquet_files(ledger.ledger_folder(house.settings))[0]
+    folder = ledger.ledger_folder(house.settings)
+    return next(iter(ledger.parquet_files(folder)), folder)
 
 
 def test_an_ingest_and_the_search_for_changes_name_the_file_and_the_remedy(house: House) -> None:
@@ -102,3 +108,29 @@ def test_a_damaged_empty_file_is_rewritten(tmp_path: Path) -> None:
     house.drop("agents/b.jsonl", jsonl({"id": 2}))
     house.ingest()
     assert house.rows("agents", "id") == [("1",), ("2",)]
+
+
+def test_a_damaged_note_of_a_replay_is_named(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    (house.settings.raw_path / "replay.json").write_text('{"batch_id"')
+    with pytest.raises(RawStoreError, match=r"replay.json: the file is damaged"):
+        house.ingest()
+
+
+def test_a_lost_hash_key_is_named_and_not_replaced(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.drop("agents/a.jsonl", jsonl({"id": 1}))
+    house.ingest()
+    key = house.settings.hash_key_path.read_text()
+    house.settings.hash_key_path.unlink()
+    with pytest.raises(SettingsError, match=r"hash_key: the key .* is missing"):
+        house.ingest()
+    assert not house.settings.hash_key_path.exists()
+    House(tmp_path, hash_key=key).ingest()
+    assert house.settings.hash_key_path.read_text() == key
+    house.settings.hash_key_path.unlink()
+    set_raw_aside(house.settings)
+    house.ingest()
+    assert house.settings.hash_key_path.read_text() not in (key, "")
