@@ -1,4 +1,7 @@
-"""The code location, built out of the rooms; nothing else."""
+"""The code location, with the assets, checks, jobs, schedules and sensors of all packages."""
+
+from contextlib import suppress
+from importlib import import_module
 
 import dagster as dg
 
@@ -17,10 +20,20 @@ from orchestration.fetch.assets import account_key, build_fetch, fetched_account
 from orchestration.ingest.assets import ingest, landing
 from orchestration.publish.assets import build_publish_assets, build_report_asset
 from orchestration.publish.overview import build_overview
-from orchestration.quality.asset_checks import import_gate, quality_gate
+from orchestration.quality.asset_checks import quality_gate
 from orchestration.settings import Settings, load_settings
 from orchestration.summary import progress
 from orchestration.warehouse.assets import build_dbt_assets, dbt_resource, previous_tables, read_manifest
+
+# Great Expectations, and the libraries that draw charts: each takes a second or more.
+SLOW_MODULES = ("orchestration.quality.gate", "altair", "vl_convert")
+
+
+def import_slow_modules() -> None:
+    """Import in advance what later stages need. If this fails, those stages report the error."""
+    for module in SLOW_MODULES:
+        with suppress(Exception):
+            import_module(module)
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -33,7 +46,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             landing.replace_attributes(deps=fetched),
             ingest,
             *previous_tables(manifest),
-            build_dbt_assets(manifest, meanwhile=import_gate),
+            build_dbt_assets(manifest, meanwhile=import_slow_modules),
             build_publish_assets(settings, [quality_gate]),
             build_report_asset(settings),
             build_overview([quality_gate]),

@@ -59,18 +59,20 @@ def days_of(view: View, start: str, grain: str) -> dict[str, object]:
     return {"from": max(first, view.filters.from_date), "to": min(last, view.filters.to_date)}
 
 
+def rows_over_time(view: View, grain: str) -> pd.DataFrame:
+    """Return every measure of all conversations by day, week or month, with its coverage.
+
+    All charts and tables of a page share this query, so that another metric is shown without a new one.
+    """
+    frame = view.questions.report("report_over_time", view.filters, tail="order by period_start", grain=grain)
+    return with_coverage(view, frame, grain)
+
+
 def metric_over_time(view: View, name: str, grain: str, metric: str) -> pd.DataFrame:
     """Show one of the chart metrics of all conversations as a line; return its rows."""
     field, n, kind = METRICS[metric]
     columns = [Column("period_start", "day"), view.column(field, kind, n)]
-    frame = view.questions.report(
-        "report_over_time",
-        view.filters,
-        select(columns, [Column("conversations")]),
-        "order by period_start",
-        grain=grain,
-    )
-    frame = with_coverage(view, frame, grain)
+    frame = rows_over_time(view, grain)
     values, axis = scaled(view, frame[view.timed(field)], metric, kind)
     points = pd.DataFrame(
         {"when": frame["period_start"], "name": axis, "value": values, "partial": frame["partial"]}

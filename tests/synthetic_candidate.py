@@ -45,7 +45,9 @@ with base as (
         i,
         if(chance(i, 'account', 20), 'second', 'demo') as account_id,
         moment(i) as started_at,
-        chance(i, 'closed', 60) as is_closed,
+        -- Of the last 60 days, some are open.
+        chance(i, 'closed', 60) or started_at < getvariable('first_day')::timestamp
+            + to_days(getvariable('days') - 60) as is_closed,
         chance(i, 'working', 70) as is_in_working_hours,
         if(chance(i, 'agent', 80), dice(i, 'agent', 4), null) as agent,
         if(chance(i, 'responded', 70), dice(i, 'responder', 4), null) as responder,
@@ -421,8 +423,9 @@ DAYS = {
 BACKLOG = """
 create or replace temp macro local_day(instant, zone) as timezone(zone, timezone('UTC', instant))::date;
 create or replace table reporting.rpt_open_periods as
-select conversation_id, account_id, build_id, started_at as opened_at, closed_at as left_at
-from fct_conversations;
+select conversation_id, account_id, channel_id, team_id, origin, agent_id, build_id, tags, contact_tags,
+    is_in_working_hours, started_at as opened_at, closed_at as left_at
+from joined;
 create or replace table agg_backlog as
 select
     account_id,
@@ -450,6 +453,15 @@ from (
     ) using (account_id)
 ) left join (select agent_id, agent_name from dim_agents) using (agent_id)
 group by all;
+"""
+COVERAGE = """
+create or replace table reporting.rpt_coverage as
+select account_id, min(report_date) as first_day, max(report_date) filter (where messages > 0) as through_day,
+    max(report_date) as last_day, any_value(data_through) as data_through
+from agg_overview
+left join (select account_id, max(sent_at) as data_through from fct_messages group by account_id)
+    using (account_id)
+group by account_id;
 """
 TAGS = """
 create or replace table reporting.rpt_tags as
@@ -531,7 +543,7 @@ def write_report_inputs(connection: duckdb.DuckDBPyConnection, build_id: str = B
             f" order by {DAYS[table]}, account_id"
         )
     connection.execute(f"set variable build_id = {quoted(build_id)}")
-    connection.execute(BACKLOG + TAGS)
+    connection.execute(BACKLOG + COVERAGE + TAGS)
 
 
 def increment(

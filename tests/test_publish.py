@@ -99,6 +99,7 @@ def test_a_release_contains_the_tables_of_the_candidate_and_described_macros(set
             "reporting": [
                 "rpt_conversations",
                 "rpt_counts_by_day",
+                "rpt_coverage",
                 "rpt_open_periods",
                 "rpt_tags",
                 "rpt_turns",

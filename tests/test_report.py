@@ -28,7 +28,7 @@ from orchestration.publish.page.report import (
     write_value,
 )
 from orchestration.publish.page.status import write_status
-from orchestration.publish.previews import PREVIEWS, preview
+from orchestration.publish.previews import PREVIEWS, measure_weeks, preview
 from orchestration.publish.reader import reader
 from orchestration.publish.release import PublishError, current_release
 from orchestration.publish.store import publish
@@ -486,6 +486,7 @@ def test_every_preview_is_of_a_published_table_and_shows_a_chart_and_rows(made):
     assert PREVIEWS.keys() <= TABLES.keys()
     last = last_day(current_release(made).accounts["demo"])
     with reader(made) as connection:
+        measure_weeks(connection, last)
         assert preview(connection, "dim_agents", last) is None
         for table in PREVIEWS:
             about, chart, rows = preview(connection, table, last).split("\n\n")

@@ -634,6 +634,19 @@ def test_an_invalid_value_is_an_error_with_the_possible_values(connection, call,
         rows(connection, f"from {call}", {"a": FIRST_DAY, "b": FIRST_DAY + timedelta(5)})
 
 
+@pytest.mark.parametrize("name", ["agents", "channels", "teams", "conversation_tags", "contact_tags"])
+def test_every_report_with_filters_rejects_an_unknown_value(connection, name):
+    reports = connection.execute(
+        "select function_name, list_contains(parameters, 'from_date') from duckdb_functions()"
+        " where not internal and list_contains(parameters, 'agents') and function_name like 'report%'"
+    ).fetchall()
+    assert len(reports) > 15
+    for report_name, has_period in reports:
+        period = f"'{FIRST_DAY}', '{FIRST_DAY}', " if has_period else ""
+        with pytest.raises(duckdb.Error, match=f"{name} has a value that does not exist: unknown"):
+            connection.execute(f"from {report_name}({period}{name} := ['unknown'])").fetchall()
+
+
 def test_only_the_agents_of_the_accounts_are_listed_in_an_error(connection):
     with pytest.raises(duckdb.Error, match="possible values: Unassigned"):
         rows(

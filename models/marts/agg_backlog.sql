@@ -11,15 +11,6 @@ periods as (
 
 ),
 
-conversations as (
-
-    select
-        conversation_id,
-        agent_id
-    from {{ ref('fct_conversations') }}
-
-),
-
 agents as (
 
     select * from {{ ref('dim_agents') }}
@@ -43,15 +34,13 @@ local_periods as (
 
     select
         periods.account_id,
-        conversations.agent_id,
+        periods.agent_id,
         {% for name, hours in ages.items() -%}
         cast({{ to_local(dbt.dateadd('hour', hours, 'periods.opened_at'), 'accounts.time_zone') }} as date)
             as {{ name }}_from,
         {% endfor -%}
         cast({{ to_local('periods.left_at', 'accounts.time_zone') }} as date) as left_on
     from periods
-    inner join conversations
-        on periods.conversation_id = conversations.conversation_id
     inner join accounts
         on periods.account_id = accounts.account_id
 

@@ -5,7 +5,7 @@ Does not: how a release is built (see `build`) and which checks allow it (see `p
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +16,7 @@ from orchestration.publish.page.periods import last_day
 from orchestration.publish.page.report import LINK, has_reports, write_reports
 from orchestration.publish.page.sending import send_reports
 from orchestration.publish.preconditions import verify_candidate, verify_checks
-from orchestration.publish.previews import preview
+from orchestration.publish.previews import measure_weeks, preview
 from orchestration.publish.reader import FILE, reader
 from orchestration.publish.release import PublishError, Release, current_release
 from orchestration.publish.store import publish
@@ -57,8 +57,13 @@ def build_publish_assets(settings: Settings, checked: Iterable[dg.AssetsDefiniti
             release = publish(settings, passed, context.log.info)
         except (PublishError, CandidateHeldError, duckdb.Error) as error:
             raise dg.Failure(str(error)) from None
+        last = max(filter(None, map(last_day, release.accounts.values())), default=None)
         with reader(settings) as connection:
-            metadata = {table: _metadata(settings, release, table, connection) for table in release.rows}
+            if last:
+                measure_weeks(connection, last)
+            metadata = {
+                table: _metadata(settings, release, table, connection, last) for table in release.rows
+            }
         for table, entries in metadata.items():
             yield dg.MaterializeResult(asset_key=["published", table], metadata=entries)
 
@@ -112,7 +117,11 @@ def _freshness(settings: Settings) -> dg.FreshnessPolicy:
 
 
 def _metadata(
-    settings: Settings, release: Release, table: str, connection: duckdb.DuckDBPyConnection
+    settings: Settings,
+    release: Release,
+    table: str,
+    connection: duckdb.DuckDBPyConnection,
+    last: date | None,
 ) -> dict[str, dg.MetadataValue]:
     metadata = {
         "dagster/row_count": dg.MetadataValue.int(release.rows[table]),
@@ -123,7 +132,6 @@ def _metadata(
     }
     if table in OVERVIEWS:
         return metadata | {"preview": dg.MetadataValue.md(OVERVIEWS[table](connection, table))}
-    last = max(filter(None, map(last_day, release.accounts.values())), default=None)
     shown = preview(connection, table, last) if last else None
     return metadata | ({"preview": dg.MetadataValue.md(shown)} if shown else {})
 

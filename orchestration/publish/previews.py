@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestration.common.markdown import markdown_table
+from orchestration.common.sql import quoted
 from orchestration.publish.page import charts
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 WIDTH = 640
 DAYS = 28
 PERIOD = f"$last::date - {DAYS - 1}, $last::date"
+# Three previews use these figures, which take longer to plan than to compute.
 WEEKS = " union all ".join(
     f"select {week} as week, strftime($last::date - {7 * week + 6}, '%-d %b') || ' to '"
     f" || strftime($last::date - {7 * week}, '%-d %b') as days, *"
@@ -50,12 +52,12 @@ class Preview:
 PREVIEWS = {
     "agg_overview": Preview(
         "Conversations per day, by origin",
-        f"""
+        """
         select days, conversations, messages, distinct_contacts as contacts,
             round(first_response_median / 60) as "response, minutes",
             round(duration_median / 3600, 1) as "duration, hours",
             round(csat_avg, 2) as rating, csat_n as ratings
-        from ({WEEKS}) order by week
+        from preview_weeks order by week
         """,
         f"select report_date as day, origin as kind, sum(conversations) as number"
         f" from report_overview_by_day({PERIOD}) group by all order by all",
@@ -87,12 +89,12 @@ PREVIEWS = {
     ),
     "csat_summary": Preview(
         "Answers by rating",
-        f"""
+        """
         select days, surveys_sent as "surveys sent", csat_n as answered,
             round(100 * response_rate)::int || ' %' as "response rate",
             round(100 * csat_score)::int || ' %' as satisfied,
             round(csat_avg, 2) as rating
-        from ({WEEKS}) order by week
+        from preview_weeks order by week
         """,
         f"""
         select rating::varchar as name, number
@@ -143,10 +145,10 @@ PREVIEWS = {
     ),
     "fct_messages": Preview(
         "Messages per day, by sender",
-        f"""
+        """
         select days, messages, inbound_messages as inbound, agent_messages as "by agents",
             automated_messages as automated
-        from ({WEEKS}) order by week
+        from preview_weeks order by week
         """,
         f"""
         unpivot (
@@ -161,15 +163,30 @@ PREVIEWS = {
 }
 
 
+def measure_weeks(connection: duckdb.DuckDBPyConnection, last: date) -> None:
+    """Create the temporary table of the figures of the weeks to `last`, which previews read."""
+    # DuckDB does not pass parameters to a query that creates a table.
+    weeks = WEEKS.replace("$last", quoted(str(last)))
+    connection.execute(f"create or replace temp table preview_weeks as {weeks}")
+
+
 def preview(connection: duckdb.DuckDBPyConnection, table: str, last: date) -> str | None:
-    """Return the preview of a table for the weeks to `last` as Markdown, or None without one."""
+    """Return the preview of a table for the weeks to `last` as Markdown, or None without one.
+
+    Needs the table of `measure_weeks`.
+    """
     if table not in PREVIEWS:
         return None
-    known, parameters = PREVIEWS[table], {"last": last}
-    result = connection.execute(known.rows, parameters)
+    known = PREVIEWS[table]
+    result = _execute(connection, known.rows, last)
     names = [column[0] for column in result.description]
     rows = markdown_table(names, result.fetchall())
-    drawn = connection.execute(known.drawn, parameters).df()
+    drawn = _execute(connection, known.drawn, last).df()
     chart = b64encode(known.draw(drawn, WIDTH).encode()).decode()
     about = f"{known.about}, in the {DAYS} days to {last:%-d %B %Y}"
     return "\n\n".join([f"{about}.", f"![{about}](data:image/svg+xml;base64,{chart})", rows])
+
+
+def _execute(connection: duckdb.DuckDBPyConnection, query: str, last: date) -> duckdb.DuckDBPyConnection:
+    # DuckDB rejects a parameter that the query does not name.
+    return connection.execute(query, {"last": last} if "$last" in query else None)

@@ -6,8 +6,6 @@ evaluation (`gate`, imported when the op runs because it takes seconds).
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from importlib import import_module
 
 import dagster as dg
 
@@ -34,12 +32,6 @@ def _spec(mart: Mart, check: Check) -> dg.AssetCheckSpec:
 
 
 SPECS = [_spec(mart, check) for mart in MARTS for check in mart.checks]
-
-
-def import_gate() -> None:
-    """Import the gate in advance. If this fails, the checks report the error."""
-    with suppress(Exception):
-        import_module("orchestration.quality.gate")
 
 
 @dg.multi_asset_check(specs=SPECS, can_subset=True)

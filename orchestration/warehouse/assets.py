@@ -44,6 +44,7 @@ CANDIDATE_SOURCES = ("candidate", "candidate_reporting", "build")
 REBUILDABLE = {
     *("agg_by_agent", "agg_by_hour", "agg_by_tag", "agg_delivery", "agg_overview", "csat_summary"),
     *("dim_accounts", "ingested_files", "rejected_records", "rpt_conversations", "rpt_counts_by_day"),
+    "rpt_coverage",
     "rpt_turns",
 }
 

@@ -16,9 +16,10 @@ from reports.over_time import (
     days_of,
     metric_over_time,
     note_partial,
+    rows_over_time,
     with_coverage,
 )
-from reports.tables import Column, mark, missing, select, written
+from reports.tables import Column, mark, missing, written
 from reports.view import View
 from reports.views.responses import show_handled_by, show_heatmap, show_response_bands
 
@@ -26,6 +27,7 @@ from reports.views.responses import show_handled_by, show_heatmap, show_response
 COLOURS = {True: "normal", False: "inverse", None: "off"}
 # Lists of conversations to which the figures lead, by the filters of the details.
 TO_DETAILS = {
+    "overview.to_all": {},
     "overview.to_waiting": {"outcome": ["waiting"]},
     "overview.to_unanswered": {"outcome": ["unanswered"]},
     "overview.to_late": {"target": ["missed"]},
@@ -194,14 +196,7 @@ def _table(view: View, grain: str) -> None:
     medians = [view.median(measure) for measure in ("first_response", "reply", "duration")]
     columns = [*counts, *medians, ON_TARGET, RATING, Column("csat_score", "share", "csat_n")]
     more = [*all_measures(view), Column("response_rate", "share", "surveys_sent")]
-    frame = view.questions.report(
-        "report_over_time",
-        view.filters,
-        select([first], columns, more),
-        "order by period_start desc",
-        grain=grain,
-    )
-    frame = with_coverage(view, frame, grain)
+    frame = rows_over_time(view, grain).iloc[::-1]
     start = [first, *coverage_columns(frame)]
     view.show(name, frame, [*start, *columns], file_columns=[*start, *more])
     note_partial(view, frame)

@@ -1,5 +1,5 @@
 -- When a conversation was open: from the customer's first message, after a close from when it was reopened or the
--- customer wrote again, to the next close.
+-- customer wrote again, to the next close. With the columns of the conversation to which filters apply.
 {{ config(unique_key=['conversation_id', 'opened_at']) }}
 
 with
@@ -14,6 +14,13 @@ conversations as (
 statuses as (
 
     select * from {{ ref('int_conversation_status') }}
+
+),
+
+published_conversations as (
+
+    select * from {{ ref('fct_conversations') }}
+    where {{ is_changed() }}
 
 ),
 
@@ -136,13 +143,22 @@ periods as (
 final as (
 
     select
-        conversation_id,
-        account_id,
-        owner_key,
+        periods.conversation_id,
+        periods.account_id,
+        published_conversations.channel_id,
+        published_conversations.team_id,
+        published_conversations.origin,
+        published_conversations.agent_id,
+        periods.owner_key,
         {{ build_id() }} as build_id,
-        opened_at,
-        left_at
+        {{ tags_or_untagged('published_conversations.conversation_tags') }} as tags,
+        published_conversations.contact_tags,
+        published_conversations.is_in_working_hours,
+        periods.opened_at,
+        periods.left_at
     from periods
+    inner join published_conversations
+        on periods.conversation_id = published_conversations.conversation_id
 
 )
 

@@ -43,70 +43,87 @@ create or replace macro _last_day(from_date, to_date) as
     end;
 comment on macro _last_day is 'Internal: to_date as a date, or an error where it is before from_date.';
 
--- The values of a filter, or an error for one that does not exist. Only what the accounts have is listed, in `shown`.
-create or replace macro _known_values(name, given, known, shown) as
-    case
-        when list_has_all(known, given::varchar[]) then given::varchar[]
-        else error(
-            name || ' has a value that does not exist: '
-            || array_to_string(list_filter(given::varchar[], lambda v: not list_contains(known, v)), ', ')
-            || '; possible values: ' || coalesce(nullif(array_to_string(shown, ', '), ''), 'none')
-        )
-    end;
-comment on macro _known_values is 'Internal: the values of a filter, or an error that lists the possible ones.';
-
-{% for name, value, table, where, more in [
-    ('channels', 'channel_id', 'rpt_conversations', 'channel_id is not null', []),
-    ('teams', 'team_id', 'rpt_conversations', 'team_id is not null', []),
-    ('conversation_tags', 'tag', 'rpt_tags', "tagged = 'conversation'", ['Untagged']),
-    ('contact_tags', 'tag', 'rpt_tags', "tagged = 'contact'", []),
-] -%}
-create or replace macro _known_{{ name }}({{ name }}, accounts) as (
-    select _known_values('{{ name }}', {{ name }}, coalesce(known, []) || {{ more }}::varchar[], coalesce(shown, []) || {{ more }}::varchar[])
+-- The values of filters that do not exist, with those that do. Agents and tags have a value for rows without one. A filter that
+-- is null reads no table.
+create or replace macro _unknown_values({{ filters }}) as table
+with given_values as (
+    select unnest(filter_values) as value, filter
     from (
         select
-            list(distinct {{ value }}) as known,
-            list(distinct {{ value }} order by {{ value }}) filter (where accounts is null or list_contains(accounts, account_id))
-                as shown
-        from reporting.{{ table }}
-        where {{ where }}
+            unnest(['agents', 'channels', 'teams', 'conversation_tags', 'contact_tags']) as filter,
+            unnest([agents::varchar[], channels, teams, conversation_tags, contact_tags]) as filter_values
     )
-);
-comment on macro _known_{{ name }} is 'Internal: the given {{ name }}, or an error for one that does not exist.';
-
-{% endfor -%}
--- The ids of agents who are given by id or name. No subquery inside another: DuckDB 1.5 does not resolve its columns.
-create or replace macro _known_agents(agents, accounts) as (
-    select
-        list_transform(
-            list_filter(every_agent, lambda a: list_contains(given, a.id) or list_contains(given, a.name)), lambda a: a.id
-        ) || list_filter(['Unassigned'], lambda a: list_contains(given, a))
-    from (
-        select
-            coalesce(list({'id': agent_id, 'name': agent_name}), []) as every_agent,
-            _known_values(
-                'agents',
-                agents,
-                coalesce(list(agent_id) || list(agent_name), []) || ['Unassigned'],
-                coalesce(
-                    list(distinct agent_name order by agent_name)
-                        filter (where accounts is null or list_contains(accounts, account_id)),
-                    []
-                ) || ['Unassigned']
-            ) as given
-        from dim_agents
+),
+account_values as (
+    select 'agents' as filter, unnest([agent_id, agent_name]) as value, agent_name as label, account_id
+    from dim_agents
+    where agents is not null
+    union all
+    select distinct 'channels', channel_id, channel_id, account_id
+    from reporting.rpt_conversations
+    where channels is not null and channel_id is not null
+    union all
+    select distinct 'teams', team_id, team_id, account_id
+    from reporting.rpt_conversations
+    where teams is not null and team_id is not null
+    union all
+    select tagged || '_tags', tag, tag, account_id
+    from reporting.rpt_tags
+    where conversation_tags is not null or contact_tags is not null
+),
+unknown_values as (
+    select filter, string_agg(value, ', ' order by value) as names
+    from given_values
+    where (filter, value) not in (
+        select (filter, value) from account_values
+        union all
+        values (('agents', 'Unassigned')), (('conversation_tags', 'Untagged'))
     )
-);
-comment on macro _known_agents is 'Internal: the ids of agents, or an error for one that does not exist.';
+    group by filter
+),
+listed_values as (
+    select filter, string_agg(distinct label, ', ' order by label) as labels
+    from account_values
+    where accounts is null or list_contains(accounts, account_id)
+    group by filter
+)
+select
+    u.filter || ' has a value that does not exist: ' || u.names || '; possible values: '
+    || coalesce(
+        nullif(
+            concat_ws(
+                ', ',
+                l.labels,
+                case u.filter when 'agents' then 'Unassigned' when 'conversation_tags' then 'Untagged' end
+            ),
+            ''
+        ),
+        'none'
+    ) as message
+from unknown_values as u
+left join listed_values as l on u.filter = l.filter;
+comment on macro table _unknown_values is 'Internal: a message for each filter with a value that does not exist.';
 
+create or replace macro _are_known({{ filters }}) as (
+    select case when count(*) = 0 then true else error(min(message)) end
+    from _unknown_values({{ filters }})
+);
+comment on macro _are_known is 'Internal: true, or an error where a filter has a value that does not exist.';
+
+-- Not list_contains for channels and teams: DuckDB compares it with the statistics of the column, and where no row can match, it
+-- skips the query with its check of the values.
 create or replace macro _is_selected(c, {{ filters }}) as
     (accounts is null or list_contains(accounts, c.account_id))
-    and (agents is null or list_contains(_known_agents(agents, accounts), coalesce(c.agent_id, 'Unassigned')))
+    and (
+        agents is null
+        or list_contains(agents, coalesce(c.agent_id, 'Unassigned'))
+        or c.agent_id in (select agent_id from dim_agents where list_contains(agents, agent_name))
+    )
     and (origins is null or list_contains(origins, c.origin))
-    and (channels is null or list_contains(_known_channels(channels, accounts), c.channel_id))
-    and (teams is null or list_contains(_known_teams(teams, accounts), c.team_id))
-    and (conversation_tags is null or list_has_any(c.tags, _known_conversation_tags(conversation_tags, accounts)))
-    and (contact_tags is null or list_has_any(c.contact_tags, _known_contact_tags(contact_tags, accounts)))
+    and (channels is null or list_has_any([c.channel_id], channels))
+    and (teams is null or list_has_any([c.team_id], teams))
+    and (conversation_tags is null or list_has_any(c.tags, conversation_tags))
+    and (contact_tags is null or list_has_any(c.contact_tags, contact_tags))
     and (working_hours is null or c.is_in_working_hours = working_hours);
 comment on macro _is_selected is 'Internal: whether the filters select a row.';
 
@@ -116,17 +133,23 @@ create or replace macro _is_unfiltered({{ conversation_filters }}) as
     and contact_tags is null and working_hours is null;
 comment on macro _is_unfiltered is 'Internal: whether no filter applies to the conversation.';
 
+-- The last day of the period, where period and filters are valid. A report that selects rows several times checks them once, here.
+create or replace macro _period(from_date, to_date, {{ filters }}) as table
+select _last_day(from_date, to_date) as last_day
+where _are_known({{ filters }});
+comment on macro table _period is 'Internal: the last day of the period, or an error. One row.';
+
 -- The conversations that started in the period.
 create or replace macro _started(from_date, to_date, {{ filters }}) as table
 from reporting.rpt_conversations as c
-where c.started_on between from_date::date and (select _last_day(from_date, to_date))
+where c.started_on between from_date::date and to_date::date
     and _is_selected(c, {{ filters }});
 comment on macro table _started is 'Internal: the selected conversations that started in the period.';
 
 -- The turns that began in the period.
 create or replace macro _asked(from_date, to_date, {{ filters }}) as table
 from reporting.rpt_turns as t
-where t.asked_on between from_date::date and (select _last_day(from_date, to_date))
+where t.asked_on between from_date::date and to_date::date
     and _is_selected(t, {{ filters }});
 comment on macro table _asked is 'Internal: the turns of selected conversations that began in the period.';
 
@@ -134,7 +157,7 @@ comment on macro table _asked is 'Internal: the turns of selected conversations 
 -- applies to the conversation.
 create or replace macro _counted(from_date, to_date, {{ filters }}) as table
 from reporting.rpt_counts_by_day as n
-where n.day between from_date::date and (select _last_day(from_date, to_date))
+where n.day between from_date::date and to_date::date
     and _is_selected(n, {{ filters }})
     and (n.has_conversation or _is_unfiltered({{ conversation_filters }}));
 comment on macro table _counted is 'Internal: the counts of the period that belong to selected conversations.';
@@ -147,7 +170,7 @@ with labelled as (
 )
 select *
 from labelled as c
-where _is_selected(c, {{ filters }});
+where _are_known({{ filters }}) and _is_selected(c, {{ filters }});
 comment on macro table _selected_conversations is 'Internal: the selected conversations, whenever they started.';
 
 -- The period before one has as many days, and ends the day before it begins.

@@ -35,28 +35,31 @@ comment on macro _group is 'Internal: the group that a row counts in.';
 -- without activity. Times are in seconds. An unknown value is null, never 0. Each kind of activity is aggregated separately and
 -- the results are joined by group, because a union of all activity would be many times as wide.
 create or replace macro _measured(from_date, to_date, {{ filters }}, grain, per) as table
-with started as not materialized (
+with period as materialized (
+    from _period(from_date, to_date, {{ filters }})
+),
+started as not materialized (
     select *, unnest(tags) as tag
-    from _started(from_date, to_date, {{ filters }})
+    from _started(from_date, (select last_day from period), {{ filters }})
     where per = 'tag'
     union all by name
-    from _started(from_date, to_date, {{ filters }})
+    from _started(from_date, (select last_day from period), {{ filters }})
     where per <> 'tag'
 ),
 asked as not materialized (
     select *, unnest(tags) as tag
-    from _asked(from_date, to_date, {{ filters }})
+    from _asked(from_date, (select last_day from period), {{ filters }})
     where per = 'tag'
     union all by name
-    from _asked(from_date, to_date, {{ filters }})
+    from _asked(from_date, (select last_day from period), {{ filters }})
     where per <> 'tag'
 ),
 counted as not materialized (
     select *, unnest(tags) as tag
-    from _counted(from_date, to_date, {{ filters }})
+    from _counted(from_date, (select last_day from period), {{ filters }})
     where per = 'tag'
     union all by name
-    from _counted(from_date, to_date, {{ filters }})
+    from _counted(from_date, (select last_day from period), {{ filters }})
     where per <> 'tag'
 ),
 conversation_measures as (

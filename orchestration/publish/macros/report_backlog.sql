@@ -1,21 +1,17 @@
 create or replace macro report_backlog(from_date, to_date, {{ optional_filters }}) as table
-with selected as (
-    select conversation_id, account_id, agent_id
-    from _selected_conversations({{ filters }})
-),
-periods as (
+with periods as (
     select
-        selected.account_id,
-        selected.agent_id,
+        p.account_id,
+        p.agent_id,
         local_time(p.opened_at, account.time_zone)::date as opened_on,
         local_time(p.opened_at + interval 24 hours, account.time_zone)::date as over_1_day_on,
         local_time(p.opened_at + interval 168 hours, account.time_zone)::date as over_7_days_on,
         coalesce(local_time(p.left_at, account.time_zone)::date, 'infinity'::date) as left_on
     from reporting.rpt_open_periods as p
-    inner join selected on p.conversation_id = selected.conversation_id
-    inner join dim_accounts as account on selected.account_id = account.account_id
-    -- A local day is less than a day away from that of the instant: this spares the joins what the period cannot contain.
-    where p.opened_at < to_date::date + interval 2 days
+    inner join dim_accounts as account on p.account_id = account.account_id
+    where _are_known({{ filters }}) and _is_selected(p, {{ filters }})
+        -- A local day is less than a day away from that of the instant. This excludes early what the period cannot contain.
+        and p.opened_at < to_date::date + interval 2 days
         and (p.left_at is null or p.left_at >= from_date::date - interval 1 day)
 ),
 -- The days that an account has data of.

@@ -1,13 +1,21 @@
 create or replace macro report_by_hour(
     from_date, to_date, {{ optional_filters }}
 ) as table
-with selected as (
-    from _selected_conversations({{ filters }})
+with period as materialized (
+    from _period(from_date, to_date, {{ filters }})
+),
+messages as not materialized (
+    from fct_messages
+    where sent_on between from_date::date and to_date::date
+        and (accounts is null or list_contains(accounts, account_id))
 ),
 activity as (
     select account_id, started_on as day, started_hour as hour, true as is_conversation
-    from selected
-    where started_on between from_date::date and (select _last_day(from_date, to_date))
+    from _started(from_date, (select last_day from period), {{ filters }})
+    union all by name
+    select account_id, sent_on as day, sent_hour as hour, direction = 'inbound' as is_inbound, is_agent_message
+    from messages
+    where _is_unfiltered({{ conversation_filters }})
     union all by name
     select
         m.account_id,
@@ -15,20 +23,14 @@ activity as (
         m.sent_hour as hour,
         m.direction = 'inbound' as is_inbound,
         m.is_agent_message
-    from fct_messages as m
-    -- Leaves conversations that ended before the period out of the join.
-    left join (
-        from selected
+    from messages as m
+    -- Excludes conversations that ended before the period.
+    inner join (
+        from _selected_conversations({{ filters }})
         where last_message_at >= from_date::date - interval 1 day
-            and not _is_unfiltered({{ conversation_filters }})
     ) as selected
         on m.conversation_id = selected.conversation_id
-    where m.sent_on between from_date::date and to_date::date
-        and (accounts is null or list_contains(accounts, m.account_id))
-        and (
-            selected.conversation_id is not null
-            or _is_unfiltered({{ conversation_filters }})
-        )
+    where not _is_unfiltered({{ conversation_filters }})
 )
 select
     account_id,

@@ -1,10 +1,13 @@
 create or replace macro report_by_tag_compared(
     from_date, to_date, {{ optional_filters }}
 ) as table
-with tagged as (
+with period as materialized (
+    from _period(from_date, to_date, {{ filters }})
+),
+tagged as (
     select account_id, started_on >= from_date::date as is_current, unnest(tags) as tag
     from _started(
-        _previous_from(from_date, to_date), _last_day(from_date, to_date), {{ filters }}
+        _previous_from(from_date, to_date), (select last_day from period), {{ filters }}
     )
 ),
 counts as (

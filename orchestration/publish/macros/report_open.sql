@@ -2,8 +2,8 @@
 create or replace macro report_open({{ optional_filters }}) as table
 with open_periods as (
     select conversation_id, max(opened_at) as opened_at
-    from reporting.rpt_open_periods
-    where left_at is null
+    from reporting.rpt_open_periods as p
+    where p.left_at is null and _are_known({{ filters }}) and _is_selected(p, {{ filters }})
     group by conversation_id
 )
 select
@@ -16,7 +16,6 @@ select
     account.time_zone,
     c.agent_id,
     coalesce(agent.agent_name, c.agent_id, 'Unassigned') as agent_name,
-    -- Not c.tags: that would be made for every conversation before the join.
     _tags(c.conversation_tags) as conversation_tags,
     c.status = 'in_flow' as is_in_flow,
     c.waiting_since is not null as is_waiting,
@@ -28,11 +27,13 @@ select
     p.opened_at,
     c.waiting_since,
     coverage.data_through
-from _selected_conversations({{ filters }}) as c
-inner join open_periods as p on c.conversation_id = p.conversation_id
+from open_periods as p
+inner join fct_conversations as c on p.conversation_id = c.conversation_id
 inner join dim_accounts as account on c.account_id = account.account_id
 inner join report_coverage(accounts) as coverage on c.account_id = coverage.account_id
-left join dim_agents as agent on c.agent_id = agent.agent_id;
+left join dim_agents as agent on c.agent_id = agent.agent_id
+-- Excludes most conversations before the join: no open period belongs to a closed one.
+where not c.is_closed;
 
 comment on macro table report_open is
     'The backlog of now: the conversations in which the customer wrote and that are open in this release, whenever they started. '

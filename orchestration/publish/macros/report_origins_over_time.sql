@@ -1,10 +1,13 @@
 create or replace macro report_origins_over_time(
     from_date, to_date, {{ optional_filters }}, grain := 'day'
 ) as table
-with counts as (
+with period as materialized (
+    from _period(from_date, to_date, {{ filters }})
+),
+counts as (
     select _period_start(grain, started_on) as period_start, origin, count(*) as conversations
     from _started(
-        from_date, to_date, {{ filters }}
+        from_date, (select last_day from period), {{ filters }}
     )
     group by all
 ),

@@ -13,13 +13,16 @@ comment on macro _band is 'Internal: the number of the band that a response time
 create or replace macro report_response_bands(
     from_date, to_date, {{ optional_filters }}
 ) as table
-with responses as (
+with period as materialized (
+    from _period(from_date, to_date, {{ filters }})
+),
+responses as (
     select 'first_response' as measure, first_response_seconds as seconds, first_response_working_seconds as working_seconds
-    from _started(from_date, to_date, {{ filters }})
+    from _started(from_date, (select last_day from period), {{ filters }})
     where first_response_seconds is not null
     union all
     select 'reply' as measure, wait_seconds as seconds, wait_working_seconds as working_seconds
-    from _asked(from_date, to_date, {{ filters }})
+    from _asked(from_date, (select last_day from period), {{ filters }})
     where wait_seconds is not null
 ),
 banded as (

@@ -1,10 +1,13 @@
 create or replace macro report_trend(
     from_date, to_date, {{ optional_filters }}
 ) as table
-with counts as (
+with period as materialized (
+    from _period(from_date, to_date, {{ filters }})
+),
+counts as (
     select started_on, count(*) as conversations
     from _started(
-        from_date::date - 6, to_date, {{ filters }}
+        from_date::date - 6, (select last_day from period), {{ filters }}
     )
     group by started_on
 ),
