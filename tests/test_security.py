@@ -335,7 +335,9 @@ def test_a_file_replaced_by_a_link_before_it_is_read_is_left(
     assert [message.split(":")[0] for message in result.skipped] == ["demo/agents/a.jsonl"]
 
 
-@pytest.mark.parametrize("account", ["..", ".", "", "a/b", "a\\b", "a:b", " a", "a\nb", "x" * 101, "\x1b[2J"])
+@pytest.mark.parametrize(
+    "account", ["..", ".", "", "a/b", "a\\b", "a:b", " a", "a\nb", "x" * 101, "\u9577" * 80, "\x1b[2J"]
+)
 def test_an_unsafe_account_name_is_rejected(tmp_path: Path, account: str) -> None:
     (tmp_path / "seeds").mkdir()
     with (tmp_path / "seeds" / "accounts.csv").open("w", newline="") as seed:
