@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from orchestration.common.files import readable_by_others
+from orchestration.common.files import readable_by_others, replace
 
 PROJECT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT / ".env"
@@ -128,7 +128,19 @@ class Settings(BaseSettings):
     @field_validator("home", "project", "dagster", "report_access", "connections")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return path.expanduser().absolute() if path else None
+        if path is None:
+            return None
+        try:
+            str(path).encode()
+            absolute = path.expanduser().absolute()
+            absolute.exists()
+        except UnicodeEncodeError:
+            raise ValueError("the path is not UTF-8; rename the folder") from None
+        except RuntimeError:
+            raise ValueError("there is no such user; write the whole path") from None
+        except OSError as error:
+            raise ValueError(f"the path cannot be used ({error.strerror})") from None
+        return absolute
 
     @field_validator("home")
     @classmethod
@@ -182,7 +194,8 @@ class Settings(BaseSettings):
     @field_validator("schedule", "fetch_schedule")
     @classmethod
     def _valid_cron(cls, schedule: str) -> str:
-        if not croniter.is_valid(schedule):
+        has_seconds = len(schedule.split()) > 5
+        if has_seconds or not croniter.is_valid(schedule) or not _occurs(schedule):
             raise ValueError("not a cron schedule; write for example '0 5 * * *' for every day at 05:00")
         return schedule
 
@@ -326,14 +339,26 @@ class Settings(BaseSettings):
         return self.home
 
     def ensure_hash_key(self) -> Path:
-        """Write the key file, if needed: the key from the settings, or else a random one. Return its path."""
+        """Write the key file, if needed: the key from the settings, or else a random one. Return its path.
+
+        Raises `SettingsError` if there is no key, but data that was ingested with one.
+        """
         path = self.hash_key_path
-        kept = (path.exists() and path.read_text()) or secrets.token_hex(32)  # empty after a crash
+        kept = path.read_text() if path.exists() else ""
         key = self.hash_key.get_secret_value() if self.hash_key else kept
-        if not path.exists() or path.read_text() != key:
+        if not key and any(self.raw_path.glob("ingested_files/[0-9]*.parquet")):
+            raise SettingsError(
+                f"{path}: the key of the contact hash is missing, so every contact would get another key."
+                f" Restore the file from a backup, or set {PREFIX}HASH_KEY to the key. To accept other keys,"
+                " use `make full-refresh`"
+            )
+        key = key or secrets.token_hex(32)
+        if kept != key:
             self.ensure_home()
-            path.touch(mode=0o600)
-            path.write_text(key)
+            written = path.with_name(f"{path.name}.tmp")
+            written.touch(mode=0o600)
+            written.write_text(key)
+            replace(written, path)
         return path
 
     def environment(self) -> dict[str, str]:
@@ -365,6 +390,14 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_complaint(problem) for problem in error.errors())) from None
+
+
+def _occurs(schedule: str) -> bool:
+    try:
+        croniter(schedule).get_next()
+    except CroniterBadDateError:
+        return False
+    return True
 
 
 def alert_urls() -> SecretStr:

@@ -89,9 +89,13 @@ def show_page(language: Language, address: Address, name: str) -> None:
         if queries is None:
             return
         show_stale(language, queries)
+        above = st.container()
         view = _view(language, address, queries, name)
         if view is not None:
             PAGES[name](view)
+        # Only now, since a page has filters of its own.
+        with above:
+            _show_unreadable(language, address)
         show_footer(language, queries)
     except ReleaseChangedError:
         st.rerun()
@@ -148,9 +152,6 @@ def _view(language: Language, address: Address, queries: Queries, page: str) -> 
         return None
     choices = queries.about("report_choices")
     filters, is_working_time = show_filters(language, address, choices, known)
-    if address.unreadable:
-        names = [language.code_name("filter", name) for name in address.unreadable]
-        st.warning(language("note.no_filter_values", names=language.listed(names)))
     if address.clamped:
         limits = {"first": language.day(known.first), "last": language.day(known.last)}
         st.info(language("note.clamped", **limits))
@@ -160,6 +161,15 @@ def _view(language: Language, address: Address, queries: Queries, page: str) -> 
     if filters.accounts:
         known = coverage(queries.about("report_coverage", accounts=filters.accounts)) or known
     return View(language, queries, filters, address, is_working_time, known, page)
+
+
+def _show_unreadable(language: Language, address: Address) -> None:
+    """Name the values of the address that were left out."""
+    if address.unreadable:
+        keys = ({"lang": "language"}.get(name, name) for name in address.unreadable)
+        kinds = {key: "filter" if language.has(f"filter.{key}") else "details" for key in keys}
+        names = [language.code_name(kind, key) for key, kind in kinds.items()]
+        st.warning(language("note.no_filter_values", names=language.listed(names)))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ BAD_VALUES = [
     ({"contact": [1]}, "contact", 'contact "[1]" is not a text'),
     ({"direction": "UP"}, "direction", 'direction "UP" is none of INBOUND, OUTBOUND'),
     ({"sent_by": [1]}, "sent_by", 'sent_by "[1]" is not an object'),
+    ({"sent_by": {"id": [1]}}, "sent_by", "is not an object with a valid id"),
+    ({"sent_by": {"id": 3.93e20}}, "sent_by", "is not an object with a valid id"),
     ({"timestamp": "soon"}, "timestamp", 'timestamp "soon" is not a time'),
     ({"timestamp": "2026-02-30"}, "timestamp", 'timestamp "2026-02-30" is an impossible time'),
     ({"timestamp": "2026-08-31T25:00:00Z"}, "timestamp", "is an impossible time"),
@@ -88,7 +90,17 @@ def test_a_list_with_invalid_elements_is_rejected(home: TemporaryHome) -> None:
     good = {"id": 1, "created_on": 1788162240}
     bad = {**good, "tags": [[1]]}
     line, field, reason = reject_one(home, "conversations/a.jsonl", jsonl(good, bad))
-    assert (line, field, reason) == (2, "tags", 'tags "[[1]]" is not a list of objects')
+    assert (line, field, reason) == (2, "tags", 'tags "[[1]]" is not a list of objects with valid ids')
+
+
+@pytest.mark.parametrize("part", [{"id": {"a": 1}}, {"id": True}, {"id": "a\n"}, {"id": [7], "name": "x"}])
+def test_a_list_with_an_invalid_id_is_rejected(home: TemporaryHome, part: dict) -> None:
+    good = {"id": 1, "created_on": 1788162240, "tags": [{"id": "1 x"}, {"name": "true"}, "Nan"]}
+    line, field, reason = reject_one(
+        home, "conversations/a.jsonl", jsonl(good, {**good, "tags": [{"id": 2}, part]})
+    )
+    assert (line, field) == (2, "tags")
+    assert reason.endswith("is not a list of objects with valid ids")
 
 
 BAD_LINES = [
@@ -101,6 +113,8 @@ BAD_LINES = [
     (b'{"id": "\xff"}', "it is not UTF-8"),
     (b'{"id": "\x1f"}', "it contains a control character"),
     (b'{"id": 1}\x1eleft out?', "it contains a control character"),
+    ("\u00a0".encode(), "it is not valid JSON"),
+    ("\u2028\u3000".encode(), "it is not valid JSON"),
 ]
 
 
@@ -174,7 +188,8 @@ BAD_FILES = {
     "more.json": (b'[{"id": 1}] and more', "it cannot be read: Malformed JSON"),
     "latin.json": (b'[{"id": "\xe9"}]', "it cannot be read: Malformed JSON"),
     "short.csv": (b"id,body\n1,2\n", "required columns are missing: timestamp, direction"),
-    "late.csv": (b"\n" + HEADER + GOOD_CSV, "required columns are missing: id, timestamp, direction"),
+    "late.csv": (b"\n" + HEADER + GOOD_CSV, "its first line has no column names"),
+    "commas.csv": (b",,\n" + GOOD_CSV, "its first line has no column names"),
     "twice.csv": (b"id," + HEADER + GOOD_CSV, "its header names a column twice: id"),
 }
 

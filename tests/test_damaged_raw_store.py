@@ -1,6 +1,7 @@
 """A damaged file in raw/: every command and tick names the file and the remedy, and the remedy works."""
 
 import os
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -11,21 +12,26 @@ from orchestration import commands as command
 from orchestration.automation.schedules import daily_schedule
 from orchestration.automation.sensors import new_exports_sensor
 from orchestration.ingest.assets import ingest as ingest_asset
+from orchestration.ingest.pipeline import set_raw_aside
 from orchestration.ingest.raw_store import ledger
 from orchestration.ingest.raw_store.ledger import RawStoreError
 from orchestration.ingest.raw_store.replay import ReplaySelection
+from orchestration.settings import SettingsError
 from orchestration.summary import print_summary
 from tests.test_alerts import HTTPServer, _Server, _Webhook
 
 
-@pytest.fixture(params=["cut", "empty", "overwritten"])
+@pytest.fixture(params=["cut", "empty", "overwritten", "removed"])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> TemporaryHome:
-    """Return a home with a damaged ledger file and a new file in landing."""
+    """Return a home with a damaged or missing ledger and a new file in landing."""
     home = TemporaryHome(tmp_path / "home", dagster=tmp_path / "dagster")
     home.drop("agents/a.jsonl", jsonl({"id": 1}))
     home.ingest()
     home.drop("agents/b.jsonl", jsonl({"id": 2}))
     path = damaged(home)
+    if request.param == "removed":
+        shutil.rmtree(path.parent)
+        return home
     size = path.stat().st_size
     with path.open("r+b") as stream:
         if request.param == "overwritten":
@@ -37,7 +43,8 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> TemporaryHome:
 
 
 def damaged(home: TemporaryHome) -> Path:
-    return ledger.parquet_files(ledger.ledger_folder(home.settings))[0]
+    folder = ledger.ledger_folder(home.settings)
+    return next(iter(ledger.parquet_files(folder)), folder)
 
 
 def test_an_ingest_and_the_search_for_changes_name_the_file_and_the_remedy(home: TemporaryHome) -> None:
@@ -101,3 +108,29 @@ def test_a_damaged_empty_file_is_rewritten(tmp_path: Path) -> None:
     home.drop("agents/b.jsonl", jsonl({"id": 2}))
     home.ingest()
     assert home.rows("agents", "id") == [("1",), ("2",)]
+
+
+def test_a_damaged_note_of_a_replay_is_named(tmp_path: Path) -> None:
+    home = TemporaryHome(tmp_path)
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    (home.settings.raw_path / "replay.json").write_text('{"batch_id"')
+    with pytest.raises(RawStoreError, match=r"replay.json: the file is damaged"):
+        home.ingest()
+
+
+def test_a_lost_hash_key_is_named_and_not_replaced(tmp_path: Path) -> None:
+    home = TemporaryHome(tmp_path)
+    home.drop("agents/a.jsonl", jsonl({"id": 1}))
+    home.ingest()
+    key = home.settings.hash_key_path.read_text()
+    home.settings.hash_key_path.unlink()
+    with pytest.raises(SettingsError, match=r"hash_key: the key .* is missing"):
+        home.ingest()
+    assert not home.settings.hash_key_path.exists()
+    TemporaryHome(tmp_path, hash_key=key).ingest()
+    assert home.settings.hash_key_path.read_text() == key
+    home.settings.hash_key_path.unlink()
+    set_raw_aside(home.settings)
+    home.ingest()
+    assert home.settings.hash_key_path.read_text() not in (key, "")

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from temporary_home import TemporaryHome, gz, has_changes, jsonl, zst
 
 from orchestration.common import files
-from orchestration.ingest import pipeline
+from orchestration.ingest import batch, pipeline
 from orchestration.ingest.assets import ingest as ingest_asset
 from orchestration.ingest.assets import landing
 from orchestration.ingest.batch import Batch
@@ -670,3 +670,18 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_files(
         return next(executed)
 
     assert queries(200) == queries(2)
+
+
+def test_many_small_files_are_read_in_parts_with_the_same_result(
+    home: TemporaryHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = TemporaryHome(tmp_path / "together")
+    for each in (home, together):
+        for number in range(5):
+            each.drop(f"agents/{number}.jsonl", jsonl({"id": number}, {"name": "no id"}, {"id": number + 10}))
+        each.drop("agents/copy.jsonl", jsonl({"id": 0}, {"name": "no id"}, {"id": 10}))
+    together.ingest()
+    monkeypatch.setattr(batch, "MOST_FILES", 2)
+    home.ingest()
+    assert home.everything() == together.everything()
+    assert len(ledger.parquet_files(home.settings.raw_path / "agents" / "activecampaign")) == 3

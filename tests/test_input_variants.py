@@ -32,6 +32,13 @@ def outcome(home: TemporaryHome, name: str, content: bytes | str) -> tuple[int, 
     return file.records_read, file.records_rejected, [i for (i,) in home.rows("conversations", "id")]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_byte_order_marks_of_joined_files_are_ignored(home: TemporaryHome, name: str, end: str) -> None:
+    joined = end.join(f'\ufeff{{"id": "{n}", "created_on": "{T}"}}' for n in range(3)).encode()
+    assert outcome(home, name, gz(joined) if name.endswith(".gz") else joined) == (3, 0, ["0", "1", "2"])
+
+
 # Lone surrogates
 
 LONE = [r"cut \ud83d", r"\ude00 cut", r"\ud83d\ud83d\ude00", r"\uD83Dx", r"\\\ud83d"]

@@ -142,7 +142,7 @@ TABLE = {
         [
             (
                 2,
-                f'tags "{"[" * 80}" is not a list of objects',
+                f'tags "{"[" * 80}" is not a list of objects with valid ids',
                 "write a JSON list of objects, or names separated by ;",
             ),
             (3, "it is not a JSON object", JSON_LINE),

@@ -8,6 +8,7 @@ import asyncio
 import http.client
 import json
 import random
+import shutil
 import signal
 import threading
 import time
@@ -196,6 +197,28 @@ def test_a_file_appears_after_its_period_and_a_new_one_is_started(tmp_path):
     assert asyncio.run(use()) == [0, 0, 1, 2]
     lines = [path.read_text().splitlines() for path in sorted(folder.glob("*.jsonl"))]
     assert [len(one) for one in lines] == [3, 1]
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_webhooks_received_after_landing_was_removed_or_moved_are_kept(tmp_path, is_moved):
+    folder = tmp_path / "landing" / "account" / "webhooks"
+
+    async def receive():
+        spool = Spool([folder], seconds=3600)
+        writer = asyncio.create_task(spool.run())
+        await spool.append(folder, b'{"n": 1}')
+        if is_moved:
+            folder.parents[1].rename(tmp_path / "moved")
+        else:
+            shutil.rmtree(folder.parents[1])
+        await spool.append(folder, b'{"n": 2}')
+        spool.stop()
+        await writer
+
+    asyncio.run(receive())
+    assert [path.read_bytes() for path in folder.glob("*.jsonl")] == [b'{"n": 2}\n']
+    left = [path.read_bytes() for path in tmp_path.glob("moved/account/webhooks/.*")]
+    assert left == [b'{"n": 1}\n'] * is_moved
 
 
 def test_a_line_truncated_by_a_crash_is_removed_and_the_others_are_kept(settings):

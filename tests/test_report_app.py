@@ -337,6 +337,14 @@ def test_without_earlier_data_no_change_is_shown(app):
     assert {metric.delta for metric in app.metric if "n =" not in (metric.delta or "")} == {""}
 
 
+def test_filters_of_the_details_that_are_unknown_are_named(home, monkeypatch):
+    monkeypatch.setenv("CONVERSATIONS_HOME", str(home.home))
+    app = AppTest.from_string(PAGE.format(page="details"), default_timeout=60)
+    app.query_params.update({"status": ["closed", "lost"], "sort": "x", "lang": "xx"})
+    app.run()
+    assert "Language, Sort by and Status" in app.warning[0].value
+
+
 @pytest.mark.parametrize("name", ["now", "by_agent", "by_tag", "by_place", "details"])
 def test_every_page_renders_without_errors(home, monkeypatch, name):
     monkeypatch.setenv("CONVERSATIONS_HOME", str(home.home))

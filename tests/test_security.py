@@ -31,7 +31,9 @@ from hypothesis import strategies as st
 from temporary_home import TemporaryHome, gz, jsonl, zst
 
 from orchestration.commands import open_instance, run
+from orchestration.ingest import pipeline
 from orchestration.ingest.pipeline import ingest
+from orchestration.ingest.sources.local import settle
 from orchestration.publish.page.charts import bars
 from orchestration.publish.reader import reader
 from orchestration.publish.tables import PUBLISHED
@@ -313,7 +315,31 @@ def test_links_out_of_landing_are_not_followed(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("account", ["..", ".", "", "a/b", "a\\b", "a:b", " a", "a\nb", "x" * 101, "\x1b[2J"])
+@pytest.mark.parametrize("replaced", ["agents/a.jsonl", "agents", "."])
+def test_a_file_replaced_by_a_link_before_it_is_read_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: str
+) -> None:
+    home = TemporaryHome(tmp_path / "home")
+    path, secret = home.drop("agents/a.jsonl", jsonl({"id": 1})), tmp_path / "demo" / "agents" / "a.jsonl"
+    secret.parent.mkdir(parents=True)
+    secret.write_bytes(jsonl({"id": 9}))
+    os.utime(secret, ns=(path.stat().st_mtime_ns, path.stat().st_mtime_ns))
+    demo = home.settings.landing_path / "demo"
+
+    def replace_then_settle(files: list, seconds: float) -> tuple[list, list[str]]:
+        (demo / replaced).rename(tmp_path / "aside")
+        (demo / replaced).symlink_to(tmp_path / "demo" / replaced)
+        return settle(files, 0)
+
+    monkeypatch.setattr(pipeline, "settle", replace_then_settle)
+    result = home.ingest()
+    assert result.batch_id is None
+    assert [message.split(":")[0] for message in result.skipped] == ["demo/agents/a.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "account", ["..", ".", "", "a/b", "a\\b", "a:b", " a", "a\nb", "x" * 101, "\u9577" * 80, "\x1b[2J"]
+)
 def test_an_unsafe_account_name_is_rejected(tmp_path: Path, account: str) -> None:
     (tmp_path / "seeds").mkdir()
     with (tmp_path / "seeds" / "accounts.csv").open("w", newline="") as seed:

@@ -81,6 +81,13 @@ OUT_OF_RANGE = [
     ("MAX_UNPACKED_GB", "inf"),
     ("MAX_UNPACKED_GB", "nan"),
     ("STALE_ERROR_AFTER_HOURS", "1e300"),
+    ("SCHEDULE", "0 0 5 * * *"),
+    ("FETCH_SCHEDULE", "0 0 31 2 *"),
+    ("HOME", "/srv/" + "x" * 300),
+    ("LANDING", "/srv/" + "x" * 300),
+    ("DAGSTER", "/srv/" + "x/" * 3000),
+    ("PROJECT", "~no-such-user/project"),
+    ("HOME", "/srv/\udcff"),
     ("KEEP_RELEASES", "1000000000000"),
     ("TIME_ZONE", "localtime"),
 ]

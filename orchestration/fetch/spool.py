@@ -130,6 +130,10 @@ class _File:
         self._size = 0
 
     def write(self, lines: bytes) -> None:
+        if self._descriptor is not None and not self._is_in_place():
+            log.warning("%s was moved or removed while in use; a new file begins", self._path)
+            os.close(self._descriptor)
+            self._descriptor = None
         if self._descriptor is None:
             make_folder(self._folder)
             if self._path.exists():  # completing it failed before
@@ -147,6 +151,13 @@ class _File:
             os.lseek(self._descriptor, self._size, os.SEEK_SET)
             raise
         self._size += len(lines)
+
+    def _is_in_place(self) -> bool:
+        """Return whether the path still leads to the open file: else its lines would be lost."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def complete(self) -> None:
         if self._descriptor is None:

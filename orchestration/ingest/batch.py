@@ -26,6 +26,8 @@ from orchestration.ingest.raw_store.ledger import LEDGER, REJECTED, FileContent,
 from orchestration.ingest.sources.local import LandedFile, has_changed, left_for_later
 from orchestration.settings import Settings
 
+MOST_FILES = 2000  # read together: the time of a query grows faster than the number of its files
+
 
 class Batch(BatchFiles):
     """The files of one batch, and the steps that load and commit them.
@@ -55,7 +57,8 @@ class Batch(BatchFiles):
                 f"{group.platform} {group.source.entity.name}: {counted(len(paths), 'new file')}"
                 f" ({group.layout.kind})"
             )
-            self._load(paths, Loader(self, group))
+            for start in range(0, len(paths), MOST_FILES):
+                self._load(paths[start : start + MOST_FILES], Loader(self, group))
         self.leave_changed([path for path, file in self.outcomes.items() if file.status != "loaded"])
 
     def commit(self) -> None:

@@ -27,6 +27,7 @@ from orchestration.settings import SettingsError
 DEFAULT_SCALE = (1, 5)
 # An account id is the name of folders and pages, and the prefix (before a colon) of every other id.
 _ACCOUNT_ID = re.compile(r"[^./\\:\s][^/\\:\s]{0,99}")
+_ACCOUNT_BYTES = 200  # a file name has at most 255: that of a report adds the period and the language
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
 
@@ -223,9 +224,15 @@ def _like(is_valid: Callable[[str], bool], expected: str, **more: bool) -> _Colu
     return _Column(is_valid, lambda: expected, **more)
 
 
+def _is_account_id(text: str) -> bool:
+    return (
+        bool(_ACCOUNT_ID.fullmatch(text)) and printable(text) == text and len(text.encode()) <= _ACCOUNT_BYTES
+    )
+
+
 _ACCOUNT = _like(
-    lambda text: bool(_ACCOUNT_ID.fullmatch(text)) and printable(text) == text,
-    "at most 100 characters without blanks, / \\ or :, not starting with a period",
+    _is_account_id,
+    f"at most 100 characters ({_ACCOUNT_BYTES} bytes) without blanks, / \\ or :, not starting with a period",
 )
 _PLATFORM = _Column(lambda text: text in PLATFORMS, lambda: f"one of {', '.join(PLATFORMS)}")
 _FILLED = _like(bool, "a value")

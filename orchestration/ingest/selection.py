@@ -26,9 +26,9 @@ from orchestration.settings import Settings
 def new_files(settings: Settings) -> list[LandedFile]:
     """Return the files of landing that the ledger does not know. Raises `SettingsError`, `RawStoreError`."""
     found, _ = find_files(settings, read_seeds(settings.seeds).accounts)
-    if not ledger.ledger_folder(settings).exists():
-        return found
     with duckdb.connect() as con, ledger.explain_errors(settings):
+        if not ledger.ledger_folder(settings).exists():
+            return found
         return unknown_files(settings, found, ledger.read_seen(con, settings))
 
 
@@ -71,11 +71,11 @@ def gone_from_landing(settings: Settings) -> list[str]:
 
     Raises `SettingsError`, `RawStoreError`.
     """
-    if not ledger.ledger_folder(settings).exists():
-        return []
     accounts = read_seeds(settings.seeds).accounts
-    found, _ = find_files(settings, accounts)
     with duckdb.connect() as con, ledger.explain_errors(settings):
+        if not ledger.ledger_folder(settings).exists():
+            return []
+        found, _ = find_files(settings, accounts)
         names = replay.choose(con, settings, accounts, ReplaySelection(everything=True))
         held = _holders(settings, found, ledger.read_seen(con, settings), set(names))
     return sorted(name for content, name in names.items() if name and content not in held)
@@ -83,11 +83,13 @@ def gone_from_landing(settings: Settings) -> list[str]:
 
 def check_replay(settings: Settings, replay_selection: ReplaySelection) -> None:
     """Raise the `ReplayError`, `SettingsError` or `RawStoreError` that `ingest` would raise."""
-    if not ledger.ledger_folder(settings).exists():
-        raise ReplayError("No file has been ingested yet, so none can be read again: run `make run` first.")
     accounts = read_seeds(settings.seeds).accounts
-    found, _ = find_files(settings, accounts)
     with duckdb.connect() as con, ledger.explain_errors(settings):
+        if not ledger.ledger_folder(settings).exists():
+            raise ReplayError(
+                "No file has been ingested yet, so none can be read again: run `make run` first."
+            )
+        found, _ = find_files(settings, accounts)
         files_to_replay(con, settings, accounts, found, ledger.read_seen(con, settings), replay_selection)
 
 

@@ -19,7 +19,7 @@ from orchestration.settings import PROJECT, Settings
 DBT_FOLDERS = ("dbt_project", "models", "seeds")
 DBT_FILES = {".sql", ".yml", ".csv", ".md"}
 ENGINES = ("duckdb", "dbt-core", "dbt-duckdb")
-RELEASE_CODE = ("quality", "publish")
+RELEASE_CODE = ("orchestration/quality", "orchestration/publish", "reports/language.py", "reports/texts")
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ def _rules(settings: Settings) -> str:
 
 
 def _release_code() -> str:
-    """Return the digest of the code that checks and publishes, without comments and docstrings."""
+    """Return the digest of the code and texts that check and publish, without comments and docstrings."""
     digest = sha256()
-    for folder in RELEASE_CODE:
-        for path in sorted((PROJECT / "orchestration" / folder).rglob("*")):
+    for place in RELEASE_CODE:
+        for path in sorted((PROJECT / place, *(PROJECT / place).rglob("*"))):
             if path.suffix == ".py":
                 digest.update(_without_docstrings(path.read_text()).encode())
-            elif path.suffix in (".sql", ".j2"):
+            elif path.is_file() and path.suffix != ".pyc":
                 digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -288,12 +288,17 @@ def _is_plain(block: bytes, kind: str) -> bool:
         return False
     if any(control in block for control in _UNREADABLE[kind]):
         return False
-    if kind == "lines" and without_lone_surrogates(block) is not block:
+    if kind == "lines" and (_begins_with_bom(block) or without_lone_surrogates(block) is not block):
         return False
     try:
         return block.isascii() or bool(block.decode())
     except UnicodeDecodeError:
         return False
+
+
+def _begins_with_bom(block: bytes) -> bool:
+    """Return whether a line begins with a byte order mark, as after joining files."""
+    return block.startswith(_BOM) or b"\n" + _BOM in block
 
 
 def _count_if_plain(stream: BinaryIO, kind: str) -> int | None:
@@ -328,7 +333,7 @@ def _copy_folded(stream: BinaryIO | _Archive, copy: BinaryIO, delimiter: str) ->
 
 def _marked(line: bytes, kind: str) -> bytes:
     """Return a line, preceded by its flaw if it has one."""
-    line = without_lone_surrogates(line) if kind == "lines" else line
+    line = without_lone_surrogates(line.removeprefix(_BOM)) if kind == "lines" else line
     if not line or _is_plain(line, kind):
         return line
     flaw = NOT_UTF8

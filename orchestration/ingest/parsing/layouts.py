@@ -5,6 +5,7 @@ the bytes of a file (`file_bytes`), nor the SQL that reads it (`readers`).
 """
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,11 +46,15 @@ def csv_layout(content: Content, entity: Entity) -> Layout:
     width = len(names)
     while names and not names[-1]:
         names.pop()
+    if not names:
+        raise BadFileError(
+            "its first line has no column names", "begin the file with the line of column names"
+        )
     columns = _as_declared(names, entity)
     layout = Layout(
         "csv", columns, delimiter=content.delimiter, width=width, header_lines=content.header_lines
     )
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    twice = sorted(name for name, times in Counter(columns).items() if name and times > 1)
     if twice:
         raise BadFileError(
             "its header names a column twice", "give each column its own name", ", ".join(twice)
@@ -95,10 +100,9 @@ def declared_names(entity: Entity) -> set[str]:
 
 def _as_declared(names: list[str], entity: Entity) -> tuple[str, ...]:
     """Return the names. A name that differs from a declared one only in letter case gets its spelling."""
-    declared = {name.lower(): name for name in declared_names(entity) if name not in names}
-    return tuple(
-        name if name in declared_names(entity) else declared.get(name.lower(), name) for name in names
-    )
+    declared = declared_names(entity)
+    others = {name.lower(): name for name in declared - set(names)}
+    return tuple(name if name in declared else others.get(name.lower(), name) for name in names)
 
 
 def _check_required(layout: Layout, entity: Entity) -> None:

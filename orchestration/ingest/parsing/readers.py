@@ -161,7 +161,7 @@ def _json_records(source: str, wanted: Source, remedy: str) -> str:
             WHEN json_valid(_raw) THEN 'it is not a JSON object' ELSE 'it is not valid JSON' END AS _error,
             {_remedy(quoted(remedy))} AS _remedy
         FROM (SELECT path AS _path, position AS _position, flaw,
-            CASE WHEN trim(line) <> '' THEN line END AS _raw,
+            CASE WHEN trim(line, ' ' || chr(9) || chr(13)) <> '' THEN line END AS _raw,
             CASE WHEN flaw IS NULL AND starts_with(ltrim(line, ' ' || chr(9)), '{{') AND json_valid(line)
                 THEN try(json_transform(line, {structure})) END AS _fields
             FROM ({positioned}))"""

@@ -225,8 +225,10 @@ def _object(field: Field, text: str) -> str:
         parts = {member: f"given.{named(member)}" for member in field.members}
         parts["id"] = f"id_of({parts['id']})"
         plain = ", ".join(f"{quoted(member)}: {part}" for member, part in parts.items())
+        invalid = f"({parts['id']}[1] IN ('{{', '[') OR is_invalid_id({parts['id']}))"
         given = (
-            f"list_transform([{given}], lambda given: CASE WHEN given IS NOT NULL THEN {{{plain}}} END)[1]"
+            f"list_transform([{given}], lambda given: CASE WHEN given IS NOT NULL"
+            f" AND NOT coalesce({invalid}, false) THEN {{{plain}}} END)[1]"
         )
     return f"CASE WHEN starts_with({text}, '{{') THEN {given} {by_name} END"
 
@@ -243,6 +245,7 @@ def _rules(
     text, value, name = _text(field), named(field.name), quoted(field.name)
     shown = f"{name} || ' '"
     unreadable = f"{text} IS NOT NULL AND {value} IS NULL"
+    with_id = (" with valid ids" if field.kind == "objects" else " with a valid id") * ("id" in field.members)
     rules = []
     if field.required:
         rules.append((f"{text} IS NULL", f"{name} || ' is missing'", quoted("every record must have it")))
@@ -271,11 +274,12 @@ def _rules(
             remedy = f"write a whole number from {span}, or correct the scale in csat_scales.csv"
             rules.append((outside, reason, quoted(remedy)))
         case "object":
-            rules.append((unreadable, f"{shown} || 'is not an object'", quoted("write a JSON object")))
+            reason = f"{shown} || {quoted(f'is not an object{with_id}')}"
+            rules.append((unreadable, reason, quoted("write a JSON object")))
         case "objects":
             broken = f"{text} <> '[]' AND {value} IS NULL AND elements_of({text}) IS NULL"
             broken += f" OR len(list_filter({value}, lambda element: element IS NULL)) > 0"
-            reason = f"{shown} || 'is not a list of objects'"
+            reason = f"{shown} || {quoted(f'is not a list of objects{with_id}')}"
             rules.append((broken, reason, quoted("write a JSON list of objects, or names separated by ;")))
         case "texts":
             broken = f"{text} IS NOT NULL AND elements_of({text}) IS NULL"

@@ -165,13 +165,25 @@ def raw_folder(settings: Settings, entity: str, platform: str) -> Path:
     return settings.raw_path / entity / platform
 
 
+REMEDY = (
+    "Restore it from a backup, or run `make full-refresh FORCE=1`, which reads landing again. The records of"
+    " files that are no longer in landing are then lost."
+)
+
+
 class RawStoreError(Exception):
-    """A file of raw/ or rejected/ cannot be read. The message has its path and the remedy."""
+    """A file of raw/ or rejected/ is missing or cannot be read. The message has its path and the remedy."""
 
 
 @contextmanager
 def explain_errors(settings: Settings) -> Iterator[None]:
-    """Convert engine errors caused by a damaged file into a `RawStoreError`."""
+    """Convert engine errors caused by a damaged file into a `RawStoreError`; raise one without a ledger."""
+    batches = next((path for folder in folders(settings) for path in parquet_files(folder)), None)
+    if batches and not any(ledger_folder(settings).glob("*.parquet")):
+        raise RawStoreError(
+            f"{ledger_folder(settings)}: the ledger is missing, without which the records in {batches.parent}"
+            f" do not count. {REMEDY}"
+        )
     try:
         yield
     except duckdb.Error as error:
@@ -181,9 +193,7 @@ def explain_errors(settings: Settings) -> Iterator[None]:
             raise
         more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
         raise RawStoreError(
-            f"{damaged[0]}{more}: the file is damaged ({str(error).splitlines()[0]}). Restore it from a"
-            " backup, or run `make full-refresh FORCE=1`, which reads landing again. The records of files"
-            " that are no longer in landing are then lost."
+            f"{damaged[0]}{more}: the file is damaged ({str(error).splitlines()[0]}). {REMEDY}"
         ) from None
 
 

@@ -147,7 +147,10 @@ def finish(con: duckdb.DuckDBPyConnection, settings: Settings, work: Path) -> No
     """
     if not _note(settings).exists():
         return
-    noted = json.loads(_note(settings).read_text())
+    try:
+        noted = json.loads(_note(settings).read_text())
+    except ValueError:
+        raise ledger.RawStoreError(f"{_note(settings)}: the file is damaged. {ledger.REMEDY}") from None
     if (ledger.ledger_folder(settings) / f"{noted['batch_id']}.parquet").exists():
         discard_candidate(settings)
         _remove_rows(con, settings, work, noted["batch_id"])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 
 from orchestration.common.sql import printable
 from orchestration.ingest.platforms.schema import Source
@@ -76,12 +77,17 @@ def settle(files: list[LandedFile], seconds: float) -> tuple[list[LandedFile], l
 
 
 def has_changed(path: Path, size: int, modified_us: int) -> bool:
-    """Return whether a file has changed since it was found."""
+    """Return whether a file has changed since it was found, or is behind a link, which is not followed."""
     try:
-        stat = path.stat()
+        stat = path.lstat()
     except OSError:
         return True
-    return (stat.st_size, stat.st_mtime_ns // 1000) != (size, modified_us)
+    is_linked = path.parent.is_symlink() or path.parent.parent.is_symlink()
+    return (
+        is_linked
+        or not S_ISREG(stat.st_mode)
+        or (stat.st_size, stat.st_mtime_ns // 1000) != (size, modified_us)
+    )
 
 
 def left_for_later(name: str) -> str:
