@@ -28,6 +28,7 @@ MODELS = ["--resource-type", "seed", "--resource-type", "model"]
 OTHER_PLATFORMS = {"shop": "chatwoot", "cloud": "whatsapp_cloud"}
 SUMS = ("_sum", "_avg", "_median", "_p90")  # the order of the sum changes the last digits
 BUILD_COLUMNS = ("batch_id", "ingested_at", "rejected_at", "build_id")
+SINGLE_RECORDS = 6  # in the last two deliveries, three each
 CHECKS = {"passed": [], "warned": []}
 
 
@@ -53,13 +54,20 @@ def full(home, tmp_path):
 
 
 def random_parts(rng):
-    """Return random exports of all platforms as a list of (file, records), split and in random order."""
+    """Return random exports of all platforms as a list of (file, records), split and in random order.
+
+    The last parts hold one record each: what they do not name must change too if it depends on them.
+    """
     files = [
         (f"{account}/{entity}/{name}", records)
         for account in ACCOUNTS
         for entity, named in random_account(rng).items()
         for name, records in named.items()
     ]
+    single = []
+    for name, records in rng.sample([file for file in files if len(file[1]) > 1], k=SINGLE_RECORDS):
+        record = records.pop(rng.randrange(len(records)))
+        single.append((f"{name.removesuffix('.jsonl')}-single.jsonl", [record]))
     parts = []
     for name, records in files:
         cut = rng.randint(0, len(records)) if rng.random() < 0.5 else 0
@@ -72,7 +80,7 @@ def random_parts(rng):
     for delivery in stream_files(rng, events, Path("cloud/webhooks")):
         parts += [(str(name).removesuffix(".gz"), envelopes) for name, envelopes in delivery]
     rng.shuffle(parts)
-    return parts
+    return parts + single
 
 
 def deliver(settings, parts):
@@ -149,7 +157,8 @@ def test_an_incremental_build_gives_the_rows_of_a_full_build(home, full, monkeyp
     monkeypatch.setattr(compaction, "MANY", 2)  # so that increments add to compacted files
     rng = random.Random(seed)
     parts = random_parts(rng)
-    cuts = sorted(rng.sample(range(1, len(parts)), 5))
+    few = len(parts) - SINGLE_RECORDS
+    cuts = [*sorted(rng.sample(range(1, few), 3)), few, few + SINGLE_RECORDS // 2]
     # Between deliveries, a check fails, a release is rolled back, and working hours change.
     steps = [
         "publish",

@@ -683,5 +683,5 @@ def test_many_small_files_are_read_in_parts_with_the_same_result(
     together.ingest()
     monkeypatch.setattr(batch, "MOST_FILES", 2)
     home.ingest()
-    assert home.everything() == together.everything()
+    assert home.all_rows() == together.all_rows()
     assert len(ledger.parquet_files(home.settings.raw_path / "agents" / "activecampaign")) == 3
