@@ -224,6 +224,12 @@ insert into rejected_records by name
 copy (from ingested_files where batch_id = '3') to '{raw}/ingested_files/3.parquet';
 """
 
+OPEN_PERIODS = """
+create table reporting.rpt_open_periods as
+select conversation_id, account_id, build_id, started_at as opened_at, closed_at as left_at
+from fct_conversations;
+"""
+
 
 def write_passing_candidate(settings: Settings, conversations: int = 1200, size: int = 8) -> None:
     """Write the candidate of the full build `build-1`, with the records of batches 1 and 2."""
@@ -237,7 +243,7 @@ def write_passing_candidate(settings: Settings, conversations: int = 1200, size:
         set variable build_id = 'build-1';
     """
     build = BUILD.format(build_id="'build-1'", is_full="true", build_number=1, batches="['1 10', '2 10']")
-    for script in (variables + FACTS + EVENTS + AGGREGATES + BACKLOG, RAW, BUILDS, build):
+    for script in (variables + FACTS + EVENTS + AGGREGATES + OPEN_PERIODS + BACKLOG, RAW, BUILDS, build):
         change(settings, script)
 
 

@@ -420,12 +420,14 @@ DAYS = {
     "reporting.rpt_counts_by_day": "day",
 }
 # Tables that every build rewrites.
-BACKLOG = """
-create or replace temp macro local_day(instant, zone) as timezone(zone, timezone('UTC', instant))::date;
+OPEN_PERIODS = """
 create or replace table reporting.rpt_open_periods as
 select conversation_id, account_id, channel_id, team_id, origin, agent_id, build_id, tags, contact_tags,
     is_in_working_hours, started_at as opened_at, closed_at as left_at
 from joined;
+"""
+BACKLOG = """
+create or replace temp macro local_day(instant, zone) as timezone(zone, timezone('UTC', instant))::date;
 create or replace table agg_backlog as
 select
     account_id,
@@ -543,7 +545,7 @@ def write_report_inputs(connection: duckdb.DuckDBPyConnection, build_id: str = B
             f" order by {DAYS[table]}, account_id"
         )
     connection.execute(f"set variable build_id = {quoted(build_id)}")
-    connection.execute(BACKLOG + COVERAGE + TAGS)
+    connection.execute(OPEN_PERIODS + BACKLOG + COVERAGE + TAGS)
 
 
 def increment(
