@@ -7,12 +7,20 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import synthetic_candidate
 
 from orchestration.quality.asset_checks import check_candidate
 from orchestration.quality.marts import MARTS
 from orchestration.settings import Settings
 from orchestration.warehouse import candidate
-from orchestration.warehouse.candidate import CandidateHeldError, wait_until_free
+from orchestration.warehouse.assets import can_be_incremental
+from orchestration.warehouse.candidate import (
+    CandidateHeldError,
+    complete_build,
+    completed_build,
+    wait_until_free,
+)
+from orchestration.warehouse.inputs import Inputs
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=len(sys.argv) > 2); print(); input()"
 
@@ -88,3 +96,19 @@ def test_checks_name_the_program_that_keeps_the_candidate_open(settings, file):
     for result in results:
         assert result.broken
         assert f"(PID {program.pid}) after 0.2 seconds. Close that program and run again" in result.found
+
+
+def test_after_100_incremental_builds_a_full_build_compacts_the_candidate(tmp_path):
+    settings = Settings(home=tmp_path)
+    inputs = Inputs("fingerprint", "rules", [])
+    synthetic_candidate.write(settings.candidate_path, conversations=1)
+    complete_build(settings, inputs.fingerprint, inputs.rules, inputs.batches)
+    for number, expected in ((99, True), (1, False)):
+        with duckdb.connect(settings.candidate_path) as connection:
+            connection.execute(
+                "insert into build.builds by name select last.* replace (build_number + n as build_number)"
+                " from (from build.builds order by build_number desc limit 1) as last,"
+                " range(1, ? + 1) as t(n)",
+                [number],
+            )
+        assert can_be_incremental(settings, inputs, completed_build(settings)) is expected

@@ -26,13 +26,15 @@ from orchestration.dagster_ext.dbt_program import (
 from orchestration.ingest.seeds import read_seeds
 from orchestration.settings import PREFIX, Settings
 from orchestration.warehouse.candidate import (
+    Build,
     CandidateHeldError,
     complete_build,
     completed_build,
+    has_room_for_increment,
     rename_build,
     wait_until_free,
 )
-from orchestration.warehouse.inputs import current_inputs, dbt_files
+from orchestration.warehouse.inputs import Inputs, current_inputs, dbt_files
 from orchestration.warehouse.spark import SparkError, load_tables, require_spark
 
 MANIFEST = "manifest.json"
@@ -148,10 +150,8 @@ def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None])
         last = completed_build(settings)
         if context.is_subset:
             _require_rebuildable(context, settings)
-        is_increment = (
-            not (context.is_subset or context.has_tag(FULL_BUILD))
-            and last
-            and inputs.only_add_to(last.rules, last.batches)
+        is_increment = not (context.is_subset or context.has_tag(FULL_BUILD)) and can_be_incremental(
+            settings, inputs, last
         )
         if not is_increment and not context.is_subset:
             discard_candidate(settings)
@@ -173,6 +173,13 @@ def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None])
                 yield event
 
     return warehouse
+
+
+def can_be_incremental(settings: Settings, inputs: Inputs, last: Build | None) -> bool:
+    """Return whether a build of these inputs can add to the last one."""
+    if last is None or not inputs.only_add_to(last.rules, last.batches):
+        return False
+    return has_room_for_increment(settings)
 
 
 def previous_tables(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:

@@ -16,6 +16,8 @@ from orchestration.settings import Settings
 WAIT_SECONDS = 300
 POLL_SECONDS = 5
 SUCCESS = "success"
+# Each incremental build leaves deleted rows in the file: of 100,000 conversations, 0.6 % of its size.
+MOST_INCREMENTS = 100
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ def completed_build(settings: Settings) -> Build | None:
     """Return the last build if it is complete and all its error-severity tests passed, else None."""
     last = (builds(settings) or [None])[-1]
     return last if last and last.result == SUCCESS else None
+
+
+def has_room_for_increment(settings: Settings) -> bool:
+    """Return whether another build can be incremental before a full build compacts the candidate."""
+    return len(builds(settings)) <= MOST_INCREMENTS
 
 
 def builds_since(settings: Settings, build_id: str | None) -> list[str] | None:
