@@ -41,15 +41,17 @@ NEW_FILES = (
 BAD_LINE = '{"id": "m-bad", "timestamp": "never", "direction": "INBOUND"}\n'
 NEW_AGENT = '{"id": "ag-new", "first_name": "Nuova", "last_name": "Persona"}\n'
 
-# The stages of a run, and the output that marks the start of each.
+# The stages of a run, and the line that marks the start of each: a stage begins when the one before it has
+# ended. A line about a stage that still runs contains an ellipsis.
 STAGES = {
     "start": r"",
-    "ingest": r"  ingest  ",
-    "build": r"  warehouse  ",
-    "checks": r"Finished dbt command",
-    "publish": r"  publish  ",
-    "report": r"  publish +Published",
-    "end": r"Wrote the report",
+    "ingest": r"^start +[^… ]",
+    "build": r"^ingest +[^… ]",
+    "checks": r"^dbt +[^… ]",
+    "publish": r"^checks +[^… ]",
+    "report": r"^publish +[^… ]",
+    "overview": r"^report +[^… ]",
+    "end": r"^overview +[^… ]",
 }
 TARGETS = ("start", "ingest", "build", "checks", "publish", "report")
 # Columns that differ between any two runs: ids and times.
@@ -187,15 +189,17 @@ def published(settings: Settings) -> dict[str, list[str]]:
 def file_counts(settings: Settings) -> set[str]:
     """Return the number of files in each folder of the home, except those of Dagster, dbt and the checks.
 
-    All releases count as one, because a run that is killed after its publication leaves one more release.
+    All releases count as one, because a run that is killed after its publication leaves one more release. The
+    reports of that release can be incomplete, so only those of the current release count.
     """
-    home = settings.home
+    home, current = settings.home, current_release(settings).folder
     files = [path for path in home.rglob("*") if path.is_file() and "landing" not in path.parts]
     folders = Counter(str(path.parent.relative_to(home)) for path in files)
     return {
         f"{number} files in {re.sub(RELEASE, '<release>', folder)}"
         for folder, number in folders.items()
         if not folder.startswith(("dagster", "dbt", "quality"))
+        and (not folder.endswith("/report") or current in folder)
     }
 
 
