@@ -355,7 +355,7 @@ def test_the_ledger_has_the_result_of_a_file(home: TemporaryHome) -> None:
 
 
 def add_valid_and_invalid_files(home: TemporaryHome) -> None:
-    home.drop("agents/a.jsonl", jsonl({"id": 1}, {"name": "nobody"}))
+    home.drop("agents/a.jsonl", jsonl({"id": 1}, {"name": "no id"}))
     home.drop("agents/b.csv", "id\n2\n")
     home.drop("conversations/a.json", json.dumps(RECORDS))
     home.drop("conversations/b.json", "[{")

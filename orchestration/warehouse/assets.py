@@ -26,11 +26,12 @@ from orchestration.dagster_ext.dbt_program import (
 from orchestration.ingest.seeds import read_seeds
 from orchestration.settings import PREFIX, Settings
 from orchestration.warehouse.candidate import (
+    MOST_INCREMENTS,
     Build,
     CandidateHeldError,
+    builds,
     complete_build,
     completed_build,
-    has_room_for_increment,
     rename_build,
     wait_until_free,
 )
@@ -176,10 +177,12 @@ def build_dbt_assets(manifest: Mapping[str, Any], meanwhile: Callable[[], None])
 
 
 def can_be_incremental(settings: Settings, inputs: Inputs, last: Build | None) -> bool:
-    """Return whether a build of these inputs can add to the last one."""
-    if last is None or not inputs.only_add_to(last.rules, last.batches):
-        return False
-    return has_room_for_increment(settings)
+    """Return whether a build can add to the last one. After many that did, a full build compacts the file."""
+    return (
+        last is not None
+        and inputs.only_add_to(last.rules, last.batches)
+        and len(builds(settings)) <= MOST_INCREMENTS
+    )
 
 
 def previous_tables(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:

@@ -66,11 +66,6 @@ def completed_build(settings: Settings) -> Build | None:
     return last if last and last.result == SUCCESS else None
 
 
-def has_room_for_increment(settings: Settings) -> bool:
-    """Return whether another build can be incremental before a full build compacts the candidate."""
-    return len(builds(settings)) <= MOST_INCREMENTS
-
-
 def builds_since(settings: Settings, build_id: str | None) -> list[str] | None:
     """Return the ids of the builds after this one, or None if the candidate is not based on it."""
     ids = [build.build_id for build in builds(settings)]
